@@ -1,0 +1,13 @@
+# Everything comes from the distribution's packages (scripts/deps). Minimum versions, not exact ones.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS headers)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(RocksDB 7.8 REQUIRED)
+find_package(simdjson 3.0 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(fmt 9.1 REQUIRED)
+find_package(prometheus-cpp REQUIRED COMPONENTS core)
+find_package(tomlplusplus 3.3 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
+find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)

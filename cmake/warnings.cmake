@@ -1,0 +1,29 @@
+# One place for how our code is compiled. Link every target of ours to syncd_options (PRIVATE).
+add_library(syncd_options INTERFACE)
+target_compile_options(syncd_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Werror
+  -fstack-protector-strong -ftrivial-auto-var-init=zero)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_options(syncd_options INTERFACE -fstack-clash-protection -fcf-protection=full)
+endif()
+target_compile_definitions(syncd_options INTERFACE
+  _GLIBCXX_ASSERTIONS
+  $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<STREQUAL:${SYNCD_SANITIZE},>>:_FORTIFY_SOURCE=3>)
+target_link_options(syncd_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+target_include_directories(syncd_options INTERFACE ${PROJECT_SOURCE_DIR})
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(SYNCD_SANITIZE)
+  target_compile_options(syncd_options INTERFACE
+    -fsanitize=${SYNCD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(syncd_options INTERFACE -fsanitize=${SYNCD_SANITIZE})
+endif()
+if(SYNCD_COVERAGE)
+  target_compile_options(syncd_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(syncd_options INTERFACE -fprofile-instr-generate)
+endif()
+
+# Beast and Asio are compiled once, in sync/api/boost_impl.cpp.
+add_library(syncd_asio INTERFACE)
+target_compile_definitions(syncd_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_ASIO_NO_DEPRECATED)
