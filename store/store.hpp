@@ -1,0 +1,139 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sync/core/types.hpp"
+#include "sync/core/update.hpp"
+
+namespace syncd::store {
+
+struct StoreOptions {
+  std::string path;         // directory; created with mode 0700 when missing
+  std::string environment;  // "sandbox" or "live": a store belongs to one of them for ever
+  std::string upstream;     // host name of the base URL, noted at creation; another one is refused
+  std::uint64_t block_cache_bytes = 64ull << 20;
+  std::uint64_t write_buffer_bytes = 32ull << 20;
+  int open_files_max = 512;
+  bool sync_writes = true;  // false only in benchmarks that say so
+};
+
+// One line of the start-up scan: what the scheduler keeps in memory about a link.
+struct LinkSummary {
+  core::LinkId link_id;
+  core::LinkStatus status = core::LinkStatus::active;
+  core::WallTime next_due_at{};
+  core::WallTime last_success_at{};
+  std::vector<core::RecentSend> recent_sends;
+};
+
+enum class CommitOutcome : std::uint8_t {
+  committed,
+  conflict,  // the fence did not match; nothing of this update was written
+};
+
+struct FeedEntry {
+  std::uint64_t epoch = 0;
+  std::uint64_t sequence = 0;
+  core::WallTime at{};
+  core::LinkId link_id;
+  core::ChangeKind kind = core::ChangeKind::link_added;
+  std::string id;
+  std::string before;  // JSON text; empty: none
+  std::string after;
+  core::Cause cause = core::Cause::schedule;
+};
+
+struct FeedSlice {
+  std::vector<FeedEntry> entries;
+  std::uint64_t epoch = 0;
+  std::uint64_t head = 0;  // highest sequence that exists
+};
+
+template <class T>
+struct Listing {
+  std::vector<T> items;
+  std::string next;  // pass as `after` for the next page; empty: the end
+};
+
+// Requests per endpoint in the last minute, written at a clean stop; see GateSnapshot in sync/engine.
+struct StoreStats {
+  std::uint64_t feed_epoch = 0;
+  std::uint64_t feed_head = 0;
+  std::uint64_t published = 0;  // highest sequence ever shown to a consumer
+  std::uint64_t commits = 0;    // synced writes since open
+  std::uint64_t disk_bytes = 0; // live SST bytes + WAL
+  std::uint64_t disk_free_bytes = 0;
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t block_cache_bytes = 0;
+  std::uint64_t pending_compaction_bytes = 0;
+  bool write_stopped = false;
+};
+
+// The local copy, in an embedded RocksDB.
+//
+// Lifecycle: open(), use, close() (flushes; also done by the destructor, without reporting). Thread: every call
+// may block and is made from one thread, the store thread; only healthy() may be asked from any thread. Errors
+// are Errc::storage unless said otherwise; after one, healthy() is false and no later write is accepted.
+class Store {
+ public:
+  // Refuses, with a message that says what to do: a store in use by another process, a foreign or newer store,
+  // another environment or upstream, a path that cannot be written, too little free space.
+  static core::Result<std::unique_ptr<Store>> open(const StoreOptions& options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  core::Result<void> close();
+
+  // ---- the cycle's three calls ----
+  // nullopt: no such link.
+  core::Result<std::optional<core::LinkRecord>> load(const core::LinkId& link_id);
+  core::Result<core::Held> lookup(const core::LookupRequest& request);
+  // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the next
+  // gap-free sequences, relink entry, dead letter, freeze. Outcomes are in the order of `updates`. Two updates of the
+  // same link in one call are allowed; the second sees the first.
+  core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
+
+  // ---- start-up and shutdown ----
+  core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
+  core::Result<std::vector<core::GateFreeze>> freezes();
+  // Small opaque values of the daemon (the budget snapshot of a clean stop). take_note erases it durably, so that a
+  // crash later cannot find it again.
+  core::Result<void> put_note(std::string_view name, std::string_view value);
+  core::Result<std::optional<std::string>> take_note(std::string_view name);
+
+  // ---- reading for people and consumers ----
+  // `after` empty: from the start. 1 <= limit <= 1,000 (clamped).
+  core::Result<Listing<core::LinkRecord>> links(std::string_view after, std::size_t limit,
+                                                std::optional<core::LinkStatus> status);
+  core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,
+                                                      std::size_t limit);
+  core::Result<Listing<core::StoredTransaction>> transactions(const core::LinkId& link_id, std::string_view after,
+                                                              std::size_t limit);
+  core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
+  core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
+                                                          std::optional<core::RelinkStatus> status);
+  core::Result<Listing<core::DeadLetter>> dead_letters(std::string_view after, std::size_t limit);
+  // Entries with a sequence above `after`, at most `limit`. Raises the high-water mark durably before it answers, so a
+  // sequence that was shown is never given out again with other content.
+  core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
+
+  StoreStats stats();
+  bool healthy() const;  // false after a background or write error
+  // Set before the first commit; called on a RocksDB thread when the store turns unhealthy, with a message.
+  void on_unhealthy(std::function<void(std::string)> notify);
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncd::store

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sync/api/task.hpp"
+#include "sync/api/timers.hpp"
+#include "sync/api/transport.hpp"
+#include "sync/core/page.hpp"
+#include "sync/core/reports.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::api {
+
+// A string that is wiped when it goes, and that no stream or formatter prints.
+class Secret;
+
+// How the daemon proves who it is: on each request by header, or by a bearer token from POST /auth/token.
+enum class AuthMethod : unsigned char { headers, token };
+
+struct ApiOptions {
+  AuthMethod auth = AuthMethod::headers;
+  std::string client_id;
+  std::shared_ptr<const Secret> client_secret;
+};
+
+// The endpoints of MoneyKit that the daemon reads, as typed calls: builds the request, authenticates it, classifies
+// every error, parses the answer strictly. Knows nothing of budgets: whoever calls has passed the rate gate.
+//
+// Thread: the io thread. Lifetime: outlives every task that calls it.
+class MoneykitApi {
+ public:
+  MoneykitApi(Transport& transport, Timers& timers, ApiOptions options,
+              std::function<void(const core::HttpReport&)> report);
+  ~MoneykitApi();
+
+  // One page of changes behind `cursor` (none: the whole history). 1 <= size <= 500.
+  Task<core::Result<std::shared_ptr<const core::Page>>> sync_page(core::LinkId link_id,
+                                                                  std::optional<core::Cursor> cursor, unsigned size);
+  Task<core::Result<std::shared_ptr<const core::AccountsAnswer>>> accounts(core::LinkId link_id);
+  Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> link(core::LinkId link_id);
+  // `cursor` empty: the first page.
+  Task<core::Result<std::shared_ptr<const core::LinksAnswer>>> links(std::string cursor);
+  Task<core::Result<core::IntrospectAnswer>> introspect();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncd::api

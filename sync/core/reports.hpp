@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sync/core/types.hpp"
+#include "sync/core/update.hpp"
+
+namespace syncd::core {
+
+// What one cycle did: one log line and one metric record each.
+struct CycleReport {
+  LinkId link_id;
+  std::string institution_id;
+  Cause cause = Cause::schedule;
+  std::optional<Error> error;  // empty: success
+  LinkStatus status_before = LinkStatus::active;
+  LinkStatus status_after = LinkStatus::active;
+  std::uint32_t pages = 0;
+  std::uint64_t created = 0, updated = 0, removed = 0;
+  std::uint64_t account_changes = 0;
+  std::uint32_t unknown_values = 0;
+  bool resync_started = false;
+  bool relink_opened = false;
+  bool relink_resolved = false;
+  bool dead_letter = false;
+  bool drained = false;  // the last page was committed
+  Millis duration{};
+  Millis schedule_lag{};                   // start after due
+  std::optional<Millis> visibility_delay;  // upstream refresh to local commit, when the upstream clock advanced
+  WallTime next_due_at{};
+};
+
+// One HTTP exchange with upstream.
+struct HttpReport {
+  Endpoint endpoint = Endpoint::sync;
+  int status = 0;               // 0: no answer
+  std::optional<Errc> failure;  // empty: a 2xx answer
+  Millis duration{};
+  std::uint64_t body_bytes = 0;
+};
+
+// One group of commits that shared a synced write.
+struct CommitReport {
+  std::uint32_t updates = 0;
+  Millis duration{};
+};
+
+}  // namespace syncd::core
