@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/api/transport.hpp"
@@ -28,20 +29,22 @@ struct ApiOptions {
 };
 
 // The endpoints of MoneyKit that the daemon reads, as typed calls: builds the request, authenticates it, classifies
-// every error, parses the answer strictly. Knows nothing of budgets: whoever calls has passed the rate gate.
+// every error, parses the answer strictly. Passes the rate gate before every single request, a renewed token or a
+// resend on a fresh connection included, and freezes the gate when upstream answers 429.
 //
 // Thread: the io thread. Lifetime: outlives every task that calls it.
 class MoneykitApi {
  public:
-  MoneykitApi(Transport& transport, Timers& timers, ApiOptions options,
+  MoneykitApi(Transport& transport, RateGate& gate, Timers& timers, ApiOptions options,
               std::function<void(const core::HttpReport&)> report);
   ~MoneykitApi();
 
   // One page of changes behind `cursor` (none: the whole history). 1 <= size <= 500.
   Task<core::Result<std::shared_ptr<const core::Page>>> sync_page(core::LinkId link_id,
-                                                                  std::optional<core::Cursor> cursor, unsigned size);
-  Task<core::Result<std::shared_ptr<const core::AccountsAnswer>>> accounts(core::LinkId link_id);
-  Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> link(core::LinkId link_id);
+                                                                  std::optional<core::Cursor> cursor, unsigned size,
+                                                                  core::Cause cause);
+  Task<core::Result<std::shared_ptr<const core::AccountsAnswer>>> accounts(core::LinkId link_id, core::Cause cause);
+  Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> link(core::LinkId link_id, core::Cause cause);
   // `cursor` empty: the first page.
   Task<core::Result<std::shared_ptr<const core::LinksAnswer>>> links(std::string cursor);
   Task<core::Result<core::IntrospectAnswer>> introspect();

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <chrono>
-#include <optional>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,13 +30,19 @@ struct HttpReply {
   bool json = false;         // Content-Type is application/json (or a +json type)
 };
 
-// The seam under the client: real HTTPS connections in the daemon, the upstream model in the simulation.
-// Errors: transport, timeout, protocol (framing), cancelled. A GET may have been tried a second time on a fresh
-// connection if a kept-alive one turned out closed; `attempts` reports how many times bytes were sent.
+struct TransportError {
+  core::Error error;  // transport, timeout, protocol (framing), cancelled
+  // The request went out on a kept-alive connection that closed before the first byte of an answer: an idempotent
+  // request may be sent once more, as a new request with its own place in the budget.
+  bool connection_was_stale = false;
+};
+
+// The seam under the client: real HTTPS connections in the daemon, the upstream model in the simulation. Sends the
+// request exactly once; every deadline and limit is the transport's own.
 class Transport {
  public:
   virtual ~Transport() = default;
-  virtual Task<core::Result<HttpReply>> send(HttpCall call) = 0;
+  virtual Task<std::expected<HttpReply, TransportError>> send(HttpCall call) = 0;
 };
 
 }  // namespace syncd::api

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sync/api/moneykit_api.hpp"
+#include "sync/api/rate_gate.hpp"
+#include "sync/api/task.hpp"
+#include "sync/api/timers.hpp"
+#include "sync/core/policy.hpp"
+#include "sync/core/reports.hpp"
+#include "sync/core/types.hpp"
+#include "sync/engine/store_port.hpp"
+
+namespace syncd::engine {
+
+struct EngineOptions {
+  core::Policy policy;
+  std::uint32_t workers = 64;            // cycles in flight
+  std::uint32_t links_max = 10'000'000;  // registered links
+  bool discovery = true;                 // compare GET /links with the store
+  bool discovery_registers = false;      // add what is missing here
+  core::Millis discovery_interval{std::chrono::hours(24)};
+};
+
+// What the engine tells the rest of the process. Called on the io thread; must not block.
+class EngineObserver {
+ public:
+  virtual ~EngineObserver() = default;
+  virtual void on_cycle(const core::CycleReport& report) = 0;
+  // Our own credentials were refused (true) or work again (false).
+  virtual void on_auth_incident(bool refused, const core::Error& error) = 0;
+  // Discovery compared both sides: ids that only one of them knows (at most 1,000 each, and the full counts).
+  virtual void on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
+                            const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) = 0;
+  virtual void on_discovery_failed(const core::Error& error) = 0;
+  virtual void on_store_failed(const core::Error& error) = 0;
+};
+
+struct NewLink {
+  core::LinkId link_id;
+  std::string customer_user_id;
+  std::vector<std::string> tags;
+};
+
+enum class AddOutcome : std::uint8_t { added, existed };
+
+struct EngineStatus {
+  std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
+  std::uint64_t links = 0;
+  std::uint64_t due = 0;        // due now and not yet begun
+  std::uint64_t in_flight = 0;  // cycles
+  bool auth_refused = false;
+  bool store_healthy = true;
+  std::optional<core::WallTime> oldest_success_at;  // over links neither paused nor gone
+  std::optional<core::WallTime> next_due_at;
+};
+
+// Decides which link is visited when, and visits them with a bounded number of workers. At most one cycle per link is
+// in flight; a request for a link that is being visited marks it dirty and it is visited once more.
+//
+// Lifecycle: register_stored() for each link of the start-up scan, start(), then stop() awaited to its end.
+// Thread: the io thread.
+class Engine {
+ public:
+  Engine(api::Timers& timers, api::MoneykitApi& upstream, api::RateGate& gate, StorePort& store,
+         EngineObserver& observer, EngineOptions options);
+  ~Engine();
+
+  // Before start().
+  void reserve(std::size_t links);
+  void register_stored(const store::LinkSummary& summary);
+  void start(api::IoExecutor executor);
+  // Takes no new link, lets running pages finish until `grace_end`, then cancels what waits; returns when no task is
+  // left. Commits already handed to the store are always awaited.
+  api::Task<void> stop(api::SteadyTime grace_end);
+
+  // ---- operator actions; errors: not_found, conflict, storage, invalid ----
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link);
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id);
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id);
+  // Makes the link due at once with cause `manual`. Errors: not_found; conflict when it is paused or gone.
+  core::Result<void> sync_now(const core::LinkId& link_id);
+  // Waits for the end of the next cycle that begins after this call (call it right after sync_now, without an await
+  // between them). nullopt: `deadline` passed first.
+  api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline);
+
+  bool knows(const core::LinkId& link_id) const;
+  EngineStatus status() const;
+  // Resident bytes of the schedule and the id table, all links together.
+  std::uint64_t schedule_bytes() const;
+  // A counter that moves while the scheduler loop makes progress; the watchdog looks at it.
+  std::uint64_t heartbeat() const;
+  void set_policy(const core::Policy& policy);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncd::engine
