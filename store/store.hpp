@@ -66,9 +66,9 @@ struct Listing {
 struct StoreStats {
   std::uint64_t feed_epoch = 0;
   std::uint64_t feed_head = 0;
-  std::uint64_t published = 0;  // highest sequence ever shown to a consumer
-  std::uint64_t commits = 0;    // synced writes since open
-  std::uint64_t disk_bytes = 0; // live SST bytes + WAL
+  std::uint64_t published = 0;   // highest sequence ever shown to a consumer
+  std::uint64_t commits = 0;     // synced writes since open
+  std::uint64_t disk_bytes = 0;  // live SST bytes + WAL
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t memtable_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
@@ -78,13 +78,14 @@ struct StoreStats {
 
 // The local copy, in an embedded RocksDB.
 //
-// Lifecycle: open(), use, close() (flushes; also done by the destructor, without reporting). Thread: every call
-// may block and is made from one thread, the store thread; only healthy() may be asked from any thread. Errors
-// are Errc::storage unless said otherwise; after one, healthy() is false and no later write is accepted.
+// Lifecycle: open(), use, close() (flushes; also done by the destructor, without reporting). Thread: every
+// call may block and is made from one thread, the store thread; only healthy() may be asked from any thread.
+// Errors are Errc::storage unless said otherwise; after one, healthy() is false and no later write is
+// accepted.
 class Store {
  public:
-  // Refuses, with a message that says what to do: a store in use by another process, a foreign or newer store,
-  // another environment or upstream, a path that cannot be written, too little free space.
+  // Refuses, with a message that says what to do: a store in use by another process, a foreign or newer
+  // store, another environment or upstream, a path that cannot be written, too little free space.
   static core::Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   ~Store();
   Store(const Store&) = delete;
@@ -96,16 +97,16 @@ class Store {
   // nullopt: no such link.
   core::Result<std::optional<core::LinkRecord>> load(const core::LinkId& link_id);
   core::Result<core::Held> lookup(const core::LookupRequest& request);
-  // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the next
-  // gap-free sequences, relink entry, dead letter, freeze. Outcomes are in the order of `updates`. Two updates of the
-  // same link in one call are allowed; the second sees the first.
+  // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the
+  // next gap-free sequences, relink entry, dead letter, freeze. Outcomes are in the order of `updates`. Two
+  // updates of the same link in one call are allowed; the second sees the first.
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
   core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
   core::Result<std::vector<core::GateFreeze>> freezes();
-  // Small opaque values of the daemon (the budget snapshot of a clean stop). take_note erases it durably, so that a
-  // crash later cannot find it again.
+  // Small opaque values of the daemon (the budget snapshot of a clean stop). take_note erases it durably, so
+  // that a crash later cannot find it again.
   core::Result<void> put_note(std::string_view name, std::string_view value);
   core::Result<std::optional<std::string>> take_note(std::string_view name);
 
@@ -115,14 +116,14 @@ class Store {
                                                 std::optional<core::LinkStatus> status);
   core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,
                                                       std::size_t limit);
-  core::Result<Listing<core::StoredTransaction>> transactions(const core::LinkId& link_id, std::string_view after,
-                                                              std::size_t limit);
+  core::Result<Listing<core::StoredTransaction>> transactions(const core::LinkId& link_id,
+                                                              std::string_view after, std::size_t limit);
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
                                                           std::optional<core::RelinkStatus> status);
   core::Result<Listing<core::DeadLetter>> dead_letters(std::string_view after, std::size_t limit);
-  // Entries with a sequence above `after`, at most `limit`. Raises the high-water mark durably before it answers, so a
-  // sequence that was shown is never given out again with other content.
+  // Entries with a sequence above `after`, at most `limit`. Raises the high-water mark durably before it
+  // answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
 
   StoreStats stats();

@@ -28,9 +28,9 @@ struct ApiOptions {
   std::shared_ptr<const Secret> client_secret;
 };
 
-// The endpoints of MoneyKit that the daemon reads, as typed calls: builds the request, authenticates it, classifies
-// every error, parses the answer strictly. Passes the rate gate before every single request, a renewed token or a
-// resend on a fresh connection included, and freezes the gate when upstream answers 429.
+// The endpoints of MoneyKit that the daemon reads, as typed calls: builds the request, authenticates it,
+// classifies every error, parses the answer strictly. Passes the rate gate before every single request, a
+// renewed token or a resend on a fresh connection included, and freezes the gate when upstream answers 429.
 //
 // Thread: the io thread. Lifetime: outlives every task that calls it.
 class MoneykitApi {
@@ -41,9 +41,10 @@ class MoneykitApi {
 
   // One page of changes behind `cursor` (none: the whole history). 1 <= size <= 500.
   Task<core::Result<std::shared_ptr<const core::Page>>> sync_page(core::LinkId link_id,
-                                                                  std::optional<core::Cursor> cursor, unsigned size,
-                                                                  core::Cause cause);
-  Task<core::Result<std::shared_ptr<const core::AccountsAnswer>>> accounts(core::LinkId link_id, core::Cause cause);
+                                                                  std::optional<core::Cursor> cursor,
+                                                                  unsigned size, core::Cause cause);
+  Task<core::Result<std::shared_ptr<const core::AccountsAnswer>>> accounts(core::LinkId link_id,
+                                                                           core::Cause cause);
   Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> link(core::LinkId link_id, core::Cause cause);
   // `cursor` empty: the first page.
   Task<core::Result<std::shared_ptr<const core::LinksAnswer>>> links(std::string cursor);

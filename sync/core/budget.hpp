@@ -3,17 +3,19 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "sync/core/types.hpp"
 
 namespace syncd::core {
 
-// Counts requests in a sliding minute. At no moment do more than `limit` requests fall into any 60 s, whatever
-// the pattern of calls: time is cut into one-second slots and a request must fit beside everything of its own slot
-// and the 60 before it. Costs one 61st of the budget and knows no bursts beyond it.
+// Counts requests in a sliding minute. At no moment do more than `limit` requests fall into any 60 s,
+// whatever the pattern of calls: time is cut into one-second slots and a request must fit beside everything
+// of its own slot and the 60 before it. Costs one 61st of the budget and knows no bursts beyond it.
 //
-// Time is any steady millisecond count that does not go backwards; an earlier time is read as the latest seen.
+// Time is any steady millisecond count that does not go backwards; an earlier time is read as the latest
+// seen.
 class SlidingMinute {
  public:
   explicit SlidingMinute(std::uint32_t limit_per_minute) : limit_(limit_per_minute) {}
@@ -37,7 +39,7 @@ class SlidingMinute {
 
   std::uint32_t limit_;
   std::uint32_t total_ = 0;
-  std::int64_t newest_slot_ = 0;
+  std::int64_t newest_slot_ = std::numeric_limits<std::int64_t>::min() / 4;
   std::array<std::uint32_t, slots> count_{};
 };
 

@@ -9,9 +9,10 @@
 
 namespace syncd::core {
 
-// Retry-After as delta-seconds or as an IMF-fixdate (RFC 9110 10.2.3 and 5.6.7; obsolete date forms too). A date is
-// taken relative to `date` (the answer's own Date header) when that is present, else to `now`: a wrong local clock
-// must not turn into years. Negative and past: zero. Capped at one hour. nullopt: absent or not understood.
+// Retry-After as delta-seconds or as an IMF-fixdate (RFC 9110 10.2.3 and 5.6.7; obsolete date forms too). A
+// date is taken relative to `date` (the answer's own Date header) when that is present, else to `now`: a
+// wrong local clock must not turn into years. Negative and past: zero. Capped at one hour. nullopt: absent or
+// not understood.
 std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now);
 
 // Delay to use for a 429 that says nothing.
@@ -20,28 +21,30 @@ inline constexpr Millis retry_after_max{3'600'000};
 
 struct ErrorContext {
   Endpoint endpoint = Endpoint::sync;
-  bool sent_cursor = false;  // the request carried a cursor: a 400, or a 422 that names no state, may be about it
-  bool link_call = true;     // the request named a link
+  bool sent_cursor =
+      false;  // the request carried a cursor: a 400, or a 422 that names no state, may be about it
+  bool link_call = true;  // the request named a link
 };
 
-// Turns a non-2xx answer into an Error. `answer` is the parsed body, or nullptr when it was not upstream's JSON.
+// Turns a non-2xx answer into an Error. `answer` is the parsed body, or nullptr when it was not upstream's
+// JSON.
 Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorContext& context,
                       std::optional<Millis> retry_after);
 
 // What a link's own state says, independent of the request having worked.
 enum class LinkHealth : std::uint8_t {
   connected,
-  needs_owner,   // relink: auth_expired and its kin
-  outage,        // institution, provider or MoneyKit: slow retry, keep reading
-  not_ready,     // connecting, awaiting_token_exchange: nothing to read yet
-  unsupported,   // no_accounts: nothing there for us
+  needs_owner,  // relink: auth_expired and its kin
+  outage,       // institution, provider or MoneyKit: slow retry, keep reading
+  not_ready,    // connecting, awaiting_token_exchange: nothing to read yet
+  unsupported,  // no_accounts: nothing there for us
   deleted,
 };
 struct LinkCondition {
   LinkHealth health = LinkHealth::connected;
-  std::string_view reason;  // upstream's word
-  bool data_readable = true; // `incomplete`, not_ready and deleted forbid data calls
-  bool known = true;        // false: a state or code this version does not know; treated as an outage
+  std::string_view reason;    // upstream's word
+  bool data_readable = true;  // `incomplete`, not_ready and deleted forbid data calls
+  bool known = true;          // false: a state or code this version does not know; treated as an outage
 };
 LinkCondition condition_of(const LinkObject& link);
 // The same for a `link_error_code` of a 422.

@@ -14,8 +14,9 @@
 
 namespace syncd::core {
 
-// Upstream's answers, parsed strictly. All views point into the answer that owns them (its body, or its store of
-// unescaped strings), so an answer is neither copied nor changed after parsing: it is held by shared_ptr<const>.
+// Upstream's answers, parsed strictly. All views point into the answer that owns them (its body, or its store
+// of unescaped strings), so an answer is neither copied nor changed after parsing: it is held by
+// shared_ptr<const>.
 
 // Bytes that the JSON reader may touch behind the body.
 inline constexpr std::size_t body_padding_bytes = 64;
@@ -23,12 +24,12 @@ inline constexpr std::size_t body_padding_bytes = 64;
 struct TransactionRow {
   std::string_view transaction_id;
   std::string_view account_id;
-  std::string_view amount;    // decimal text, as sent
-  std::string_view type;      // credit, debit, or a word not known yet
+  std::string_view amount;  // decimal text, as sent
+  std::string_view type;    // credit, debit, or a word not known yet
   std::string_view currency;
-  std::string_view date;      // first ten characters: YYYY-MM-DD
+  std::string_view date;  // first ten characters: YYYY-MM-DD
   bool pending = false;
-  std::string_view json;      // the whole object
+  std::string_view json;  // the whole object
 };
 
 struct AccountRow {
@@ -55,9 +56,9 @@ struct LinkObject {
 
 // What every parsed answer owns.
 struct AnswerBase {
-  std::string body;                    // capacity() >= size() + body_padding_bytes while parsing
-  std::deque<std::string> unescaped;   // strings whose JSON form held escapes
-  std::uint32_t unknown_values = 0;    // enum words we do not know, kept as text
+  std::string body;                   // capacity() >= size() + body_padding_bytes while parsing
+  std::deque<std::string> unescaped;  // strings whose JSON form held escapes
+  std::uint32_t unknown_values = 0;   // enum words we do not know, kept as text
 
   AnswerBase() = default;
   AnswerBase(const AnswerBase&) = delete;
@@ -109,9 +110,9 @@ struct IntrospectAnswer {
 inline constexpr std::size_t json_depth_max = 64;
 inline constexpr std::size_t page_rows_max = 100'000;  // rows of all lists of one answer together
 
-// Each takes the body (moved in) and gives the answer, or Errc::protocol with a message that names the place and
-// the reason but never the content. The whole document is checked (RFC 8259; UTF-8; no duplicate member in any
-// object; depth; nothing after the end), also where nothing is read from it.
+// Each takes the body (moved in) and gives the answer, or Errc::protocol with a message that names the place
+// and the reason but never the content. The whole document is checked (RFC 8259; UTF-8; no duplicate member
+// in any object; depth; nothing after the end), also where nothing is read from it.
 Result<std::shared_ptr<const Page>> parse_page(std::string body);
 Result<std::shared_ptr<const AccountsAnswer>> parse_accounts(std::string body);
 Result<std::shared_ptr<const LinkAnswer>> parse_link(std::string body);

@@ -7,21 +7,21 @@
 
 namespace syncd::core {
 
-// Everything that decides when a link is visited and how much patience it gets. Times are durations on the wall
-// clock.
+// Everything that decides when a link is visited and how much patience it gets. Times are durations on the
+// wall clock.
 struct Policy {
-  Millis interval{std::chrono::hours(6)};           // between two scheduled visits of a healthy link; from 1 s
-  Millis max_interval{std::chrono::hours(24)};      // no live link waits longer than this
+  Millis interval{std::chrono::hours(6)};       // between two scheduled visits of a healthy link; from 1 s
+  Millis max_interval{std::chrono::hours(24)};  // no live link waits longer than this
   Millis accounts_interval{std::chrono::hours(6)};  // between two full account pulls of a healthy link
   Millis backoff_base{std::chrono::minutes(1)};     // first retry of a transport, timeout or server failure
   Millis backoff_max{std::chrono::hours(6)};
-  Millis outage_base{std::chrono::minutes(15)};     // first look at a link whose institution is down
-  Millis probe_base{std::chrono::hours(6)};         // first look at a link that waits for its owner
-  std::uint32_t page_size = 500;                    // rows asked for, 1 to 500
-  std::uint32_t cycle_pages_max = 200;              // then the link yields to others and continues
-  std::uint32_t drain_pages_max = 20'000;           // then the drain is taken for endless
-  std::uint32_t drain_idle_pages_max = 100;         // pages in a row that change nothing and promise more
-  std::uint32_t protocol_failures_max = 5;          // then the link is quarantined
+  Millis outage_base{std::chrono::minutes(15)};  // first look at a link whose institution is down
+  Millis probe_base{std::chrono::hours(6)};      // first look at a link that waits for its owner
+  std::uint32_t page_size = 500;                 // rows asked for, 1 to 500
+  std::uint32_t cycle_pages_max = 200;           // then the link yields to others and continues
+  std::uint32_t drain_pages_max = 20'000;        // then the drain is taken for endless
+  std::uint32_t drain_idle_pages_max = 100;      // pages in a row that change nothing and promise more
+  std::uint32_t protocol_failures_max = 5;       // then the link is quarantined
   std::uint32_t resyncs_per_day_max = 3;
 };
 

@@ -27,8 +27,9 @@ struct CycleReport {
   bool dead_letter = false;
   bool drained = false;  // the last page was committed
   Millis duration{};
-  Millis schedule_lag{};                   // start after due
-  std::optional<Millis> visibility_delay;  // upstream refresh to local commit, when the upstream clock advanced
+  Millis schedule_lag{};  // start after due
+  std::optional<Millis>
+      visibility_delay;  // upstream refresh to local commit, when the upstream clock advanced
   WallTime next_due_at{};
 };
 

@@ -13,22 +13,23 @@ namespace syncd::core {
 // What went wrong, as a kind that decides the action (see ARCHITECTURE.md). The numbers are stored on disk
 // and must never be changed or reused.
 enum class Errc : std::uint8_t {
-  transport = 1,        // resolve, connect, TLS or socket failure: back off
-  timeout = 2,          // a deadline passed: back off
-  server = 3,           // 5xx, or an answer made by something in front of upstream: back off
-  throttled = 4,        // 429: the gate freezes, the link is not at fault
-  auth = 5,             // our own credentials were refused: one service-wide incident, no link is touched
-  relink_required = 6,  // the link's owner must act
-  gone = 7,             // the link no longer exists upstream
-  forbidden = 8,        // this link or product is not ours to read
-  protocol = 9,         // an answer we must not believe: rejected whole, counted, quarantined
-  storage = 10,         // the local store failed: fetching stops
-  cancelled = 11,       // shutdown; never a failure of a link
-  cursor_rejected = 12, // upstream does not accept the stored cursor: full resync
-  upstream_state = 13,  // the link is not usable now for a reason upstream must mend (outage, still connecting)
-  conflict = 14,        // somebody else changed the record first; nothing was written
-  not_found = 15,       // a thing asked for does not exist here
-  invalid = 16,         // input from a person or a file is not acceptable
+  transport = 1,         // resolve, connect, TLS or socket failure: back off
+  timeout = 2,           // a deadline passed: back off
+  server = 3,            // 5xx, or an answer made by something in front of upstream: back off
+  throttled = 4,         // 429: the gate freezes, the link is not at fault
+  auth = 5,              // our own credentials were refused: one service-wide incident, no link is touched
+  relink_required = 6,   // the link's owner must act
+  gone = 7,              // the link no longer exists upstream
+  forbidden = 8,         // this link or product is not ours to read
+  protocol = 9,          // an answer we must not believe: rejected whole, counted, quarantined
+  storage = 10,          // the local store failed: fetching stops
+  cancelled = 11,        // shutdown; never a failure of a link
+  cursor_rejected = 12,  // upstream does not accept the stored cursor: full resync
+  upstream_state =
+      13,          // the link is not usable now for a reason upstream must mend (outage, still connecting)
+  conflict = 14,   // somebody else changed the record first; nothing was written
+  not_found = 15,  // a thing asked for does not exist here
+  invalid = 16,    // input from a person or a file is not acceptable
 };
 
 // Lower-case name of the kind, stable: used in logs, metrics and the admin API.
@@ -36,8 +37,8 @@ std::string_view to_string(Errc code);
 
 struct Error {
   Errc code = Errc::protocol;
-  std::string message;  // for people: the thing, the cause; never a secret or a row's text
-  int http_status = 0;  // 0: no answer was received
+  std::string message;               // for people: the thing, the cause; never a secret or a row's text
+  int http_status = 0;               // 0: no answer was received
   std::string api_code = {};         // upstream's `error_code`, verbatim, may be empty
   std::string link_error_code = {};  // upstream's `link_error_code` of a 422, may be empty
   std::optional<std::chrono::milliseconds> retry_after = {};  // from now; only with `throttled` and `server`

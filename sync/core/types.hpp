@@ -15,19 +15,22 @@
 
 namespace syncd::core {
 
-// ---- time ----------------------------------------------------------------------------------------------------
-// Wall clock, for everything that is stored or shown. Waiting uses the steady clock.
+// ---- time
+// ---------------------------------------------------------------------------------------------------- Wall
+// clock, for everything that is stored or shown. Waiting uses the steady clock.
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 // The upstream clock (`products.*.refreshed_at`), as precise as upstream prints it.
 using UpstreamTime = std::chrono::sys_time<std::chrono::microseconds>;
 using Millis = std::chrono::milliseconds;
 
-// ISO 8601 with zero or more fraction digits (beyond six they are cut) and `Z`, an offset or no zone (read as UTC).
+// ISO 8601 with zero or more fraction digits (beyond six they are cut) and `Z`, an offset or no zone (read as
+// UTC).
 std::optional<UpstreamTime> parse_upstream_time(std::string_view text);
 // `2025-05-06T16:31:12.451Z`
 std::string format_wall_time(WallTime time);
 
-// ---- ids -----------------------------------------------------------------------------------------------------
+// ---- ids
+// -----------------------------------------------------------------------------------------------------
 inline constexpr std::size_t id_bytes_max = 256;
 inline constexpr std::size_t cursor_bytes_max = 16 * 1024;
 
@@ -41,7 +44,8 @@ class OpaqueId {
   // `text` must satisfy is_valid_id; use parse() for anything from outside.
   explicit OpaqueId(std::string text) : text_(std::move(text)) {}
   static Result<OpaqueId> parse(std::string_view text) {
-    if (!is_valid_id(text)) return fail(Errc::invalid, "an id must have 1 to 256 bytes and no control characters");
+    if (!is_valid_id(text))
+      return fail(Errc::invalid, "an id must have 1 to 256 bytes and no control characters");
     return OpaqueId{std::string(text)};
   }
   const std::string& str() const { return text_; }
@@ -70,13 +74,21 @@ using Digest = std::array<std::uint8_t, 16>;
 // The first 16 bytes of SHA-256.
 Digest digest_of(std::string_view bytes);
 
-// ---- vocabulary ----------------------------------------------------------------------------------------------
+// ---- vocabulary
+// ----------------------------------------------------------------------------------------------
 enum class Endpoint : std::uint8_t { sync = 1, accounts = 2, link = 3, links = 4, token = 5, introspect = 6 };
 inline constexpr std::size_t endpoint_count = 6;
 std::string_view to_string(Endpoint endpoint);
 
 // Why a link is visited.
-enum class Cause : std::uint8_t { schedule = 1, webhook = 2, manual = 3, backfill = 4, verify = 5, probe = 6 };
+enum class Cause : std::uint8_t {
+  schedule = 1,
+  webhook = 2,
+  manual = 3,
+  backfill = 4,
+  verify = 5,
+  probe = 6
+};
 std::string_view to_string(Cause cause);
 
 // Numbers are stored.
@@ -93,7 +105,8 @@ inline constexpr std::size_t link_status_count = 7;
 std::string_view to_string(LinkStatus status);
 std::optional<LinkStatus> parse_link_status(std::string_view text);
 
-// ---- the link record -----------------------------------------------------------------------------------------
+// ---- the link record
+// -----------------------------------------------------------------------------------------
 struct ErrorNote {
   Errc code = Errc::protocol;
   int http_status = 0;
@@ -103,8 +116,8 @@ struct ErrorNote {
   bool operator==(const ErrorNote&) const = default;
 };
 
-// A request that was counted against this link's budgets within the last minute. Kept with the link, so that a
-// restart does not grant the same minute twice.
+// A request that was counted against this link's budgets within the last minute. Kept with the link, so that
+// a restart does not grant the same minute twice.
 struct RecentSend {
   Endpoint endpoint = Endpoint::sync;
   WallTime at{};
@@ -166,7 +179,8 @@ struct LinkRecord {
 
   WallTime next_due_at{};
   WallTime last_attempt_at{};
-  WallTime last_success_at{};  // the last commit that ended a drain (or, without transactions, an accounts pull)
+  WallTime
+      last_success_at{};  // the last commit that ended a drain (or, without transactions, an accounts pull)
   std::uint32_t failures = 0;  // consecutive
   std::uint32_t protocol_failures = 0;
   std::optional<ErrorNote> last_error;
@@ -176,7 +190,8 @@ struct LinkRecord {
   bool operator==(const LinkRecord&) const = default;
 };
 
-// ---- rows ----------------------------------------------------------------------------------------------------
+// ---- rows
+// ----------------------------------------------------------------------------------------------------
 struct StoredTransaction {
   std::string transaction_id;
   std::string account_id;
@@ -205,11 +220,11 @@ struct RelinkEntry {
   std::string reason;  // upstream's code, for instance auth_expired
   std::string institution_id;
   WallTime opened_at{};
-  WallTime resolved_at{};  // epoch while open
-  std::string resolved_by; // reconnected, gone; empty while open
+  WallTime resolved_at{};   // epoch while open
+  std::string resolved_by;  // reconnected, gone; empty while open
   std::uint32_t reopened = 0;
-  std::uint64_t version = 1;  // raised by each change
-  WallTime last_success_at{}; // of the link when the entry was opened: since when data is missing
+  std::uint64_t version = 1;   // raised by each change
+  WallTime last_success_at{};  // of the link when the entry was opened: since when data is missing
   bool operator==(const RelinkEntry&) const = default;
 };
 // The entry as the admin API and the feed show it.

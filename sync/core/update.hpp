@@ -68,12 +68,12 @@ struct GateFreeze {
   bool operator==(const GateFreeze&) const = default;
 };
 
-// Everything that one answer (or one failure, or one operator action) changes: committed in one synced batch or
-// not at all. Made by the pure functions of step.hpp.
+// Everything that one answer (or one failure, or one operator action) changes: committed in one synced batch
+// or not at all. Made by the pure functions of step.hpp.
 struct LinkUpdate {
   LinkId link_id;
-  // The stored record must carry this fence, otherwise nothing is written (Errc::conflict). 0: the link must not
-  // exist yet.
+  // The stored record must carry this fence, otherwise nothing is written (Errc::conflict). 0: the link must
+  // not exist yet.
   std::uint64_t expected_fence = 0;
   LinkRecord record;
   WallTime at{};  // of the feed entries
@@ -113,10 +113,10 @@ struct LinkUpdate {
 struct LookupRequest {
   LinkId link_id;
   std::vector<std::string_view> transaction_ids;  // sorted, unique; may be empty
-  bool pending = false;      // also all visible pending rows
-  bool staged = false;       // also all staged rows
-  bool accounts = false;     // all accounts of the link, gone ones included
-  bool relink = false;       // the link's relink entry
+  bool pending = false;                           // also all visible pending rows
+  bool staged = false;                            // also all staged rows
+  bool accounts = false;                          // all accounts of the link, gone ones included
+  bool relink = false;                            // the link's relink entry
   std::uint32_t stale_below = 0;  // also every visible row with a generation below this; 0: none
 };
 

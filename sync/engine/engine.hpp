@@ -62,8 +62,8 @@ struct EngineStatus {
   std::optional<core::WallTime> next_due_at;
 };
 
-// Decides which link is visited when, and visits them with a bounded number of workers. At most one cycle per link is
-// in flight; a request for a link that is being visited marks it dirty and it is visited once more.
+// Decides which link is visited when, and visits them with a bounded number of workers. At most one cycle per
+// link is in flight; a request for a link that is being visited marks it dirty and it is visited once more.
 //
 // Lifecycle: register_stored() for each link of the start-up scan, start(), then stop() awaited to its end.
 // Thread: the io thread.
@@ -77,8 +77,8 @@ class Engine {
   void reserve(std::size_t links);
   void register_stored(const store::LinkSummary& summary);
   void start(api::IoExecutor executor);
-  // Takes no new link, lets running pages finish until `grace_end`, then cancels what waits; returns when no task is
-  // left. Commits already handed to the store are always awaited.
+  // Takes no new link, lets running pages finish until `grace_end`, then cancels what waits; returns when no
+  // task is left. Commits already handed to the store are always awaited.
   api::Task<void> stop(api::SteadyTime grace_end);
 
   // ---- operator actions; errors: not_found, conflict, storage, invalid ----
@@ -87,8 +87,8 @@ class Engine {
   api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id);
   // Makes the link due at once with cause `manual`. Errors: not_found; conflict when it is paused or gone.
   core::Result<void> sync_now(const core::LinkId& link_id);
-  // Waits for the end of the next cycle that begins after this call (call it right after sync_now, without an await
-  // between them). nullopt: `deadline` passed first.
+  // Waits for the end of the next cycle that begins after this call (call it right after sync_now, without an
+  // await between them). nullopt: `deadline` passed first.
   api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline);
 
   bool knows(const core::LinkId& link_id) const;

@@ -11,16 +11,16 @@
 
 namespace syncd::engine {
 
-// What the engine needs of the store, as tasks. The daemon puts StoreGateway behind it (the store thread and the
-// natural group commit), the simulation a model with faults.
+// What the engine needs of the store, as tasks. The daemon puts StoreGateway behind it (the store thread and
+// the natural group commit), the simulation a model with faults.
 class StorePort {
  public:
   virtual ~StorePort() = default;
   virtual api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) = 0;
   // Views inside the request must outlive the call.
   virtual api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) = 0;
-  // Errors: conflict (the fence had moved, nothing was written), storage. A commit that has been handed over is
-  // finished whatever happens to the caller: cancellation does not reach it.
+  // Errors: conflict (the fence had moved, nothing was written), storage. A commit that has been handed over
+  // is finished whatever happens to the caller: cancellation does not reach it.
   virtual api::Task<core::Result<void>> commit(core::LinkUpdate update) = 0;
   virtual bool healthy() const = 0;
 };
