@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <expected>
@@ -42,6 +43,9 @@ struct Error {
   std::string api_code = {};         // upstream's `error_code`, verbatim, may be empty
   std::string link_error_code = {};  // upstream's `link_error_code` of a 422, may be empty
   std::optional<std::chrono::milliseconds> retry_after = {};  // from now; only with `throttled` and `server`
+  // Of an answer that was refused (`protocol`): its size and digest are evidence without its content.
+  std::uint64_t body_bytes = 0;
+  std::array<std::uint8_t, 16> body_digest = {};
 };
 
 template <class T>

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+
+#include "sync/core/page.hpp"
+#include "sync/core/policy.hpp"
+#include "sync/core/update.hpp"
+
+namespace syncd::core {
+
+// The rows that a link's very first drain has stored so far, by hash: while nothing else can be in the store,
+// an id that is not in here need not be looked up, which is most of the cost of a backfill. Lives in the
+// cycle, is lost with it, and gives up (everything is looked up again) beyond rows_max.
+class SeenRows {
+ public:
+  // The link holds no rows and its history is about to be read from the start.
+  static std::optional<SeenRows> for_first_drain(const LinkRecord& record);
+  bool may_hold(std::string_view transaction_id) const {
+    return gave_up_ || hashes_.contains(stable_hash(transaction_id));
+  }
+  void add(const Page& page);
+
+ private:
+  static constexpr std::size_t rows_max = 500'000;
+  std::unordered_set<std::uint64_t> hashes_;
+  bool gave_up_ = false;
+};
+
+// Why this page must not be believed, if so: it is about another link, its cursor is missing, repeated or
+// goes round in a circle while it promises more, or the drain does not end. Errc::protocol; nothing of the
+// page is applied.
+std::optional<Error> check_page(const LinkRecord& record, const Page& page, const Policy& policy);
+
+// The drain ends here and the visible pending set is to be replaced: upstream rebuilt its pending rows since
+// the set was written, or sent some, or the whole history is being replayed.
+bool replaces_pending(const LinkRecord& record, const Page& page);
+
+// What step_page() must see of the store. Views point into the page.
+LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const SeenRows* seen);
+LookupRequest plan_lookup(const LinkRecord& record, const AccountsAnswer& answer);
+// For a failure or a look at the link object: the relink entry only.
+LookupRequest plan_lookup(const LinkRecord& record);
+
+}  // namespace syncd::core

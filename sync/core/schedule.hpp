@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sync/core/policy.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::core {
+
+// The next ordinary visit of a healthy link: a fixed phase within the interval, taken from the link id on
+// absolute time, so that neither restarts nor upgrades bunch the fleet; plus up to 3 % of the interval that
+// differs from visit to visit. At least a twentieth of the interval and at most 1.1 intervals after `now`.
+WallTime next_scheduled(const LinkId& link_id, WallTime now, const Policy& policy);
+
+// Exponential back-off with full jitter: uniform over (0, min(max, base * 2^failures)], but not below one
+// second (or a tenth of the base when that is smaller). `failures` counts those before this one.
+Millis full_jitter(Millis base, Millis max, std::uint32_t failures, std::uint64_t entropy);
+
+// Growing interval without much jitter (a tenth): for looks at a link that waits for somebody else.
+Millis slow_look(Millis base, Millis max, std::uint32_t looks, std::uint64_t entropy);
+
+}  // namespace syncd::core

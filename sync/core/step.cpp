@@ -1,0 +1,475 @@
+#include "sync/core/step.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "sync/core/classify.hpp"
+#include "sync/core/diff.hpp"
+#include "sync/core/plan.hpp"
+#include "sync/core/schedule.hpp"
+
+namespace syncd::core {
+
+namespace {
+
+constexpr std::size_t cursor_hashes_max = 16;
+constexpr Millis day = std::chrono::hours(24);
+
+LinkUpdate begin(const StepInput& input) {
+  LinkUpdate update;
+  update.link_id = input.record.link_id;
+  update.expected_fence = input.record.fence;
+  update.record = input.record;
+  update.record.last_attempt_at = input.now;
+  update.record.recent_sends = input.recent_sends;
+  update.at = input.now;
+  update.cause = input.cause;
+  update.keep_alive.push_back(input.held);
+  return update;
+}
+
+std::string quoted(std::string_view word) {
+  // Words of upstream reach the feed: everything that could end or bend a JSON string is left out.
+  std::string text = "\"";
+  for (const char c : word) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') text += c;
+  }
+  return text + '"';
+}
+
+std::string status_json(LinkStatus status, std::string_view reason) {
+  std::string text = "{\"status\":" + quoted(to_string(status));
+  if (!reason.empty()) text += ",\"reason\":" + quoted(reason);
+  return text + '}';
+}
+
+std::string_view reason_of(const LinkRecord& record) {
+  return record.last_error && record.status != LinkStatus::active
+             ? std::string_view(record.last_error->api_code)
+             : std::string_view{};
+}
+
+std::string_view link_id_text(LinkUpdate& update) {
+  return keep_text(update, update.record.link_id.str());
+}
+
+// Adds the feed entry for a changed status; called once, last.
+void note_status(const StepInput& input, LinkUpdate& update) {
+  if (update.record.status == input.record.status) return;
+  update.changes.push_back({ChangeKind::link_status, link_id_text(update),
+                            keep_text(update, status_json(input.record.status, reason_of(input.record))),
+                            keep_text(update, status_json(update.record.status, reason_of(update.record)))});
+}
+
+Millis scaled(Millis base, const Policy& policy) {
+  return std::min(base, policy.interval);
+}
+
+void take_link(const LinkObject& link, LinkRecord& record) {
+  record.institution_id = link.institution_id;
+  record.provider = link.provider;
+  record.upstream_state = link.state;
+  record.upstream_error_code = link.error_code;
+  record.link_json = link.json;
+  // A link that names no products at all has not told us that transactions are missing.
+  record.has_transactions_product = link.transactions.granted || !link.accounts.granted;
+  if (link.transactions.refreshed_at) record.transactions_clock = link.transactions.refreshed_at;
+  if (link.accounts.refreshed_at) record.accounts_clock = link.accounts.refreshed_at;
+}
+
+bool relink_is_open(const StepInput& input) {
+  return input.held->relink && input.held->relink->status == RelinkStatus::open;
+}
+
+void open_relink(const StepInput& input, std::string_view reason, LinkUpdate& update) {
+  update.record.status = LinkStatus::relink;
+  if (relink_is_open(input)) {
+    if (input.held->relink->reason == reason) return;
+    // Another reason for the same wait: the entry stays, its version moves.
+    update.relink = *input.held->relink;
+    update.relink->reason = reason;
+    ++update.relink->version;
+    return;
+  }
+  RelinkEntry entry;
+  if (input.held->relink) {
+    entry = *input.held->relink;
+    ++entry.reopened;
+    ++entry.version;
+  }
+  entry.link_id = input.record.link_id;
+  entry.status = RelinkStatus::open;
+  entry.reason = reason;
+  entry.institution_id = update.record.institution_id;
+  entry.opened_at = input.now;
+  entry.resolved_at = WallTime{};
+  entry.resolved_by.clear();
+  entry.last_success_at = input.record.last_success_at;
+  update.changes.push_back(
+      {ChangeKind::relink_opened, link_id_text(update), {}, keep_text(update, to_json(entry))});
+  update.relink = std::move(entry);
+}
+
+void resolve_relink(const StepInput& input, std::string_view how, LinkUpdate& update) {
+  if (!relink_is_open(input)) return;
+  RelinkEntry entry = *input.held->relink;
+  entry.status = RelinkStatus::resolved;
+  entry.resolved_at = input.now;
+  entry.resolved_by = how;
+  ++entry.version;
+  update.changes.push_back({ChangeKind::relink_resolved, link_id_text(update),
+                            keep_text(update, to_json(*input.held->relink)),
+                            keep_text(update, to_json(entry))});
+  update.relink = std::move(entry);
+}
+
+void note_error(const StepInput& input, Errc code, int http_status, std::string_view api_code,
+                std::string message, LinkUpdate& update) {
+  update.record.last_error = ErrorNote{.code = code,
+                                       .http_status = http_status,
+                                       .api_code = std::string(api_code),
+                                       .message = std::move(message),
+                                       .at = input.now};
+}
+
+// A link that waits for its owner keeps that status, whatever else goes wrong with it meanwhile.
+void set_status_unless_relink(LinkRecord& record, LinkStatus status) {
+  if (record.status != LinkStatus::relink) record.status = status;
+}
+
+void retire(const StepInput& input, LinkUpdate& update) {
+  resolve_relink(input, "gone", update);
+  update.record.status = LinkStatus::gone;
+  update.record.drain = {};
+  update.staged_clear = input.record.drain.staged > 0;
+  update.more = false;
+}
+
+void wait_for_owner(const StepInput& input, std::string_view reason, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  const bool was_waiting = input.record.status == LinkStatus::relink;
+  open_relink(input, reason, update);
+  record.failures = was_waiting ? input.record.failures + 1 : 0;
+  record.next_due_at = input.now + slow_look(scaled(input.policy.probe_base, input.policy),
+                                             input.policy.max_interval, record.failures, input.entropy);
+}
+
+void wait_for_upstream(const StepInput& input, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  set_status_unless_relink(record, LinkStatus::backoff);
+  record.next_due_at = input.now + slow_look(scaled(input.policy.outage_base, input.policy),
+                                             input.policy.backoff_max, input.record.failures, input.entropy);
+  record.failures = input.record.failures + 1;
+}
+
+void block(const StepInput& input, LinkUpdate& update) {
+  set_status_unless_relink(update.record, LinkStatus::blocked);
+  update.record.failures = input.record.failures + 1;
+  update.record.next_due_at =
+      input.now + slow_look(input.policy.max_interval, input.policy.max_interval, 0, input.entropy);
+}
+
+// The level that the link itself reports, when it is anything but connected. Data that came with it was
+// applied.
+void apply_condition(const StepInput& input, const LinkCondition& condition, LinkUpdate& update) {
+  const auto note = [&](Errc code, std::string message) {
+    note_error(input, code, 200, condition.reason, std::move(message), update);
+  };
+  switch (condition.health) {
+    case LinkHealth::connected:
+      return;
+    case LinkHealth::needs_owner:
+      note(Errc::relink_required, "the link's owner must reconnect it");
+      wait_for_owner(input, condition.reason, update);
+      return;
+    case LinkHealth::outage:
+      note(Errc::upstream_state, condition.known ? "upstream cannot refresh the link now"
+                                                 : "the link is in a state this version does not know");
+      wait_for_upstream(input, update);
+      return;
+    case LinkHealth::not_ready:
+      note(Errc::upstream_state, "the link is not connected yet");
+      wait_for_upstream(input, update);
+      return;
+    case LinkHealth::unsupported:
+      note(Errc::forbidden, "the link has no account that could be read");
+      block(input, update);
+      return;
+    case LinkHealth::deleted:
+      note(Errc::gone, "the link was deleted upstream");
+      retire(input, update);
+      return;
+  }
+}
+
+bool accounts_due(const StepInput& input, const LinkRecord& record) {
+  if (record.accounts_wanted || record.accounts_pulled_at == WallTime{}) return true;
+  if (record.accounts_clock && record.accounts_clock > record.accounts_pulled_clock) return true;
+  return input.now - record.accounts_pulled_at >= input.policy.accounts_interval;
+}
+
+// The link is connected and everything upstream had to say is stored.
+void succeed(const StepInput& input, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  resolve_relink(input, "reconnected", update);
+  record.status = LinkStatus::active;
+  record.failures = 0;
+  record.protocol_failures = 0;
+  record.last_error.reset();
+  record.last_success_at = input.now;
+  record.next_due_at = next_scheduled(record.link_id, input.now, input.policy);
+}
+
+void move_drain(const StepInput& input, const Page& page, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  if (!page.next.empty()) record.cursor = Cursor{std::string(page.next)};
+  if (!page.has_more) {
+    record.drain = {};
+    record.resync = false;
+    return;
+  }
+  DrainState& drain = record.drain;
+  if (!drain.open && input.record.cursor)
+    drain.cursor_hashes.push_back(stable_hash(input.record.cursor->text));
+  drain.open = true;
+  ++drain.pages;
+  const bool idle = update.changes.empty() && update.staged_puts.empty() && !record.resync;
+  drain.idle_pages = idle ? drain.idle_pages + 1 : 0;
+  drain.clock = page.link.transactions.refreshed_at;
+  drain.cursor_hashes.push_back(stable_hash(page.next));
+  if (drain.cursor_hashes.size() > cursor_hashes_max) drain.cursor_hashes.erase(drain.cursor_hashes.begin());
+}
+
+// Starts the history over: everything held stays visible until the replay ends and the differences are known.
+void start_resync(const StepInput& input, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  const bool new_window = input.now - record.resync_started_at >= day;
+  record.resyncs_in_window = new_window ? 1 : record.resyncs_in_window + 1;
+  if (new_window) record.resync_started_at = input.now;
+  record.cursor.reset();
+  // A resync that is itself refused goes on under the same mark: rows met so far keep their worth.
+  if (!record.resync) ++record.generation;
+  record.resync = true;
+  update.staged_clear = record.drain.staged > 0;
+  record.drain = {};
+  record.next_due_at = input.now;
+  update.more = true;
+}
+
+bool may_resync(const StepInput& input) {
+  const LinkRecord& record = input.record;
+  const bool new_window = input.now - record.resync_started_at >= day;
+  return record.cursor && (new_window || record.resyncs_in_window < input.policy.resyncs_per_day_max);
+}
+
+void fail_protocol(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  record.failures = input.record.failures + 1;
+  ++record.protocol_failures;
+  if (record.protocol_failures < input.policy.protocol_failures_max) {
+    set_status_unless_relink(record, LinkStatus::backoff);
+    record.next_due_at =
+        input.now + full_jitter(scaled(input.policy.backoff_base, input.policy), input.policy.backoff_max,
+                                input.record.failures, input.entropy);
+    return;
+  }
+  set_status_unless_relink(record, LinkStatus::quarantined);
+  record.next_due_at =
+      input.now + slow_look(input.policy.max_interval, input.policy.max_interval, 0, input.entropy);
+  update.dead_letter = DeadLetter{.link_id = record.link_id,
+                                  .endpoint = endpoint,
+                                  .at = input.now,
+                                  .reason = error.message,
+                                  .body_bytes = error.body_bytes,
+                                  .body_digest = error.body_digest};
+}
+
+void back_off(const StepInput& input, const Error& error, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  if (record.status == LinkStatus::active) record.status = LinkStatus::backoff;
+  Millis delay = full_jitter(scaled(input.policy.backoff_base, input.policy),
+                             std::min(input.policy.backoff_max, input.policy.max_interval),
+                             input.record.failures, input.entropy);
+  if (error.retry_after) delay = std::max(delay, std::min(*error.retry_after, input.policy.max_interval));
+  record.failures = input.record.failures + 1;
+  record.next_due_at = input.now + delay;
+}
+
+void wait_for_window(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
+  const Millis window = std::min(error.retry_after.value_or(retry_after_default), retry_after_max);
+  update.freeze = GateFreeze{.endpoint = endpoint, .until = input.now + window};
+  const Millis spread = window / 10 + Millis(1);
+  update.record.next_due_at =
+      input.now + window +
+      Millis(static_cast<std::int64_t>(input.entropy % static_cast<std::uint64_t>(spread.count())));
+}
+
+// Transactions may be refused while accounts are granted: only both together block the link.
+void refuse_access(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
+  if (endpoint == Endpoint::sync && error.http_status == 403) {
+    update.record.transactions_forbidden = true;
+    update.record.next_due_at = input.now;
+    update.accounts_next = true;
+    return;
+  }
+  block(input, update);
+}
+
+}  // namespace
+
+LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
+  assert(page->link.link_id == input.record.link_id.str());
+  LinkUpdate update = begin(input);
+  update.keep_alive.push_back(page);
+  take_link(page->link, update.record);
+  if (page->accounts_present) {
+    const Digest digest = digest_of(page->accounts_json);
+    if (digest != input.record.accounts_digest) diff_accounts(input, page->accounts, false, update);
+    update.record.accounts_digest = digest;
+  }
+  if (names_unknown_account(input, *page)) update.record.accounts_wanted = true;
+  diff_transactions(input, *page, update);
+  move_drain(input, *page, update);
+  update.more = page->has_more;
+  update.record.transactions_forbidden = false;
+
+  const LinkCondition condition = condition_of(page->link);
+  if (condition.health != LinkHealth::connected) {
+    apply_condition(input, condition, update);
+    update.more = update.more && condition.data_readable;
+  } else if (page->has_more) {
+    update.record.next_due_at = input.now;
+  } else {
+    succeed(input, update);
+  }
+  const bool readable = condition.data_readable && condition.health != LinkHealth::unsupported;
+  update.accounts_next = !update.more && readable && accounts_due(input, update.record);
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsAnswer> answer) {
+  assert(answer->link.link_id == input.record.link_id.str());
+  LinkUpdate update = begin(input);
+  update.keep_alive.push_back(answer);
+  take_link(answer->link, update.record);
+  diff_accounts(input, answer->accounts, true, update);
+  LinkRecord& record = update.record;
+  record.accounts_pulled_at = input.now;
+  record.accounts_pulled_clock = answer->link.accounts.refreshed_at;
+  record.accounts_wanted = false;
+  // The embedded accounts of the next sync answer are compared again: the pull may have been newer.
+  record.accounts_digest = {};
+
+  const LinkCondition condition = condition_of(answer->link);
+  const bool reads_transactions = record.has_transactions_product && !record.transactions_forbidden;
+  if (condition.health != LinkHealth::connected) {
+    // When a drain of this cycle has just said the same, saying it again would count the wait twice.
+    const bool already_said = input.record.last_error &&
+                              input.record.last_error->at == input.record.last_attempt_at &&
+                              input.record.last_error->api_code == condition.reason;
+    if (!already_said || !reads_transactions) apply_condition(input, condition, update);
+  } else if (!reads_transactions) {
+    succeed(input, update);
+  }
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> answer) {
+  assert(answer->link.link_id == input.record.link_id.str());
+  LinkUpdate update = begin(input);
+  update.keep_alive.push_back(answer);
+  take_link(answer->link, update.record);
+  const LinkCondition condition = condition_of(answer->link);
+  if (condition.health == LinkHealth::connected) {
+    update.record.next_due_at = input.now;
+    update.more = true;
+  } else {
+    apply_condition(input, condition, update);
+  }
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpoint) {
+  assert(error.code != Errc::storage && error.code != Errc::cancelled && error.code != Errc::auth);
+  LinkUpdate update = begin(input);
+  if (error.code == Errc::throttled) {
+    wait_for_window(input, error, endpoint, update);
+    return update;
+  }
+  const std::string& word = error.link_error_code.empty() ? error.api_code : error.link_error_code;
+  note_error(input, error.code, error.http_status, word, error.message, update);
+  switch (error.code) {
+    case Errc::relink_required:
+      wait_for_owner(input, word, update);
+      break;
+    case Errc::gone:
+      retire(input, update);
+      break;
+    case Errc::forbidden:
+      refuse_access(input, error, endpoint, update);
+      break;
+    case Errc::upstream_state:
+      wait_for_upstream(input, update);
+      break;
+    case Errc::cursor_rejected:
+      if (may_resync(input)) {
+        start_resync(input, update);
+      } else {
+        fail_protocol(input, error, endpoint, update);
+      }
+      break;
+    case Errc::transport:
+    case Errc::timeout:
+    case Errc::server:
+      back_off(input, error, update);
+      break;
+    default:
+      fail_protocol(input, error, endpoint, update);
+      break;
+  }
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_add(const Registration& registration, WallTime now) {
+  LinkUpdate update;
+  update.link_id = registration.link_id;
+  update.expected_fence = 0;
+  update.at = now;
+  update.cause = Cause::manual;
+  LinkRecord& record = update.record;
+  record.link_id = registration.link_id;
+  record.customer_user_id = registration.customer_user_id;
+  record.tags = registration.tags;
+  record.added_at = now;
+  record.next_due_at = now;
+  update.changes.push_back({ChangeKind::link_added,
+                            keep_text(update, registration.link_id.str()),
+                            {},
+                            keep_text(update, status_json(LinkStatus::active, {}))});
+  return update;
+}
+
+LinkUpdate step_pause(const StepInput& input) {
+  LinkUpdate update = begin(input);
+  update.record.last_attempt_at = input.record.last_attempt_at;
+  ++update.record.fence;
+  update.record.status = LinkStatus::paused;
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_resume(const StepInput& input) {
+  LinkUpdate update = begin(input);
+  update.record.last_attempt_at = input.record.last_attempt_at;
+  ++update.record.fence;
+  update.record.status = relink_is_open(input) ? LinkStatus::relink : LinkStatus::active;
+  update.record.next_due_at = input.now;
+  note_status(input, update);
+  return update;
+}
+
+}  // namespace syncd::core

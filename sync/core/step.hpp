@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sync/core/page.hpp"
+#include "sync/core/policy.hpp"
+#include "sync/core/result.hpp"
+#include "sync/core/update.hpp"
+
+namespace syncd::core {
+
+// The reducer: what is stored, what upstream answered (or how asking failed) and the time give one
+// LinkUpdate, which is the unit of commit. Pure: same input, same output; nothing is read or written
+// elsewhere.
+
+struct StepInput {
+  const LinkRecord& record;          // as loaded, or as of the cycle's last commit
+  std::shared_ptr<const Held> held;  // answers plan_lookup(); never null
+  WallTime now{};
+  const Policy& policy;
+  Cause cause = Cause::schedule;
+  std::vector<RecentSend> recent_sends;  // of the last minute, to be stored with the link
+  std::uint64_t entropy = 0;             // for jitter
+};
+
+// A page that check_page() let pass.
+LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page);
+// A full accounts pull about this very link: the only thing that may mark an account as gone.
+LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsAnswer> answer);
+// A look at the link object alone (GET /links/{id}), about this very link.
+LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> answer);
+// Every failure but storage, cancelled, conflict (nothing to record) and auth (touches no link).
+LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpoint);
+
+// ---- operator actions ----
+struct Registration {
+  LinkId link_id;
+  std::string customer_user_id;
+  std::vector<std::string> tags;
+};
+LinkUpdate step_add(const Registration& registration, WallTime now);
+// Visited by nothing until resumed; data stays readable.
+LinkUpdate step_pause(const StepInput& input);
+// Due at once; back in the relink status when its entry is still open.
+LinkUpdate step_resume(const StepInput& input);
+
+}  // namespace syncd::core
