@@ -1,0 +1,382 @@
+#include "sync/engine/cycle.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "sync/core/classify.hpp"
+#include "sync/core/plan.hpp"
+#include "sync/core/step.hpp"
+
+namespace syncd::engine {
+
+namespace {
+
+using core::Endpoint;
+using core::Errc;
+
+// A cycle that would have to wait longer than this for a request gives its worker to another link.
+constexpr core::Millis wait_in_worker_max{5'000};
+
+// The state of one cycle: the record as of the last commit, and the report that grows.
+class Cycle {
+ public:
+  Cycle(CycleContext context, core::LinkRecord record, core::Cause cause)
+      : context_(context), record_(std::move(record)), cause_(cause), began_at_(context.timers.steady_now()) {
+    report().link_id = record_.link_id;
+    report().cause = cause;
+    report().status_before = record_.status;
+    seen_ = core::SeenRows::for_first_drain(record_);
+  }
+
+  api::Task<CycleOutcome> run() {
+    if (look_first()) {
+      co_await look();
+    }
+    if (!ended_ && reads_transactions()) {
+      co_await drain();
+    }
+    if (!ended_ && accounts_next()) {
+      co_await pull_accounts();
+    }
+    conclude();
+    co_return std::move(outcome_);
+  }
+
+ private:
+  core::CycleReport& report() { return outcome_.report; }
+
+  void end(CycleEnd how) {
+    ended_ = true;
+    outcome_.end = how;
+  }
+
+  void conclude() {
+    report().institution_id = record_.institution_id;
+    report().status_after = record_.status;
+    if (!report().next_due_at.time_since_epoch().count()) report().next_due_at = record_.next_due_at;
+    report().duration = context_.timers.steady_now() - began_at_;
+    if (record_.last_success_at != core::WallTime{}) outcome_.last_success_at = record_.last_success_at;
+  }
+
+  // A link that waits for its owner, or is not connected yet, is asked for its state before its data: that
+  // budget is larger, and some states forbid data calls.
+  bool look_first() const {
+    const bool never_ready =
+        record_.upstream_state == "connecting" || record_.upstream_state == "awaiting_token_exchange";
+    return record_.status == core::LinkStatus::relink || never_ready;
+  }
+
+  bool reads_transactions() const {
+    if (!record_.has_transactions_product) return false;
+    if (!record_.transactions_forbidden) return true;
+    // A refused product is tried again once a day, and whenever somebody asks for it.
+    const auto today = std::chrono::floor<std::chrono::days>(context_.timers.wall_now());
+    const auto last_day = std::chrono::floor<std::chrono::days>(record_.last_attempt_at);
+    return cause_ == core::Cause::manual || today != last_day;
+  }
+
+  bool accounts_next() const {
+    const bool accounts_only = !record_.has_transactions_product || record_.transactions_forbidden;
+    return accounts_next_ || accounts_only;
+  }
+
+  // True when the request would wait too long; the link comes back when it need not.
+  bool yields(Endpoint endpoint) {
+    const api::SteadyTime now = context_.timers.steady_now();
+    const api::SteadyTime at = context_.gate.available_at(endpoint, record_.link_id, cause_);
+    if (at <= now + wait_in_worker_max) return false;
+    report().next_due_at = context_.timers.wall_now() + (at - now);
+    return true;
+  }
+
+  core::StepInput input(std::shared_ptr<const core::Held> held) {
+    return {.record = record_,
+            .held = std::move(held),
+            .now = context_.timers.wall_now(),
+            .policy = context_.policy,
+            .cause = cause_,
+            .recent_sends = context_.gate.recent_sends(record_.link_id),
+            .entropy = context_.timers.random()};
+  }
+
+  // Reads what the step must see. Ends the cycle on failure (then null).
+  api::Task<std::shared_ptr<const core::Held>> lookup(core::LookupRequest request) {
+    const bool nothing_needed = request.transaction_ids.empty() && !request.pending && !request.staged &&
+                                !request.accounts && !request.relink && request.stale_below == 0;
+    if (nothing_needed) co_return std::make_shared<const core::Held>();
+    auto held = co_await context_.store.lookup(std::move(request));
+    if (!held) {
+      fail(held.error());
+      co_return nullptr;
+    }
+    co_return std::make_shared<const core::Held>(std::move(*held));
+  }
+
+  // Commits and, on success, makes the update's record the current one. False: the cycle has ended.
+  api::Task<bool> commit(core::LinkUpdate update) {
+    const core::WallTime at = update.at;
+    core::LinkRecord committed = update.record;
+    note(update);
+    const auto result = co_await context_.store.commit(std::move(update));
+    if (!result) {
+      fail(result.error());
+      co_return false;
+    }
+    note_visibility(committed, at);
+    record_ = std::move(committed);
+    co_return true;
+  }
+
+  void note(const core::LinkUpdate& update) {
+    report().created += update.created;
+    report().updated += update.updated;
+    report().removed += update.removed;
+    report().account_changes += update.account_puts.size();
+    report().dead_letter |= update.dead_letter.has_value();
+    report().resync_started |= update.record.resync && !record_.resync;
+    for (const core::Change& change : update.changes) {
+      report().relink_opened |= change.kind == core::ChangeKind::relink_opened;
+      report().relink_resolved |= change.kind == core::ChangeKind::relink_resolved;
+    }
+  }
+
+  // Our delay: from upstream's refresh to this commit, told when a refresh was met that we did not have.
+  void note_visibility(const core::LinkRecord& committed, core::WallTime at) {
+    const auto& clock = committed.transactions_clock;
+    const bool advanced = clock && record_.transactions_clock && *clock > *record_.transactions_clock;
+    if (!advanced) return;
+    const auto delay = std::chrono::duration_cast<core::Millis>(at - *clock);
+    report().visibility_delay = std::max(delay, core::Millis(0));
+  }
+
+  // A failure that is nobody's record: the cycle ends and the scheduler decides.
+  void fail(const core::Error& error) {
+    report().error = error;
+    switch (error.code) {
+      case Errc::cancelled:
+        end(CycleEnd::stopped);
+        return;
+      case Errc::auth:
+        end(CycleEnd::auth);
+        return;
+      case Errc::conflict:
+        end(CycleEnd::conflict);
+        return;
+      default:
+        end(CycleEnd::storage);
+        return;
+    }
+  }
+
+  static bool recorded(const core::Error& error) {
+    return error.code != Errc::cancelled && error.code != Errc::auth && error.code != Errc::storage;
+  }
+
+  // A failed poll is a result: it is committed like any other. Returns true when the cycle goes on (a
+  // resync).
+  api::Task<bool> record_failure(core::Error error, Endpoint endpoint) {
+    if (!recorded(error)) {
+      fail(error);
+      co_return false;
+    }
+    auto held = co_await lookup(core::plan_lookup(record_));
+    if (!held) co_return false;
+    core::StepInput step = input(std::move(held));
+    core::LinkUpdate update = core::step_error(step, error, endpoint);
+    const bool more = update.more;
+    accounts_next_ = update.accounts_next;
+    const bool committed = co_await commit(std::move(update));
+    if (!committed) co_return false;
+    if (more) co_return true;
+    // The refusal of one product is not the end: the accounts may be granted.
+    if (!accounts_next_) {
+      report().error = std::move(error);
+      end(CycleEnd::finished);
+    }
+    co_return false;
+  }
+
+  // 404 may mean the link or something in the way: the link object decides.
+  static bool doubtful(const core::Error& error) {
+    return error.code == Errc::gone && error.http_status == 404;
+  }
+
+  api::Task<void> look() {
+    if (context_.stopping) {
+      end(CycleEnd::stopped);
+      co_return;
+    }
+    if (yields(Endpoint::link)) {
+      end(CycleEnd::yielded);
+      co_return;
+    }
+    auto answer = co_await context_.upstream.link(record_.link_id, cause_);
+    if (answer && (*answer)->link.link_id != record_.link_id.str()) answer = wrong_link((*answer)->body);
+    if (!answer) {
+      co_await record_failure(std::move(answer.error()), Endpoint::link);
+      co_return;
+    }
+    report().unknown_values += (*answer)->unknown_values;
+    auto held = co_await lookup(core::plan_lookup(record_));
+    if (!held) co_return;
+    core::StepInput step = input(std::move(held));
+    core::LinkUpdate update = core::step_link(step, *answer);
+    const bool more = update.more;
+    const bool committed = co_await commit(std::move(update));
+    if (committed && !more) {
+      note_condition();
+      end(CycleEnd::finished);
+    }
+  }
+
+  static std::unexpected<core::Error> wrong_link(const std::string& body) {
+    return std::unexpected(core::Error{.code = Errc::protocol,
+                                       .message = "the answer is about another link",
+                                       .http_status = 200,
+                                       .body_bytes = body.size(),
+                                       .body_digest = core::digest_of(body)});
+  }
+
+  api::Task<void> drain() {
+    for (std::uint32_t page_count = 0; page_count < context_.policy.cycle_pages_max; ++page_count) {
+      if (context_.stopping) {
+        end(CycleEnd::stopped);
+        co_return;
+      }
+      if (yields(Endpoint::sync)) {
+        end(CycleEnd::yielded);
+        co_return;
+      }
+      const bool more = co_await one_page();
+      if (ended_ || !more) co_return;
+    }
+    report().next_due_at = context_.timers.wall_now();
+    end(CycleEnd::yielded);
+  }
+
+  // Fetches, decides and commits one page. True: there is another.
+  api::Task<bool> one_page() {
+    auto answer = co_await context_.upstream.sync_page(record_.link_id, record_.cursor,
+                                                       context_.policy.page_size, cause_);
+    if (answer) {
+      auto refusal = core::check_page(record_, **answer, context_.policy);
+      if (refusal) answer = std::unexpected(std::move(*refusal));
+    }
+    if (!answer) {
+      const bool again = co_await failed_page(std::move(answer.error()));
+      co_return again;
+    }
+    const std::shared_ptr<const core::Page> page = std::move(*answer);
+    auto held = co_await lookup(core::plan_lookup(record_, *page, seen_ ? &*seen_ : nullptr));
+    if (!held) co_return false;
+    core::StepInput step = input(std::move(held));
+    core::LinkUpdate update = core::step_page(step, page);
+    const bool more = update.more;
+    accounts_next_ = update.accounts_next;
+    const bool committed = co_await commit(std::move(update));
+    if (!committed) co_return false;
+    if (seen_) seen_->add(*page);
+    ++report().pages;
+    report().unknown_values += page->unknown_values;
+    report().drained = !page->has_more;
+    if (!more) note_condition();
+    co_return more;
+  }
+
+  api::Task<bool> failed_page(core::Error error) {
+    if (doubtful(error)) {
+      co_await look();
+      // The link exists although its feed does not: that is no answer to believe.
+      if (ended_) co_return false;
+      error.code = Errc::protocol;
+      error.message = "the transaction feed is not found though the link exists";
+    }
+    if (error.code == Errc::cursor_rejected && !record_.cursor) error.code = Errc::protocol;
+    seen_.reset();
+    const bool again = co_await record_failure(std::move(error), Endpoint::sync);
+    co_return again;
+  }
+
+  // A link that answered but says of itself that it is not usable: the report carries that as the outcome.
+  void note_condition() {
+    if (!record_.last_error || record_.last_error->at != record_.last_attempt_at) return;
+    report().error = core::Error{.code = record_.last_error->code,
+                                 .message = record_.last_error->message,
+                                 .http_status = record_.last_error->http_status,
+                                 .api_code = record_.last_error->api_code};
+  }
+
+  api::Task<void> pull_accounts() {
+    if (context_.stopping) {
+      end(CycleEnd::stopped);
+      co_return;
+    }
+    if (yields(Endpoint::accounts)) {
+      end(CycleEnd::yielded);
+      co_return;
+    }
+    auto answer = co_await context_.upstream.accounts(record_.link_id, cause_);
+    if (answer && (*answer)->link.link_id != record_.link_id.str()) answer = wrong_link((*answer)->body);
+    if (!answer) {
+      co_await failed_accounts(std::move(answer.error()));
+      co_return;
+    }
+    report().unknown_values += (*answer)->unknown_values;
+    auto held = co_await lookup(core::plan_lookup(record_, **answer));
+    if (!held) co_return;
+    core::StepInput step = input(std::move(held));
+    core::LinkUpdate update = core::step_accounts(step, *answer);
+    const bool committed = co_await commit(std::move(update));
+    if (committed) note_condition();
+  }
+
+  api::Task<void> failed_accounts(core::Error error) {
+    if (doubtful(error)) {
+      co_await look();
+      if (ended_) co_return;
+      error.code = Errc::protocol;
+      error.message = "the accounts are not found though the link exists";
+    }
+    co_await record_failure(std::move(error), Endpoint::accounts);
+  }
+
+  CycleContext context_;
+  core::LinkRecord record_;
+  core::Cause cause_;
+  api::SteadyTime began_at_;
+  std::optional<core::SeenRows> seen_;
+  CycleOutcome outcome_;
+  bool ended_ = false;
+  bool accounts_next_ = false;
+};
+
+}  // namespace
+
+api::Task<CycleOutcome> run_cycle(CycleContext context, core::LinkId link_id, core::Cause cause) {
+  CycleOutcome outcome;
+  outcome.report.link_id = link_id;
+  outcome.report.cause = cause;
+  auto loaded = co_await context.store.load(link_id);
+  if (!loaded) {
+    outcome.end = CycleEnd::storage;
+    outcome.report.error = loaded.error();
+    co_return outcome;
+  }
+  if (!*loaded) {
+    outcome.end = CycleEnd::missing;
+    co_return outcome;
+  }
+  core::LinkRecord record = std::move(**loaded);
+  if (record.status == core::LinkStatus::paused || record.status == core::LinkStatus::gone) {
+    outcome.end = CycleEnd::not_active;
+    outcome.report.status_before = record.status;
+    outcome.report.status_after = record.status;
+    co_return outcome;
+  }
+  Cycle cycle(context, std::move(record), cause);
+  outcome = co_await cycle.run();
+  co_return outcome;
+}
+
+}  // namespace syncd::engine

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "sync/api/moneykit_api.hpp"
+#include "sync/api/rate_gate.hpp"
+#include "sync/api/task.hpp"
+#include "sync/api/timers.hpp"
+#include "sync/core/policy.hpp"
+#include "sync/core/reports.hpp"
+#include "sync/engine/store_port.hpp"
+
+namespace syncd::engine {
+
+// What a cycle works with; everything outlives it.
+struct CycleContext {
+  api::Timers& timers;
+  api::MoneykitApi& upstream;
+  api::RateGate& gate;
+  StorePort& store;
+  const core::Policy& policy;
+  const bool& stopping;  // true: begin no further request
+};
+
+// How a cycle ended, for the scheduler.
+enum class CycleEnd : std::uint8_t {
+  finished,    // everything it found out is committed; visit again at report.next_due_at
+  yielded,     // committed so far, more to do at report.next_due_at
+  not_active,  // paused or gone: nothing was asked
+  missing,     // no such link in the store
+  conflict,    // the link was changed by somebody else meanwhile: look again at once
+  auth,        // our credentials were refused: nothing was learnt about the link
+  storage,     // the store failed
+  stopped,     // shutdown
+};
+
+struct CycleOutcome {
+  CycleEnd end = CycleEnd::finished;
+  core::CycleReport report;
+  std::optional<core::WallTime> last_success_at;
+};
+
+// One visit to one link: looks at the link object first when its owner has to act, drains its transaction
+// feed page by page (each page one commit), then pulls its accounts when that is due.
+api::Task<CycleOutcome> run_cycle(CycleContext context, core::LinkId link_id, core::Cause cause);
+
+}  // namespace syncd::engine

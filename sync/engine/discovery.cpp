@@ -1,0 +1,60 @@
+#include "sync/engine/discovery.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace syncd::engine {
+
+namespace {
+
+// Upstream gives at least 500 ids a page: this is more than ten million links.
+constexpr std::uint32_t list_pages_max = 20'000;
+
+void note_page(const core::LinksAnswer& page, const LinkTable& table, std::vector<bool>& met,
+               Differences& found) {
+  for (const std::string_view id : page.link_ids) {
+    const auto slot = table.find(id);
+    if (slot) {
+      if (*slot < met.size()) met[*slot] = true;
+      continue;
+    }
+    ++found.only_upstream_count;
+    if (found.only_upstream.size() < Differences::listed_max) {
+      found.only_upstream.push_back(core::LinkId{std::string(id)});
+    }
+  }
+}
+
+void note_missing(const LinkTable& table, const std::vector<bool>& met, Differences& found) {
+  for (LinkTable::Slot slot = 0; slot < met.size(); ++slot) {
+    const core::LinkStatus status = table.status(slot);
+    if (met[slot] || status == core::LinkStatus::paused || status == core::LinkStatus::gone) continue;
+    ++found.only_here_count;
+    if (found.only_here.size() < Differences::listed_max) {
+      found.only_here.push_back(core::LinkId{std::string(table.id(slot))});
+    }
+  }
+}
+
+}  // namespace
+
+api::Task<core::Result<Differences>> compare_links(api::MoneykitApi& upstream, const LinkTable& table) {
+  Differences found;
+  std::vector<bool> met(table.size());  // links added while this runs are not judged
+  std::string cursor;
+  for (std::uint32_t page_count = 0; page_count < list_pages_max; ++page_count) {
+    auto page = co_await upstream.links(cursor);
+    if (!page) co_return std::unexpected(std::move(page.error()));
+    note_page(**page, table, met, found);
+    std::string next{(*page)->next};
+    if (next.empty()) {
+      note_missing(table, met, found);
+      co_return found;
+    }
+    if (next == cursor) co_return core::fail(core::Errc::protocol, "the list of links repeats its cursor");
+    cursor = std::move(next);
+  }
+  co_return core::fail(core::Errc::protocol, "the list of links does not end");
+}
+
+}  // namespace syncd::engine

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sync/core/types.hpp"
+
+namespace syncd::engine {
+
+// The schedule in memory: for each link its id, status and place in the due heap, and nothing else, because a
+// million idle links must cost megabytes, not gigabytes. Everything more is in the store.
+//
+// A slot is a small number that names a link for the life of the process. Times are ticks of 100 ms on the
+// steady clock since the table was made.
+class LinkTable {
+ public:
+  using Slot = std::uint32_t;
+  using Tick = std::uint32_t;
+  static constexpr Slot no_slot = 0xffffffff;
+
+  void reserve(std::size_t links);
+  // The link must not be in the table. 1 <= id bytes <= 256.
+  Slot add(std::string_view link_id, core::LinkStatus status);
+  std::optional<Slot> find(std::string_view link_id) const;
+  std::string_view id(Slot slot) const;
+  std::size_t size() const { return links_.size(); }
+
+  core::LinkStatus status(Slot slot) const { return links_[slot].status; }
+  void set_status(Slot slot, core::LinkStatus status) { links_[slot].status = status; }
+  // Seconds since 1970 of the last success; 0: never.
+  std::uint32_t last_success_s(Slot slot) const { return last_success_s_[slot]; }
+  void set_last_success_s(Slot slot, std::uint32_t seconds) { last_success_s_[slot] = seconds; }
+
+  bool in_flight(Slot slot) const { return links_[slot].in_flight; }
+  void set_in_flight(Slot slot, bool value) { links_[slot].in_flight = value; }
+  // The cause of the visit that must follow the one in flight, or of the next one; 0: an ordinary one.
+  std::uint8_t wanted_cause(Slot slot) const { return links_[slot].wanted_cause; }
+  void set_wanted_cause(Slot slot, std::uint8_t cause) { links_[slot].wanted_cause = cause; }
+
+  // ---- the due heap: earliest first, links that were put in first first ----
+  // Puts the link in, or moves it.
+  void schedule(Slot slot, Tick due);
+  void unschedule(Slot slot);
+  bool scheduled(Slot slot) const { return links_[slot].heap_at != no_slot; }
+  bool nothing_due() const { return heap_.empty(); }
+  Tick earliest() const { return heap_.front().due; }
+  Slot pop();
+  std::size_t scheduled_count() const { return heap_.size(); }
+  // How many are due at `now` or before. Walks only those.
+  std::size_t due_count(Tick now) const;
+
+  std::uint64_t resident_bytes() const;
+
+ private:
+  struct Link {
+    std::uint32_t id_at = 0;  // in ids_
+    std::uint32_t heap_at = no_slot;
+    core::LinkStatus status = core::LinkStatus::active;
+    std::uint8_t wanted_cause = 0;
+    bool in_flight = false;
+  };
+  struct Due {
+    Tick due;
+    Slot slot;
+  };
+  void place(std::uint32_t at, Due due);
+  void sift_up(std::uint32_t at);
+  void sift_down(std::uint32_t at);
+  void grow_index(std::size_t links);
+  void index_insert(Slot slot);
+
+  std::vector<Link> links_;
+  std::vector<std::uint32_t> last_success_s_;
+  std::vector<char> ids_;    // each: one byte length - 1, then the bytes
+  std::vector<Slot> index_;  // open addressing by hash of the id; a power of two
+  std::vector<Due> heap_;
+};
+
+}  // namespace syncd::engine
