@@ -21,8 +21,13 @@ struct StoreOptions {
   std::uint64_t block_cache_bytes = 64ull << 20;
   std::uint64_t write_buffer_bytes = 32ull << 20;
   int open_files_max = 512;
-  bool sync_writes = true;  // false only in benchmarks that say so
+  std::uint64_t min_free_bytes = 64ull << 20;  // open() refuses below it; smaller values count as 64 MiB
+  bool sync_writes = true;                     // false only in benchmarks that say so
+  // Warnings and errors of the database itself, stripped of keys and values; called on its threads as well.
+  std::function<void(int level, std::string message)> log;
 };
+inline constexpr int log_warning = 1;
+inline constexpr int log_error = 2;
 
 // One line of the start-up scan: what the scheduler keeps in memory about a link.
 struct LinkSummary {
@@ -92,6 +97,10 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   core::Result<void> close();
+
+  // What open() found worth telling an operator (a new feed epoch and why, lax permissions); empty on an
+  // ordinary day.
+  const std::vector<std::string>& notices() const;
 
   // ---- the cycle's three calls ----
   // nullopt: no such link.

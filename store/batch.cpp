@@ -1,0 +1,249 @@
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "store/batch_impl.hpp"
+#include "store/codec.hpp"
+#include "store/keys.hpp"
+
+namespace syncd::store {
+namespace {
+
+// A key whose link and kind stay while its id changes.
+class KeyOf {
+ public:
+  KeyOf(std::string& key, std::string_view link_id, std::uint8_t kind) : key_(key) {
+    key_ = kind_prefix(link_id, kind);
+    prefix_bytes_ = key_.size();
+  }
+  std::string_view operator()(std::string_view id) {
+    key_.resize(prefix_bytes_);
+    key_.append(id);
+    return key_;
+  }
+
+ private:
+  std::string& key_;
+  std::size_t prefix_bytes_;
+};
+
+core::Result<void> check_id(std::string_view what, std::string_view id) {
+  if (is_storable_id(id)) return {};
+  return core::fail(core::Errc::invalid, fmt::format("a {} id must have 1 to {} bytes, this one has {}", what,
+                                                     core::id_bytes_max, id.size()));
+}
+
+}  // namespace
+
+core::Result<void> check_update(const core::LinkUpdate& update) {
+  if (auto ok = check_id("link", update.link_id.str()); !ok) return ok;
+  if (update.record.link_id != update.link_id) {
+    return core::fail(core::Errc::invalid, "an update carries the record of another link");
+  }
+  if (update.record.fence == 0)
+    return core::fail(core::Errc::invalid, "a link record must have a fence above 0");
+  for (const auto* rows : {&update.transaction_puts, &update.staged_puts}) {
+    for (const auto& row : *rows) {
+      if (auto ok = check_id("transaction", row.transaction_id); !ok) return ok;
+    }
+  }
+  for (const auto& account : update.account_puts) {
+    if (auto ok = check_id("account", account.account_id); !ok) return ok;
+  }
+  if (update.relink && update.relink->link_id != update.link_id) {
+    return core::fail(core::Errc::invalid, "an update carries the relink entry of another link");
+  }
+  if (update.dead_letter && update.dead_letter->link_id != update.link_id) {
+    return core::fail(core::Errc::invalid, "an update carries the dead letter of another link");
+  }
+  return {};
+}
+
+BatchBuilder::BatchBuilder(Database& database, RecordCache& cache, rocksdb::WriteBatch& batch, FeedState feed)
+    : database_(database), cache_(cache), batch_(batch), feed_(feed) {
+}
+
+core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
+  const auto link = touch(update.link_id);
+  if (!link) return std::unexpected(link.error());
+  auto& touched = **link;
+  const bool matches = update.expected_fence == 0
+                           ? !touched.record.exists
+                           : touched.record.exists && touched.record.fence == update.expected_fence;
+  if (!matches) return CommitOutcome::conflict;
+
+  put_rows(update);
+  if (auto staged = put_staged(update, touched); !staged) return std::unexpected(staged.error());
+  put_accounts(update);
+  put_record(update, touched);
+  put_feed(update);
+  put_rest(update);
+  return CommitOutcome::committed;
+}
+
+core::Result<bool> BatchBuilder::finish() {
+  if (feed_moved_) {
+    value_.clear();
+    encode_feed_state(value_, feed_);
+    put(Family::meta, meta_key::feed, value_);
+  }
+  if (!status_.ok()) return std::unexpected(database_.failed("build a commit", status_));
+  return batch_.Count() > 0;
+}
+
+void BatchBuilder::remember() {
+  for (auto& [link_id, touched] : touched_)
+    cache_.put(link_id, std::move(touched.record));
+  touched_.clear();
+}
+
+core::Result<BatchBuilder::Touched*> BatchBuilder::touch(const core::LinkId& link_id) {
+  const auto [it, is_new] = touched_.try_emplace(link_id.str());
+  auto& touched = it->second;
+  if (!is_new) return &touched;
+  if (const auto* known = cache_.find(link_id.str())) {
+    touched.record = *known;
+    return &touched;
+  }
+  rocksdb::PinnableSlice value;
+  const auto found = database_.get(Family::links, link_key(link_id.str()), value);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return &touched;
+  const auto fence = decode_link_fence(to_view(value));
+  if (!fence) return std::unexpected(database_.failed("check a link", fence.error()));
+  touched.record.exists = true;
+  touched.record.fence = *fence;
+  const auto has_object = database_.get(Family::accounts, link_object_key(link_id.str()), value);
+  if (!has_object) return std::unexpected(has_object.error());
+  if (*has_object) {
+    const auto json = decode_blob("link object", to_view(value));
+    if (!json) return std::unexpected(database_.failed("check a link", json.error()));
+    touched.record.link_json = *json;
+  }
+  return &touched;
+}
+
+void BatchBuilder::put_record(const core::LinkUpdate& update, Touched& link) {
+  value_.clear();
+  encode_link(value_, update.record);
+  put(Family::links, link_key(update.link_id.str()), value_);
+  if (update.record.link_json != link.record.link_json) {
+    const auto key = link_object_key(update.link_id.str());
+    if (update.record.link_json.empty()) {
+      erase(Family::accounts, key);
+    } else {
+      value_.clear();
+      encode_blob_head(value_);
+      put(Family::accounts, key, value_, update.record.link_json);
+    }
+    link.record.link_json = update.record.link_json;
+  }
+  link.record.exists = true;
+  link.record.fence = update.record.fence;
+}
+
+void BatchBuilder::put_rows(const core::LinkUpdate& update) {
+  const auto& link_id = update.link_id.str();
+  {
+    KeyOf key(key_, link_id, std::to_underlying(RowKind::visible));
+    for (const auto& row : update.transaction_puts) {
+      value_.clear();
+      encode_row_head(value_, row);
+      put(Family::transactions, key(row.transaction_id), value_, row.json);
+    }
+    for (const auto& row : update.transaction_erases)
+      erase(Family::transactions, key(row.transaction_id));
+  }
+  KeyOf key(key_, link_id, std::to_underlying(RowKind::pending_index));
+  for (const auto& row : update.transaction_puts) {
+    if (row.pending && !row.was_pending) put(Family::transactions, key(row.transaction_id), {});
+    if (!row.pending && row.was_pending) erase(Family::transactions, key(row.transaction_id));
+  }
+  for (const auto& row : update.transaction_erases) {
+    if (row.was_pending) erase(Family::transactions, key(row.transaction_id));
+  }
+}
+
+core::Result<void> BatchBuilder::put_staged(const core::LinkUpdate& update, Touched& link) {
+  const auto& link_id = update.link_id.str();
+  constexpr auto kind = std::to_underlying(RowKind::staged);
+  KeyOf key(key_, link_id, kind);
+  if (update.staged_clear) {
+    Scan scan(database_, Family::transactions, kind_prefix(link_id, kind), kind_prefix_end(link_id, kind));
+    for (; scan.valid(); scan.next())
+      erase(Family::transactions, scan.key());
+    if (auto done = scan.finish("clear staged rows"); !done) return done;
+    for (const auto& id : link.staged)
+      erase(Family::transactions, key(id));
+    link.staged.clear();
+  }
+  for (const auto& row : update.staged_puts) {
+    value_.clear();
+    encode_row_head(value_, row);
+    put(Family::transactions, key(row.transaction_id), value_, row.json);
+    link.staged.emplace_back(row.transaction_id);
+  }
+  for (const auto id : update.staged_erases)
+    erase(Family::transactions, key(id));
+  return {};
+}
+
+void BatchBuilder::put_accounts(const core::LinkUpdate& update) {
+  KeyOf key(key_, update.link_id.str(), std::to_underlying(AccountKind::account));
+  for (const auto& account : update.account_puts) {
+    value_.clear();
+    encode_account_head(value_, account);
+    put(Family::accounts, key(account.account_id), value_, account.json);
+  }
+}
+
+void BatchBuilder::put_feed(const core::LinkUpdate& update) {
+  if (update.changes.empty()) return;
+  value_.clear();
+  encode_feed_block(value_, update);
+  put(Family::feed, feed_key(feed_.epoch, feed_.head + 1), value_);
+  feed_.head += update.changes.size();
+  feed_moved_ = true;
+}
+
+void BatchBuilder::put_rest(const core::LinkUpdate& update) {
+  const auto& link_id = update.link_id.str();
+  if (update.relink) {
+    value_.clear();
+    encode_relink(value_, *update.relink);
+    put(Family::relink, link_key(link_id), value_);
+  }
+  if (update.dead_letter) {
+    // Two letters of one link in one millisecond would need two answers at once: there is one request in
+    // flight per link. Should it happen, the later one stays.
+    value_.clear();
+    encode_dead_letter(value_, *update.dead_letter);
+    put(Family::dead_letters, dead_letter_key(update.dead_letter->at, link_id), value_);
+  }
+  if (update.freeze) {
+    value_.clear();
+    encode_freeze(value_, update.freeze->until);
+    put(Family::meta, freeze_key(update.freeze->endpoint), value_);
+  }
+}
+
+void BatchBuilder::put(Family family, std::string_view key, std::string_view value) {
+  keep(batch_.Put(database_.family(family), to_slice(key), to_slice(value)));
+}
+
+void BatchBuilder::put(Family family, std::string_view key, std::string_view head, std::string_view tail) {
+  const rocksdb::Slice key_part = to_slice(key);
+  const rocksdb::Slice value_parts[] = {to_slice(head), to_slice(tail)};
+  keep(batch_.Put(database_.family(family), rocksdb::SliceParts(&key_part, 1),
+                  rocksdb::SliceParts(value_parts, 2)));
+}
+
+void BatchBuilder::erase(Family family, std::string_view key) {
+  keep(batch_.Delete(database_.family(family), to_slice(key)));
+}
+
+void BatchBuilder::keep(const rocksdb::Status& status) {
+  if (!status.ok() && status_.ok()) status_ = status;
+}
+
+}  // namespace syncd::store

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <rocksdb/write_batch.h>
+
+#include "store/database_impl.hpp"
+#include "store/feed.hpp"
+#include "store/record_cache.hpp"
+
+namespace syncd::store {
+
+// Turns the updates of one commit into one write batch. Updates of one link see the earlier ones of the same
+// batch. Nothing is written or remembered until finish() and a successful write; a builder is used for one
+// commit.
+class BatchBuilder {
+ public:
+  BatchBuilder(Database& database, RecordCache& cache, rocksdb::WriteBatch& batch, FeedState feed);
+
+  // Errc::storage when the store cannot be read; the batch is then useless.
+  core::Result<CommitOutcome> add(const core::LinkUpdate& update);
+  // Adds what stands once per batch. Answers whether there is anything to write.
+  core::Result<bool> finish();
+  // After the write: hands what was learnt to the cache.
+  void remember();
+  const FeedState& feed() const { return feed_; }
+
+ private:
+  struct Touched {
+    KnownRecord record;
+    std::vector<std::string> staged;  // ids staged by this batch, which no scan of the database can find
+  };
+
+  core::Result<Touched*> touch(const core::LinkId& link_id);
+  void put_record(const core::LinkUpdate& update, Touched& link);
+  void put_rows(const core::LinkUpdate& update);
+  core::Result<void> put_staged(const core::LinkUpdate& update, Touched& link);
+  void put_accounts(const core::LinkUpdate& update);
+  void put_feed(const core::LinkUpdate& update);
+  void put_rest(const core::LinkUpdate& update);
+
+  void put(Family family, std::string_view key, std::string_view value);
+  void put(Family family, std::string_view key, std::string_view head, std::string_view tail);
+  void erase(Family family, std::string_view key);
+  void keep(const rocksdb::Status& status);
+
+  Database& database_;
+  RecordCache& cache_;
+  rocksdb::WriteBatch& batch_;
+  FeedState feed_;
+  bool feed_moved_ = false;
+  std::unordered_map<std::string, Touched> touched_;
+  rocksdb::Status status_;
+  std::string key_;    // scratch
+  std::string value_;  // scratch
+};
+
+// Refuses, with Errc::invalid, what keys cannot hold or what contradicts itself; asked before anything is
+// built.
+core::Result<void> check_update(const core::LinkUpdate& update);
+
+}  // namespace syncd::store

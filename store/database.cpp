@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+
+#include "store/database_impl.hpp"
+#include "store/files.hpp"
+
+namespace syncd::store {
+namespace {
+
+constexpr std::array<std::string_view, family_count> family_names = {
+    "links", "accounts", "transactions", "feed", "relink", "audit", "consumers", "dead_letters", "meta",
+};
+
+rocksdb::DBOptions database_options(const StoreOptions& options, bool clean,
+                                    const std::shared_ptr<Health>& health) {
+  rocksdb::DBOptions db;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  db.paranoid_checks = true;
+  // A torn tail is what a power cut leaves: go back to the last whole commit. After a clean close the log is
+  // empty, so anything wrong with it is damage.
+  db.wal_recovery_mode =
+      clean ? rocksdb::WALRecoveryMode::kAbsoluteConsistency : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // All families are flushed together. Otherwise a damaged log could leave one family newer than the others,
+  // and the store would have to be refused instead of being a little older.
+  db.atomic_flush = true;
+  db.recycle_log_file_num = 0;
+  db.allow_mmap_reads = false;
+  db.allow_mmap_writes = false;
+  db.manifest_preallocation_size =
+      64 << 10;  // the default asks a nearly full disk for 4 MiB before anything else
+  db.max_manifest_file_size = 16 << 20;
+  db.max_open_files = std::max(options.open_files_max, 64);
+  db.db_write_buffer_size = options.write_buffer_bytes;
+  db.max_background_jobs = 2;
+  db.bytes_per_sync = 1 << 20;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.skip_stats_update_on_db_open = true;
+  db.allow_concurrent_memtable_write = false;  // there is one writer
+  db.info_log = make_logger(options.log);
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.listeners = {make_listener(health)};
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const StoreOptions& options, Family family,
+                                            const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = 16 << 10;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.cache_index_and_filter_blocks = true;  // inside the bounded cache, not beside it
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.format_version = 5;
+
+  rocksdb::ColumnFamilyOptions column;
+  column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  column.compression = rocksdb::kLZ4Compression;
+  column.force_consistency_checks = true;
+  column.level_compaction_dynamic_level_bytes = true;
+  // Together with db_write_buffer_size: memtables of all families stay below twice write_buffer_bytes, also
+  // while one generation is being flushed.
+  column.write_buffer_size = options.write_buffer_bytes;
+  column.max_write_buffer_number = 2;
+  const bool large = family == Family::transactions || family == Family::feed;
+  column.arena_block_size = large ? 1 << 20 : 128 << 10;
+  column.target_file_size_base = std::max<std::uint64_t>(options.write_buffer_bytes, 8 << 20);
+  return column;
+}
+
+// A family that this version does not know means that a newer one has been here.
+core::Result<void> refuse_unknown_families(const std::string& directory, const rocksdb::DBOptions& options) {
+  std::vector<std::string> present;
+  if (!rocksdb::DB::ListColumnFamilies(options, directory, &present).ok())
+    return {};  // new, or open() says more
+  for (const auto& name : present) {
+    if (name == rocksdb::kDefaultColumnFamilyName) continue;
+    if (std::ranges::find(family_names, name) != family_names.end()) continue;
+    return core::fail(
+        core::Errc::storage,
+        fmt::format("store {} has data of a kind this version does not know ({}): it was written by a "
+                    "newer version; run that version or restore an older backup",
+                    directory, name));
+  }
+  return {};
+}
+
+core::Error open_error(const std::string& directory, bool clean, const rocksdb::Status& status) {
+  const auto cause = without_content(status.ToString());
+  if (status.IsIOError() && cause.find("lock") != std::string::npos) return store_in_use(directory);
+  const auto* next = "check the disk and the permissions, then start again";
+  if (status.IsCorruption()) {
+    next =
+        clean
+            ? "it was closed cleanly, so its files were changed since: restore a backup, or remove the file "
+              "clean-close beside it to accept the last readable state"
+            : "restore a backup";
+  }
+  return core::Error{.code = core::Errc::storage,
+                     .message = fmt::format("store {} cannot be opened: {}; {}", directory, cause, next)};
+}
+
+}  // namespace
+
+Database::Database(std::string directory, std::shared_ptr<Health> health)
+    : directory_(std::move(directory)), health_(std::move(health)) {
+}
+
+core::Result<std::unique_ptr<Database>> Database::open(const std::string& directory,
+                                                       const StoreOptions& options, bool clean,
+                                                       std::shared_ptr<Health> health) {
+  const auto db_options = database_options(options, clean, health);
+  if (auto known = refuse_unknown_families(directory, db_options); !known)
+    return std::unexpected(known.error());
+
+  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> columns;
+  columns.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(options, Family::meta, cache));
+  for (std::size_t i = 0; i < family_count; ++i) {
+    columns.emplace_back(std::string(family_names[i]),
+                         family_options(options, static_cast<Family>(i), cache));
+  }
+
+  std::unique_ptr<Database> database(new Database(directory, std::move(health)));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::Open(db_options, directory, columns, &handles, &db);
+  if (!status.ok()) return std::unexpected(open_error(directory, clean, status));
+  database->db_.reset(db);
+  database->default_family_ = handles[0];
+  std::copy(handles.begin() + 1, handles.end(), database->families_.begin());
+  if (!database->health().ok()) {
+    const auto reason = database->health().reason();
+    return core::fail(core::Errc::storage,
+                      fmt::format("store {} failed while it was opened: {}", directory, reason));
+  }
+  return database;
+}
+
+Database::~Database() {
+  if (auto closed = close(); !closed) health_->fail(closed.error().message);
+}
+
+core::Result<void> Database::close() {
+  if (!db_) return {};
+  core::Result<void> result;
+  if (health_->ok()) {
+    const std::vector<rocksdb::ColumnFamilyHandle*> all(families_.begin(), families_.end());
+    const auto status = db_->Flush(rocksdb::FlushOptions{}, all);
+    if (!status.ok()) result = std::unexpected(failed("flush the store", status));
+  }
+  for (auto*& handle : families_) {
+    if (handle != nullptr) db_->DestroyColumnFamilyHandle(std::exchange(handle, nullptr));
+  }
+  if (default_family_ != nullptr) db_->DestroyColumnFamilyHandle(std::exchange(default_family_, nullptr));
+  const auto status = db_->Close();
+  if (!status.ok() && result) result = std::unexpected(failed("close the store", status));
+  db_.reset();
+  return result;
+}
+
+core::Result<std::optional<std::string>> Database::get(Family in, std::string_view key) {
+  std::string value;
+  const auto status = db_->Get(rocksdb::ReadOptions{}, family(in), to_slice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return std::unexpected(failed("read", status));
+  return value;
+}
+
+core::Result<bool> Database::get(Family in, std::string_view key, rocksdb::PinnableSlice& value) {
+  value.Reset();
+  const auto status = db_->Get(rocksdb::ReadOptions{}, family(in), to_slice(key), &value);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return std::unexpected(failed("read", status));
+  return true;
+}
+
+core::Result<void> Database::write(rocksdb::WriteBatch& batch, bool sync) {
+  if (!health_->ok()) {
+    return core::fail(
+        core::Errc::storage,
+        fmt::format("store {} takes no more writes since it failed ({}); mend the cause and restart",
+                    directory_, health_->reason()));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  options.protection_bytes_per_key = 8;
+  const auto status = db_->Write(options, &batch);
+  if (!status.ok()) return std::unexpected(failed("write", status));
+  return {};
+}
+
+std::uint64_t Database::property(const std::string& name) {
+  std::uint64_t value = 0;
+  return db_->GetAggregatedIntProperty(name, &value) ? value : 0;
+}
+
+core::Error Database::failed(std::string_view doing, const rocksdb::Status& status) {
+  return failed(doing,
+                core::Error{.code = core::Errc::storage, .message = without_content(status.ToString())});
+}
+
+core::Error Database::failed(std::string_view doing, core::Error error) {
+  error.message = fmt::format("store {}: cannot {}: {}", directory_, doing, error.message);
+  health_->fail(error.message);
+  return error;
+}
+
+Scan::Scan(Database& database, Family family, std::string lower, std::string upper, bool one_time)
+    : database_(database),
+      lower_(std::move(lower)),
+      upper_(std::move(upper)),
+      lower_slice_(to_slice(lower_)),
+      upper_slice_(to_slice(upper_)) {
+  rocksdb::ReadOptions options;
+  if (!lower_.empty()) options.iterate_lower_bound = &lower_slice_;
+  if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
+  if (one_time) {  // a walk over everything must not push the working set out of the cache
+    options.fill_cache = false;
+    options.readahead_size = 2 << 20;
+  }
+  iterator_.reset(database_.db().NewIterator(options, database_.family(family)));
+  iterator_->Seek(lower_slice_);
+}
+
+core::Result<void> Scan::finish(std::string_view doing) {
+  const auto status = iterator_->status();
+  if (!status.ok()) return std::unexpected(database_.failed(doing, status));
+  return {};
+}
+
+}  // namespace syncd::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <rocksdb/env.h>
+#include <rocksdb/listener.h>
+
+namespace syncd::store {
+
+// Whether the store may still be written; shared with RocksDB's threads. One way: nothing turns it healthy
+// again but opening the store anew. The mutex guards the reason and the callback only: it is taken when
+// something fails, never on the way of a commit.
+class Health {
+ public:
+  bool ok() const { return ok_.load(std::memory_order_acquire); }
+  // The first reason wins. Calls the callback once, on this thread; nothing it throws gets further.
+  void fail(const std::string& reason) noexcept;
+  std::string reason() const;
+  // Called at once when it has failed already.
+  void on_failure(std::function<void(std::string)> notify);
+
+  void set_stopped(bool stopped) { stopped_.store(stopped, std::memory_order_relaxed); }
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool> ok_{true};
+  std::atomic<bool> stopped_{false};
+  mutable std::mutex mutex_;
+  std::string reason_;
+  std::function<void(std::string)> notify_;
+};
+
+using LogSink = std::function<void(int level, std::string message)>;
+
+// RocksDB's words without anything that may be a key or a value: quoted parts and long hexadecimal runs go.
+std::string without_content(std::string_view message);
+
+std::shared_ptr<rocksdb::Logger> make_logger(LogSink sink);
+std::shared_ptr<rocksdb::EventListener> make_listener(std::shared_ptr<Health> health);
+
+}  // namespace syncd::store

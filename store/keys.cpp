@@ -1,0 +1,131 @@
+#include "store/keys.hpp"
+
+#include <utility>
+
+#include "store/bytes.hpp"
+
+namespace syncd::store {
+namespace {
+
+constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+
+void append_link(std::string& out, std::string_view link_id) {
+  const auto bytes = link_id.size();
+  out.push_back(static_cast<char>((bytes >> 8) & 0xff));
+  out.push_back(static_cast<char>(bytes & 0xff));
+  out.append(link_id);
+}
+
+std::string linked_key(std::string_view link_id, std::uint8_t kind, std::string_view id) {
+  std::string key;
+  key.reserve(3 + link_id.size() + id.size());
+  append_link(key, link_id);
+  key.push_back(static_cast<char>(kind));
+  key.append(id);
+  return key;
+}
+
+std::string_view read_link(Reader& in) {
+  const auto high = in.u8();
+  const auto low = in.u8();
+  const auto link_id = in.raw(std::size_t{high} << 8 | low);
+  if (!is_storable_id(link_id)) in.refuse();
+  return link_id;
+}
+
+}  // namespace
+
+bool is_storable_id(std::string_view id) {
+  return !id.empty() && id.size() <= core::id_bytes_max;
+}
+
+std::string link_key(std::string_view link_id) {
+  std::string key;
+  key.reserve(2 + link_id.size());
+  append_link(key, link_id);
+  return key;
+}
+
+std::string account_key(std::string_view link_id, std::string_view account_id) {
+  return linked_key(link_id, std::to_underlying(AccountKind::account), account_id);
+}
+
+std::string link_object_key(std::string_view link_id) {
+  return linked_key(link_id, std::to_underlying(AccountKind::link_object), {});
+}
+
+std::string row_key(std::string_view link_id, RowKind kind, std::string_view transaction_id) {
+  return linked_key(link_id, std::to_underlying(kind), transaction_id);
+}
+
+std::string feed_key(std::uint64_t epoch, std::uint64_t first_sequence) {
+  std::string key;
+  Writer out(key);
+  out.u64(epoch);
+  out.u64(first_sequence);
+  return key;
+}
+
+std::string dead_letter_key(core::WallTime at, std::string_view link_id) {
+  std::string key;
+  Writer(key).u64(static_cast<std::uint64_t>(at.time_since_epoch().count()) ^ sign_bit);
+  append_link(key, link_id);
+  return key;
+}
+
+std::string kind_prefix(std::string_view link_id, std::uint8_t kind) {
+  return linked_key(link_id, kind, {});
+}
+
+std::string kind_prefix_end(std::string_view link_id, std::uint8_t kind) {
+  return linked_key(link_id, static_cast<std::uint8_t>(kind + 1), {});
+}
+
+std::optional<std::string_view> parse_link_key(std::string_view key) {
+  Reader in(key);
+  const auto link_id = read_link(in);
+  if (!in.finished()) return std::nullopt;
+  return link_id;
+}
+
+std::optional<LinkedKey> parse_linked_key(std::string_view key) {
+  Reader in(key);
+  LinkedKey parsed;
+  parsed.link_id = read_link(in);
+  parsed.kind = in.u8();
+  if (!in.ok()) return std::nullopt;
+  parsed.id = in.rest();
+  return parsed;
+}
+
+std::optional<FeedKey> parse_feed_key(std::string_view key) {
+  Reader in(key);
+  FeedKey parsed;
+  parsed.epoch = in.u64();
+  parsed.first_sequence = in.u64();
+  if (!in.finished()) return std::nullopt;
+  return parsed;
+}
+
+std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key) {
+  Reader in(key);
+  DeadLetterKey parsed;
+  parsed.at = core::WallTime{core::Millis{static_cast<std::int64_t>(in.u64() ^ sign_bit)}};
+  parsed.link_id = read_link(in);
+  if (!in.finished()) return std::nullopt;
+  return parsed;
+}
+
+std::string freeze_key(core::Endpoint endpoint) {
+  std::string key(meta_key::freeze_prefix);
+  key.push_back(static_cast<char>(std::to_underlying(endpoint)));
+  return key;
+}
+
+std::string note_key(std::string_view name) {
+  std::string key(meta_key::note_prefix);
+  key.append(name);
+  return key;
+}
+
+}  // namespace syncd::store

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sync/core/types.hpp"
+
+namespace syncd::store {
+
+// Keys on disk; a contract with every store ever written.
+//
+// A link's part of a key is the id's length (2 bytes, big-endian) and its bytes, so that no id can run into
+// what follows it. Links therefore sort by length, then by bytes.
+//
+//   links, relink          link
+//   accounts               link, kind 1, account id          the account
+//                          link, kind 2                      upstream's link object
+//   transactions           link, kind 1, transaction id      the visible row
+//                          link, kind 2, transaction id      empty value: the visible row is pending
+//                          link, kind 3, transaction id      a staged pending row, invisible to readers
+//   feed                   epoch, first sequence             8 bytes each, big-endian
+//   dead_letters           time in ms (sign flipped, 8 bytes, big-endian), link
+//   meta                   a name
+enum class RowKind : std::uint8_t { visible = 1, pending_index = 2, staged = 3 };
+enum class AccountKind : std::uint8_t { account = 1, link_object = 2 };
+
+// 1 to core::id_bytes_max bytes: what a key can hold.
+bool is_storable_id(std::string_view id);
+
+std::string link_key(std::string_view link_id);
+std::string account_key(std::string_view link_id, std::string_view account_id);
+std::string link_object_key(std::string_view link_id);
+std::string row_key(std::string_view link_id, RowKind kind, std::string_view transaction_id);
+std::string feed_key(std::uint64_t epoch, std::uint64_t first_sequence);
+std::string dead_letter_key(core::WallTime at, std::string_view link_id);
+
+// All keys with one link and kind are in [prefix, prefix_end).
+std::string kind_prefix(std::string_view link_id, std::uint8_t kind);
+std::string kind_prefix_end(std::string_view link_id, std::uint8_t kind);
+
+struct LinkedKey {
+  std::string_view link_id;
+  std::uint8_t kind = 0;
+  std::string_view id;
+};
+struct FeedKey {
+  std::uint64_t epoch = 0;
+  std::uint64_t first_sequence = 0;
+};
+struct DeadLetterKey {
+  core::WallTime at{};
+  std::string_view link_id;
+};
+
+// nullopt: not a key of this form. Views point into `key`.
+std::optional<std::string_view> parse_link_key(std::string_view key);
+std::optional<LinkedKey> parse_linked_key(std::string_view key);
+std::optional<FeedKey> parse_feed_key(std::string_view key);
+std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key);
+
+namespace meta_key {
+inline constexpr std::string_view schema = "schema";
+inline constexpr std::string_view instance = "instance";
+inline constexpr std::string_view environment = "environment";
+inline constexpr std::string_view upstream = "upstream";
+inline constexpr std::string_view feed = "feed";
+inline constexpr std::string_view freeze_prefix = "freeze/";  // + endpoint, 1 byte
+inline constexpr std::string_view note_prefix = "note/";      // + name
+}  // namespace meta_key
+
+std::string freeze_key(core::Endpoint endpoint);
+std::string note_key(std::string_view name);
+
+}  // namespace syncd::store

@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <utility>
+
+#include "store/codec.hpp"
+
+// The state record of a link. Times that lie near the last success are written as their distance from it,
+// because that makes the common record half as long.
+namespace syncd::store {
+namespace {
+
+constexpr std::string_view link_name = "link record";
+
+enum Flag : std::uint32_t {
+  has_transactions_product = 1u << 0,
+  transactions_forbidden = 1u << 1,
+  with_transactions_clock = 1u << 2,
+  with_accounts_clock = 1u << 3,
+  with_cursor = 1u << 4,
+  in_resync = 1u << 5,
+  with_drain = 1u << 6,
+  drain_open = 1u << 7,
+  drain_brought_pending = 1u << 8,
+  with_drain_clock = 1u << 9,
+  with_pending_clock = 1u << 10,
+  with_accounts_pulled_clock = 1u << 11,
+  accounts_wanted = 1u << 12,
+  with_accounts_digest = 1u << 13,
+  with_last_error = 1u << 14,
+  known_flags = (1u << 15) - 1,
+};
+
+// Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
+void put_distance(Writer& out, core::WallTime time, core::WallTime base) {
+  const auto a = static_cast<std::uint64_t>(time.time_since_epoch().count());
+  const auto b = static_cast<std::uint64_t>(base.time_since_epoch().count());
+  out.zigzag(static_cast<std::int64_t>(a - b));
+}
+
+core::WallTime get_distance(Reader& in, core::WallTime base) {
+  const auto a = static_cast<std::uint64_t>(in.zigzag());
+  const auto b = static_cast<std::uint64_t>(base.time_since_epoch().count());
+  return core::WallTime{core::Millis{static_cast<std::int64_t>(a + b)}};
+}
+
+void put_clock(Writer& out, const std::optional<core::UpstreamTime>& time) {
+  if (time) out.zigzag(time->time_since_epoch().count());
+}
+
+std::optional<core::UpstreamTime> get_clock(Reader& in, bool present) {
+  if (!present) return std::nullopt;
+  return core::UpstreamTime{std::chrono::microseconds{in.zigzag()}};
+}
+
+std::uint32_t flags_of(const core::LinkRecord& record) {
+  std::uint32_t flags = 0;
+  const auto set = [&flags](bool present, Flag flag) { flags |= present ? flag : 0u; };
+  set(record.has_transactions_product, has_transactions_product);
+  set(record.transactions_forbidden, transactions_forbidden);
+  set(record.transactions_clock.has_value(), with_transactions_clock);
+  set(record.accounts_clock.has_value(), with_accounts_clock);
+  set(record.cursor.has_value(), with_cursor);
+  set(record.resync, in_resync);
+  set(record.drain != core::DrainState{}, with_drain);
+  set(record.drain.open, drain_open);
+  set(record.drain.brought_pending, drain_brought_pending);
+  set(record.drain.clock.has_value(), with_drain_clock);
+  set(record.pending_clock.has_value(), with_pending_clock);
+  set(record.accounts_pulled_clock.has_value(), with_accounts_pulled_clock);
+  set(record.accounts_wanted, accounts_wanted);
+  set(record.accounts_digest != core::Digest{}, with_accounts_digest);
+  set(record.last_error.has_value(), with_last_error);
+  return flags;
+}
+
+void put_front(Writer& out, const core::LinkRecord& record) {
+  out.u8(value_format);
+  out.varint(record.fence);
+  out.u8(std::to_underlying(record.status));
+  put_time(out, record.last_success_at);
+  put_distance(out, record.next_due_at, record.last_success_at);
+  out.varint(record.recent_sends.size());
+  auto base = record.last_success_at;
+  for (const auto& send : record.recent_sends) {
+    out.u8(std::to_underlying(send.endpoint));
+    put_distance(out, send.at, base);
+    base = send.at;
+  }
+}
+
+core::LinkStatus get_status(Reader& in) {
+  const auto status = in.u8();
+  if (status < 1 || status > core::link_status_count) in.refuse();
+  return static_cast<core::LinkStatus>(status);
+}
+
+// Everything behind the format byte that the start-up scan wants.
+struct Front {
+  std::uint64_t fence = 0;
+  core::LinkStatus status = core::LinkStatus::active;
+  core::WallTime last_success_at{};
+  core::WallTime next_due_at{};
+};
+
+Front get_front(Reader& in, std::vector<core::RecentSend>& sends) {
+  Front front;
+  front.fence = in.varint();
+  front.status = get_status(in);
+  front.last_success_at = get_wall_time(in);
+  front.next_due_at = get_distance(in, front.last_success_at);
+  sends.clear();
+  const auto count = in.count();
+  auto base = front.last_success_at;
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    const auto endpoint = in.u8();
+    if (endpoint < 1 || endpoint > core::endpoint_count) in.refuse();
+    base = get_distance(in, base);
+    sends.push_back({.endpoint = static_cast<core::Endpoint>(endpoint), .at = base});
+  }
+  return front;
+}
+
+void put_drain(Writer& out, const core::DrainState& drain) {
+  out.varint(drain.pages);
+  out.varint(drain.idle_pages);
+  out.varint(drain.staged);
+  put_clock(out, drain.clock);
+  out.varint(drain.cursor_hashes.size());
+  for (const auto hash : drain.cursor_hashes)
+    out.u64(hash);
+}
+
+void get_drain(Reader& in, std::uint32_t flags, core::DrainState& drain) {
+  constexpr std::uint32_t parts = drain_open | drain_brought_pending | with_drain_clock;
+  if ((flags & with_drain) == 0) {
+    if ((flags & parts) != 0) in.refuse();
+    return;
+  }
+  drain.open = (flags & drain_open) != 0;
+  drain.brought_pending = (flags & drain_brought_pending) != 0;
+  drain.pages = in.varint32();
+  drain.idle_pages = in.varint32();
+  drain.staged = in.varint32();
+  drain.clock = get_clock(in, (flags & with_drain_clock) != 0);
+  const auto hashes = in.count();
+  for (std::size_t i = 0; i < hashes && in.ok(); ++i)
+    drain.cursor_hashes.push_back(in.u64());
+}
+
+void put_error(Writer& out, const core::ErrorNote& error) {
+  out.u8(std::to_underlying(error.code));
+  out.zigzag(error.http_status);
+  out.text(error.api_code);
+  out.text(error.message);
+  put_time(out, error.at);
+}
+
+core::ErrorNote get_error(Reader& in) {
+  core::ErrorNote error;
+  const auto code = in.u8();
+  if (code == 0) in.refuse();  // kinds of errors only ever grow in number, and none of them steers the store
+  error.code = static_cast<core::Errc>(code);
+  const auto http_status = in.zigzag();
+  if (http_status < -1000 || http_status > 1000) in.refuse();
+  error.http_status = static_cast<int>(http_status);
+  error.api_code = in.text();
+  error.message = in.text();
+  error.at = get_wall_time(in);
+  return error;
+}
+
+}  // namespace
+
+void encode_link(std::string& out, const core::LinkRecord& record) {
+  Writer writer(out);
+  put_front(writer, record);
+  const auto flags = flags_of(record);
+  writer.varint(flags);
+  writer.text(record.customer_user_id);
+  writer.varint(record.tags.size());
+  for (const auto& tag : record.tags)
+    writer.text(tag);
+  put_time(writer, record.added_at);
+  writer.text(record.institution_id);
+  writer.text(record.provider);
+  writer.text(record.upstream_state);
+  writer.text(record.upstream_error_code);
+  put_clock(writer, record.transactions_clock);
+  put_clock(writer, record.accounts_clock);
+  if (record.cursor) writer.text(record.cursor->text);
+  writer.varint(record.generation);
+  put_time(writer, record.resync_started_at);
+  writer.varint(record.resyncs_in_window);
+  if ((flags & with_drain) != 0) put_drain(writer, record.drain);
+  put_clock(writer, record.pending_clock);
+  put_time(writer, record.accounts_pulled_at);
+  put_clock(writer, record.accounts_pulled_clock);
+  if ((flags & with_accounts_digest) != 0) {
+    for (const auto byte : record.accounts_digest)
+      writer.u8(byte);
+  }
+  put_distance(writer, record.last_attempt_at, record.last_success_at);
+  writer.varint(record.failures);
+  writer.varint(record.protocol_failures);
+  if (record.last_error) put_error(writer, *record.last_error);
+  writer.varint(record.counts.accounts);
+  writer.varint(record.counts.transactions);
+  writer.varint(record.counts.pending);
+}
+
+core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string_view value) {
+  Reader in(value);
+  if (auto format = read_format(in, link_name); !format) return std::unexpected(format.error());
+  core::LinkRecord record;
+  const auto front = get_front(in, record.recent_sends);
+  record.fence = front.fence;
+  record.status = front.status;
+  record.last_success_at = front.last_success_at;
+  record.next_due_at = front.next_due_at;
+  const auto flags = in.varint32();
+  if ((flags & ~std::uint32_t{known_flags}) != 0) in.refuse();
+  record.has_transactions_product = (flags & has_transactions_product) != 0;
+  record.transactions_forbidden = (flags & transactions_forbidden) != 0;
+  record.resync = (flags & in_resync) != 0;
+  record.accounts_wanted = (flags & accounts_wanted) != 0;
+  record.customer_user_id = in.text();
+  const auto tags = in.count();
+  for (std::size_t i = 0; i < tags && in.ok(); ++i)
+    record.tags.emplace_back(in.text());
+  record.added_at = get_wall_time(in);
+  record.institution_id = in.text();
+  record.provider = in.text();
+  record.upstream_state = in.text();
+  record.upstream_error_code = in.text();
+  record.transactions_clock = get_clock(in, (flags & with_transactions_clock) != 0);
+  record.accounts_clock = get_clock(in, (flags & with_accounts_clock) != 0);
+  if ((flags & with_cursor) != 0) record.cursor = core::Cursor{std::string(in.text())};
+  record.generation = in.varint32();
+  record.resync_started_at = get_wall_time(in);
+  record.resyncs_in_window = in.varint32();
+  get_drain(in, flags, record.drain);
+  record.pending_clock = get_clock(in, (flags & with_pending_clock) != 0);
+  record.accounts_pulled_at = get_wall_time(in);
+  record.accounts_pulled_clock = get_clock(in, (flags & with_accounts_pulled_clock) != 0);
+  if ((flags & with_accounts_digest) != 0) {
+    for (auto& byte : record.accounts_digest)
+      byte = in.u8();
+  }
+  record.last_attempt_at = get_distance(in, record.last_success_at);
+  record.failures = in.varint32();
+  record.protocol_failures = in.varint32();
+  if ((flags & with_last_error) != 0) record.last_error = get_error(in);
+  record.counts.accounts = in.varint();
+  record.counts.transactions = in.varint();
+  record.counts.pending = in.varint();
+  if (!in.finished()) return std::unexpected(damaged(link_name));
+  record.link_id = core::LinkId{std::string(link_id)};
+  return record;
+}
+
+core::Result<std::uint64_t> decode_link_fence(std::string_view value) {
+  Reader in(value);
+  if (auto format = read_format(in, link_name); !format) return std::unexpected(format.error());
+  const auto fence = in.varint();
+  if (!in.ok()) return std::unexpected(damaged(link_name));
+  return fence;
+}
+
+core::Result<core::LinkStatus> decode_link_status(std::string_view value) {
+  Reader in(value);
+  if (auto format = read_format(in, link_name); !format) return std::unexpected(format.error());
+  in.varint();
+  const auto status = get_status(in);
+  if (!in.ok()) return std::unexpected(damaged(link_name));
+  return status;
+}
+
+core::Result<void> decode_link_summary(std::string_view value, LinkSummary& summary) {
+  Reader in(value);
+  if (auto format = read_format(in, link_name); !format) return std::unexpected(format.error());
+  const auto front = get_front(in, summary.recent_sends);
+  if (!in.ok()) return std::unexpected(damaged(link_name));
+  summary.status = front.status;
+  summary.next_due_at = front.next_due_at;
+  summary.last_success_at = front.last_success_at;
+  return {};
+}
+
+}  // namespace syncd::store

@@ -1,0 +1,297 @@
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "store/codec.hpp"
+#include "store/keys.hpp"
+#include "store/store_impl.hpp"
+
+namespace syncd::store {
+namespace {
+
+constexpr std::uint64_t schema_version = 1;
+constexpr std::uint64_t free_bytes_floor = 64ull << 20;
+// Its presence says that the last user flushed everything and left.
+constexpr std::string_view clean_close_name = "clean-close";
+
+core::Result<InstanceId> make_instance_id() {
+  InstanceId id{};
+  for (;;) {
+    const auto got = ::getrandom(id.data(), id.size(), 0);
+    if (got == static_cast<ssize_t>(id.size())) return id;
+    if (got < 0 && errno != EINTR) {
+      return core::fail(core::Errc::storage,
+                        fmt::format("the system gives no random bytes: {}",
+                                    std::error_code(errno, std::system_category()).message()));
+    }
+  }
+}
+
+std::string blob(std::string_view content) {
+  std::string value;
+  encode_blob_head(value);
+  value += content;
+  return value;
+}
+
+std::string schema_value(std::uint64_t version) {
+  std::string value;
+  encode_blob_head(value);
+  Writer(value).varint(version);
+  return value;
+}
+
+void note_lax_mode(const std::string& path, std::vector<std::string>& notices) {
+  struct stat info = {};
+  if (::stat(path.c_str(), &info) != 0 || (info.st_mode & 077) == 0) return;
+  notices.push_back(
+      fmt::format("store {} has mode {:04o}: other users may reach bank data; run chmod 0700 on it", path,
+                  info.st_mode & 07777));
+}
+
+// Brings a store of an older schema to this version. Steps must be idempotent: a crash repeats the last one.
+core::Result<void> migrate(std::uint64_t from) {
+  // Version 1 is the first; anything below it was never written.
+  return core::fail(core::Errc::storage,
+                    fmt::format("the store's schema version {} does not exist: it is damaged; "
+                                "restore a backup",
+                                from));
+}
+
+core::Result<void> require_same(const StoreOptions& options, std::string_view what, std::string_view stored,
+                                std::string_view configured) {
+  if (stored == configured) return {};
+  return core::fail(
+      core::Errc::storage,
+      fmt::format("store {} belongs to {} \"{}\", the configuration says \"{}\"; choose another [store] "
+                  "path, or correct the configuration",
+                  options.path, what, stored, configured));
+}
+
+}  // namespace
+
+core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  if (auto done = prepare_directory(options.path); !done) return std::unexpected(done.error());
+  if (auto done = require_free_space(options.path, std::max(free_bytes_floor, options.min_free_bytes));
+      !done) {
+    return std::unexpected(done.error());
+  }
+  auto lock = lock_store(options.path);
+  if (!lock) return std::unexpected(lock.error());
+  impl->lock = std::move(*lock);
+  note_lax_mode(options.path, impl->notices);
+  for (const auto step :
+       {&Impl::open_database, &Impl::check_identity, &Impl::settle_epoch, &Impl::check_feed_end}) {
+    if (auto done = ((*impl).*step)(); !done) {
+      // A store that was refused is left as it was found: not even flushed.
+      impl->health->fail(done.error().message);
+      return std::unexpected(done.error());
+    }
+  }
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+core::Result<void> Store::Impl::open_database() {
+  const auto marker = read_small_file(options.path + "/" + std::string(clean_close_name), 16);
+  if (!marker) return std::unexpected(marker.error());
+  const bool clean = marker->has_value();
+  auto opened = Database::open(options.path + "/db", options, clean, health);
+  if (!opened) return std::unexpected(opened.error());
+  database = std::move(*opened);
+  if (!clean) return {};
+  return remove_durably(options.path, std::string(clean_close_name));
+}
+
+core::Result<void> Store::Impl::check_identity() {
+  const auto schema = database->get(Family::meta, meta_key::schema);
+  if (!schema) return std::unexpected(schema.error());
+  if (!*schema) return create_identity();
+
+  const auto version_bytes = decode_blob("schema version", **schema);
+  if (!version_bytes) return std::unexpected(version_bytes.error());
+  Reader in(*version_bytes);
+  const auto version = in.varint();
+  if (!in.finished()) return std::unexpected(damaged("schema version"));
+  if (version > schema_version) {
+    return core::fail(
+        core::Errc::storage,
+        fmt::format("store {} has schema version {}, this program knows versions up to {}: it was written "
+                    "by a newer version; run that version or restore an older backup",
+                    options.path, version, schema_version));
+  }
+  if (version < schema_version) {
+    if (auto done = migrate(version); !done) return done;
+  }
+  struct Fixed {
+    std::string_view key, what;
+    const std::string& configured;
+  };
+  for (const auto& fixed : {Fixed{meta_key::environment, "environment", options.environment},
+                            Fixed{meta_key::upstream, "upstream", options.upstream}}) {
+    const auto value = database->get(Family::meta, fixed.key);
+    if (!value) return std::unexpected(value.error());
+    if (!*value) return std::unexpected(damaged(fixed.what));
+    const auto stored = decode_blob(fixed.what, **value);
+    if (!stored) return std::unexpected(stored.error());
+    if (auto same = require_same(options, fixed.what, *stored, fixed.configured); !same) return same;
+  }
+  return {};
+}
+
+// The high-water file comes first: from the moment the database has an identity, a missing file means that it
+// was lost, and never that a crash came between the two.
+core::Result<void> Store::Impl::create_identity() {
+  const auto instance = make_instance_id();
+  if (!instance) return std::unexpected(instance.error());
+  const auto leftover = load_high_water(options.path);
+  if (!leftover) return std::unexpected(leftover.error());
+  // The file of a database that is gone: its sequences were seen, so ours belong to a later epoch.
+  feed = FeedState{};
+  if (*leftover) feed.epoch = (*leftover)->epoch + ((*leftover)->published > 0 ? 1 : 0);
+  if (feed.epoch > 1) {
+    notices.push_back(
+        fmt::format("the database in {} is new but an earlier one published changes: feed epoch {} "
+                    "begins, consumers must read everything anew",
+                    options.path, feed.epoch));
+  }
+  if (auto saved = save_high_water(options.path, {*instance, feed.epoch, 0}); !saved) return saved;
+
+  std::string state;
+  encode_feed_state(state, feed);
+  const auto put = [this](std::string_view key, std::string_view value) {
+    batch.Put(database->family(Family::meta), to_slice(key), to_slice(value));
+  };
+  batch.Clear();
+  put(meta_key::schema, schema_value(schema_version));
+  put(meta_key::instance, blob({reinterpret_cast<const char*>(instance->data()), instance->size()}));
+  put(meta_key::environment, blob(options.environment));
+  put(meta_key::upstream, blob(options.upstream));
+  put(meta_key::feed, state);
+  return database->write(batch, true);
+}
+
+// Sequences are promises to consumers. A database older than what was published (a damaged log cut short, a
+// copy put back) would break them; so does one without its high-water file, because then nobody can tell: a
+// backup restored without the file looks exactly like that. Both begin a new epoch. An ordinary crash loses
+// nothing that was published, because only durable sequences are.
+core::Result<void> Store::Impl::settle_epoch() {
+  const auto state_value = database->get(Family::meta, meta_key::feed);
+  if (!state_value) return std::unexpected(state_value.error());
+  const auto instance_value = database->get(Family::meta, meta_key::instance);
+  if (!instance_value) return std::unexpected(instance_value.error());
+  if (!*state_value || !*instance_value) return std::unexpected(damaged("store identity"));
+  const auto state = decode_feed_state(**state_value);
+  if (!state) return std::unexpected(state.error());
+  feed = *state;
+  const auto instance = decode_blob("instance id", **instance_value);
+  if (!instance || instance->size() != high_water.instance.size()) {
+    return std::unexpected(damaged("instance id"));
+  }
+  std::ranges::copy(*instance, high_water.instance.begin());
+
+  const auto loaded = load_high_water(options.path);
+  if (!loaded) return std::unexpected(loaded.error());
+  if (!*loaded) {
+    // Epochs up to the lost file's are used up and unknown. Seconds of the wall clock are above every epoch
+    // that counted up by one.
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+    const auto epoch =
+        std::max(feed.epoch + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 0)));
+    return begin_epoch(epoch, fmt::format("the file {} is missing or damaged", high_water_name));
+  }
+  const auto& mark = **loaded;
+  if (mark.instance != high_water.instance) {
+    return core::fail(
+        core::Errc::storage,
+        fmt::format("store {} mixes two stores: the database is instance {}, the file {} belongs to {}; "
+                    "put back the files that belong together, or remove {} to begin a new feed epoch",
+                    options.path, to_hex(high_water.instance), high_water_name, to_hex(mark.instance),
+                    high_water_name));
+  }
+  if (mark.epoch > feed.epoch) {
+    return begin_epoch(mark.epoch + 1, fmt::format("the database is of feed epoch {}, epoch {} was published",
+                                                   feed.epoch, mark.epoch));
+  }
+  if (mark.epoch == feed.epoch && mark.published > feed.head) {
+    return begin_epoch(mark.epoch + 1, fmt::format("the database ends at change {}, change {} was published",
+                                                   feed.head, mark.published));
+  }
+  high_water = mark;
+  if (mark.epoch == feed.epoch) return {};
+  // The database began a new epoch and the crash came before the file said so, or the file is the older of
+  // the two copies. Taking everything that is there as published is right in both cases.
+  high_water.epoch = feed.epoch;
+  high_water.published = feed.head;
+  return save_high_water(options.path, high_water);
+}
+
+core::Result<void> Store::Impl::begin_epoch(std::uint64_t epoch, const std::string& why) {
+  notices.push_back(
+      fmt::format("store {}: {}; feed epoch {} begins at change 1, consumers must read everything anew",
+                  options.path, why, epoch));
+  feed = {.epoch = epoch, .head = 0};
+  std::string state;
+  encode_feed_state(state, feed);
+  // Database first: when a crash comes between, the file is of an older epoch in which nothing was lost that
+  // the new one could give out again. Blocks of earlier epochs stay where they are; no reader looks at them.
+  if (auto written = write_meta(meta_key::feed, state); !written) return written;
+  high_water.epoch = epoch;
+  high_water.published = 0;
+  return save_high_water(options.path, high_water);
+}
+
+core::Result<void> Store::Impl::check_feed_end() {
+  Scan scan(*database, Family::feed, {}, {});
+  scan.seek_back(feed_key(feed.epoch, ~std::uint64_t{0}));
+  std::uint64_t last = 0;
+  if (scan.valid()) {
+    const auto key = parse_feed_key(scan.key());
+    if (!key) return std::unexpected(damaged("feed key"));
+    if (key->epoch == feed.epoch) {
+      const auto size = decode_feed_block_size(scan.value());
+      if (!size) return std::unexpected(size.error());
+      last = key->first_sequence + *size - 1;
+    }
+  }
+  if (auto done = scan.finish("check the feed"); !done) return done;
+  if (last == feed.head) return {};
+  return core::fail(core::Errc::storage,
+                    fmt::format("store {} is inconsistent: its feed ends at change {}, its position "
+                                "says {}; restore a backup",
+                                options.path, last, feed.head));
+}
+
+core::Result<void> Store::Impl::write_meta(std::string_view key, std::string_view value) {
+  batch.Clear();
+  batch.Put(database->family(Family::meta), to_slice(key), to_slice(value));
+  return database->write(batch, true);
+}
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+}
+
+Store::~Store() {
+  if (auto closed = close(); !closed) impl_->health->fail(closed.error().message);
+}
+
+core::Result<void> Store::close() {
+  if (!impl_->database) return {};
+  const bool healthy_before = impl_->health->ok();
+  auto result = impl_->database->close();
+  impl_->database.reset();
+  if (result && healthy_before && impl_->health->ok()) {
+    result = write_durably(impl_->options.path, std::string(clean_close_name), "");
+  }
+  impl_->lock = UniqueFd{};
+  return result;
+}
+
+}  // namespace syncd::store

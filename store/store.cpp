@@ -1,0 +1,182 @@
+#include "store/store.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "store/batch_impl.hpp"
+#include "store/codec.hpp"
+#include "store/keys.hpp"
+#include "store/store_impl.hpp"
+
+namespace syncd::store {
+namespace {
+
+// Memory that a batch may keep for the next commit.
+constexpr std::size_t batch_bytes_kept = 4 << 20;
+
+std::uint64_t log_bytes(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() != ".log") continue;
+    std::error_code vanished;  // RocksDB removes logs while we look
+    const auto size = it->file_size(vanished);
+    if (!vanished) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+const std::vector<std::string>& Store::notices() const {
+  return impl_->notices;
+}
+
+core::Result<void> Store::Impl::ready() const {
+  if (database) return {};
+  return core::fail(core::Errc::storage, fmt::format("store {} is closed", options.path));
+}
+
+core::Result<std::optional<core::LinkRecord>> Store::load(const core::LinkId& link_id) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  if (!is_storable_id(link_id.str())) return std::nullopt;
+  auto& database = *impl_->database;
+  rocksdb::PinnableSlice value;
+  const auto found = database.get(Family::links, link_key(link_id.str()), value);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) {
+    impl_->cache.put(link_id.str(), {});
+    return std::nullopt;
+  }
+  auto record = decode_link(link_id.str(), to_view(value));
+  if (!record) return std::unexpected(database.failed("load a link", record.error()));
+  const auto has_object = database.get(Family::accounts, link_object_key(link_id.str()), value);
+  if (!has_object) return std::unexpected(has_object.error());
+  if (*has_object) {
+    const auto json = decode_blob("link object", to_view(value));
+    if (!json) return std::unexpected(database.failed("load a link", json.error()));
+    record->link_json = *json;
+  }
+  impl_->cache.put(link_id.str(), {.exists = true, .fence = record->fence, .link_json = record->link_json});
+  return std::move(*record);
+}
+
+core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::LinkUpdate* const> updates) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  for (const auto* update : updates) {
+    if (auto valid = check_update(*update); !valid) return std::unexpected(valid.error());
+  }
+  auto& batch = impl_->batch;
+  batch.Clear();
+  BatchBuilder builder(*impl_->database, impl_->cache, batch, impl_->feed);
+  std::vector<CommitOutcome> outcomes;
+  outcomes.reserve(updates.size());
+  for (const auto* update : updates) {
+    const auto outcome = builder.add(*update);
+    if (!outcome) return std::unexpected(outcome.error());
+    outcomes.push_back(*outcome);
+  }
+  const auto anything = builder.finish();
+  if (!anything) return std::unexpected(anything.error());
+  if (*anything) {
+    if (auto written = impl_->database->write(batch, impl_->options.sync_writes); !written) {
+      return std::unexpected(written.error());
+    }
+    ++impl_->commits;
+    impl_->feed = builder.feed();
+  }
+  builder.remember();
+  if (batch.GetDataSize() > batch_bytes_kept) batch = rocksdb::WriteBatch();
+  return outcomes;
+}
+
+core::Result<void> Store::for_each_link(const std::function<void(const LinkSummary&)>& visit) {
+  if (auto ready = impl_->ready(); !ready) return ready;
+  Scan scan(*impl_->database, Family::links, {}, {}, true);
+  LinkSummary summary;
+  for (; scan.valid(); scan.next()) {
+    const auto link_id = parse_link_key(scan.key());
+    if (!link_id) return std::unexpected(impl_->database->failed("list links", damaged("link key")));
+    if (auto decoded = decode_link_summary(scan.value(), summary); !decoded) {
+      return std::unexpected(impl_->database->failed("list links", decoded.error()));
+    }
+    summary.link_id = core::LinkId{std::string(*link_id)};
+    visit(summary);
+  }
+  return scan.finish("list links");
+}
+
+core::Result<std::vector<core::GateFreeze>> Store::freezes() {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  std::vector<core::GateFreeze> freezes;
+  for (std::uint8_t number = 1; number <= core::endpoint_count; ++number) {
+    const auto endpoint = static_cast<core::Endpoint>(number);
+    const auto value = impl_->database->get(Family::meta, freeze_key(endpoint));
+    if (!value) return std::unexpected(value.error());
+    if (!*value) continue;
+    const auto until = decode_freeze(**value);
+    if (!until) return std::unexpected(impl_->database->failed("read retry windows", until.error()));
+    freezes.push_back({.endpoint = endpoint, .until = *until});
+  }
+  return freezes;
+}
+
+core::Result<void> Store::put_note(std::string_view name, std::string_view value) {
+  if (auto ready = impl_->ready(); !ready) return ready;
+  std::string stored;
+  encode_blob_head(stored);
+  stored += value;
+  return impl_->write_meta(note_key(name), stored);
+}
+
+core::Result<std::optional<std::string>> Store::take_note(std::string_view name) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  const auto key = note_key(name);
+  const auto value = impl_->database->get(Family::meta, key);
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::nullopt;
+  const auto content = decode_blob("note", **value);
+  if (!content) return std::unexpected(impl_->database->failed("take a note", content.error()));
+  impl_->batch.Clear();
+  impl_->batch.Delete(impl_->database->family(Family::meta), key);
+  if (auto written = impl_->database->write(impl_->batch, true); !written)
+    return std::unexpected(written.error());
+  return std::string(*content);
+}
+
+StoreStats Store::stats() {
+  StoreStats stats;
+  stats.feed_epoch = impl_->feed.epoch;
+  stats.feed_head = impl_->feed.head;
+  stats.published = impl_->high_water.published;
+  stats.commits = impl_->commits;
+  stats.disk_free_bytes = free_bytes(impl_->options.path).value_or(0);
+  if (!impl_->database) return stats;
+  using Properties = rocksdb::DB::Properties;
+  auto& database = *impl_->database;
+  stats.disk_bytes =
+      database.property(Properties::kLiveSstFilesSize) + log_bytes(impl_->options.path + "/db");
+  stats.memtable_bytes = database.property(Properties::kSizeAllMemTables);
+  std::uint64_t usage = 0;  // one cache serves all families
+  if (database.db().GetIntProperty(database.family(Family::links), Properties::kBlockCacheUsage, &usage)) {
+    stats.block_cache_bytes = usage;
+  }
+  stats.pending_compaction_bytes = database.property(Properties::kEstimatePendingCompactionBytes);
+  stats.write_stopped = impl_->health->stopped() || database.property(Properties::kIsWriteStopped) != 0;
+  return stats;
+}
+
+bool Store::healthy() const {
+  return impl_->health->ok();
+}
+
+void Store::on_unhealthy(std::function<void(std::string)> notify) {
+  impl_->health->on_failure(std::move(notify));
+}
+
+}  // namespace syncd::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <rocksdb/write_batch.h>
+
+#include "store/database_impl.hpp"
+#include "store/feed.hpp"
+#include "store/files.hpp"
+#include "store/high_water.hpp"
+#include "store/record_cache.hpp"
+#include "store/store.hpp"
+
+namespace syncd::store {
+
+struct Store::Impl {
+  StoreOptions options;
+  UniqueFd lock;
+  std::shared_ptr<Health> health = std::make_shared<Health>();
+  std::unique_ptr<Database> database;
+  std::vector<std::string> notices;
+  HighWater high_water;
+  FeedState feed;
+  RecordCache cache;
+  rocksdb::WriteBatch batch;  // keeps its memory between commits
+  std::uint64_t commits = 0;
+
+  // The steps of open(), in this order.
+  core::Result<void> open_database();
+  core::Result<void> check_identity();
+  core::Result<void> create_identity();
+  core::Result<void> settle_epoch();
+  core::Result<void> check_feed_end();
+  core::Result<void> begin_epoch(std::uint64_t epoch, const std::string& why);
+
+  // Raises the durable high-water mark to the head.
+  core::Result<void> publish();
+  core::Result<void> ready() const;  // false: closed
+  core::Result<void> write_meta(std::string_view key, std::string_view value);
+};
+
+}  // namespace syncd::store
