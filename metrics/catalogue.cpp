@@ -1,0 +1,307 @@
+#include "metrics/catalogue.hpp"
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "metrics/labels.hpp"
+
+namespace syncd::metrics {
+namespace {
+
+using Names = std::vector<std::string_view>;
+using Series = std::vector<Names>;
+using Table = std::vector<MetricInfo>;
+using Id = MetricId;
+constexpr MetricType counter = MetricType::counter;
+constexpr MetricType gauge = MetricType::gauge;
+constexpr MetricType histogram = MetricType::histogram;
+
+Series each(const Names& values) {
+  Series series;
+  for (const std::string_view value : values)
+    series.push_back({value});
+  return series;
+}
+
+// All pairs, the second label moving fastest.
+Series pairs(const Names& first, const Names& second) {
+  Series series;
+  for (const std::string_view a : first) {
+    for (const std::string_view b : second)
+      series.push_back({a, b});
+  }
+  return series;
+}
+
+// Network and cycle times run from a cached answer on loopback to a slow bank behind a slow proxy.
+const std::vector<double>& exchange_buckets() {
+  static const std::vector<double> bounds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+  return bounds;
+}
+// Delays that are planned in minutes and hours, up to the floor of one visit a day.
+const std::vector<double>& delay_buckets() {
+  static const std::vector<double> bounds{1,    5,    15,   30,    60,    300,   600,
+                                          1800, 3600, 7200, 14400, 21600, 43200, 86400};
+  return bounds;
+}
+// One fsync: from a write cache to a struggling disk.
+const std::vector<double>& fsync_buckets() {
+  static const std::vector<double> bounds{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5};
+  return bounds;
+}
+
+// Adds metrics to one section of the table; the answer of add() takes what only some of them have.
+class Rows {
+ public:
+  Rows(Table& table, std::string_view section) : table_(table), section_(section) {}
+
+  Rows& add(Id id, MetricType type, std::string_view name, std::string_view help) {
+    table_.push_back({.id = id, .section = section_, .name = name, .type = type, .help = help});
+    return *this;
+  }
+  Rows& by(Names labels, Series series) {
+    table_.back().labels = std::move(labels);
+    table_.back().series = std::move(series);
+    return *this;
+  }
+  Rows& upper_bounds(std::vector<double> bounds) {
+    table_.back().buckets = std::move(bounds);
+    return *this;
+  }
+  Rows& none_is_nan() {
+    table_.back().none_is_nan = true;
+    return *this;
+  }
+
+ private:
+  Table& table_;
+  std::string_view section_;
+};
+
+void add_process_identity(Table& table) {
+  Rows rows{table, "Daemon"};
+  rows.add(Id::build_info, gauge, "moneykit_syncd_build_info",
+           "Always 1; the label names the version that runs.")
+      .by({"version"}, {});
+  rows.add(Id::config_last_reload_successful, gauge, "moneykit_syncd_config_last_reload_successful",
+           "Whether the last attempt to load the configuration succeeded (1) or the old one was kept (0).");
+  rows.add(Id::config_last_reload_success_timestamp_seconds, gauge,
+           "moneykit_syncd_config_last_reload_success_timestamp_seconds",
+           "When the configuration was last loaded successfully.")
+      .none_is_nan();
+}
+
+void add_links(Table& table) {
+  Rows rows{table, "Links and schedule"};
+  rows.add(Id::links, gauge, "moneykit_syncd_links", "Registered links by status.")
+      .by({"status"}, each(link_status_names()));
+  rows.add(Id::links_due, gauge, "moneykit_syncd_links_due",
+           "Links whose time has come and whose cycle has not begun.");
+  rows.add(Id::cycles_in_flight, gauge, "moneykit_syncd_cycles_in_flight", "Cycles that are running.");
+  rows.add(Id::next_due_timestamp_seconds, gauge, "moneykit_syncd_next_due_timestamp_seconds",
+           "When the next link is due; NaN when none is scheduled.")
+      .none_is_nan();
+  rows.add(Id::schedule_resident_bytes, gauge, "moneykit_syncd_schedule_resident_bytes",
+           "Resident bytes of the schedule and the id table, all links together.");
+  rows.add(Id::oldest_successful_sync_timestamp_seconds, gauge,
+           "moneykit_syncd_oldest_successful_sync_timestamp_seconds",
+           "The oldest last success among links neither paused nor gone; NaN when there is none.")
+      .none_is_nan();
+  rows.add(Id::stale_links, gauge, "moneykit_syncd_stale_links",
+           "Links whose data is older than the maximum interval: local when our last success is that old, "
+           "upstream "
+           "when the institution's own refresh is.")
+      .by({"where"}, each({"local", "upstream"}))
+      .none_is_nan();
+  rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",
+           "Links that the last discovery found on one side only.")
+      .by({"side"}, each({"only_upstream", "only_here"}));
+  rows.add(Id::discovery_failures_total, counter, "moneykit_syncd_discovery_failures_total",
+           "Discoveries that failed.");
+  rows.add(Id::discovery_last_success_timestamp_seconds, gauge,
+           "moneykit_syncd_discovery_last_success_timestamp_seconds",
+           "When a discovery last compared both sides; NaN before the first.")
+      .none_is_nan();
+}
+
+void add_cycles(Table& table) {
+  Rows rows{table, "Cycles"};
+  rows.add(Id::cycles_total, counter, "moneykit_syncd_cycles_total",
+           "Finished cycles by cause and outcome; any outcome but success names the kind of the error.")
+      .by({"cause", "outcome"}, pairs(cause_names(), outcome_names()));
+  rows.add(Id::cycle_duration_seconds, histogram, "moneykit_syncd_cycle_duration_seconds",
+           "Time from the begin of a cycle to its end, waits for budgets included.")
+      .upper_bounds(exchange_buckets());
+  rows.add(Id::schedule_lag_seconds, histogram, "moneykit_syncd_schedule_lag_seconds",
+           "Time from the instant a link was due to the begin of its cycle.")
+      .upper_bounds(delay_buckets());
+  rows.add(Id::visibility_delay_seconds, histogram, "moneykit_syncd_visibility_delay_seconds",
+           "Time from upstream's refresh of a link to our commit of it, whenever a refresh was seen.")
+      .upper_bounds(delay_buckets());
+  rows.add(Id::pages_total, counter, "moneykit_syncd_pages_total", "Pages that were committed.");
+  rows.add(Id::drains_total, counter, "moneykit_syncd_drains_total", "Drains whose last page was committed.");
+  rows.add(Id::diff_records_total, counter, "moneykit_syncd_diff_records_total",
+           "Net differences that were committed, by entity and operation.")
+      .by({"entity", "op"}, {{"transaction", "created"},
+                             {"transaction", "updated"},
+                             {"transaction", "removed"},
+                             {"account", "changed"}});
+  rows.add(Id::cursor_resets_total, counter, "moneykit_syncd_cursor_resets_total",
+           "Full resyncs that were begun, by cause: rejected when upstream refused the stored cursor.")
+      .by({"cause"}, each({"rejected"}));
+  rows.add(Id::unknown_values_total, counter, "moneykit_syncd_unknown_values_total",
+           "Enum words from upstream that this version does not know; they are kept as text.");
+  rows.add(Id::dead_letters_total, counter, "moneykit_syncd_dead_letters_total",
+           "Cycles that left evidence of a refused answer as a dead letter.");
+}
+
+void add_relinks(Table& table) {
+  Rows rows{table, "Relink queue"};
+  rows.add(Id::relink_queue_links, gauge, "moneykit_syncd_relink_queue_links",
+           "Relink entries by reason and status.")
+      .by({"reason", "status"}, pairs(relink_reason_names(), relink_status_names()));
+  rows.add(Id::relink_oldest_open_timestamp_seconds, gauge,
+           "moneykit_syncd_relink_oldest_open_timestamp_seconds",
+           "When the oldest open relink entry was opened; NaN when none is open.")
+      .none_is_nan();
+  rows.add(Id::relinks_opened_total, counter, "moneykit_syncd_relinks_opened_total",
+           "Relink entries that were opened or opened again, by reason.")
+      .by({"reason"}, each(relink_reason_names()));
+  rows.add(Id::relinks_resolved_total, counter, "moneykit_syncd_relinks_resolved_total",
+           "Relink entries that were resolved: the owner reconnected, or the link is gone.")
+      .by({"how"}, each({"reconnected", "gone"}));
+}
+
+void add_requests(Table& table) {
+  Rows rows{table, "Requests to upstream"};
+  rows.add(Id::api_requests_total, counter, "moneykit_syncd_api_requests_total",
+           "Requests by endpoint and HTTP status code; none means that no answer was received.")
+      .by({"endpoint", "code"}, pairs(endpoint_names(), status_code_names()));
+  rows.add(Id::api_request_duration_seconds, histogram, "moneykit_syncd_api_request_duration_seconds",
+           "Time of one request, from sending it to the last byte of the answer or the failure.")
+      .by({"endpoint"}, each(endpoint_names()))
+      .upper_bounds(exchange_buckets());
+  rows.add(Id::api_failures_total, counter, "moneykit_syncd_api_failures_total",
+           "Requests that failed, by kind of the error.")
+      .by({"kind"}, each(failure_names()));
+  rows.add(Id::api_response_body_bytes_total, counter, "moneykit_syncd_api_response_body_bytes_total",
+           "Bytes of answer bodies by endpoint.")
+      .by({"endpoint"}, each(endpoint_names()));
+  rows.add(Id::api_throttled_total, counter, "moneykit_syncd_api_throttled_total",
+           "Requests that upstream answered with 429, by endpoint.")
+      .by({"endpoint"}, each(endpoint_names()));
+}
+
+void add_budgets(Table& table) {
+  Rows rows{table, "Budgets, connections and credentials"};
+  rows.add(Id::api_budget_limit, gauge, "moneykit_syncd_api_budget_limit",
+           "Requests a minute that the configuration allows per endpoint, over all links.")
+      .by({"endpoint"}, each(endpoint_names()));
+  rows.add(Id::api_budget_used, gauge, "moneykit_syncd_api_budget_used",
+           "Requests of the last minute per endpoint, over all links.")
+      .by({"endpoint"}, each(endpoint_names()));
+  rows.add(Id::api_budget_waiting, gauge, "moneykit_syncd_api_budget_waiting",
+           "Requests that wait for a budget or for the end of a Retry-After window.")
+      .by({"endpoint"}, each(endpoint_names()));
+  rows.add(Id::api_budget_frozen, gauge, "moneykit_syncd_api_budget_frozen",
+           "Whether a Retry-After window of the endpoint is open (1) or not (0).")
+      .by({"endpoint"}, each(endpoint_names()));
+  rows.add(Id::api_budget_frozen_until_timestamp_seconds, gauge,
+           "moneykit_syncd_api_budget_frozen_until_timestamp_seconds",
+           "When the endpoint's open Retry-After window ends; NaN when none is open.")
+      .by({"endpoint"}, each(endpoint_names()))
+      .none_is_nan();
+  rows.add(Id::api_connections, gauge, "moneykit_syncd_api_connections", "Connections to upstream by state.")
+      .by({"state"}, each({"busy", "idle"}))
+      .none_is_nan();
+  rows.add(Id::api_connections_opened_total, counter, "moneykit_syncd_api_connections_opened_total",
+           "Connections to upstream that were established.");
+  rows.add(Id::auth_refused, gauge, "moneykit_syncd_auth_refused",
+           "Whether upstream refuses our own credentials (1) or not (0).");
+}
+
+void add_store(Table& table) {
+  Rows rows{table, "Store and feed"};
+  rows.add(Id::commits_total, counter, "moneykit_syncd_commits_total",
+           "Synced writes; waiting updates share one.");
+  rows.add(Id::commit_duration_seconds, histogram, "moneykit_syncd_commit_duration_seconds",
+           "Time of one synced write.")
+      .upper_bounds(fsync_buckets());
+  rows.add(Id::commit_group_size, histogram, "moneykit_syncd_commit_group_size",
+           "Updates that shared one synced write.")
+      .upper_bounds({1, 2, 4, 8, 16, 32, 64, 128, 256});
+  rows.add(Id::feed_head_sequence, gauge, "moneykit_syncd_feed_head_sequence",
+           "Highest sequence of the feed.");
+  rows.add(Id::feed_published_sequence, gauge, "moneykit_syncd_feed_published_sequence",
+           "Highest sequence that was ever shown to a consumer.");
+  rows.add(Id::feed_epoch, gauge, "moneykit_syncd_feed_epoch",
+           "Epoch of the feed; a change means that consumers must read it anew.");
+  rows.add(Id::store_healthy, gauge, "moneykit_syncd_store_healthy",
+           "Whether the store accepts writes (1) or failed and fetching stopped (0).");
+  rows.add(Id::store_write_stopped, gauge, "moneykit_syncd_store_write_stopped",
+           "Whether the store holds writes back until compaction catches up (1) or not (0).");
+  rows.add(Id::store_disk_bytes, gauge, "moneykit_syncd_store_disk_bytes",
+           "Bytes on disk of live tables and the write-ahead log.");
+  rows.add(Id::store_disk_free_bytes, gauge, "moneykit_syncd_store_disk_free_bytes",
+           "Free bytes of the file system that holds the store.");
+  rows.add(Id::store_memtable_bytes, gauge, "moneykit_syncd_store_memtable_bytes",
+           "Bytes of rows that are in memory and in the write-ahead log only.");
+  rows.add(Id::store_block_cache_bytes, gauge, "moneykit_syncd_store_block_cache_bytes",
+           "Bytes in use of the store's block cache.");
+  rows.add(Id::store_pending_compaction_bytes, gauge, "moneykit_syncd_store_pending_compaction_bytes",
+           "Bytes that compaction has still to rewrite, as estimated.");
+}
+
+void add_process(Table& table) {
+  Rows rows{table, "Process"};
+  rows.add(Id::process_cpu_seconds_total, counter, "process_cpu_seconds_total",
+           "Total user and system CPU time spent in seconds.");
+  rows.add(Id::process_resident_memory_bytes, gauge, "process_resident_memory_bytes",
+           "Resident memory size in bytes; NaN when the system hides it.")
+      .none_is_nan();
+  rows.add(Id::process_virtual_memory_bytes, gauge, "process_virtual_memory_bytes",
+           "Virtual memory size in bytes; NaN when the system hides it.")
+      .none_is_nan();
+  rows.add(Id::process_open_fds, gauge, "process_open_fds",
+           "Number of open file descriptors; NaN when the system hides it.")
+      .none_is_nan();
+  rows.add(Id::process_max_fds, gauge, "process_max_fds",
+           "Maximum number of open file descriptors; NaN when the system hides it.")
+      .none_is_nan();
+  rows.add(Id::process_start_time_seconds, gauge, "process_start_time_seconds",
+           "Start time of the process since the Unix epoch in seconds.");
+}
+
+}  // namespace
+
+std::string_view to_string(MetricType type) {
+  switch (type) {
+    case MetricType::counter:
+      return "counter";
+    case MetricType::gauge:
+      return "gauge";
+    case MetricType::histogram:
+      return "histogram";
+  }
+  return "unknown";
+}
+
+const std::vector<MetricInfo>& catalogue() {
+  static const Table table = [] {
+    Table all;
+    all.reserve(metric_count);
+    add_process_identity(all);
+    add_links(all);
+    add_cycles(all);
+    add_relinks(all);
+    add_requests(all);
+    add_budgets(all);
+    add_store(all);
+    add_process(all);
+    return all;
+  }();
+  return table;
+}
+
+}  // namespace syncd::metrics

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace syncd::metrics {
+
+// Every metric of the daemon. Names, types and labels are a public interface: alerts and dashboards of other
+// people depend on them. They are listed once, in catalogue.cpp, from which both the registration and
+// docs/metrics.md come.
+enum class MetricId : std::uint8_t {
+  build_info,
+  config_last_reload_successful,
+  config_last_reload_success_timestamp_seconds,
+
+  links,
+  links_due,
+  cycles_in_flight,
+  next_due_timestamp_seconds,
+  schedule_resident_bytes,
+  oldest_successful_sync_timestamp_seconds,
+  stale_links,
+  discovery_links,
+  discovery_failures_total,
+  discovery_last_success_timestamp_seconds,
+
+  cycles_total,
+  cycle_duration_seconds,
+  schedule_lag_seconds,
+  visibility_delay_seconds,
+  pages_total,
+  drains_total,
+  diff_records_total,
+  cursor_resets_total,
+  unknown_values_total,
+  dead_letters_total,
+
+  relink_queue_links,
+  relink_oldest_open_timestamp_seconds,
+  relinks_opened_total,
+  relinks_resolved_total,
+
+  api_requests_total,
+  api_request_duration_seconds,
+  api_failures_total,
+  api_response_body_bytes_total,
+  api_throttled_total,
+  api_budget_limit,
+  api_budget_used,
+  api_budget_waiting,
+  api_budget_frozen,
+  api_budget_frozen_until_timestamp_seconds,
+  api_connections,
+  api_connections_opened_total,
+  auth_refused,
+
+  commits_total,
+  commit_duration_seconds,
+  commit_group_size,
+  feed_head_sequence,
+  feed_published_sequence,
+  feed_epoch,
+  store_healthy,
+  store_write_stopped,
+  store_disk_bytes,
+  store_disk_free_bytes,
+  store_memtable_bytes,
+  store_block_cache_bytes,
+  store_pending_compaction_bytes,
+
+  process_cpu_seconds_total,
+  process_resident_memory_bytes,
+  process_virtual_memory_bytes,
+  process_open_fds,
+  process_max_fds,
+  process_start_time_seconds,
+};
+inline constexpr std::size_t metric_count =
+    static_cast<std::size_t>(MetricId::process_start_time_seconds) + 1;
+
+enum class MetricType : std::uint8_t { counter, gauge, histogram };
+std::string_view to_string(MetricType type);
+
+struct MetricInfo {
+  MetricId id = MetricId::build_info;
+  std::string_view section;  // heading of the reference page
+  std::string_view name;     // as exposed
+  MetricType type = MetricType::gauge;
+  std::string_view help;  // whole sentences
+  std::vector<std::string_view> labels = {};
+  // The label values of every series that will ever exist, in the order of the handles. Empty together with
+  // labels: one series. Empty with labels: the one series is made at construction from a value known only
+  // then.
+  std::vector<std::vector<std::string_view>> series = {};
+  std::vector<double> buckets = {};  // upper bounds; histograms only
+  bool none_is_nan = false;  // a gauge that reads NaN while there is nothing to tell (no alert compares true)
+};
+
+// In the order of MetricId.
+const std::vector<MetricInfo>& catalogue();
+
+// docs/metrics.md, whole.
+std::string metrics_reference();
+
+}  // namespace syncd::metrics

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sync/core/reports.hpp"
+#include "sync/core/result.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::metrics {
+
+// The closed sets that label values come from. Whatever upstream sends, a metric never grows a series: what
+// is not in a set counts under its last value, the catch-all. Each list has one slot function, which gives
+// the position of a value in that list.
+
+const std::vector<std::string_view>& cause_names();
+std::size_t cause_slot(core::Cause cause);
+
+const std::vector<std::string_view>& endpoint_names();
+std::size_t endpoint_slot(core::Endpoint endpoint);
+
+const std::vector<std::string_view>& link_status_names();
+std::size_t link_status_slot(core::LinkStatus status);
+
+// Error kinds, then `other`.
+const std::vector<std::string_view>& failure_names();
+std::size_t failure_slot(core::Errc code);
+
+// `success`, error kinds, then `other`.
+const std::vector<std::string_view>& outcome_names();
+std::size_t outcome_slot(const std::optional<core::Error>& error);
+
+// The HTTP status codes upstream is known to answer, one value for the rest of each class, and `none` for no
+// answer.
+const std::vector<std::string_view>& status_code_names();
+std::size_t status_code_slot(int status);
+
+// Upstream's words for "the owner must act", then `other`.
+const std::vector<std::string_view>& relink_reason_names();
+std::size_t relink_reason_slot(std::string_view reason);
+
+const std::vector<std::string_view>& relink_status_names();
+std::size_t relink_status_slot(core::RelinkStatus status);
+
+}  // namespace syncd::metrics

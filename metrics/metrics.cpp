@@ -1,0 +1,286 @@
+#include "metrics/metrics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include "metrics/catalogue.hpp"
+#include "metrics/exposition.hpp"
+#include "metrics/labels.hpp"
+
+namespace syncd::metrics {
+namespace {
+
+using Id = MetricId;
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+
+// Positions in the table of series that have no enum behind them.
+enum DiffSlot : std::size_t {
+  transaction_created,
+  transaction_updated,
+  transaction_removed,
+  account_changed
+};
+enum ResetSlot : std::size_t { reset_rejected };
+enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone };
+enum StaleSlot : std::size_t { stale_local, stale_upstream };
+enum DiscoverySlot : std::size_t { only_upstream_side, only_here_side };
+enum ConnectionSlot : std::size_t { connection_busy, connection_idle };
+
+double seconds(core::Millis duration) {
+  return std::chrono::duration<double>(std::max(duration, core::Millis::zero())).count();
+}
+
+// NaN for no time: an alert on `time() - x` must not fire for something that never happened.
+double timestamp(std::optional<core::WallTime> time) {
+  return time.has_value() ? std::chrono::duration<double>(time->time_since_epoch()).count() : nothing;
+}
+
+// Exact up to 2^53, which no count here reaches.
+double number(std::uint64_t count) {
+  return static_cast<double>(count);
+}
+
+// Upstream's word for why the owner must act. The more specific code of a 422 comes first.
+std::string_view relink_reason_of(const core::CycleReport& report) {
+  if (!report.error.has_value()) return {};
+  return report.error->link_error_code.empty() ? report.error->api_code : report.error->link_error_code;
+}
+
+prometheus::Labels labels_of(const MetricInfo& metric, const std::vector<std::string_view>& values) {
+  prometheus::Labels labels;
+  for (std::size_t i = 0; i < metric.labels.size(); ++i)
+    labels.emplace(metric.labels[i], values[i]);
+  return labels;
+}
+
+}  // namespace
+
+struct Metrics::Impl {
+  explicit Impl(const MetricsOptions& options) {
+    for (const MetricInfo& metric : catalogue())
+      add(metric, options);
+  }
+
+  prometheus::Counter& counter(Id id, std::size_t slot = 0) {
+    return *counters[std::to_underlying(id)][slot];
+  }
+  prometheus::Gauge& gauge(Id id, std::size_t slot = 0) { return *gauges[std::to_underlying(id)][slot]; }
+  prometheus::Histogram& histogram(Id id, std::size_t slot = 0) {
+    return *histograms[std::to_underlying(id)][slot];
+  }
+
+  // Counters that another part keeps are brought up to its value.
+  void raise(Id id, double value) {
+    prometheus::Counter& target = counter(id);
+    const double behind = value - target.Value();
+    if (behind > 0) target.Increment(behind);
+  }
+
+  void add(const MetricInfo& metric, const MetricsOptions& options) {
+    std::vector<std::vector<std::string_view>> series = metric.series;
+    if (series.empty() && metric.labels.empty()) series = {{}};
+    if (metric.id == Id::build_info) series = {{options.version}};
+    const std::string name(metric.name);
+    const std::string help(metric.help);
+    const std::size_t index = std::to_underlying(metric.id);
+    switch (metric.type) {
+      case MetricType::counter: {
+        auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+        for (const auto& values : series)
+          counters[index].push_back(&family.Add(labels_of(metric, values)));
+        break;
+      }
+      case MetricType::gauge: {
+        auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+        for (const auto& values : series) {
+          gauges[index].push_back(&family.Add(labels_of(metric, values), metric.none_is_nan ? nothing : 0.0));
+        }
+        break;
+      }
+      case MetricType::histogram: {
+        auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+        for (const auto& values : series) {
+          histograms[index].push_back(&family.Add(labels_of(metric, values), metric.buckets));
+        }
+        break;
+      }
+    }
+  }
+
+  prometheus::Registry registry{prometheus::Registry::InsertBehavior::Throw};
+  // By metric, then by series in the order of the table; owned by the registry.
+  std::array<std::vector<prometheus::Counter*>, metric_count> counters;
+  std::array<std::vector<prometheus::Gauge*>, metric_count> gauges;
+  std::array<std::vector<prometheus::Histogram*>, metric_count> histograms;
+};
+
+Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>(options)) {
+  impl_->gauge(Id::build_info).Set(1);
+  impl_->gauge(Id::store_healthy).Set(1);
+  impl_->gauge(Id::process_start_time_seconds).Set(timestamp(options.started_at));
+}
+
+Metrics::~Metrics() = default;
+
+// ---- events ----
+
+void Metrics::record(const core::CycleReport& report) {
+  Impl& to = *impl_;
+  const std::size_t cycle = cause_slot(report.cause) * outcome_names().size() + outcome_slot(report.error);
+  to.counter(Id::cycles_total, cycle).Increment();
+  to.histogram(Id::cycle_duration_seconds).Observe(seconds(report.duration));
+  to.histogram(Id::schedule_lag_seconds).Observe(seconds(report.schedule_lag));
+  if (report.visibility_delay.has_value()) {
+    to.histogram(Id::visibility_delay_seconds).Observe(seconds(*report.visibility_delay));
+  }
+  // An idle link changes nothing: most cycles skip all of this.
+  if (report.pages != 0) to.counter(Id::pages_total).Increment(report.pages);
+  if (report.drained) to.counter(Id::drains_total).Increment();
+  const auto count_diff = [&to](DiffSlot slot, std::uint64_t rows) {
+    if (rows != 0) to.counter(Id::diff_records_total, slot).Increment(number(rows));
+  };
+  count_diff(transaction_created, report.created);
+  count_diff(transaction_updated, report.updated);
+  count_diff(transaction_removed, report.removed);
+  count_diff(account_changed, report.account_changes);
+  if (report.unknown_values != 0) to.counter(Id::unknown_values_total).Increment(report.unknown_values);
+  if (report.resync_started) to.counter(Id::cursor_resets_total, reset_rejected).Increment();
+  if (report.dead_letter) to.counter(Id::dead_letters_total).Increment();
+  if (report.relink_opened) {
+    to.counter(Id::relinks_opened_total, relink_reason_slot(relink_reason_of(report))).Increment();
+  }
+  if (report.relink_resolved) {
+    const bool gone = report.status_after == core::LinkStatus::gone;
+    to.counter(Id::relinks_resolved_total, gone ? resolved_gone : resolved_reconnected).Increment();
+  }
+}
+
+void Metrics::record(const core::HttpReport& report) {
+  Impl& to = *impl_;
+  const std::size_t endpoint = endpoint_slot(report.endpoint);
+  const std::size_t request = endpoint * status_code_names().size() + status_code_slot(report.status);
+  to.counter(Id::api_requests_total, request).Increment();
+  to.histogram(Id::api_request_duration_seconds, endpoint).Observe(seconds(report.duration));
+  to.counter(Id::api_response_body_bytes_total, endpoint).Increment(number(report.body_bytes));
+  if (report.failure.has_value())
+    to.counter(Id::api_failures_total, failure_slot(*report.failure)).Increment();
+  if (report.status == 429) to.counter(Id::api_throttled_total, endpoint).Increment();
+}
+
+void Metrics::record(const core::CommitReport& report) {
+  impl_->counter(Id::commits_total).Increment();
+  impl_->histogram(Id::commit_duration_seconds).Observe(seconds(report.duration));
+  impl_->histogram(Id::commit_group_size).Observe(report.updates);
+}
+
+void Metrics::record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at) {
+  impl_->gauge(Id::discovery_links, only_upstream_side).Set(number(only_upstream));
+  impl_->gauge(Id::discovery_links, only_here_side).Set(number(only_here));
+  impl_->gauge(Id::discovery_last_success_timestamp_seconds).Set(timestamp(at));
+}
+
+void Metrics::record_discovery_failure() {
+  impl_->counter(Id::discovery_failures_total).Increment();
+}
+
+void Metrics::record_config_load(bool successful, core::WallTime at) {
+  impl_->gauge(Id::config_last_reload_successful).Set(successful ? 1 : 0);
+  if (successful) impl_->gauge(Id::config_last_reload_success_timestamp_seconds).Set(timestamp(at));
+}
+
+// ---- states ----
+
+void Metrics::set(const ScheduleGauges& gauges) {
+  for (std::size_t slot = 0; slot < core::link_status_count; ++slot) {
+    impl_->gauge(Id::links, slot).Set(number(gauges.links_by_status[slot + 1]));
+  }
+  impl_->gauge(Id::links_due).Set(number(gauges.due));
+  impl_->gauge(Id::cycles_in_flight).Set(number(gauges.in_flight));
+  impl_->gauge(Id::schedule_resident_bytes).Set(number(gauges.resident_bytes));
+  impl_->gauge(Id::oldest_successful_sync_timestamp_seconds).Set(timestamp(gauges.oldest_success_at));
+  impl_->gauge(Id::next_due_timestamp_seconds).Set(timestamp(gauges.next_due_at));
+}
+
+void Metrics::set(const StaleLinks& stale) {
+  impl_->gauge(Id::stale_links, stale_local).Set(number(stale.local));
+  impl_->gauge(Id::stale_links, stale_upstream).Set(number(stale.upstream));
+}
+
+void Metrics::set_relink_queue(std::span<const RelinkCount> counts,
+                               std::optional<core::WallTime> oldest_open_at) {
+  const std::size_t statuses = relink_status_names().size();
+  std::vector<std::uint64_t> totals(relink_reason_names().size() * statuses);
+  for (const RelinkCount& count : counts) {
+    totals[relink_reason_slot(count.reason) * statuses + relink_status_slot(count.status)] += count.links;
+  }
+  for (std::size_t slot = 0; slot < totals.size(); ++slot) {
+    impl_->gauge(Id::relink_queue_links, slot).Set(number(totals[slot]));
+  }
+  impl_->gauge(Id::relink_oldest_open_timestamp_seconds).Set(timestamp(oldest_open_at));
+}
+
+void Metrics::set(std::span<const BudgetGauges> budgets, core::WallTime now) {
+  for (const BudgetGauges& budget : budgets) {
+    const std::size_t slot = endpoint_slot(budget.endpoint);
+    const bool frozen = budget.frozen_until.has_value() && *budget.frozen_until > now;
+    impl_->gauge(Id::api_budget_limit, slot).Set(number(budget.limit));
+    impl_->gauge(Id::api_budget_used, slot).Set(number(budget.used));
+    impl_->gauge(Id::api_budget_waiting, slot).Set(number(budget.waiting));
+    impl_->gauge(Id::api_budget_frozen, slot).Set(frozen ? 1 : 0);
+    impl_->gauge(Id::api_budget_frozen_until_timestamp_seconds, slot)
+        .Set(frozen ? timestamp(budget.frozen_until) : nothing);
+  }
+}
+
+void Metrics::set(const ConnectionGauges& gauges) {
+  impl_->gauge(Id::api_connections, connection_busy).Set(number(gauges.busy));
+  impl_->gauge(Id::api_connections, connection_idle).Set(number(gauges.idle));
+  impl_->raise(Id::api_connections_opened_total, number(gauges.opened));
+}
+
+void Metrics::set(const StoreGauges& gauges) {
+  impl_->gauge(Id::store_healthy).Set(gauges.healthy ? 1 : 0);
+  impl_->gauge(Id::store_write_stopped).Set(gauges.write_stopped ? 1 : 0);
+  impl_->gauge(Id::feed_epoch).Set(number(gauges.feed_epoch));
+  impl_->gauge(Id::feed_head_sequence).Set(number(gauges.feed_head));
+  impl_->gauge(Id::feed_published_sequence).Set(number(gauges.feed_published));
+  impl_->gauge(Id::store_disk_bytes).Set(number(gauges.disk_bytes));
+  impl_->gauge(Id::store_disk_free_bytes).Set(number(gauges.disk_free_bytes));
+  impl_->gauge(Id::store_memtable_bytes).Set(number(gauges.memtable_bytes));
+  impl_->gauge(Id::store_block_cache_bytes).Set(number(gauges.block_cache_bytes));
+  impl_->gauge(Id::store_pending_compaction_bytes).Set(number(gauges.pending_compaction_bytes));
+}
+
+void Metrics::set_auth_refused(bool refused) {
+  impl_->gauge(Id::auth_refused).Set(refused ? 1 : 0);
+}
+
+void Metrics::set(const ProcessUsage& usage) {
+  if (usage.cpu.has_value()) {
+    impl_->raise(Id::process_cpu_seconds_total, std::chrono::duration<double>(*usage.cpu).count());
+  }
+  const auto set_or_nothing = [this](Id id, std::optional<std::uint64_t> value) {
+    impl_->gauge(id).Set(value.has_value() ? number(*value) : nothing);
+  };
+  set_or_nothing(Id::process_resident_memory_bytes, usage.resident_bytes);
+  set_or_nothing(Id::process_virtual_memory_bytes, usage.virtual_bytes);
+  set_or_nothing(Id::process_open_fds, usage.open_fds);
+  set_or_nothing(Id::process_max_fds, usage.max_fds);
+}
+
+std::string Metrics::exposition() const {
+  return to_exposition_text(impl_->registry);
+}
+
+}  // namespace syncd::metrics

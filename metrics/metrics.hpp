@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "metrics/process.hpp"
+#include "sync/core/reports.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::metrics {
+
+// Gauges are states that other parts hold; whoever serves a scrape copies them over just before it.
+
+struct ScheduleGauges {
+  std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
+  std::uint64_t due = 0;                                                     // due now and not yet begun
+  std::uint64_t in_flight = 0;                                               // cycles
+  std::uint64_t resident_bytes = 0;
+  std::optional<core::WallTime> oldest_success_at;  // over links neither paused nor gone
+  std::optional<core::WallTime> next_due_at;
+};
+
+struct StaleLinks {
+  std::uint64_t local = 0;
+  std::uint64_t upstream = 0;
+};
+
+// `reason` may be any text: what is not a known reason counts as `other`.
+struct RelinkCount {
+  std::string_view reason;
+  core::RelinkStatus status = core::RelinkStatus::open;
+  std::uint64_t links = 0;
+};
+
+struct BudgetGauges {
+  core::Endpoint endpoint = core::Endpoint::sync;
+  std::uint64_t limit = 0;    // requests a minute
+  std::uint64_t used = 0;     // in the last minute
+  std::uint64_t waiting = 0;  // requests
+  std::optional<core::WallTime> frozen_until;
+};
+
+struct ConnectionGauges {
+  std::uint64_t busy = 0;
+  std::uint64_t idle = 0;
+  std::uint64_t opened = 0;  // since the start of the process; never falls
+};
+
+struct StoreGauges {
+  bool healthy = true;
+  bool write_stopped = false;
+  std::uint64_t feed_epoch = 0;
+  std::uint64_t feed_head = 0;
+  std::uint64_t feed_published = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t disk_free_bytes = 0;
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t block_cache_bytes = 0;
+  std::uint64_t pending_compaction_bytes = 0;
+};
+
+struct MetricsOptions {
+  std::string version;        // label of build_info
+  core::WallTime started_at;  // of the process, by our own clock: /proc/stat is hidden in a hardened unit
+};
+
+// All metrics of the process. Every series is made by the constructor and none later, so recording looks
+// nothing up, allocates nothing and cannot grow the exposition, whatever upstream sends.
+//
+// Lifecycle: one per process, made before anything that records, destroyed after it. Thread: any; recording
+// is a handful of relaxed additions and a short lock per histogram.
+class Metrics {
+ public:
+  explicit Metrics(MetricsOptions options);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // ---- events ----
+  void record(const core::CycleReport& report);
+  void record(const core::HttpReport& report);
+  void record(const core::CommitReport& report);
+  void record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at);
+  void record_discovery_failure();
+  // The first load, at start, counts as well.
+  void record_config_load(bool successful, core::WallTime at);
+
+  // ---- states ----
+  void set(const ScheduleGauges& gauges);
+  void set(const StaleLinks& stale);
+  // The whole queue: a reason that is not named has no links.
+  void set_relink_queue(std::span<const RelinkCount> counts, std::optional<core::WallTime> oldest_open_at);
+  // An endpoint that is not named keeps its values. `now` decides whether a window is still open.
+  void set(std::span<const BudgetGauges> budgets, core::WallTime now);
+  void set(const ConnectionGauges& gauges);
+  void set(const StoreGauges& gauges);
+  void set_auth_refused(bool refused);
+  void set(const ProcessUsage& usage);
+
+  // The answer to a scrape; its content type is exposition_content_type.
+  std::string exposition() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncd::metrics

@@ -1,0 +1,403 @@
+#include "metrics/metrics.hpp"
+
+#include <cmath>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "metrics/exposition.hpp"
+#include "tests/unit/metrics/scrape.hpp"
+
+namespace syncd::metrics {
+namespace {
+
+using core::Cause;
+using core::Endpoint;
+using core::Errc;
+using core::Millis;
+using test::at_second;
+using test::metrics_options;
+using test::Scrape;
+
+core::CycleReport busy_cycle() {
+  core::CycleReport report;
+  report.link_id = core::LinkId("mk_link_canary");
+  report.institution_id = "institution_canary";
+  report.cause = Cause::manual;
+  report.pages = 3;
+  report.created = 500;
+  report.updated = 20;
+  report.removed = 7;
+  report.account_changes = 2;
+  report.unknown_values = 4;
+  report.drained = true;
+  report.duration = Millis(1'500);
+  report.schedule_lag = Millis(40'000);
+  report.visibility_delay = Millis(120'000);
+  return report;
+}
+
+core::CycleReport failed_cycle(Errc code, std::string api_code, std::string link_error_code) {
+  core::CycleReport report;
+  report.error = core::Error{.code = code,
+                             .message = "message_canary",
+                             .http_status = 422,
+                             .api_code = std::move(api_code),
+                             .link_error_code = std::move(link_error_code)};
+  return report;
+}
+
+TEST(Metrics, ASuccessfulCycleReachesItsSeries) {
+  Metrics metrics(metrics_options());
+  metrics.record(busy_cycle());
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["cycles_total{cause=\"manual\",outcome=\"success\"}"], 1);
+  EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"success\"}"], 0);
+  EXPECT_EQ(scrape["cycle_duration_seconds_sum"], 1.5);
+  EXPECT_EQ(scrape["cycle_duration_seconds_bucket{le=\"1\"}"], 0);
+  EXPECT_EQ(scrape["cycle_duration_seconds_bucket{le=\"2.5\"}"], 1);
+  EXPECT_EQ(scrape["schedule_lag_seconds_sum"], 40);
+  EXPECT_EQ(scrape["visibility_delay_seconds_sum"], 120);
+  EXPECT_EQ(scrape["visibility_delay_seconds_count"], 1);
+  EXPECT_EQ(scrape["pages_total"], 3);
+  EXPECT_EQ(scrape["drains_total"], 1);
+  EXPECT_EQ(scrape["diff_records_total{entity=\"transaction\",op=\"created\"}"], 500);
+  EXPECT_EQ(scrape["diff_records_total{entity=\"transaction\",op=\"updated\"}"], 20);
+  EXPECT_EQ(scrape["diff_records_total{entity=\"transaction\",op=\"removed\"}"], 7);
+  EXPECT_EQ(scrape["diff_records_total{entity=\"account\",op=\"changed\"}"], 2);
+  EXPECT_EQ(scrape["unknown_values_total"], 4);
+  EXPECT_EQ(scrape["dead_letters_total"], 0);
+  EXPECT_EQ(scrape["cursor_resets_total{cause=\"rejected\"}"], 0);
+}
+
+TEST(Metrics, ACycleThatSawNoRefreshHasNoVisibilityDelay) {
+  Metrics metrics(metrics_options());
+  core::CycleReport report = busy_cycle();
+  report.visibility_delay.reset();
+  metrics.record(report);
+  EXPECT_EQ(Scrape(metrics)["visibility_delay_seconds_count"], 0);
+}
+
+TEST(Metrics, AClockThatWentBackDoesNotMakeANegativeTime) {
+  Metrics metrics(metrics_options());
+  core::CycleReport report = busy_cycle();
+  report.schedule_lag = Millis(-5'000);
+  report.visibility_delay = Millis(-1);
+  metrics.record(report);
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["schedule_lag_seconds_sum"], 0);
+  EXPECT_EQ(scrape["schedule_lag_seconds_bucket{le=\"1\"}"], 1);
+  EXPECT_EQ(scrape["visibility_delay_seconds_sum"], 0);
+}
+
+TEST(Metrics, AFailedCycleNamesItsKind) {
+  Metrics metrics(metrics_options());
+  metrics.record(failed_cycle(Errc::timeout, "", ""));
+  core::CycleReport refused = failed_cycle(Errc::protocol, "", "");
+  refused.dead_letter = true;
+  metrics.record(refused);
+  core::CycleReport rejected = failed_cycle(Errc::cursor_rejected, "", "");
+  rejected.resync_started = true;
+  metrics.record(rejected);
+  metrics.record(failed_cycle(static_cast<Errc>(99), "", ""));
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"timeout\"}"], 1);
+  EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"protocol\"}"], 1);
+  EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"other\"}"], 1);
+  EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"success\"}"], 0);
+  EXPECT_EQ(scrape["dead_letters_total"], 1);
+  EXPECT_EQ(scrape["cursor_resets_total{cause=\"rejected\"}"], 1);
+}
+
+TEST(Metrics, RelinksAreCountedByReasonAndByHowTheyEnded) {
+  Metrics metrics(metrics_options());
+  core::CycleReport by_state = failed_cycle(Errc::relink_required, "auth_expired", "");
+  by_state.relink_opened = true;
+  metrics.record(by_state);
+  core::CycleReport by_code =
+      failed_cycle(Errc::relink_required, "link_error.bad_state", "user_oauth_denied");
+  by_code.relink_opened = true;
+  metrics.record(by_code);
+  core::CycleReport unknown;
+  unknown.relink_opened = true;
+  metrics.record(unknown);
+  core::CycleReport back;
+  back.relink_resolved = true;
+  metrics.record(back);
+  core::CycleReport gone;
+  gone.relink_resolved = true;
+  gone.status_after = core::LinkStatus::gone;
+  metrics.record(gone);
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["relinks_opened_total{reason=\"auth_expired\"}"], 1);
+  EXPECT_EQ(scrape["relinks_opened_total{reason=\"user_oauth_denied\"}"], 1);
+  EXPECT_EQ(scrape["relinks_opened_total{reason=\"other\"}"], 1);
+  EXPECT_EQ(scrape["relinks_resolved_total{how=\"reconnected\"}"], 1);
+  EXPECT_EQ(scrape["relinks_resolved_total{how=\"gone\"}"], 1);
+}
+
+TEST(Metrics, ARequestReachesItsSeries) {
+  Metrics metrics(metrics_options());
+  metrics.record(core::HttpReport{
+      .endpoint = Endpoint::sync, .status = 200, .failure = {}, .duration = Millis(80), .body_bytes = 4'096});
+  metrics.record(core::HttpReport{.endpoint = Endpoint::accounts,
+                                  .status = 429,
+                                  .failure = Errc::throttled,
+                                  .duration = Millis(2),
+                                  .body_bytes = 10});
+  metrics.record(core::HttpReport{.endpoint = Endpoint::token,
+                                  .status = 0,
+                                  .failure = Errc::timeout,
+                                  .duration = Millis(30'000),
+                                  .body_bytes = 0});
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["api_requests_total{code=\"200\",endpoint=\"sync\"}"], 1);
+  EXPECT_EQ(scrape["api_requests_total{code=\"429\",endpoint=\"accounts\"}"], 1);
+  EXPECT_EQ(scrape["api_requests_total{code=\"none\",endpoint=\"token\"}"], 1);
+  EXPECT_EQ(scrape["api_requests_total{code=\"200\",endpoint=\"accounts\"}"], 0);
+  EXPECT_EQ(scrape["api_request_duration_seconds_sum{endpoint=\"sync\"}"], 0.08);
+  EXPECT_EQ(scrape["api_request_duration_seconds_bucket{endpoint=\"token\",le=\"30\"}"], 1);
+  EXPECT_EQ(scrape["api_request_duration_seconds_bucket{endpoint=\"token\",le=\"10\"}"], 0);
+  EXPECT_EQ(scrape["api_response_body_bytes_total{endpoint=\"sync\"}"], 4'096);
+  EXPECT_EQ(scrape["api_throttled_total{endpoint=\"accounts\"}"], 1);
+  EXPECT_EQ(scrape["api_throttled_total{endpoint=\"sync\"}"], 0);
+  EXPECT_EQ(scrape["api_failures_total{kind=\"throttled\"}"], 1);
+  EXPECT_EQ(scrape["api_failures_total{kind=\"timeout\"}"], 1);
+}
+
+TEST(Metrics, ACommitReachesItsSeries) {
+  Metrics metrics(metrics_options());
+  metrics.record(core::CommitReport{.updates = 5, .duration = Millis(20)});
+  metrics.record(core::CommitReport{.updates = 1, .duration = Millis(3)});
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["commits_total"], 2);
+  EXPECT_EQ(scrape["commit_group_size_sum"], 6);
+  EXPECT_EQ(scrape["commit_group_size_bucket{le=\"1\"}"], 1);
+  EXPECT_EQ(scrape["commit_group_size_bucket{le=\"8\"}"], 2);
+  EXPECT_EQ(scrape["commit_duration_seconds_bucket{le=\"0.005\"}"], 1);
+  EXPECT_EQ(scrape["commit_duration_seconds_bucket{le=\"0.02\"}"], 2);
+}
+
+TEST(Metrics, ScheduleGaugesFollowTheEngine) {
+  Metrics metrics(metrics_options());
+  EXPECT_TRUE(std::isnan(Scrape(metrics)["oldest_successful_sync_timestamp_seconds"]));
+  ScheduleGauges gauges;
+  gauges.links_by_status[static_cast<std::size_t>(core::LinkStatus::active)] = 41;
+  gauges.links_by_status[static_cast<std::size_t>(core::LinkStatus::gone)] = 3;
+  gauges.due = 2;
+  gauges.in_flight = 1;
+  gauges.resident_bytes = 4'000;
+  gauges.oldest_success_at = at_second(1'700'000'500);
+  gauges.next_due_at = core::WallTime(Millis(1'700'000'600'250));
+  metrics.set(gauges);
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["links{status=\"active\"}"], 41);
+  EXPECT_EQ(scrape["links{status=\"gone\"}"], 3);
+  EXPECT_EQ(scrape["links{status=\"relink\"}"], 0);
+  EXPECT_EQ(scrape["links_due"], 2);
+  EXPECT_EQ(scrape["cycles_in_flight"], 1);
+  EXPECT_EQ(scrape["schedule_resident_bytes"], 4'000);
+  EXPECT_EQ(scrape["oldest_successful_sync_timestamp_seconds"], 1'700'000'500);
+  EXPECT_EQ(scrape["next_due_timestamp_seconds"], 1'700'000'600.25);
+  gauges.oldest_success_at.reset();
+  metrics.set(gauges);
+  EXPECT_TRUE(std::isnan(Scrape(metrics)["oldest_successful_sync_timestamp_seconds"]));
+}
+
+TEST(Metrics, StaleLinksAreUnknownUntilSomebodyCounted) {
+  Metrics metrics(metrics_options());
+  EXPECT_TRUE(std::isnan(Scrape(metrics)["stale_links{where=\"local\"}"]));
+  metrics.set(StaleLinks{.local = 4, .upstream = 9});
+  EXPECT_EQ(Scrape(metrics)["stale_links{where=\"local\"}"], 4);
+  EXPECT_EQ(Scrape(metrics)["stale_links{where=\"upstream\"}"], 9);
+}
+
+TEST(Metrics, TheRelinkQueueIsReplacedAsAWhole) {
+  Metrics metrics(metrics_options());
+  const std::vector<RelinkCount> first{{"auth_expired", core::RelinkStatus::open, 3},
+                                       {"auth_expired", core::RelinkStatus::resolved, 1},
+                                       {"new_word", core::RelinkStatus::open, 2},
+                                       {"newer_word", core::RelinkStatus::open, 5}};
+  metrics.set_relink_queue(first, at_second(1'700'000'001));
+  const Scrape before(metrics);
+  EXPECT_EQ(before["relink_queue_links{reason=\"auth_expired\",status=\"open\"}"], 3);
+  EXPECT_EQ(before["relink_queue_links{reason=\"auth_expired\",status=\"resolved\"}"], 1);
+  EXPECT_EQ(before["relink_queue_links{reason=\"other\",status=\"open\"}"], 7);
+  EXPECT_EQ(before["relink_oldest_open_timestamp_seconds"], 1'700'000'001);
+  metrics.set_relink_queue({}, std::nullopt);
+  const Scrape after(metrics);
+  EXPECT_EQ(after["relink_queue_links{reason=\"auth_expired\",status=\"open\"}"], 0);
+  EXPECT_EQ(after["relink_queue_links{reason=\"other\",status=\"open\"}"], 0);
+  EXPECT_TRUE(std::isnan(after["relink_oldest_open_timestamp_seconds"]));
+}
+
+TEST(Metrics, ABudgetIsFrozenOnlyWhileItsWindowIsOpen) {
+  Metrics metrics(metrics_options());
+  const std::vector<BudgetGauges> budgets{
+      {.endpoint = Endpoint::sync, .limit = 600, .used = 599, .waiting = 12, .frozen_until = at_second(100)},
+      {.endpoint = Endpoint::link, .limit = 1'000, .used = 1, .waiting = 0, .frozen_until = {}}};
+  metrics.set(budgets, at_second(99));
+  const Scrape open(metrics);
+  EXPECT_EQ(open["api_budget_limit{endpoint=\"sync\"}"], 600);
+  EXPECT_EQ(open["api_budget_used{endpoint=\"sync\"}"], 599);
+  EXPECT_EQ(open["api_budget_waiting{endpoint=\"sync\"}"], 12);
+  EXPECT_EQ(open["api_budget_frozen{endpoint=\"sync\"}"], 1);
+  EXPECT_EQ(open["api_budget_frozen_until_timestamp_seconds{endpoint=\"sync\"}"], 100);
+  EXPECT_EQ(open["api_budget_limit{endpoint=\"link\"}"], 1'000);
+  EXPECT_EQ(open["api_budget_frozen{endpoint=\"link\"}"], 0);
+  metrics.set(budgets, at_second(100));
+  const Scrape over(metrics);
+  EXPECT_EQ(over["api_budget_frozen{endpoint=\"sync\"}"], 0);
+  EXPECT_TRUE(std::isnan(over["api_budget_frozen_until_timestamp_seconds{endpoint=\"sync\"}"]));
+}
+
+TEST(Metrics, ConnectionsOpenedNeverFall) {
+  Metrics metrics(metrics_options());
+  metrics.set(ConnectionGauges{.busy = 2, .idle = 6, .opened = 8});
+  metrics.set(ConnectionGauges{.busy = 0, .idle = 1, .opened = 3});
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["api_connections{state=\"busy\"}"], 0);
+  EXPECT_EQ(scrape["api_connections{state=\"idle\"}"], 1);
+  EXPECT_EQ(scrape["api_connections_opened_total"], 8);
+}
+
+TEST(Metrics, StoreGaugesFollowTheStore) {
+  Metrics metrics(metrics_options());
+  metrics.set(StoreGauges{.healthy = false,
+                          .write_stopped = true,
+                          .feed_epoch = 2,
+                          .feed_head = 1'234'567'890'123,
+                          .feed_published = 1'234'567'890'000,
+                          .disk_bytes = 11,
+                          .disk_free_bytes = 12,
+                          .memtable_bytes = 13,
+                          .block_cache_bytes = 14,
+                          .pending_compaction_bytes = 15});
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["store_healthy"], 0);
+  EXPECT_EQ(scrape["store_write_stopped"], 1);
+  EXPECT_EQ(scrape["feed_epoch"], 2);
+  EXPECT_EQ(scrape["feed_head_sequence"], 1'234'567'890'123);
+  EXPECT_EQ(scrape["feed_published_sequence"], 1'234'567'890'000);
+  EXPECT_EQ(scrape["store_disk_bytes"], 11);
+  EXPECT_EQ(scrape["store_disk_free_bytes"], 12);
+  EXPECT_EQ(scrape["store_memtable_bytes"], 13);
+  EXPECT_EQ(scrape["store_block_cache_bytes"], 14);
+  EXPECT_EQ(scrape["store_pending_compaction_bytes"], 15);
+}
+
+TEST(Metrics, IncidentsDiscoveryAndConfigReachTheirSeries) {
+  Metrics metrics(metrics_options());
+  metrics.record_config_load(true, at_second(1'700'000'002));
+  metrics.record_config_load(false, at_second(1'700'000'900));
+  metrics.record_discovery(5, 6, at_second(1'700'000'003));
+  metrics.record_discovery_failure();
+  metrics.set_auth_refused(true);
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["config_last_reload_successful"], 0);
+  EXPECT_EQ(scrape["config_last_reload_success_timestamp_seconds"], 1'700'000'002);
+  EXPECT_EQ(scrape["discovery_links{side=\"only_upstream\"}"], 5);
+  EXPECT_EQ(scrape["discovery_links{side=\"only_here\"}"], 6);
+  EXPECT_EQ(scrape["discovery_last_success_timestamp_seconds"], 1'700'000'003);
+  EXPECT_EQ(scrape["discovery_failures_total"], 1);
+  EXPECT_EQ(scrape["auth_refused"], 1);
+  metrics.set_auth_refused(false);
+  EXPECT_EQ(Scrape(metrics)["auth_refused"], 0);
+}
+
+TEST(Metrics, BuildInfoAndProcess) {
+  Metrics metrics(metrics_options());
+  metrics.set(ProcessUsage{.cpu = std::chrono::milliseconds(2'500),
+                           .resident_bytes = 4'096,
+                           .virtual_bytes = 8'192,
+                           .open_fds = 17,
+                           .max_fds = 1'024});
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["build_info{version=\"1.2.3\"}"], 1);
+  EXPECT_EQ(scrape.raw("process_start_time_seconds"), 1'700'000'000);
+  EXPECT_EQ(scrape.raw("process_cpu_seconds_total"), 2.5);
+  EXPECT_EQ(scrape.raw("process_resident_memory_bytes"), 4'096);
+  EXPECT_EQ(scrape.raw("process_virtual_memory_bytes"), 8'192);
+  EXPECT_EQ(scrape.raw("process_open_fds"), 17);
+  EXPECT_EQ(scrape.raw("process_max_fds"), 1'024);
+}
+
+TEST(Metrics, WhatTheSystemHidesReadsNaN) {
+  Metrics metrics(metrics_options());
+  metrics.set(ProcessUsage{});
+  const Scrape scrape(metrics);
+  EXPECT_TRUE(std::isnan(scrape.raw("process_resident_memory_bytes")));
+  EXPECT_TRUE(std::isnan(scrape.raw("process_open_fds")));
+  EXPECT_EQ(scrape.raw("process_cpu_seconds_total"), 0);
+}
+
+// Ten thousand links, reasons, institutions and status codes add no series and leave none of their text
+// behind.
+TEST(Metrics, NothingUpstreamSendsAddsASeries) {
+  Metrics metrics(metrics_options());
+  const std::size_t before = Scrape(metrics).samples().size();
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string mark = "canary_" + std::to_string(i);
+    core::CycleReport report = failed_cycle(static_cast<Errc>(i % 256), mark, mark + "\"\n\\}");
+    report.link_id = core::LinkId(mark);
+    report.institution_id = mark;
+    report.cause = static_cast<Cause>(i % 256);
+    report.status_after = static_cast<core::LinkStatus>(i % 256);
+    report.relink_opened = true;
+    report.relink_resolved = i % 2 == 0;
+    metrics.record(report);
+    metrics.record(core::HttpReport{.endpoint = static_cast<Endpoint>(i % 256),
+                                    .status = i - 100,
+                                    .failure = static_cast<Errc>(i % 256),
+                                    .duration = Millis(i),
+                                    .body_bytes = 1});
+    const std::vector<RelinkCount> queue{{mark, static_cast<core::RelinkStatus>(i % 256), 1}};
+    metrics.set_relink_queue(queue, at_second(i));
+  }
+  const Scrape after(metrics);
+  EXPECT_EQ(after.samples().size(), before);
+  EXPECT_EQ(after.text().find("canary"), std::string::npos);
+  EXPECT_EQ(after["relinks_opened_total{reason=\"other\"}"], 10'000);
+}
+
+TEST(Metrics, TheSameValuesAreTheSameBytes) {
+  Metrics metrics(metrics_options());
+  metrics.record(busy_cycle());
+  EXPECT_EQ(metrics.exposition(), metrics.exposition());
+  Metrics other(metrics_options());
+  other.record(busy_cycle());
+  EXPECT_EQ(metrics.exposition(), other.exposition());
+}
+
+TEST(Metrics, LabelValuesAreEscaped) {
+  const Metrics metrics({.version = "a\"b\\c\nd", .started_at = at_second(0)});
+  EXPECT_NE(metrics.exposition().find("moneykit_syncd_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n"),
+            std::string::npos);
+  EXPECT_EQ(exposition_content_type, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST(Metrics, ThreadsMayRecordWhileAnotherScrapes) {
+  Metrics metrics(metrics_options());
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 2; ++i) {
+    writers.emplace_back([&metrics] {
+      for (int n = 0; n < 500; ++n) {
+        metrics.record(busy_cycle());
+        metrics.record(core::CommitReport{.updates = 1, .duration = Millis(1)});
+      }
+    });
+  }
+  for (int n = 0; n < 5; ++n)
+    metrics.exposition();
+  for (std::thread& writer : writers)
+    writer.join();
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["pages_total"], 3'000);
+  EXPECT_EQ(scrape["commits_total"], 1'000);
+  EXPECT_EQ(scrape["cycle_duration_seconds_count"], 1'000);
+}
+
+}  // namespace
+}  // namespace syncd::metrics
