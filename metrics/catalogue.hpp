@@ -96,7 +96,7 @@ struct MetricInfo {
   // then.
   std::vector<std::vector<std::string_view>> series = {};
   std::vector<double> buckets = {};  // upper bounds; histograms only
-  bool none_is_nan = false;  // a gauge that reads NaN while there is nothing to tell (no alert compares true)
+  bool none_is_nan = false;  // a gauge that reads NaN while there is nothing to tell (no `<` or `>` holds)
 };
 
 // In the order of MetricId.

@@ -72,8 +72,8 @@ struct MetricsOptions {
 // All metrics of the process. Every series is made by the constructor and none later, so recording looks
 // nothing up, allocates nothing and cannot grow the exposition, whatever upstream sends.
 //
-// Lifecycle: one per process, made before anything that records, destroyed after it. Thread: any; recording
-// is a handful of relaxed additions and a short lock per histogram.
+// Lifecycle: one per process, made before anything that records, destroyed after it. Thread: record() and
+// exposition() from any (a handful of atomic additions and a short lock per histogram); set() from one.
 class Metrics {
  public:
   explicit Metrics(MetricsOptions options);

@@ -45,21 +45,21 @@ void append_metric(std::string& page, const MetricInfo& metric) {
 }  // namespace
 
 std::string metrics_reference() {
-  std::string page =
-      "# Metrics\n\n"
-      "Served as Prometheus text format 0.0.4 at `/metrics` on the listener of `[metrics] listen`.\n\n"
-      "- Base units everywhere: seconds, bytes, Unix timestamps in seconds. A timestamp that does not exist "
-      "reads\n"
-      "  `NaN`, so no comparison with it is true.\n"
-      "- Label values come from the closed lists below; what is not listed counts as `other`. No label ever "
-      "names a\n"
-      "  link, an account, a customer or an institution.\n"
-      "- Every series exists from the start with the value 0, so the first event of its kind is seen by "
-      "`increase()`.\n"
-      "- A gauge with a timestamp of a sync means a *successful* sync.\n\n"
-      "This page is made from the table in `metrics/catalogue.cpp`. Change the table, then run the unit "
-      "tests once\n"
-      "with `UPDATE_GOLDEN=1` in the environment.\n\n";
+  std::string page = R"(# Metrics
+
+Served as Prometheus text format 0.0.4 at `/metrics` on the listener of `[metrics] listen`.
+
+- Base units everywhere: seconds, bytes, Unix timestamps in seconds. A timestamp that does not exist reads
+  `NaN`: an alert on its age (`time() - x > y`) stays silent.
+- Label values come from the closed lists below; what is not listed counts under the last value of its list
+  (`other`, `none`). No label ever names a link, an account, a customer or an institution.
+- Every series exists from the start, counters at 0, so the first event of its kind is seen by `increase()`.
+- The time of a last sync means a *successful* sync.
+
+This page is made from the table in `metrics/catalogue.cpp`. Change the table, then run the unit tests once
+with `UPDATE_GOLDEN=1` in the environment.
+
+)";
   std::string_view section;
   for (const MetricInfo& metric : catalogue()) {
     if (metric.section != section) {
