@@ -1,0 +1,96 @@
+#include "sync/api/secret.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace syncd::api {
+
+namespace {
+
+class File {
+ public:
+  explicit File(int descriptor) : descriptor_(descriptor) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+std::unexpected<core::Error> refuse(const std::filesystem::path& path, std::string_view cause) {
+  return core::fail(core::Errc::invalid, fmt::format("secret file {}: {}", path.string(), cause));
+}
+
+std::string reason_of(int error_number) {
+  return std::generic_category().message(error_number);
+}
+
+bool in_systemd_credentials(const std::filesystem::path& path) {
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  if (directory == nullptr || *directory == '\0') return false;
+  std::error_code ignored;
+  const auto real = std::filesystem::weakly_canonical(path, ignored);
+  const auto home = std::filesystem::weakly_canonical(directory, ignored);
+  return !home.empty() && real.parent_path() == home;
+}
+
+bool is_header_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
+
+core::Result<Secret> load_secret_file(const std::filesystem::path& path) {
+  // O_NONBLOCK: opening a named pipe must not hang before its type is known.
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    return refuse(path, reason_of(errno) + "; create it, owned by the service's user, with mode 0400");
+  }
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) return refuse(path, reason_of(errno));
+  if (!S_ISREG(status.st_mode))
+    return refuse(path, "not a regular file; name the file that holds the secret");
+  const unsigned mode = status.st_mode & 07777U;
+  if (mode != 0400 && mode != 0600 && !in_systemd_credentials(path)) {
+    return refuse(path, fmt::format("mode is {:04o}, others may read or change it; run: chmod 0400 {}", mode,
+                                    path.string()));
+  }
+  std::array<char, secret_bytes_max + 2> buffer{};
+  std::size_t size = 0;
+  while (size < buffer.size()) {
+    const ssize_t got = ::read(file.get(), buffer.data() + size, buffer.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse(path, reason_of(errno));
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  std::string_view text(buffer.data(), size);
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  core::Result<Secret> result = Secret(std::string(text));
+  if (text.empty()) {
+    result = refuse(path, "empty; write the secret into it");
+  } else if (text.size() > secret_bytes_max) {
+    result =
+        refuse(path, fmt::format("longer than {} bytes; it must hold the secret alone", secret_bytes_max));
+  } else if (!is_header_text(text)) {
+    result =
+        refuse(path, "holds spaces, line breaks or characters beyond ASCII; it must hold the secret alone");
+  }
+  OPENSSL_cleanse(buffer.data(), buffer.size());
+  return result;
+}
+
+}  // namespace syncd::api
