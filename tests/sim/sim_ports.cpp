@@ -1,0 +1,142 @@
+#include "tests/sim/sim_ports.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "sync/core/page.hpp"
+
+namespace syncd::test {
+
+namespace {
+
+using core::Errc;
+
+constexpr core::Millis answer_deadline{30'000};
+
+std::unexpected<api::TransportError> broken(Errc code, std::string message, bool stale = false) {
+  return std::unexpected(api::TransportError{{.code = code, .message = std::move(message)}, stale});
+}
+
+std::string link_of(const std::string& target) {
+  constexpr std::string_view prefix = "/links/";
+  if (!target.starts_with(prefix)) return {};
+  return target.substr(prefix.size(), target.find_first_of("/?", prefix.size()) - prefix.size());
+}
+
+std::string header(const sandbox::HttpResponse& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (std::ranges::equal(key, name, [](char a, char b) { return std::tolower(a) == std::tolower(b); }))
+      return value;
+  }
+  return {};
+}
+
+api::HttpReply reply_of(sandbox::HttpResponse response) {
+  api::HttpReply reply;
+  reply.status = response.status;
+  reply.retry_after = header(response, "retry-after");
+  reply.date = header(response, "date");
+  reply.json = header(response, "content-type").starts_with("application/json");
+  reply.body = std::move(response.body);
+  return reply;
+}
+
+}  // namespace
+
+SimTransport::SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, const FaultWeights& weights,
+                           const ProcessState& process, std::uint64_t seed)
+    : timers_(timers), upstream_(upstream), weights_(weights), process_(process), random_(seed) {
+}
+
+api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::send(api::HttpCall call) {
+  const std::string link = link_of(call.target);
+  if (!link.empty() && in_flight_.contains(link)) ++overlapping_;
+  const auto place = in_flight_.insert(link);
+  auto reply = co_await exchange(call);
+  in_flight_.erase(place);
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (process_.dead || state.cancelled() != boost::asio::cancellation_type::none) {
+    co_return broken(Errc::cancelled, "stopped");
+  }
+  co_return reply;
+}
+
+api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exchange(
+    const api::HttpCall& call) {
+  if (process_.dead) co_return broken(Errc::cancelled, "stopped");
+  if (happens(weights_.stale_connection))
+    co_return broken(Errc::transport, "the connection was closed", true);
+  if (happens(weights_.request_lost)) {
+    co_await timers_.sleep_until(timers_.steady_now() + core::Millis(random_() % 10'000));
+    co_return broken(Errc::transport, "connect: connection refused");
+  }
+  sandbox::HttpRequest request;
+  request.method = call.method == api::Method::get ? "GET" : "POST";
+  request.target = call.target;
+  for (const auto& [name, value] : call.headers)
+    request.headers.emplace_back(std::string(name), value);
+  if (!call.content_type.empty()) request.headers.emplace_back("Content-Type", call.content_type);
+  request.body = call.body;
+  sandbox::HttpResponse response = upstream_.respond(request, timers_.true_now());
+
+  const core::Millis latency{5 + random_() % 300 + response.transport.delay_ms};
+  const bool late = latency > answer_deadline;
+  co_await timers_.sleep_until(timers_.steady_now() + std::min(latency, answer_deadline));
+  if (late) co_return broken(Errc::timeout, "no answer within 30 s");
+  if (happens(weights_.answer_lost)) co_return broken(Errc::transport, "connection reset by peer");
+  const sandbox::Transport& transport = response.transport;
+  if (transport.reset_before || transport.close_before)
+    co_return broken(Errc::transport, "closed without an answer");
+  if (transport.cut_at_byte) co_return broken(Errc::transport, "closed in the middle of the answer");
+  co_return reply_of(std::move(response));
+}
+
+SimStorePort::SimStorePort(VirtualTimers& timers, ModelStore& store, const FaultWeights& weights,
+                           ProcessState& process, std::uint64_t seed, OnCommit on_commit)
+    : timers_(timers),
+      store_(store),
+      weights_(weights),
+      process_(process),
+      random_(seed),
+      on_commit_(std::move(on_commit)) {
+}
+
+// The store thread is deaf to cancellation; a few virtual milliseconds make room for other tasks in between.
+api::Task<void> SimStorePort::pause() {
+  co_await timers_.sleep_until(timers_.steady_now() + core::Millis(random_() % 4));
+}
+
+api::Task<core::Result<std::optional<core::LinkRecord>>> SimStorePort::load(core::LinkId link_id) {
+  co_await pause();
+  if (process_.dead) co_return core::fail(Errc::storage, "the process is gone");
+  const auto found = store_.links.find(link_id);
+  if (found == store_.links.end()) co_return std::optional<core::LinkRecord>{};
+  co_return std::optional<core::LinkRecord>{found->second};
+}
+
+api::Task<core::Result<core::Held>> SimStorePort::lookup(core::LookupRequest request) {
+  co_await pause();
+  if (process_.dead) co_return core::fail(Errc::storage, "the process is gone");
+  co_return store_.lookup(request);
+}
+
+api::Task<core::Result<void>> SimStorePort::commit(core::LinkUpdate update) {
+  co_await pause();
+  co_return apply(update);
+}
+
+core::Result<void> SimStorePort::apply(const core::LinkUpdate& update) {
+  if (process_.dead || process_.storage_failed) return core::fail(Errc::storage, "the store is closed");
+  if (random_() % 1000 < weights_.commit_fails_before) {
+    process_.storage_failed = true;
+    return core::fail(Errc::storage, "injected: not written");
+  }
+  if (store_.apply(update) == store::CommitOutcome::conflict) return core::fail(Errc::conflict, "fence");
+  on_commit_(update);
+  if (random_() % 1000 < weights_.commit_fails_after) {
+    process_.storage_failed = true;
+    return core::fail(Errc::storage, "injected: written but not acknowledged");
+  }
+  return {};
+}
+
+}  // namespace syncd::test

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "sync/api/transport.hpp"
+#include "sync/engine/store_port.hpp"
+#include "tests/sandbox/model/upstream.hpp"
+#include "tests/sim/model_store.hpp"
+#include "tests/sim/virtual_timers.hpp"
+
+namespace syncd::test {
+
+// How often things go wrong, in thousandths, drawn per seed.
+struct FaultWeights {
+  std::uint32_t request_lost = 0;  // never reaches upstream
+  std::uint32_t answer_lost = 0;   // reached upstream, the answer did not come back
+  std::uint32_t stale_connection = 0;
+  std::uint32_t commit_fails_before = 0;
+  std::uint32_t commit_fails_after = 0;  // written, but reported as failed
+};
+
+// What one simulated process shares with its ports: after a crash every port answers `cancelled` and writes
+// nothing.
+struct ProcessState {
+  bool dead = false;
+  bool storage_failed = false;
+};
+
+class SimTransport final : public api::Transport {
+ public:
+  SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, const FaultWeights& weights,
+               const ProcessState& process, std::uint64_t seed);
+  api::Task<std::expected<api::HttpReply, api::TransportError>> send(api::HttpCall call) override;
+
+  // Links asked about by two requests at once: the engine promised never to.
+  std::uint64_t overlapping_requests() const { return overlapping_; }
+
+ private:
+  bool happens(std::uint32_t permille) { return random_() % 1000 < permille; }
+  api::Task<std::expected<api::HttpReply, api::TransportError>> exchange(const api::HttpCall& call);
+
+  VirtualTimers& timers_;
+  sandbox::Upstream& upstream_;
+  const FaultWeights& weights_;
+  const ProcessState& process_;
+  std::mt19937_64 random_;
+  std::multiset<std::string> in_flight_;
+  std::uint64_t overlapping_ = 0;
+};
+
+class SimStorePort final : public engine::StorePort {
+ public:
+  using OnCommit = std::function<void(const core::LinkUpdate&)>;
+  SimStorePort(VirtualTimers& timers, ModelStore& store, const FaultWeights& weights, ProcessState& process,
+               std::uint64_t seed, OnCommit on_commit);
+
+  api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
+  api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
+  api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
+  bool healthy() const override { return !process_.storage_failed; }
+
+ private:
+  api::Task<void> pause();
+  core::Result<void> apply(const core::LinkUpdate& update);
+
+  VirtualTimers& timers_;
+  ModelStore& store_;
+  const FaultWeights& weights_;
+  ProcessState& process_;
+  std::mt19937_64 random_;
+  OnCommit on_commit_;
+};
+
+}  // namespace syncd::test
