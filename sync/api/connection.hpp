@@ -14,7 +14,7 @@
 #include "sync/api/http_response.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/tls.hpp"
-#include "sync/api/waiter.hpp"
+#include "sync/api/wake_slot.hpp"
 
 namespace syncd::api {
 
@@ -79,7 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ConnectionPool* pool_;  // nullptr once closed
   Socket socket_;
   std::unique_ptr<TlsChannel> tls_;
-  Waiter waiter_;
+  WakeSlot waiter_;
   WaitingFor waiting_for_ = WaitingFor::input;
   bool watching_ = false;
   bool readable_ = false;

@@ -16,7 +16,7 @@
 #include "sync/api/https_transport.hpp"
 #include "sync/api/tls.hpp"
 #include "sync/api/transport.hpp"
-#include "sync/api/waiter.hpp"
+#include "sync/api/wake_slot.hpp"
 
 namespace syncd::api {
 
@@ -66,7 +66,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   // A task in line for a connection; lives on its frame.
   struct Ticket {
     explicit Ticket(IoExecutor executor) : waiter(executor) {}
-    Waiter waiter;
+    WakeSlot waiter;
     Handle granted;
     TransportClock::time_point deadline;
   };

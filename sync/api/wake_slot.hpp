@@ -16,13 +16,13 @@ namespace syncd::api {
 enum class Wake : unsigned char { ready, timed_out, cancelled };
 
 // One task waits, anybody on the io thread wakes it; the cancellation of the task wakes it too. Costs no
-// allocation of its own. The waiter must live until the task has resumed, so it belongs to the task's frame
+// allocation of its own. The slot must live until the task has resumed, so it belongs to the task's frame
 // or to something that the frame keeps alive.
-class Waiter {
+class WakeSlot {
  public:
-  explicit Waiter(IoExecutor executor) : executor_(std::move(executor)) {}
-  Waiter(const Waiter&) = delete;
-  Waiter& operator=(const Waiter&) = delete;
+  explicit WakeSlot(IoExecutor executor) : executor_(std::move(executor)) {}
+  WakeSlot(const WakeSlot&) = delete;
+  WakeSlot& operator=(const WakeSlot&) = delete;
 
   bool waiting() const { return handler_.has_value(); }
 

@@ -1,0 +1,339 @@
+#include "sync/api/moneykit_api.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "sync/api/percent.hpp"
+#include "sync/api/secret.hpp"
+#include "sync/api/token_keeper.hpp"
+#include "sync/core/classify.hpp"
+
+namespace syncd::api {
+
+namespace {
+
+using core::Cause;
+using core::Endpoint;
+using core::Errc;
+using core::Result;
+
+constexpr std::string_view api_version = "2023-02-18";
+constexpr unsigned links_page_size = 5000;  // the largest that upstream allows: fewest calls
+constexpr unsigned sync_page_size_max = 500;
+
+// What is to be asked. Where it goes and how it is judged, without how it is authenticated.
+struct Request {
+  Endpoint endpoint = Endpoint::sync;
+  std::string target;
+  core::LinkId link_id;  // empty: not about a link
+  Cause cause = Cause::schedule;
+  bool has_cursor = false;
+};
+
+// An answer of status 2xx whose content is JSON, and the report on it, to be completed by how it parsed.
+struct Answered {
+  HttpReply reply;
+  core::HttpReport report;
+};
+
+bool is_success(int status) {
+  return status >= 200 && status <= 299;
+}
+
+// "." and ".." would be resolved away on the route, and another path be asked.
+bool fits_path(const core::LinkId& link_id) {
+  return !link_id.empty() && link_id.str() != "." && link_id.str() != "..";
+}
+
+std::string link_target(const core::LinkId& link_id, std::string_view tail) {
+  std::string target = "/links/";
+  append_percent_encoded(target, link_id.str());
+  target += tail;
+  return target;
+}
+
+void append_form_field(std::string& form, std::string_view name, std::string_view value) {
+  if (!form.empty()) form += '&';
+  form += name;
+  form += '=';
+  append_percent_encoded(form, value);
+}
+
+}  // namespace
+
+struct MoneykitApi::Impl final : TokenRequester {
+  Impl(Transport& its_transport, RateGate& its_gate, Timers& its_timers, ApiOptions its_options,
+       std::function<void(const core::HttpReport&)> its_report)
+      : transport(its_transport),
+        gate(its_gate),
+        timers(its_timers),
+        options(std::move(its_options)),
+        report(std::move(its_report)),
+        tokens(*this, its_timers) {}
+
+  Task<Result<core::TokenAnswer>> request_token(Cause cause) override;
+  Task<Result<Answered>> ask(Request request);
+  template <class Answer>
+  Task<Result<Answer>> ask(Request request, Result<Answer> (*parse)(std::string));
+
+  HttpCall get_call(const std::string& target) const;
+  HttpCall token_call() const;
+  std::string_view client_secret() const;
+  core::HttpReport begin_report(Endpoint endpoint, SteadyTime started) const;
+  void finish(core::HttpReport& done, const core::Error& error) const;
+  Result<Answered> judge(HttpReply reply, const Request& request, core::HttpReport started);
+  core::Error refusal(const HttpReply& reply, const Request& request);
+  template <class Answer>
+  Result<Answer> parse_answer(Answered answered, Result<Answer> (*parse)(std::string));
+
+  Transport& transport;
+  RateGate& gate;
+  Timers& timers;
+  ApiOptions options;
+  std::function<void(const core::HttpReport&)> report;
+  TokenKeeper tokens;
+};
+
+// ---- requests
+// --------------------------------------------------------------------------------------------------
+
+std::string_view MoneykitApi::Impl::client_secret() const {
+  return options.client_secret ? options.client_secret->reveal() : std::string_view();
+}
+
+HttpCall MoneykitApi::Impl::get_call(const std::string& target) const {
+  HttpCall call;
+  call.target = target;
+  call.headers.reserve(3);
+  call.headers.emplace_back("MoneyKit-Version", api_version);
+  if (options.auth == AuthMethod::token) {
+    call.headers.emplace_back("Authorization", tokens.authorization());
+  } else {
+    call.headers.emplace_back("X-Client-Id", options.client_id);
+    call.headers.emplace_back("X-Client-Secret", client_secret());
+  }
+  return call;
+}
+
+HttpCall MoneykitApi::Impl::token_call() const {
+  HttpCall call;
+  call.method = Method::post;
+  call.target = "/auth/token";
+  call.headers.emplace_back("MoneyKit-Version", api_version);
+  call.content_type = "application/x-www-form-urlencoded";
+  // Room for the worst case: growing would leave the secret behind in freed memory.
+  call.body.reserve(128 + 3 * (options.client_id.size() + client_secret().size()));
+  append_form_field(call.body, "grant_type", "client_credentials");
+  append_form_field(call.body, "client_id", options.client_id);
+  append_form_field(call.body, "client_secret", client_secret());
+  return call;
+}
+
+// ---- judging answers
+// -------------------------------------------------------------------------------------------
+
+core::HttpReport MoneykitApi::Impl::begin_report(Endpoint endpoint, SteadyTime started) const {
+  core::HttpReport done;
+  done.endpoint = endpoint;
+  done.duration = timers.steady_now() - started;
+  return done;
+}
+
+void MoneykitApi::Impl::finish(core::HttpReport& done, const core::Error& error) const {
+  done.failure = error.code;
+  if (report) report(done);
+}
+
+core::Error MoneykitApi::Impl::refusal(const HttpReply& reply, const Request& request) {
+  std::optional<core::ErrorAnswer> answer;
+  if (reply.json) {
+    std::string body = reply.body;
+    body.reserve(body.size() + core::body_padding_bytes);
+    if (auto parsed = core::parse_error(std::move(body))) answer = std::move(*parsed);
+  }
+  const core::ErrorContext context{
+      .endpoint = request.endpoint, .sent_cursor = request.has_cursor, .link_call = !request.link_id.empty()};
+  const core::WallTime now = timers.wall_now();
+  std::optional<core::Millis> delay = core::parse_retry_after(reply.retry_after, reply.date, now);
+  if (reply.status == 429 && !delay) delay = core::retry_after_default;
+  core::Error error = core::classify_status(reply.status, answer ? &*answer : nullptr, context, delay);
+  if (error.code == Errc::throttled) {
+    if (!error.retry_after) error.retry_after = delay.value_or(core::retry_after_default);
+    gate.freeze(request.endpoint, now + *error.retry_after);
+  }
+  return error;
+}
+
+Result<Answered> MoneykitApi::Impl::judge(HttpReply reply, const Request& request, core::HttpReport started) {
+  started.status = reply.status;
+  started.body_bytes = reply.body.size();
+  if (is_success(reply.status) && reply.json) return Answered{.reply = std::move(reply), .report = started};
+  core::Error error;
+  if (is_success(reply.status)) {
+    // Something in front of upstream answered: a login page, a maintenance page.
+    error = {
+        .code = Errc::server,
+        .message = fmt::format("{}: answer {} is not JSON", core::to_string(request.endpoint), reply.status),
+        .http_status = reply.status};
+  } else {
+    error = refusal(reply, request);
+  }
+  finish(started, error);
+  return std::unexpected(std::move(error));
+}
+
+template <class Answer>
+Result<Answer> MoneykitApi::Impl::parse_answer(Answered answered, Result<Answer> (*parse)(std::string)) {
+  std::string body = std::move(answered.reply.body);
+  body.reserve(body.size() + core::body_padding_bytes);
+  Result<Answer> parsed = parse(std::move(body));
+  if (!parsed) {
+    parsed.error().http_status = answered.reply.status;
+    finish(answered.report, parsed.error());
+    return parsed;
+  }
+  if (report) report(answered.report);
+  return parsed;
+}
+
+// ---- exchanges
+// -------------------------------------------------------------------------------------------------
+
+// Sends until there is a verdict: once; a second time when a kept connection turned out closed; a second time
+// when upstream refused the token, with a new one. Each passes the gate by itself.
+Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
+  const bool with_token = options.auth == AuthMethod::token;
+  std::uint64_t refused_token = 0;
+  bool resent = false;
+  for (;;) {
+    if (with_token) {
+      Result<void> ready = co_await tokens.ensure(request.cause, refused_token);
+      if (!ready) co_return std::unexpected(std::move(ready.error()));
+    }
+    Result<void> allowed = co_await gate.acquire(request.endpoint, request.link_id, request.cause);
+    if (!allowed) co_return std::unexpected(std::move(allowed.error()));
+    const std::uint64_t token = tokens.serial();
+    const SteadyTime started = timers.steady_now();
+    HttpCall call = get_call(request.target);
+    auto sent = co_await transport.send(std::move(call));
+    core::HttpReport done = begin_report(request.endpoint, started);
+    if (!sent) {
+      finish(done, sent.error().error);
+      const bool again = sent.error().connection_was_stale && !resent;
+      if (!again) co_return std::unexpected(std::move(sent.error().error));
+      resent = true;
+      continue;
+    }
+    Result<Answered> answered = judge(std::move(*sent), request, done);
+    const bool token_refused =
+        with_token && !answered && answered.error().code == Errc::auth && answered.error().http_status == 401;
+    if (!token_refused || refused_token != 0) co_return answered;
+    refused_token = token;
+  }
+}
+
+template <class Answer>
+Task<Result<Answer>> MoneykitApi::Impl::ask(Request request, Result<Answer> (*parse)(std::string)) {
+  Result<Answered> answered = co_await ask(std::move(request));
+  if (!answered) co_return std::unexpected(std::move(answered.error()));
+  co_return parse_answer(std::move(*answered), parse);
+}
+
+Task<Result<core::TokenAnswer>> MoneykitApi::Impl::request_token(Cause cause) {
+  Request request;
+  request.endpoint = Endpoint::token;
+  request.cause = cause;
+  Result<void> allowed = co_await gate.acquire(request.endpoint, request.link_id, cause);
+  if (!allowed) co_return std::unexpected(std::move(allowed.error()));
+  const SteadyTime started = timers.steady_now();
+  HttpCall call = token_call();
+  auto sent = co_await transport.send(std::move(call));
+  core::HttpReport done = begin_report(request.endpoint, started);
+  if (!sent) {
+    finish(done, sent.error().error);
+    co_return std::unexpected(std::move(sent.error().error));
+  }
+  Result<Answered> answered = judge(std::move(*sent), request, done);
+  if (!answered) co_return std::unexpected(std::move(answered.error()));
+  co_return parse_answer(std::move(*answered), &core::parse_token);
+}
+
+// ---- endpoints
+// -------------------------------------------------------------------------------------------------
+
+MoneykitApi::MoneykitApi(Transport& transport, RateGate& gate, Timers& timers, ApiOptions options,
+                         std::function<void(const core::HttpReport&)> report)
+    : impl_(std::make_unique<Impl>(transport, gate, timers, std::move(options), std::move(report))) {
+}
+
+MoneykitApi::~MoneykitApi() = default;
+
+Task<Result<std::shared_ptr<const core::Page>>> MoneykitApi::sync_page(core::LinkId link_id,
+                                                                       std::optional<core::Cursor> cursor,
+                                                                       unsigned size, Cause cause) {
+  if (!fits_path(link_id)) co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  Request request;
+  request.endpoint = Endpoint::sync;
+  request.target = link_target(link_id, "/transactions/sync?size=");
+  request.target += std::to_string(std::clamp(size, 1U, sync_page_size_max));
+  if (cursor) {
+    request.target += "&cursor=";
+    append_percent_encoded(request.target, cursor->text);
+  }
+  request.link_id = std::move(link_id);
+  request.cause = cause;
+  request.has_cursor = cursor.has_value();
+  Result<std::shared_ptr<const core::Page>> page = co_await impl_->ask(std::move(request), &core::parse_page);
+  co_return page;
+}
+
+Task<Result<std::shared_ptr<const core::AccountsAnswer>>> MoneykitApi::accounts(core::LinkId link_id,
+                                                                                Cause cause) {
+  if (!fits_path(link_id)) co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  Request request;
+  request.endpoint = Endpoint::accounts;
+  request.target = link_target(link_id, "/accounts");
+  request.link_id = std::move(link_id);
+  request.cause = cause;
+  Result<std::shared_ptr<const core::AccountsAnswer>> answer =
+      co_await impl_->ask(std::move(request), &core::parse_accounts);
+  co_return answer;
+}
+
+Task<Result<std::shared_ptr<const core::LinkAnswer>>> MoneykitApi::link(core::LinkId link_id, Cause cause) {
+  if (!fits_path(link_id)) co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  Request request;
+  request.endpoint = Endpoint::link;
+  request.target = link_target(link_id, "");
+  request.link_id = std::move(link_id);
+  request.cause = cause;
+  Result<std::shared_ptr<const core::LinkAnswer>> answer =
+      co_await impl_->ask(std::move(request), &core::parse_link);
+  co_return answer;
+}
+
+Task<Result<std::shared_ptr<const core::LinksAnswer>>> MoneykitApi::links(std::string cursor) {
+  Request request;
+  request.endpoint = Endpoint::links;
+  request.target = fmt::format("/links?limit={}", links_page_size);
+  if (!cursor.empty()) {
+    request.target += "&cursor=";
+    append_percent_encoded(request.target, cursor);
+  }
+  Result<std::shared_ptr<const core::LinksAnswer>> answer =
+      co_await impl_->ask(std::move(request), &core::parse_links);
+  co_return answer;
+}
+
+Task<Result<core::IntrospectAnswer>> MoneykitApi::introspect() {
+  Request request;
+  request.endpoint = Endpoint::introspect;
+  request.target = "/auth/introspect";
+  request.cause = Cause::manual;
+  Result<core::IntrospectAnswer> answer = co_await impl_->ask(std::move(request), &core::parse_introspect);
+  co_return answer;
+}
+
+}  // namespace syncd::api
