@@ -36,18 +36,18 @@ enum class FaultKind : std::uint8_t {
 };
 std::string_view fault_name(FaultKind kind);
 
-/// One rule: when it applies, and what it does. Rules are tried in order; the first that fires decides, except
-/// that latency and slow only add to the answer.
+/// One rule: when it applies, and what it does. Rules are tried in order; the first that fires decides,
+/// except that latency and slow only add to the answer.
 struct FaultRule {
   // When. An unset member matches everything.
-  std::optional<Endpoint> endpoint;
-  std::string link_id;
-  std::optional<std::uint64_t> nth;    ///< only the nth matching request, counted from 1
-  std::optional<std::uint64_t> every;  ///< only each such matching request
-  double probability = 1.0;            ///< of those left, by seed
-  std::optional<std::uint64_t> count;  ///< stop after so many firings
-  std::optional<TimePoint> from;       ///< in wire time
-  std::optional<TimePoint> until;
+  std::optional<Endpoint> endpoint{};
+  std::string link_id{};
+  std::optional<std::uint64_t> nth{};    ///< only the nth matching request, counted from 1
+  std::optional<std::uint64_t> every{};  ///< only each such matching request
+  double probability = 1.0;              ///< of those left, by seed
+  std::optional<std::uint64_t> count{};  ///< stop after so many firings
+  std::optional<TimePoint> from{};       ///< in wire time
+  std::optional<TimePoint> until{};
 
   // What.
   FaultKind kind = FaultKind::latency;
@@ -55,16 +55,16 @@ struct FaultRule {
   std::uint32_t delay_ms_max = 0;  ///< latency: uniform in [delay_ms, delay_ms_max] when larger
   std::uint32_t bytes_per_second = 0;
   int status = 0;
-  std::string body;
-  std::string content_type;
+  std::string body{};
+  std::string content_type{};
   std::size_t at_byte = 0;
   /// malformed: truncated (default), html, garbage, empty, duplicate_key, bad_utf8, deep, trailing, array,
   /// null_lists, wrong_types. bad_cursor: see above. throttle: seconds (default), date, absurd, negative,
   /// past_date, text, none.
-  std::string variant;
+  std::string variant{};
   std::int64_t retry_after_seconds = 30;
   std::uint32_t length = 3;
-  std::string error_code;  ///< bad_state: link_error_code, default auth_expired
+  std::string error_code{};  ///< bad_state: link_error_code, default auth_expired
 };
 
 /// Reads `{"rules":[...]}` or a bare array; the error names the rule and the member.

@@ -46,8 +46,8 @@ std::optional<Endpoint> endpoint_from_name(std::string_view name);
 struct HttpRequest {
   std::string method;
   std::string target;  ///< path and query, percent-encoded
-  Headers headers;
-  std::string body;
+  Headers headers{};
+  std::string body{};
 };
 
 /// What has to happen to the connection besides the answer's bytes. The HTTP server executes it, a simulation
@@ -56,7 +56,7 @@ struct Transport {
   std::uint32_t delay_ms = 0;                ///< wait this long before the first byte of the answer
   bool reset_before = false;                 ///< TCP reset, no answer
   bool close_before = false;                 ///< orderly close, no answer
-  std::optional<std::size_t> cut_at_byte;    ///< send this many body bytes, then close
+  std::optional<std::size_t> cut_at_byte{};  ///< send this many body bytes, then close
   std::uint32_t slow_bytes_per_second = 0;   ///< drip the answer; 0 means full speed
 
   bool operator==(const Transport&) const = default;

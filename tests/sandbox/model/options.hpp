@@ -43,13 +43,13 @@ struct Switches {
   bool unknown_enums = false;       ///< (rows) undocumented category, account type and product error texts
   bool date_with_time = false;      ///< (rows) `date` as YYYY-MM-DDT00:00:00, as old examples show it
   bool amounts_as_numbers = false;  ///< (rows) `amount` as a bare JSON number, as old examples show it
-  bool reads_in_error_are_422 = false;   ///< data reads of a link in `error`: 422 bad_state instead of 200
-  bool deleted_is_410 = false;           ///< GET of a deleted link: 410 instead of 200 with state deleted
-  bool duplicate_in_updated = true;      ///< a row created and updated in one window is in both lists
-  bool idle_cursor_changes = false;      ///< a no-change answer carries a new cursor text
-  bool accounts_clock_is_null = false;   ///< products.accounts.refreshed_at stays null on healthy links
-  bool sync_without_accounts = false;    ///< the 2023 shape: no `accounts` in sync answers
-  int bad_cursor_status = 422;           ///< 400 or 422
+  bool reads_in_error_are_422 = false;  ///< data reads of a link in `error`: 422 bad_state instead of 200
+  bool deleted_is_410 = false;          ///< GET of a deleted link: 410 instead of 200 with state deleted
+  bool duplicate_in_updated = true;     ///< a row created and updated in one window is in both lists
+  bool idle_cursor_changes = false;     ///< a no-change answer carries a new cursor text
+  bool accounts_clock_is_null = false;  ///< products.accounts.refreshed_at stays null on healthy links
+  bool sync_without_accounts = false;   ///< the 2023 shape: no `accounts` in sync answers
+  int bad_cursor_status = 422;          ///< 400 or 422
   std::uint32_t refresh_failure_permille = 30;  ///< scheduled refreshes that fail
 };
 
@@ -64,7 +64,9 @@ struct Budgets {
   static Budgets unlimited();
 
   Budget& of(Endpoint endpoint) { return table.at(static_cast<std::size_t>(endpoint)); }
-  [[nodiscard]] const Budget& of(Endpoint endpoint) const { return table.at(static_cast<std::size_t>(endpoint)); }
+  [[nodiscard]] const Budget& of(Endpoint endpoint) const {
+    return table.at(static_cast<std::size_t>(endpoint));
+  }
 
   std::array<Budget, endpoint_count> table{};
   std::uint32_t link_session_per_user = 20;
@@ -75,12 +77,12 @@ struct UpstreamOptions {
   std::string client_id = "sandbox_0123456789abcdef0123";
   std::string client_secret = "sandbox-secret";
   std::chrono::seconds token_life{3600};
-  Budgets budgets;
-  Switches switches;
+  Budgets budgets{};
+  Switches switches{};
   std::chrono::seconds accounts_refresh_interval{3600};  ///< on-demand refreshes
   std::chrono::seconds other_refresh_interval{86400};
-  /// Requests that arrive this soon after a 429 was decided are taken as already under way, not as a breach of
-  /// its Retry-After. A simulation without network delay leaves it at zero.
+  /// Requests that arrive this soon after a 429 was decided are taken as already under way, not as a breach
+  /// of its Retry-After. A simulation without network delay leaves it at zero.
   Milliseconds retry_after_grace{0};
   bool record_requests = false;       ///< keep every RequestRecord
   bool record_account_forms = false;  ///< keep every text an account ever had
@@ -89,17 +91,18 @@ struct UpstreamOptions {
 /// What add_link makes. The bank behind it is a function of the options' seed and the link's number.
 struct NewLink {
   std::string institution = "instant_bank";
-  std::string user_id;          ///< empty: "user-" and six digits
-  std::uint32_t accounts = 0;   ///< 0: one to five, by seed
+  std::string user_id{};       ///< empty: "user-" and six digits
+  std::uint32_t accounts = 0;  ///< 0: one to five, by seed
   std::uint32_t history_months = 24;
   std::uint32_t transactions_per_month = 40;
   bool transactions_product = true;
+  bool prefetch = true;  ///< false: no data until the first refresh after the link connected
   LinkState state = LinkState::connected;
-  std::string error_code;       ///< with LinkState::error
-  std::optional<Milliseconds> refresh_every;   ///< strictly periodic, instead of the institution's habit
-  std::optional<Milliseconds> expires_after;   ///< then error/auth_expired by itself
-  std::optional<std::string> webhook;
-  std::vector<std::string> tags;
+  std::string error_code{};                     ///< with LinkState::error
+  std::optional<Milliseconds> refresh_every{};  ///< strictly periodic, instead of the institution's habit
+  std::optional<Milliseconds> expires_after{};  ///< then error/auth_expired by itself
+  std::optional<std::string> webhook{};
+  std::vector<std::string> tags{};
 };
 
 struct Institution {
@@ -109,7 +112,7 @@ struct Institution {
   Milliseconds refresh_every;  ///< period, or mean gap of an irregular one
   bool irregular = false;
   bool needs_credentials = false;
-  bool flaky = false;          ///< a fifth of its refreshes fail
+  bool flaky = false;  ///< a fifth of its refreshes fail
 };
 const std::vector<Institution>& institutions();
 const Institution* find_institution(std::string_view id);

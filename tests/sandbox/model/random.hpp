@@ -12,9 +12,11 @@ constexpr std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
-/// Order-sensitive hash of any number of words. Everything the sandbox invents is a function of the seed and a
-/// few such words, never of the order in which clients ask: that is what makes runs repeatable.
-constexpr std::uint64_t hash_words(std::uint64_t first) { return mix(first); }
+/// Order-sensitive hash of any number of words. Everything the sandbox invents is a function of the seed and
+/// a few such words, never of the order in which clients ask: that is what makes runs repeatable.
+constexpr std::uint64_t hash_words(std::uint64_t first) {
+  return mix(first);
+}
 
 template <class... Rest>
 constexpr std::uint64_t hash_words(std::uint64_t first, std::uint64_t second, Rest... rest) {

@@ -7,13 +7,14 @@ namespace syncd::sandbox {
 namespace {
 
 constexpr std::string_view id_alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-constexpr std::string_view base64url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view base64url_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static_assert(id_alphabet.size() == 57);
 
 constexpr std::array<std::string_view, endpoint_count> endpoint_names = {
-    "token",  "introspect", "jwks",     "link_session", "exchange_token", "links",        "link",
-    "link_update", "link_delete", "reset", "refresh",   "accounts",       "account",      "transactions",
-    "sync",   "webhook_test", "user_links", "user_accounts", "unknown"};
+    "token",       "introspect",   "jwks",       "link_session",  "exchange_token", "links",   "link",
+    "link_update", "link_delete",  "reset",      "refresh",       "accounts",       "account", "transactions",
+    "sync",        "webhook_test", "user_links", "user_accounts", "unknown"};
 
 void append_two_digits(std::string& out, unsigned value) {
   out.push_back(static_cast<char>('0' + value / 10 % 10));
@@ -73,7 +74,9 @@ std::optional<std::string> decode64(std::string_view text, char sixty_two, char 
 
 }  // namespace
 
-std::string_view endpoint_name(Endpoint endpoint) { return endpoint_names.at(static_cast<std::size_t>(endpoint)); }
+std::string_view endpoint_name(Endpoint endpoint) {
+  return endpoint_names.at(static_cast<std::size_t>(endpoint));
+}
 
 std::optional<Endpoint> endpoint_from_name(std::string_view name) {
   const auto found = std::ranges::find(endpoint_names, name);
@@ -240,8 +243,12 @@ std::string base64url(std::string_view bytes) {
   return out;
 }
 
-std::optional<std::string> base64url_decode(std::string_view text) { return decode64(text, '-', '_'); }
-std::optional<std::string> base64_decode(std::string_view text) { return decode64(text, '+', '/'); }
+std::optional<std::string> base64url_decode(std::string_view text) {
+  return decode64(text, '-', '_');
+}
+std::optional<std::string> base64_decode(std::string_view text) {
+  return decode64(text, '+', '/');
+}
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
   std::string out;
@@ -272,8 +279,8 @@ std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-                       c == '_' || c == '.' || c == '~';
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
     if (plain) {
       out.push_back(c);
     } else {

@@ -40,9 +40,9 @@ std::string timestamp(TimePoint at, TimestampForm form = TimestampForm::offset, 
 /// IMF-fixdate of RFC 9110, whole seconds (fractions are cut).
 std::string http_date(TimePoint at);
 
-std::string base64url(std::string_view bytes);                           ///< padded with '='
-std::optional<std::string> base64url_decode(std::string_view text);     ///< nullopt unless padded base64url
-std::optional<std::string> base64_decode(std::string_view text);        ///< RFC 4648 section 4, padded
+std::string base64url(std::string_view bytes);                       ///< padded with '='
+std::optional<std::string> base64url_decode(std::string_view text);  ///< nullopt unless padded base64url
+std::optional<std::string> base64_decode(std::string_view text);     ///< RFC 4648 section 4, padded
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 std::string percent_encode(std::string_view text);
 

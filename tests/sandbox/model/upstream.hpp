@@ -28,15 +28,15 @@ struct Truth {
   std::optional<TimePoint> transactions_refreshed_at;
 };
 
-/// What a correct client holds once it has committed the page that brought a cursor. Posted rows are the fold of
-/// all pages on the way to it. Pending rows are replaced as a whole by the last page of a drain, so in the
+/// What a correct client holds once it has committed the page that brought a cursor. Posted rows are the fold
+/// of all pages on the way to it. Pending rows are replaced as a whole by the last page of a drain, so in the
 /// middle of one they are still those of the drain before (less those that were posted under their own id).
 struct Held {
   std::map<std::string, std::string> posted;
   std::map<std::string, std::string> pending;
-  bool drained = false;      ///< the cursor ended a drain (has_more was false)
-  bool from_start = false;   ///< inside a drain that began without a cursor
-  bool caught_up = false;    ///< nothing has been added to the feed since
+  bool drained = false;     ///< the cursor ended a drain (has_more was false)
+  bool from_start = false;  ///< inside a drain that began without a cursor
+  bool caught_up = false;   ///< nothing has been added to the feed since
 };
 
 struct RequestRecord {
@@ -60,7 +60,7 @@ struct EndpointStatistics {
 
 struct Statistics {
   std::uint64_t requests = 0;
-  std::uint64_t throttled = 0;           ///< all 429 answers
+  std::uint64_t throttled = 0;  ///< all 429 answers
   std::uint64_t inside_retry_after = 0;
   std::uint64_t faults = 0;
   std::uint64_t version_header_missing = 0;
@@ -79,20 +79,20 @@ struct LinkSummary {
 /// Outcome of the linking component's work on a session, done here by a control call instead of a browser.
 struct SessionOutcome {
   bool ok = false;
-  std::string exchangeable_token;  ///< empty after a relink
-  std::string link_id;             ///< set after a relink
-  std::string problem;             ///< why not, for people
+  std::string exchangeable_token{};  ///< empty after a relink
+  std::string link_id{};             ///< set after a relink
+  std::string problem{};             ///< why not, for people
 };
 
 /// A deterministic model of the upstream API: one app, its links, their banks.
 ///
-/// Nothing happens between calls. Each call names the instant; whatever upstream would have done since the last
-/// one (refreshes, delayed outcomes, expiries) is worked out first, and depends only on the seed and on that
-/// history, never on who asked. Instants must not go backwards. Not thread-safe.
+/// Nothing happens between calls. Each call names the instant; whatever upstream would have done since the
+/// last one (refreshes, delayed outcomes, expiries) is worked out first, and depends only on the seed and on
+/// that history, never on who asked. Instants must not go backwards. Not thread-safe.
 ///
-/// `now` is the time of the bank world: refreshes, dates, timestamps. `wire_now` is the time in which requests
-/// are counted, tokens age and Retry-After windows run; they differ only when a server runs its world faster
-/// than its clients' clocks.
+/// `now` is the time of the bank world: refreshes, dates, timestamps. `wire_now` is the time in which
+/// requests are counted, tokens age and Retry-After windows run; they differ only when a server runs its
+/// world faster than its clients' clocks.
 class Upstream {
  public:
   explicit Upstream(UpstreamOptions options);
@@ -117,10 +117,11 @@ class Upstream {
   bool set_access(std::string_view link_id, LinkAccess access);
   bool reset(std::string_view link_id, TimePoint now);
   bool remove(std::string_view link_id, TimePoint now);
-  /// What the user does in the relink flow. Only user_good / pass_good repairs the link; anything else leaves it
-  /// in error/invalid_credentials and returns false.
+  /// What the user does in the relink flow. Only user_good / pass_good repairs the link; anything else leaves
+  /// it in error/invalid_credentials and returns false.
   bool relink(std::string_view link_id, std::string_view username, std::string_view password, TimePoint now);
-  /// As relink, and the new connection reports its accounts under new ids: old rows are removed, new ones made.
+  /// As relink, and the new connection reports its accounts under new ids: old rows are removed, new ones
+  /// made.
   bool relink_with_new_accounts(std::string_view link_id, TimePoint now);
   /// A successful refresh of accounts and transactions at `now`, whatever the schedule says.
   bool refresh(std::string_view link_id, TimePoint now);
