@@ -1,0 +1,146 @@
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "store/codec.hpp"
+#include "store/feed.hpp"
+#include "store/high_water.hpp"
+#include "tests/unit/store/sample_values.hpp"
+
+// Decoders meet every truncation, every flipped bit and bytes left over. None may crash or read outside (the
+// sanitized build watches), and what cannot be right is refused as Errc::storage.
+namespace syncd::test {
+namespace {
+
+using namespace store;
+
+struct Decoder {
+  std::string name;
+  std::string value;
+  // Errc of the refusal; nullopt: accepted.
+  std::function<std::optional<core::Errc>(std::string_view)> decode;
+};
+
+template <class T>
+std::optional<core::Errc> refusal(const core::Result<T>& result) {
+  if (result) return std::nullopt;
+  return result.error().code;
+}
+
+std::optional<core::Errc> decode_block(std::string_view value) {
+  FeedWindow window{.after = 0, .limit = 100, .bytes = 0, .bytes_max = 1 << 20};
+  std::vector<FeedEntry> entries;
+  return refusal(decode_feed_block(value, 1, 1, window, entries));
+}
+
+std::vector<Decoder> decoders() {
+  std::string link, freeze, state;
+  encode_link(link, sample_link());
+  encode_freeze(freeze, wall_ms(1'700'000'000'000));
+  encode_feed_state(state, {.epoch = 3, .head = 1000});
+  using View = std::string_view;
+  return {
+      {"row", sample_row_value(), [](View v) { return refusal(decode_row("t", v)); }},
+      {"account", sample_account_value(), [](View v) { return refusal(decode_account("a", v)); }},
+      {"link", link, [](View v) { return refusal(decode_link("l", v)); }},
+      {"relink", sample_relink_value(), [](View v) { return refusal(decode_relink("l", v)); }},
+      {"dead letter", sample_dead_letter_value(),
+       [](View v) { return refusal(decode_dead_letter(wall_ms(1), "l", v)); }},
+      {"freeze", freeze, [](View v) { return refusal(decode_freeze(v)); }},
+      {"feed block", sample_feed_block(), decode_block},
+      {"feed state", state, [](View v) { return refusal(decode_feed_state(v)); }},
+  };
+}
+
+TEST(DamagedValue, IsAcceptedWhole) {
+  for (const auto& decoder : decoders())
+    EXPECT_FALSE(decoder.decode(decoder.value)) << decoder.name;
+}
+
+TEST(DamagedValue, EveryTruncationIsRefused) {
+  for (const auto& decoder : decoders()) {
+    for (std::size_t bytes = 0; bytes < decoder.value.size(); ++bytes) {
+      // A heap copy of exactly this size, so that reading one byte more is seen by the address sanitizer.
+      const std::vector<char> cut(decoder.value.begin(),
+                                  decoder.value.begin() + static_cast<std::ptrdiff_t>(bytes));
+      EXPECT_EQ(decoder.decode({cut.data(), cut.size()}), core::Errc::storage)
+          << decoder.name << " cut to " << bytes;
+    }
+  }
+}
+
+TEST(DamagedValue, BytesLeftOverAreRefused) {
+  for (const auto& decoder : decoders()) {
+    EXPECT_EQ(decoder.decode(decoder.value + '\0'), core::Errc::storage) << decoder.name;
+  }
+}
+
+TEST(DamagedValue, UnknownFormatsAreRefused) {
+  for (const auto& decoder : decoders()) {
+    for (int format = 0; format < 256; ++format) {
+      if (format == value_format) continue;
+      auto value = decoder.value;
+      value[0] = static_cast<char>(format);
+      EXPECT_EQ(decoder.decode(value), core::Errc::storage) << decoder.name << " format " << format;
+    }
+  }
+}
+
+TEST(DamagedValue, FlippedBitsNeverCrash) {
+  for (const auto& decoder : decoders()) {
+    for (std::size_t bit = 0; bit < decoder.value.size() * 8; ++bit) {
+      std::vector<char> value(decoder.value.begin(), decoder.value.end());
+      value[bit / 8] = static_cast<char>(value[bit / 8] ^ (1 << (bit % 8)));
+      const auto refused = decoder.decode({value.data(), value.size()});
+      EXPECT_TRUE(!refused || *refused == core::Errc::storage) << decoder.name << " bit " << bit;
+    }
+  }
+}
+
+TEST(DamagedValue, PartialDecodersRefuseTruncatedFronts) {
+  std::string link;
+  encode_link(link, sample_link());
+  LinkSummary summary;
+  EXPECT_FALSE(decode_link_summary(std::string_view(link).substr(0, 5), summary));
+  EXPECT_FALSE(decode_link_fence(std::string_view(link).substr(0, 2)));
+  EXPECT_FALSE(decode_link_status(std::string_view(link).substr(0, 3)));
+  EXPECT_FALSE(decode_row_generation(std::string_view(sample_row_value()).substr(0, 3)));
+  EXPECT_FALSE(decode_relink_status(std::string_view(sample_relink_value()).substr(0, 1)));
+  EXPECT_FALSE(decode_feed_block_size(""));
+}
+
+TEST(DamagedValue, EncryptedFormatSaysSo) {
+  const auto row = decode_row("t", "\x7f...");
+  ASSERT_FALSE(row);
+  EXPECT_NE(row.error().message.find("encrypted"), std::string::npos) << row.error().message;
+}
+
+TEST(DamagedValue, HighWaterFileIsNeverHalfBelieved) {
+  const auto content = encode_high_water({.instance = {}, .epoch = 9, .published = 12345});
+  for (std::size_t bytes = 0; bytes < content.size(); ++bytes) {
+    const auto cut = decode_high_water(std::string_view(content).substr(0, bytes));
+    EXPECT_TRUE(cut && !*cut) << bytes;
+  }
+  for (std::size_t bit = 0; bit < content.size() * 8; ++bit) {
+    auto flipped = content;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+    const auto decoded = decode_high_water(flipped);
+    EXPECT_TRUE(decoded && !*decoded) << bit;
+  }
+}
+
+TEST(Varints, OverlongAndOversizedAreRefused) {
+  for (const std::string& bytes :
+       {std::string("\x80\x00", 2), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+        std::string("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), std::string("\x80")}) {
+    Reader in(bytes);
+    in.varint();
+    EXPECT_FALSE(in.ok());
+  }
+  Reader in("\xff\xff\xff\xff\x1f");
+  EXPECT_EQ(in.varint32(), 0u);
+  EXPECT_FALSE(in.ok());
+}
+
+}  // namespace
+}  // namespace syncd::test

@@ -1,0 +1,298 @@
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "store/codec.hpp"
+#include "store/feed.hpp"
+#include "store/high_water.hpp"
+#include "tests/unit/store/hex.hpp"
+#include "tests/unit/store/sample_values.hpp"
+
+// The exact bytes of every value. A test that fails here means that stores in the field can no longer be
+// read: never adapt the bytes, add a format.
+namespace syncd::test {
+namespace {
+
+using namespace store;
+
+TEST(ValueBytes, Varints) {
+  const auto varint = [](std::uint64_t value) {
+    std::string out;
+    Writer(out).varint(value);
+    return to_hex(out);
+  };
+  EXPECT_EQ(varint(0), "00");
+  EXPECT_EQ(varint(127), "7f");
+  EXPECT_EQ(varint(128), "8001");
+  EXPECT_EQ(varint(~std::uint64_t{0}), "ffffffffffffffffff01");
+  const auto zigzag = [](std::int64_t value) {
+    std::string out;
+    Writer(out).zigzag(value);
+    return to_hex(out);
+  };
+  EXPECT_EQ(zigzag(0), "00");
+  EXPECT_EQ(zigzag(-1), "01");
+  EXPECT_EQ(zigzag(1), "02");
+  EXPECT_EQ(zigzag(std::numeric_limits<std::int64_t>::min()), "ffffffffffffffffff01");
+}
+
+TEST(ValueBytes, TransactionRow) {
+  const auto value = sample_row_value();
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "01"        // format, pending
+            "ac02"      // generation 300
+            "03616363"  // account
+            "02"
+            "7030"  // posted from
+            "09"
+            "7b2261223a312e307d");
+  const auto row = decode_row("t1", value);
+  ASSERT_TRUE(row) << row.error().message;
+  EXPECT_EQ(row->transaction_id, "t1");
+  EXPECT_TRUE(row->pending);
+  EXPECT_EQ(row->generation, 300u);
+  EXPECT_EQ(row->account_id, "acc");
+  EXPECT_EQ(row->posted_from, "p0");
+  EXPECT_EQ(row->json, R"({"a":1.0})");
+  EXPECT_EQ(decode_row_generation(value), 300u);
+}
+
+TEST(ValueBytes, Account) {
+  const auto value = sample_account_value();
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "01"
+            "d00f"
+            "02"
+            "7b7d");
+  const auto account = decode_account("a1", value);
+  ASSERT_TRUE(account) << account.error().message;
+  EXPECT_EQ(*account, (core::StoredAccount{
+                          .account_id = "a1", .json = "{}", .gone = true, .gone_since = wall_ms(1000)}));
+}
+
+TEST(ValueBytes, SmallestLinkRecord) {
+  core::LinkRecord record;
+  record.link_id = core::LinkId{"l"};
+  std::string value;
+  encode_link(value, record);
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "01"
+            "01"  // format, fence, active
+            "00"
+            "00"
+            "00"    // last success, next due, no recent sends
+            "8120"  // has_transactions_product, accounts_wanted
+            "00"
+            "00"
+            "00"  // customer, tags, added
+            "00"
+            "00"
+            "00"
+            "00"
+            "01"
+            "00"
+            "00"  // generation, resync
+            "00"  // accounts pulled
+            "00"
+            "00"
+            "00"  // last attempt, failures
+            "00"
+            "00"
+            "00");  // counts
+  EXPECT_EQ(decode_link("l", value), record);
+}
+
+TEST(ValueBytes, FullLinkRecord) {
+  const auto record = sample_link();
+  std::string value;
+  encode_link(value, record);
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "8402"
+            "03"      // format, fence 260, relink
+            "90a10f"  // last success 125,000 ms
+            "c0a907"  // next due 60,000 ms later
+            "02"
+            "01"
+            "c701"
+            "02"
+            "06"      // two recent sends: sync 100 ms before that success, accounts 3 ms later
+            "ffff01"  // every flag
+            "02"
+            "6375"  // customer
+            "02"
+            "01"
+            "61"
+            "02"
+            "6262"  // tags
+            "0e"    // added
+            "03"
+            "696e73"
+            "02"
+            "7072"
+            "02"
+            "7374"
+            "02"
+            "6572"
+            "02"
+            "04"  // transactions clock, accounts clock
+            "03"
+            "637572"  // cursor
+            "05"
+            "10"
+            "02"  // generation, resync started, resyncs
+            "03"
+            "01"
+            "04"
+            "06"
+            "02"  // drain: pages, idle pages, staged, clock, two hashes
+            "0000000000000001"
+            "ffffffffffffffff"
+            "08"  // pending clock
+            "12"
+            "0a"  // accounts pulled at, under clock
+            "0102030405060708090a0b0c0d0e0f10"
+            "c801"  // last attempt 100 ms after the success
+            "07"
+            "01"  // failures
+            "03"
+            "ee07"
+            "02"
+            "6563"
+            "02"
+            "656d"
+            "14"
+            "02"
+            "ac02"
+            "04");  // counts
+  auto decoded = decode_link("link", value);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  auto expected = record;
+  expected.link_json.clear();  // a value of its own
+  EXPECT_EQ(*decoded, expected);
+  EXPECT_EQ(decode_link_fence(value), 260u);
+  EXPECT_EQ(decode_link_status(value), core::LinkStatus::relink);
+
+  LinkSummary summary;
+  ASSERT_TRUE(decode_link_summary(value, summary));
+  EXPECT_EQ(summary.status, record.status);
+  EXPECT_EQ(summary.next_due_at, record.next_due_at);
+  EXPECT_EQ(summary.last_success_at, record.last_success_at);
+  EXPECT_EQ(summary.recent_sends, record.recent_sends);
+}
+
+TEST(ValueBytes, RelinkEntry) {
+  const auto value = sample_relink_value();
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "02"
+            "05"
+            "01"  // format, resolved, version, reopened
+            "02"
+            "04"
+            "06"  // opened, resolved, last success
+            "01"
+            "72"
+            "01"
+            "69"
+            "01"
+            "62");
+  const auto entry = decode_relink("link", value);
+  ASSERT_TRUE(entry) << entry.error().message;
+  EXPECT_EQ(*entry, sample_relink());
+  EXPECT_EQ(decode_relink_status(value), core::RelinkStatus::resolved);
+}
+
+TEST(ValueBytes, DeadLetter) {
+  const auto value = sample_dead_letter_value();
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "02"
+            "ac02"
+            "0102030405060708090a0b0c0d0e0f10"
+            "03"
+            "776879");
+  EXPECT_EQ(decode_dead_letter(wall_ms(5), "link", value), sample_dead_letter());
+}
+
+TEST(ValueBytes, FreezeAndBlob) {
+  std::string value;
+  encode_freeze(value, wall_ms(1000));
+  EXPECT_EQ(to_hex(value), "01d00f");
+  EXPECT_EQ(decode_freeze(value), wall_ms(1000));
+  value.clear();
+  encode_blob_head(value);
+  EXPECT_EQ(to_hex(value), "01");
+  EXPECT_EQ(decode_blob("note", value + "xy"), "xy");
+}
+
+TEST(ValueBytes, FeedBlock) {
+  const auto value = sample_feed_block();
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "02"
+            "d00f"
+            "03"  // format, two entries, time, manual
+            "01"
+            "6c"  // link
+            "08"
+            "02"
+            "7431"
+            "02"
+            "7b7d"
+            "03"
+            "5b315d"
+            "01"
+            "01"
+            "6c"
+            "00"
+            "00");
+  FeedWindow window{.after = 6, .limit = 10, .bytes = 0, .bytes_max = 1000};
+  std::vector<FeedEntry> entries;
+  EXPECT_EQ(decode_feed_block(value, 3, 7, window, entries), 2u);
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].epoch, 3u);
+  EXPECT_EQ(entries[0].sequence, 7u);
+  EXPECT_EQ(entries[0].at, wall_ms(1000));
+  EXPECT_EQ(entries[0].link_id.str(), "l");
+  EXPECT_EQ(entries[0].kind, core::ChangeKind::transaction_updated);
+  EXPECT_EQ(entries[0].id, "t1");
+  EXPECT_EQ(entries[0].before, "{}");
+  EXPECT_EQ(entries[0].after, "[1]");
+  EXPECT_EQ(entries[0].cause, core::Cause::manual);
+  EXPECT_EQ(entries[1].sequence, 8u);
+  EXPECT_EQ(entries[1].kind, core::ChangeKind::link_added);
+  EXPECT_EQ(decode_feed_block_size(value), 2u);
+}
+
+TEST(ValueBytes, FeedState) {
+  std::string value;
+  encode_feed_state(value, {.epoch = 2, .head = 300});
+  EXPECT_EQ(to_hex(value), "0102ac02");
+  EXPECT_EQ(decode_feed_state(value), (FeedState{.epoch = 2, .head = 300}));
+}
+
+TEST(ValueBytes, HighWaterFile) {
+  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);  // the check value of CRC-32C
+  HighWater mark{.instance = {}, .epoch = 2, .published = 300};
+  mark.instance[0] = 0xab;
+  mark.instance[15] = 0xcd;
+  const auto content = encode_high_water(mark);
+  EXPECT_EQ(content.size(), high_water_bytes);
+  EXPECT_EQ(to_hex(content.substr(0, 41)),
+            "6d6b73796e636877"
+            "01"
+            "ab0000000000000000000000000000cd"
+            "0000000000000002"
+            "000000000000012c");
+  EXPECT_EQ(to_hex(content.substr(41)), "37fb07b5");
+  const auto decoded = decode_high_water(content);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, mark);
+}
+
+}  // namespace
+}  // namespace syncd::test
