@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view marker = "tidy: allow ";
 constexpr std::size_t reason_length_min = 10;
 
-constexpr std::array<std::string_view, 25> known_rules{"include-root",
+constexpr std::array<std::string_view, 26> known_rules{"include-root",
                                                        "include-direction",
                                                        "header-place",
                                                        "core-purity",
@@ -35,7 +35,8 @@ constexpr std::array<std::string_view, 25> known_rules{"include-root",
                                                        "function-length",
                                                        "file-length",
                                                        "machine-path",
-                                                       "denied-phrase"};
+                                                       "denied-phrase",
+                                                       "thread-unsafe"};
 
 struct Allowance {
   std::size_t line = 0;

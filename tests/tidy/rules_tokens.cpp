@@ -22,7 +22,7 @@ struct TokenRule {
 
 constexpr std::string_view ours = "daemon/* sync/* store/* metrics/*";
 
-constexpr std::array<TokenRule, 10> rules{{
+constexpr std::array<TokenRule, 11> rules{{
     {"core-purity",
      "system_clock::now steady_clock::now high_resolution_clock::now random_device std::thread std::jthread "
      "getenv "
@@ -55,6 +55,8 @@ constexpr std::array<TokenRule, 10> rules{{
      "the environment is read in daemon/config, and never holds a secret"},
     {"exception-text", "e.what ex.what error.what", "sync/* store/* metrics/* daemon/*", "",
      "what() repeats paths and bodies: use ec.message(), or say why: // tidy: allow exception-text: ..."},
+    {"thread-unsafe", "strerror strtok gmtime asctime ctime readdir_r setlocale", ours, "",
+     "it shares a static buffer with other threads: std::error_code::message, gmtime_r and so on"},
     {"local-time", "localtime localtime_r mktime timelocal std::put_time current_zone",
      "daemon/* sync/* store/* metrics/*", "", "dates are text and instants are UTC: no local time zone"},
 }};

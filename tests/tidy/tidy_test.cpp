@@ -140,6 +140,8 @@ std::vector<Example> token_examples() {
       {"EnvironmentInStore", "store/a.cpp", "environment", "auto* p = std::getenv(\"A\");\n",
        "auto p = options.path;\n"},
       {"WhatInApi", "sync/api/a.cpp", "exception-text", "error = e.what();\n", "error = ec.message();\n"},
+      {"StaticBuffer", "store/a.cpp", "thread-unsafe", "auto s = std::strerror(errno);\n",
+       "auto s = std::error_code(errno, std::generic_category()).message();\n"},
       {"LocalTime", "sync/core/a.cpp", "local-time", "localtime_r(&t, &out);\n",
        "auto d = civil_from_days(n);\n"},
   };
