@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sync/core/types.hpp"
+
+namespace syncd::daemon {
+
+// The effective configuration. Defaults, ranges and help are in config_table.cpp, which also makes
+// docs/configuration.md; a Config is filled from there, never default-constructed for use.
+struct Config {
+  struct Upstream {
+    std::string base_url;
+    std::string client_id;
+    std::string client_secret_file;  // empty: the systemd credential
+    std::string auth;
+    std::string ca_file;  // empty: the system's
+    bool allow_private_addresses = false;
+    std::uint64_t connections = 0;
+  } upstream;
+  struct Store {
+    std::string path;
+    std::uint64_t block_cache_mib = 0;
+    std::uint64_t write_buffer_mib = 0;
+    std::uint64_t open_files = 0;
+  } store;
+  struct Schedule {
+    core::Millis interval{};
+    core::Millis max_interval{};
+    core::Millis accounts_interval{};
+    core::Millis backoff_base{};
+    core::Millis backoff_max{};
+    core::Millis outage_base{};
+    core::Millis probe_base{};
+    std::string discovery;
+    core::Millis discovery_interval{};
+  } schedule;
+  struct Cycle {
+    std::uint64_t page_size = 0;
+    std::uint64_t pages_max = 0;
+    std::uint64_t drain_pages_max = 0;
+    std::uint64_t drain_idle_pages_max = 0;
+    std::uint64_t protocol_failures_max = 0;
+    std::uint64_t resyncs_per_day_max = 0;
+  } cycle;
+  struct Budget {
+    std::uint64_t sync_per_app = 0;
+    std::uint64_t sync_per_link = 0;
+    std::uint64_t accounts_per_app = 0;
+    std::uint64_t accounts_per_link = 0;
+    std::uint64_t link_per_app = 0;
+    std::uint64_t link_per_link = 0;
+    std::uint64_t links_per_app = 0;
+    std::uint64_t token_per_client = 0;
+  } budget;
+  struct Daemon {
+    std::uint64_t workers = 0;
+    std::uint64_t links_max = 0;
+    core::Millis stop_grace{};
+  } daemon;
+  struct Admin {
+    std::string socket;
+    std::string group;
+    std::string listen;  // empty: no TCP
+  } admin;
+  struct Metrics {
+    std::string listen;  // empty: none
+  } metrics;
+  struct Log {
+    std::string level;
+    std::string link_ids;
+    std::string journal_prefix;
+  } log;
+};
+
+// One thing wrong with the configuration: where, which key, why, and what to do about it.
+struct ConfigProblem {
+  std::string where;  // `/etc/x.toml:12`, `/etc/x.toml`, `environment MONEYKIT_SYNCD__A__B`, or `defaults`
+  std::string key;    // `schedule.interval`; empty when it is about the whole file
+  std::string reason;
+  std::string next_step;  // empty: the reason says it already
+};
+// `where: key: reason; next step`
+std::string describe(const ConfigProblem& problem);
+
+// The configuration and where each value came from.
+struct LoadedConfig {
+  Config config;
+  std::map<std::string, std::string, std::less<>>
+      origins;  // `schedule.interval` -> where; absent: the default
+};
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+// The variables of this process that start with MONEYKIT_SYNCD__.
+Environment process_environment();
+
+// Reads `path`, then `conf.d/*.toml` beside it in name order, then the environment; later values win. Either
+// a configuration in which every value is acceptable, or every problem there is.
+std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::string& path,
+                                                                    const Environment& environment);
+
+// The effective configuration as a TOML file that load_config() reads back; values from elsewhere than the
+// defaults say so in a comment. There are no secrets in it: the configuration names files, never their
+// content.
+std::string dump_config(const LoadedConfig& loaded);
+
+// Keys that differ between two configurations, split by whether a running daemon can take the new value.
+struct ConfigChanges {
+  std::vector<std::string> applied;
+  std::vector<std::string> need_restart;
+};
+ConfigChanges compare_configs(const Config& running, const Config& wanted);
+// `running` with the reloadable values of `wanted`.
+Config merge_reloadable(const Config& running, const Config& wanted);
+
+// The reference page, docs/configuration.md.
+std::string configuration_reference();
+
+}  // namespace syncd::daemon

@@ -1,0 +1,459 @@
+#include "daemon/config_table.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "daemon/address.hpp"
+#include "daemon/duration.hpp"
+#include "sync/api/base_url.hpp"
+#include "sync/core/json_text.hpp"
+
+namespace syncd::daemon {
+
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+constexpr std::size_t unix_path_bytes_max = 107;  // sockaddr_un::sun_path without its NUL
+
+std::optional<Refusal> check_base_url(std::string_view text) {
+  const auto url = api::parse_base_url(text);
+  if (url) return std::nullopt;
+  return Refusal{url.error().message, "write for example \"https://api.moneykit.com\""};
+}
+
+std::optional<Refusal> check_client_id(std::string_view text) {
+  if (text.empty()) {
+    return Refusal{"is missing", "copy the client id from the MoneyKit dashboard, for example \"live_0123\""};
+  }
+  const bool visible = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F; });
+  if (visible && text.size() <= 256) return std::nullopt;
+  return Refusal{"has spaces, control characters or more than 256 bytes",
+                 "copy it again from the MoneyKit dashboard"};
+}
+
+std::optional<Refusal> check_absolute(std::string_view text) {
+  if (text.starts_with('/') && text.find('\0') == std::string_view::npos) return std::nullopt;
+  return Refusal{fmt::format("\"{}\" is not an absolute path", text), "write the whole path, from \"/\" on"};
+}
+
+std::optional<Refusal> check_optional_path(std::string_view text) {
+  return text.empty() ? std::nullopt : check_absolute(text);
+}
+
+std::optional<Refusal> check_socket(std::string_view text) {
+  if (text.size() > unix_path_bytes_max) {
+    return Refusal{
+        fmt::format("is longer than the {} bytes a unix socket's path may have", unix_path_bytes_max),
+        "choose a shorter directory"};
+  }
+  return check_absolute(text);
+}
+
+std::optional<Refusal> check_listen(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const auto listen = parse_listen_address(text);
+  if (listen) return std::nullopt;
+  return Refusal{fmt::format("\"{}\" {}", text, listen.error()), "write for example \"127.0.0.1:9464\""};
+}
+
+std::optional<Refusal> check_admin_listen(std::string_view text) {
+  if (auto refusal = check_listen(text)) return refusal;
+  if (text.empty() || is_loopback_host(parse_listen_address(text)->address)) return std::nullopt;
+  return Refusal{
+      fmt::format("\"{}\" is not a loopback address, and the TCP listener has no authentication yet", text),
+      "write \"127.0.0.1:PORT\", or leave it empty and use the unix socket"};
+}
+
+std::optional<Refusal> check_group(std::string_view text) {
+  const bool plain = std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+  if (plain && text.size() <= 32) return std::nullopt;
+  return Refusal{fmt::format("\"{}\" is not a group name", text), "use letters, digits, '-' and '_'"};
+}
+
+constexpr std::array auth_choices{"headers"sv, "token"sv};
+constexpr std::array discovery_choices{"report"sv, "register"sv, "off"sv};
+constexpr std::array level_choices{"debug"sv, "info"sv, "warn"sv, "error"sv};
+constexpr std::array link_id_choices{"hash"sv, "plain"sv};
+constexpr std::array prefix_choices{"auto"sv, "always"sv, "never"sv};
+
+constexpr ConfigSection sections[] = {
+    {"upstream", "How MoneyKit is reached and who we are there."},
+    {"store", "The local copy."},
+    {"schedule",
+     "When a link is visited. A running daemon takes new values on reload, except for discovery."},
+    {"cycle", "Limits of one visit to a link."},
+    {"budget",
+     "Calls per minute, as documented upstream. No sliding minute ever exceeds one, also across a restart. "
+     "Two daemons with one client id must share them: the limits are per app."},
+    {"daemon", "The process."},
+    {"admin", "The admin API. It can read everything that is stored."},
+    {"metrics", "The Prometheus endpoint: /metrics, /-/healthy and /-/ready."},
+    {"log", "Logs: one JSON object per line on standard error."},
+};
+
+using C = Config;
+using Text = std::string& (*)(C&);
+using Flag = bool& (*)(C&);
+using Number = std::uint64_t& (*)(C&);
+using Span = core::Millis& (*)(C&);
+
+constexpr core::Millis second{1000};
+constexpr core::Millis minute = 60 * second;
+constexpr core::Millis hour = 60 * minute;
+constexpr core::Millis day = 24 * hour;
+
+ConfigKey text(std::string_view section, std::string_view name, Text binding, const char* initial,
+               std::optional<Refusal> (*check)(std::string_view), std::string_view form,
+               std::string_view help) {
+  return {.section = section,
+          .name = name,
+          .binding = binding,
+          .default_value = std::string(initial),
+          .choices = {},
+          .check = check,
+          .form = form,
+          .help = help};
+}
+
+ConfigKey choice(std::string_view section, std::string_view name, Text binding, const char* initial,
+                 std::span<const std::string_view> choices, std::string_view help) {
+  return {.section = section,
+          .name = name,
+          .binding = binding,
+          .default_value = std::string(initial),
+          .choices = choices,
+          .form = {},
+          .help = help};
+}
+
+ConfigKey flag(std::string_view section, std::string_view name, Flag binding, bool initial,
+               std::string_view help) {
+  return {.section = section,
+          .name = name,
+          .binding = binding,
+          .default_value = initial,
+          .choices = {},
+          .form = {},
+          .help = help};
+}
+
+ConfigKey number(std::string_view section, std::string_view name, Number binding, std::uint64_t initial,
+                 std::uint64_t min, std::uint64_t max, std::string_view help) {
+  return {.section = section,
+          .name = name,
+          .binding = binding,
+          .default_value = initial,
+          .min = min,
+          .max = max,
+          .choices = {},
+          .form = {},
+          .help = help};
+}
+
+ConfigKey span_of(std::string_view section, std::string_view name, Span binding, core::Millis initial,
+                  core::Millis min, core::Millis max, std::string_view help) {
+  return {.section = section,
+          .name = name,
+          .binding = binding,
+          .default_value = initial,
+          .min = static_cast<std::uint64_t>(min.count()),
+          .max = static_cast<std::uint64_t>(max.count()),
+          .choices = {},
+          .form = {},
+          .help = help};
+}
+
+ConfigKey live(ConfigKey key) {
+  key.reloadable = true;
+  return key;
+}
+
+void add_upstream(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "upstream";
+  keys.push_back(text(
+      section, "base_url", [](C& c) -> std::string& { return c.upstream.base_url; },
+      "https://api.moneykit.com", check_base_url,
+      "`https://HOST[:PORT][/PATH]`; `http://` for loopback addresses only; no user, query or fragment",
+      "Where the API is."));
+  keys.push_back(text(
+      section, "client_id", [](C& c) -> std::string& { return c.upstream.client_id; }, "", check_client_id,
+      "required",
+      "The client id from the MoneyKit dashboard. One that begins with `sandbox_` makes the store a "
+      "sandbox store; a store never changes between sandbox and live."));
+  keys.push_back(text(
+      section, "client_secret_file", [](C& c) -> std::string& { return c.upstream.client_secret_file; }, "",
+      check_optional_path, "absolute path",
+      "File with the client secret, of mode 0400 or 0600. Empty: the systemd credential "
+      "`moneykit-client-secret`. The secret itself is never written into the configuration."));
+  keys.push_back(choice(
+      section, "auth", [](C& c) -> std::string& { return c.upstream.auth; }, "headers", auth_choices,
+      "Send the client id and secret with each request, or exchange them for a bearer token."));
+  keys.push_back(text(
+      section, "ca_file", [](C& c) -> std::string& { return c.upstream.ca_file; }, "", check_optional_path,
+      "absolute path", "PEM file of the certificate authorities to trust. Empty: the system's."));
+  keys.push_back(flag(
+      section, "allow_private_addresses", [](C& c) -> bool& { return c.upstream.allow_private_addresses; },
+      false,
+      "Connect even if the host resolves to a loopback, private or link-local address. Needed for a "
+      "local sandbox."));
+  keys.push_back(number(
+      section, "connections", [](C& c) -> std::uint64_t& { return c.upstream.connections; }, 64, 1, 256,
+      "Connections kept open to upstream at most."));
+}
+
+void add_store(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "store";
+  keys.push_back(text(
+      section, "path", [](C& c) -> std::string& { return c.store.path; }, "/var/lib/moneykit-syncd",
+      check_absolute, "absolute path",
+      "Directory of the store; made with mode 0700 when missing. One daemon per directory."));
+  keys.push_back(number(
+      section, "block_cache_mib", [](C& c) -> std::uint64_t& { return c.store.block_cache_mib; }, 64, 1,
+      65536, "Memory for rows that were read, in MiB."));
+  keys.push_back(number(
+      section, "write_buffer_mib", [](C& c) -> std::uint64_t& { return c.store.write_buffer_mib; }, 32, 1,
+      1024, "Memory for rows not yet in a table file, in MiB."));
+  keys.push_back(number(
+      section, "open_files", [](C& c) -> std::uint64_t& { return c.store.open_files; }, 512, 32, 65536,
+      "Table files kept open at most."));
+}
+
+void add_schedule(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "schedule";
+  keys.push_back(live(span_of(
+      section, "interval", [](C& c) -> core::Millis& { return c.schedule.interval; }, 6 * hour, second,
+      30 * day, "Between two visits of a healthy link.")));
+  keys.push_back(live(span_of(
+      section, "max_interval", [](C& c) -> core::Millis& { return c.schedule.max_interval; }, 24 * hour,
+      second, 30 * day, "No live link waits longer than this, whatever its errors.")));
+  keys.push_back(live(span_of(
+      section, "accounts_interval", [](C& c) -> core::Millis& { return c.schedule.accounts_interval; },
+      6 * hour, second, 30 * day, "Between two full account pulls of a healthy link.")));
+  keys.push_back(live(span_of(
+      section, "backoff_base", [](C& c) -> core::Millis& { return c.schedule.backoff_base; }, minute, second,
+      day, "First retry after a passing failure; doubles from there.")));
+  keys.push_back(live(span_of(
+      section, "backoff_max", [](C& c) -> core::Millis& { return c.schedule.backoff_max; }, 6 * hour, second,
+      30 * day, "Longest wait between two retries.")));
+  keys.push_back(live(span_of(
+      section, "outage_base", [](C& c) -> core::Millis& { return c.schedule.outage_base; }, 15 * minute,
+      second, day, "First look at a link whose institution is down.")));
+  keys.push_back(live(span_of(
+      section, "probe_base", [](C& c) -> core::Millis& { return c.schedule.probe_base; }, 6 * hour, second,
+      30 * day, "First look at a link that waits for its owner, in case it was repaired elsewhere.")));
+  keys.push_back(choice(
+      section, "discovery", [](C& c) -> std::string& { return c.schedule.discovery; }, "report",
+      discovery_choices,
+      "Compare the links upstream lists with the stored ones: report the difference, register what "
+      "is missing here, or do not compare."));
+  keys.push_back(span_of(
+      section, "discovery_interval", [](C& c) -> core::Millis& { return c.schedule.discovery_interval; },
+      24 * hour, second, 30 * day, "Between two comparisons."));
+}
+
+void add_cycle(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "cycle";
+  keys.push_back(live(number(
+      section, "page_size", [](C& c) -> std::uint64_t& { return c.cycle.page_size; }, 500, 1, 500,
+      "Transactions asked for in one page.")));
+  keys.push_back(live(number(
+      section, "pages_max", [](C& c) -> std::uint64_t& { return c.cycle.pages_max; }, 200, 1, 1'000'000,
+      "Pages of one visit; then the link yields to others and goes on later.")));
+  keys.push_back(live(number(
+      section, "drain_pages_max", [](C& c) -> std::uint64_t& { return c.cycle.drain_pages_max; }, 20'000, 1,
+      1'000'000, "Pages until \"no more\"; beyond, the answer is taken for endless and refused.")));
+  keys.push_back(live(number(
+      section, "drain_idle_pages_max", [](C& c) -> std::uint64_t& { return c.cycle.drain_idle_pages_max; },
+      100, 1, 1'000'000, "Pages in a row that change nothing and promise more; beyond, the same.")));
+  keys.push_back(live(number(
+      section, "protocol_failures_max", [](C& c) -> std::uint64_t& { return c.cycle.protocol_failures_max; },
+      5, 1, 1000, "Answers in a row that break the protocol before the link is quarantined.")));
+  keys.push_back(live(number(
+      section, "resyncs_per_day_max", [](C& c) -> std::uint64_t& { return c.cycle.resyncs_per_day_max; }, 3,
+      1, 1000, "Full resyncs of one link in 24 hours.")));
+}
+
+void add_budget(std::vector<ConfigKey>& keys) {
+  struct Row {
+    std::string_view name;
+    Number binding;
+    std::uint64_t initial;
+    std::string_view help;
+  };
+  const Row rows[] = {
+      {"sync_per_app", [](C& c) -> std::uint64_t& { return c.budget.sync_per_app; }, 600,
+       "Transaction pages."},
+      {"sync_per_link", [](C& c) -> std::uint64_t& { return c.budget.sync_per_link; }, 15,
+       "Transaction pages of one link."},
+      {"accounts_per_app", [](C& c) -> std::uint64_t& { return c.budget.accounts_per_app; }, 600,
+       "Account pulls."},
+      {"accounts_per_link", [](C& c) -> std::uint64_t& { return c.budget.accounts_per_link; }, 4,
+       "Account pulls of one link."},
+      {"link_per_app", [](C& c) -> std::uint64_t& { return c.budget.link_per_app; }, 1000,
+       "Looks at a link's state."},
+      {"link_per_link", [](C& c) -> std::uint64_t& { return c.budget.link_per_link; }, 15,
+       "Looks at one link's state."},
+      {"links_per_app", [](C& c) -> std::uint64_t& { return c.budget.links_per_app; }, 600,
+       "Pages of the list of links."},
+      {"token_per_client", [](C& c) -> std::uint64_t& { return c.budget.token_per_client; }, 300,
+       "Bearer tokens."},
+  };
+  for (const Row& row : rows) {
+    keys.push_back(live(number("budget", row.name, row.binding, row.initial, 1, 1'000'000, row.help)));
+  }
+}
+
+void add_process(std::vector<ConfigKey>& keys) {
+  keys.push_back(number(
+      "daemon", "workers", [](C& c) -> std::uint64_t& { return c.daemon.workers; }, 64, 1, 4096,
+      "Links visited at the same time."));
+  keys.push_back(number(
+      "daemon", "links_max", [](C& c) -> std::uint64_t& { return c.daemon.links_max; }, 10'000'000, 1,
+      100'000'000, "Links registered at most."));
+  keys.push_back(span_of(
+      "daemon", "stop_grace", [](C& c) -> core::Millis& { return c.daemon.stop_grace; }, 8 * second,
+      core::Millis{0}, minute,
+      "How long running pages may finish after SIGTERM; then they are dropped whole. Stay below "
+      "TimeoutStopSec of the unit."));
+  keys.push_back(text(
+      "admin", "socket", [](C& c) -> std::string& { return c.admin.socket; },
+      "/run/moneykit-syncd/admin.sock", check_socket, "absolute path of at most 107 bytes",
+      "Unix socket of the admin API, mode 0660. Not used when systemd hands over a socket."));
+  keys.push_back(text(
+      "admin", "group", [](C& c) -> std::string& { return c.admin.group; }, "moneykit-admin", check_group,
+      "group name", "Group that may use the socket. One that does not exist is skipped with a warning."));
+  keys.push_back(text(
+      "admin", "listen", [](C& c) -> std::string& { return c.admin.listen; }, "", check_admin_listen,
+      "`ADDRESS:PORT`, loopback only",
+      "Additional TCP listener, for example `127.0.0.1:8420`. Every local user can reach it. Empty: "
+      "none."));
+  keys.push_back(text(
+      "metrics", "listen", [](C& c) -> std::string& { return c.metrics.listen; }, "127.0.0.1:9464",
+      check_listen, "`ADDRESS:PORT`",
+      "Where Prometheus scrapes. Port 0 lets the system choose one. Empty: none."));
+  keys.push_back(live(choice(
+      "log", "level", [](C& c) -> std::string& { return c.log.level; }, "info", level_choices,
+      "Lines below this level are not written.")));
+  keys.push_back(live(choice(
+      "log", "link_ids", [](C& c) -> std::string& { return c.log.link_ids; }, "hash", link_id_choices,
+      "Name links by a short keyed hash (`link_ref`, which `moneykitctl links show` prints too) "
+      "or by their id.")));
+  keys.push_back(choice(
+      "log", "journal_prefix", [](C& c) -> std::string& { return c.log.journal_prefix; }, "auto",
+      prefix_choices,
+      "Put the priority (`<6>`) in front of each line: when standard error is the journal, always, "
+      "or never."));
+}
+
+std::vector<ConfigKey> make_keys() {
+  std::vector<ConfigKey> keys;
+  add_upstream(keys);
+  add_store(keys);
+  add_schedule(keys);
+  add_cycle(keys);
+  add_budget(keys);
+  add_process(keys);
+  return keys;
+}
+
+// 1000000 -> 1,000,000
+std::string grouped(std::uint64_t value) {
+  std::string digits = fmt::format("{}", value);
+  for (std::size_t at = digits.size(); at > 3; at -= 3)
+    digits.insert(at - 3, ",");
+  return digits;
+}
+
+bool is_duration(const ConfigKey& key) {
+  return std::holds_alternative<Span>(key.binding);
+}
+
+// JSON's string escapes are TOML's too.
+std::string quoted(std::string_view text) {
+  std::string out;
+  core::append_json_string(out, text);
+  return out;
+}
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() {
+  static const std::vector<ConfigKey> keys = make_keys();
+  return keys;
+}
+
+std::span<const ConfigSection> config_sections() {
+  return sections;
+}
+
+ConfigValue value_of(const ConfigKey& key, const Config& config) {
+  // The bindings give out mutable references; nothing is changed through this one.
+  auto& source = const_cast<Config&>(config);
+  return std::visit([&](auto binding) -> ConfigValue { return binding(source); }, key.binding);
+}
+
+void set_value(const ConfigKey& key, Config& config, const ConfigValue& value) {
+  std::visit(
+      [&](auto binding) {
+        using T = std::remove_reference_t<decltype(binding(config))>;
+        binding(config) = std::get<T>(value);
+      },
+      key.binding);
+}
+
+std::string format_value(const ConfigValue& value) {
+  if (const auto* text_value = std::get_if<std::string>(&value)) return quoted(*text_value);
+  if (const auto* flag_value = std::get_if<bool>(&value)) return *flag_value ? "true" : "false";
+  if (const auto* number_value = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *number_value);
+  return quoted(format_duration(std::get<core::Millis>(value)));
+}
+
+std::string describe_range(const ConfigKey& key) {
+  if (!key.choices.empty()) {
+    std::string text_list;
+    for (std::size_t at = 0; at < key.choices.size(); ++at) {
+      if (at > 0) text_list += at + 1 == key.choices.size() ? " or " : ", ";
+      text_list += quoted(key.choices[at]);
+    }
+    return text_list;
+  }
+  if (is_duration(key)) {
+    return fmt::format("{} to {}", format_duration(core::Millis{static_cast<std::int64_t>(key.min)}),
+                       format_duration(core::Millis{static_cast<std::int64_t>(key.max)}));
+  }
+  if (std::holds_alternative<Number>(key.binding))
+    return fmt::format("{} to {}", grouped(key.min), grouped(key.max));
+  return std::string(key.form);
+}
+
+std::string_view describe_type(const ConfigKey& key) {
+  constexpr std::array<std::string_view, 4> names{"a text", "true or false", "an integer", "a duration"};
+  return names[key.binding.index()];
+}
+
+std::optional<Refusal> check_value(const ConfigKey& key, const ConfigValue& value) {
+  if (const auto* text_value = std::get_if<std::string>(&value)) {
+    if (key.check != nullptr) return key.check(*text_value);
+    if (key.choices.empty() || std::ranges::find(key.choices, *text_value) != key.choices.end())
+      return std::nullopt;
+    return Refusal{fmt::format("{} is not one of the accepted values", quoted(*text_value)),
+                   "use " + describe_range(key)};
+  }
+  std::uint64_t amount = 0;
+  if (const auto* number_value = std::get_if<std::uint64_t>(&value)) {
+    amount = *number_value;
+  } else if (const auto* span_value = std::get_if<core::Millis>(&value)) {
+    amount = static_cast<std::uint64_t>(span_value->count());
+  } else {
+    return std::nullopt;
+  }
+  if (amount >= key.min && amount <= key.max) return std::nullopt;
+  return Refusal{fmt::format("{} is out of range", format_value(value)), "use " + describe_range(key)};
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "sync/core/types.hpp"
+
+namespace syncd::daemon {
+
+// Tells systemd how the service is doing (sd_notify(3)). Without NOTIFY_SOCKET every call does nothing.
+// Failures are ignored: a lost notification must not stop the daemon; systemd has timeouts for each of them.
+class Notifier {
+ public:
+  void ready(std::string_view status) const;
+  // The line that `systemctl status` shows.
+  void status(std::string_view status) const;
+  // Between this and the next ready() the service is reloading.
+  void reloading() const;
+  void stopping() const;
+  void watchdog() const;
+  // How often systemd expects watchdog(); nullopt: it does not.
+  static std::optional<core::Millis> watchdog_interval();
+};
+
+// Decides whether a watchdog ping is honest. The engine's heartbeat must have moved since the last look; an
+// engine that has nothing to do is alive too.
+class WatchdogJudge {
+ public:
+  bool alive(std::uint64_t heartbeat, bool idle) {
+    const bool moved = !last_ || *last_ != heartbeat;
+    last_ = heartbeat;
+    return moved || idle;
+  }
+
+ private:
+  std::optional<std::uint64_t> last_;
+};
+
+}  // namespace syncd::daemon

@@ -1,0 +1,325 @@
+#include "daemon/config.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sys/stat.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/config_table.hpp"
+#include "daemon/secret_file.hpp"
+#include "tests/unit/daemon/scratch.hpp"
+
+namespace syncd::test {
+
+using daemon::Config;
+using daemon::ConfigKey;
+using daemon::Environment;
+using daemon::LoadedConfig;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+namespace {
+
+constexpr const char* minimal = "[upstream]\nclient_id = \"sandbox_1\"\n";
+
+// All problems, with the scratch directory's name cut off.
+std::vector<std::string> problems_of(const ScratchDirectory& scratch, const std::string& path,
+                                     const Environment& environment = {}) {
+  std::vector<std::string> texts;
+  const auto loaded = daemon::load_config(path, environment);
+  if (loaded) return texts;
+  for (const auto& problem : loaded.error()) {
+    std::string text = daemon::describe(problem);
+    const std::string prefix = scratch.path("");
+    for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix))
+      text.erase(at, prefix.size());
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+}  // namespace
+
+TEST(Config, TakesDefaultsForWhatIsNotWritten) {
+  const ScratchDirectory scratch;
+  const auto loaded = daemon::load_config(scratch.write("config.toml", minimal), {});
+  ASSERT_TRUE(loaded);
+  const Config& config = loaded->config;
+  EXPECT_EQ(config.upstream.base_url, "https://api.moneykit.com");
+  EXPECT_EQ(config.upstream.auth, "headers");
+  EXPECT_FALSE(config.upstream.allow_private_addresses);
+  EXPECT_EQ(config.store.path, "/var/lib/moneykit-syncd");
+  EXPECT_EQ(config.schedule.interval, std::chrono::hours(6));
+  EXPECT_EQ(config.schedule.max_interval, std::chrono::hours(24));
+  EXPECT_EQ(config.schedule.accounts_interval, std::chrono::hours(6));
+  EXPECT_EQ(config.budget.sync_per_app, 600U);
+  EXPECT_EQ(config.budget.sync_per_link, 15U);
+  EXPECT_EQ(config.budget.accounts_per_app, 600U);
+  EXPECT_EQ(config.budget.accounts_per_link, 4U);
+  EXPECT_EQ(config.budget.link_per_app, 1000U);
+  EXPECT_EQ(config.budget.link_per_link, 15U);
+  EXPECT_EQ(config.admin.socket, "/run/moneykit-syncd/admin.sock");
+  EXPECT_EQ(config.admin.listen, "");
+  EXPECT_EQ(config.metrics.listen, "127.0.0.1:9464");
+}
+
+TEST(Config, EveryDefaultButTheClientIdIsAcceptable) {
+  for (const ConfigKey& key : daemon::config_keys()) {
+    const bool required = key.full_name() == "upstream.client_id";
+    EXPECT_EQ(daemon::check_value(key, key.default_value).has_value(), required) << key.full_name();
+    EXPECT_EQ(key.binding.index(), key.default_value.index()) << key.full_name();
+    EXPECT_FALSE(key.help.empty()) << key.full_name();
+  }
+}
+
+TEST(Config, LaterSourcesWin) {
+  const ScratchDirectory scratch;
+  const std::string path = scratch.write("config.toml", std::string(minimal) +
+                                                            "[schedule]\ninterval = \"1h\"\n"
+                                                            "max_interval = \"2h\"\n");
+  scratch.write("conf.d/20-b.toml", "[schedule]\ninterval = \"3s\"\n");
+  scratch.write("conf.d/10-a.toml", "[schedule]\ninterval = \"2s\"\n[log]\nlevel = \"debug\"\n");
+  scratch.write("conf.d/30-c.toml.bak", "not read = at all\n");
+  const auto loaded =
+      daemon::load_config(path, {{"MONEYKIT_SYNCD__BUDGET__SYNC_PER_APP", "42"},
+                                 {"MONEYKIT_SYNCD__UPSTREAM__ALLOW_PRIVATE_ADDRESSES", "true"}});
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->config.schedule.interval.count(), 3000);
+  EXPECT_EQ(loaded->config.schedule.max_interval, std::chrono::hours(2));
+  EXPECT_EQ(loaded->config.log.level, "debug");
+  EXPECT_EQ(loaded->config.budget.sync_per_app, 42U);
+  EXPECT_TRUE(loaded->config.upstream.allow_private_addresses);
+  EXPECT_THAT(loaded->origins.find("schedule.interval")->second, HasSubstr("20-b.toml:2"));
+}
+
+TEST(Config, NamesPlaceKeyReasonAndNextStep) {
+  struct Case {
+    const char* line;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"[schedule]\ninterval = \"6 hours\"",
+       "config.toml:4: schedule.interval: \"6 hours\" is not a duration; write a number and a unit, for "
+       "example "
+       "\"30s\", \"6h\" or \"1h30m\""},
+      {"[schedule]\ninterval = 6",
+       "config.toml:4: schedule.interval: is an integer, not a duration; write for example interval = "
+       "\"6h\""},
+      {"[schedule]\ninterval = \"500ms\"",
+       "config.toml:4: schedule.interval: \"500ms\" is out of range; use 1s to 30d"},
+      {"[schedule]\nintervall = \"6h\"",
+       "config.toml:4: schedule.intervall: is not a known key; did you mean schedule.interval?"},
+      {"[budget]\nsync_per_app = 0",
+       "config.toml:4: budget.sync_per_app: 0 is out of range; use 1 to 1,000,000"},
+      {"[budget]\nsync_per_app = -1",
+       "config.toml:4: budget.sync_per_app: -1 is out of range; use 1 to 1,000,000"},
+      {"[budget]\nsync_per_app = 1000001",
+       "config.toml:4: budget.sync_per_app: 1000001 is out of range; use 1 to 1,000,000"},
+      {"[budget]\nsync_per_app = 1.5",
+       "config.toml:4: budget.sync_per_app: is a number with a fraction, not an "
+       "integer; write for example sync_per_app = 600"},
+      {"[budget]\nsync_per_app = \"600\"",
+       "config.toml:4: budget.sync_per_app: is a text, not an integer; write for example sync_per_app = 600"},
+      {"[colour]\nred = 1",
+       "config.toml:3: colour: is not a known section; remove it, or see docs/configuration.md for the "
+       "sections there "
+       "are"},
+      {"[store]\npath = \"data\"",
+       "config.toml:4: store.path: \"data\" is not an absolute path; write the whole path, from \"/\" on"},
+      {"[admin]\nlisten = \"0.0.0.0:8420\"",
+       "config.toml:4: admin.listen: \"0.0.0.0:8420\" is not a loopback address, and the TCP listener has no "
+       "authentication yet; write \"127.0.0.1:PORT\", or leave it empty and use the unix socket"},
+      {"[admin]\nlisten = \"8420\"",
+       "config.toml:4: admin.listen: \"8420\" is not of the form ADDRESS:PORT; write for example "
+       "\"127.0.0.1:9464\""},
+      {"[metrics]\nlisten = \"127.0.0.1:99999\"",
+       "config.toml:4: metrics.listen: \"127.0.0.1:99999\" has a port that is not between 0 and 65535; write "
+       "for "
+       "example \"127.0.0.1:9464\""},
+      {"[log]\nlevel = \"loud\"",
+       "config.toml:4: log.level: \"loud\" is not one of the accepted values; use \"debug\", \"info\", "
+       "\"warn\" or "
+       "\"error\""},
+      {"[schedule]\ninterval = \"2d\"",
+       "config.toml:4: schedule.interval: schedule.interval (2d) is longer than schedule.max_interval (1d); "
+       "lower "
+       "interval or raise max_interval"},
+  };
+  for (const Case& test : cases) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("config.toml", std::string(minimal) + test.line + "\n");
+    EXPECT_THAT(problems_of(scratch, path), ElementsAre(test.message)) << test.line;
+  }
+}
+
+TEST(Config, BaseUrl) {
+  struct Case {
+    const char* url;
+    const char* reason;  // nullptr: accepted
+  };
+  const Case cases[] = {
+      {"https://api.moneykit.com", nullptr},
+      {"https://api.moneykit.com/", nullptr},
+      {"https://api.moneykit.com:8443", nullptr},
+      {"http://127.0.0.1:8080", nullptr},
+      {"http://localhost:8080", nullptr},
+      {"http://[::1]:8080", nullptr},
+      {"http://api.moneykit.com", "plain http would send the credentials in the clear"},
+      {"http://127.0.0.1.evil.com", "plain http would send the credentials in the clear"},
+      {"http://10.0.0.1", "plain http would send the credentials in the clear"},
+      {"ftp://api.moneykit.com", "must begin with https://"},
+      {"api.moneykit.com", "must begin with https://"},
+      {"HTTP://api.moneykit.com", ""},
+      {"", "must begin with https://"},
+      {"https://", "host"},
+      {"https://user:pw@api.moneykit.com", "user and password do not belong into it"},
+      {"https://api.moneykit.com?x=1", "query, fragment"},
+      {"https://api.moneykit.com#x", "query, fragment"},
+      {"https://api.moneykit.com/v1", nullptr},
+      {"https://api moneykit.com", "host"},
+      {"https://api.moneykit.com\\n", "host"},
+      {"https://-a.com", "host"},
+      {"https://api.moneykit.com:0", "the port must be a number from 1 to 65535"},
+      {"https://api.moneykit.com:", "the port must be a number from 1 to 65535"},
+      {"https://api.moneykit.com:70000", "the port must be a number from 1 to 65535"},
+  };
+  for (const Case& test : cases) {
+    const ScratchDirectory scratch;
+    const std::string path =
+        scratch.write("config.toml", std::string(minimal) + "base_url = \"" + test.url + "\"\n");
+    const auto problems = problems_of(scratch, path);
+    if (test.reason == nullptr) {
+      EXPECT_THAT(problems, ElementsAre()) << test.url;
+    } else {
+      ASSERT_EQ(problems.size(), 1U) << test.url;
+      EXPECT_THAT(problems[0], HasSubstr("config.toml:3: upstream.base_url: "));
+      EXPECT_THAT(problems[0], HasSubstr(test.reason)) << test.url;
+    }
+  }
+}
+
+TEST(Config, ReportsAllProblemsOfAllSourcesAtOnce) {
+  const ScratchDirectory scratch;
+  const std::string path = scratch.write("config.toml", "[schedule]\ninterval = 6\n[nonsense]\n");
+  scratch.write("conf.d/a.toml", "[budget]\nsync_per_app = 0\n");
+  scratch.write("conf.d/b.toml", "[budget\n");
+  const auto problems = problems_of(scratch, path,
+                                    {{"MONEYKIT_SYNCD__LOG__LEVEL", "loud"},
+                                     {"MONEYKIT_SYNCD__LOG__COLOUR", "red"},
+                                     {"MONEYKIT_SYNCD__", ""}});
+  ASSERT_EQ(problems.size(), 7U) << testing::PrintToString(problems);
+  EXPECT_THAT(problems[0], HasSubstr("config.toml:3: nonsense: is not a known section"));
+  EXPECT_THAT(problems[1], HasSubstr("config.toml:2: schedule.interval: "));
+  EXPECT_THAT(problems[2], HasSubstr("conf.d/a.toml:2: budget.sync_per_app: "));
+  EXPECT_THAT(problems[3], HasSubstr("conf.d/b.toml:1:"));
+  EXPECT_THAT(problems[4], HasSubstr("environment MONEYKIT_SYNCD__LOG__LEVEL: log.level: "));
+  EXPECT_THAT(problems[5],
+              HasSubstr("environment MONEYKIT_SYNCD__LOG__COLOUR: log.colour: is not a known key"));
+}
+
+TEST(Config, SaysWhatIsMissing) {
+  const ScratchDirectory scratch;
+  const std::string path = scratch.write("config.toml", "");
+  EXPECT_THAT(problems_of(scratch, path),
+              ElementsAre("config.toml: upstream.client_id: is missing; copy the client id from the MoneyKit "
+                          "dashboard, for example \"live_0123\""));
+  EXPECT_THAT(
+      problems_of(scratch, scratch.path("none.toml")),
+      ElementsAre("none.toml: cannot be read: No such file or directory; create it, correct its permissions, "
+                  "or name another file with --config"));
+}
+
+TEST(Config, NeverRepeatsAMisplacedSecret) {
+  const ScratchDirectory scratch;
+  const std::string path =
+      scratch.write("config.toml", std::string(minimal) + "client_secret = \"canary-5f1c\"\n");
+  const auto problems =
+      problems_of(scratch, path, {{"MONEYKIT_SYNCD__UPSTREAM__CLIENT_SECRET", "canary-5f1c"}});
+  ASSERT_EQ(problems.size(), 2U);
+  for (const std::string& problem : problems) {
+    EXPECT_THAT(problem, HasSubstr("secrets do not belong into the configuration"));
+    EXPECT_THAT(problem, testing::Not(HasSubstr("canary")));
+  }
+}
+
+TEST(Config, DumpReadsBackToTheSame) {
+  const ScratchDirectory scratch;
+  const std::string path = scratch.write(
+      "config.toml",
+      std::string(minimal) + "ca_file = \"/tmp/with \\\"quotes\\\".pem\"\n[schedule]\ninterval = \"90m\"\n");
+  const auto loaded = daemon::load_config(path, {});
+  ASSERT_TRUE(loaded);
+  const std::string dump = daemon::dump_config(*loaded);
+  EXPECT_THAT(dump, HasSubstr("interval = \"1h30m\"  # " + path + ":5"));
+  const auto again = daemon::load_config(scratch.write("dumped.toml", dump), {});
+  ASSERT_TRUE(again) << daemon::describe(again.error().front());
+  const auto changes = daemon::compare_configs(loaded->config, again->config);
+  EXPECT_THAT(changes.applied, ElementsAre());
+  EXPECT_THAT(changes.need_restart, ElementsAre());
+}
+
+TEST(Config, ReloadTakesOnlyWhatARunningDaemonCanTake) {
+  const ScratchDirectory scratch;
+  const auto before = daemon::load_config(scratch.write("a.toml", minimal), {});
+  const auto after = daemon::load_config(
+      scratch.write("b.toml", std::string(minimal) +
+                                  "[schedule]\ninterval = \"1h\"\n[store]\npath = \"/elsewhere\"\n"
+                                  "[budget]\nlink_per_app = 5\n[log]\nlevel = \"debug\"\n"),
+      {});
+  ASSERT_TRUE(before && after);
+  const auto changes = daemon::compare_configs(before->config, after->config);
+  EXPECT_THAT(changes.applied, UnorderedElementsAre("schedule.interval", "budget.link_per_app", "log.level"));
+  EXPECT_THAT(changes.need_restart, ElementsAre("store.path"));
+  const Config merged = daemon::merge_reloadable(before->config, after->config);
+  EXPECT_EQ(merged.schedule.interval, std::chrono::hours(1));
+  EXPECT_EQ(merged.store.path, "/var/lib/moneykit-syncd");
+}
+
+TEST(Config, ReferencePageIsUpToDate) {
+  const std::string path = std::string(SYNCD_SOURCE_DIR) + "/docs/configuration.md";
+  const std::string wanted = daemon::configuration_reference();
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) std::ofstream(path) << wanted;
+  std::ifstream file(path);
+  const std::string found{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(found, wanted) << "run this test with UPDATE_GOLDEN=1";
+}
+
+TEST(SecretFile, IsNamedOrComesFromSystemd) {
+  const ScratchDirectory scratch;
+  const ScopedEnvironment none("CREDENTIALS_DIRECTORY", nullptr);
+  Config config;
+  const auto missing = daemon::read_client_secret(config);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(
+      daemon::describe(missing.error()),
+      HasSubstr(
+          "upstream.client_secret_file: no file is named and systemd passed no credentials; name a file "
+          "of mode 0400 here, or pass the credential moneykit-client-secret in the unit"));
+
+  config.upstream.client_secret_file = scratch.write("secret", "canary-77\n");
+  chmod(config.upstream.client_secret_file.c_str(), 0644);
+  const auto open_to_all = daemon::read_client_secret(config);
+  ASSERT_FALSE(open_to_all);
+  EXPECT_THAT(daemon::describe(open_to_all.error()), HasSubstr("0644"));
+  EXPECT_THAT(daemon::describe(open_to_all.error()), testing::Not(HasSubstr("canary")));
+
+  chmod(config.upstream.client_secret_file.c_str(), 0400);
+  const auto secret = daemon::read_client_secret(config);
+  ASSERT_TRUE(secret);
+  EXPECT_EQ(secret->reveal(), "canary-77");
+
+  config.upstream.client_secret_file.clear();
+  scratch.write("moneykit-client-secret", "from-systemd");
+  const ScopedEnvironment credentials("CREDENTIALS_DIRECTORY", scratch.path("").c_str());
+  const auto credential = daemon::read_client_secret(config);
+  ASSERT_TRUE(credential) << daemon::describe(credential.error());
+  EXPECT_EQ(credential->reveal(), "from-systemd");
+}
+
+}  // namespace syncd::test

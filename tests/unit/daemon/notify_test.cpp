@@ -1,0 +1,93 @@
+#include "daemon/notify.hpp"
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/daemon/scratch.hpp"
+
+namespace syncd::test {
+
+namespace {
+
+// Stands where systemd would be.
+class NotifySocket {
+ public:
+  NotifySocket() : path_(scratch_.path("notify")), environment_("NOTIFY_SOCKET", path_.c_str()) {
+    fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof(address.sun_path) - 1);
+    bound_ = bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  }
+  ~NotifySocket() { close(fd_); }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  bool bound() const { return bound_; }
+  std::string receive() {
+    std::array<char, 4096> buffer{};
+    const ssize_t bytes = recv(fd_, buffer.data(), buffer.size(), 0);
+    return bytes < 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(bytes));
+  }
+
+ private:
+  ScratchDirectory scratch_;
+  std::string path_;
+  ScopedEnvironment environment_;
+  int fd_ = -1;
+  bool bound_ = false;
+};
+
+}  // namespace
+
+TEST(Notifier, SpeaksTheProtocol) {
+  NotifySocket systemd;
+  ASSERT_TRUE(systemd.bound());
+  const daemon::Notifier notifier;
+  notifier.ready("3 links");
+  EXPECT_EQ(systemd.receive(), "READY=1\nSTATUS=3 links");
+  notifier.status("busy\nREADY=0");
+  EXPECT_EQ(systemd.receive(), "STATUS=busy READY=0") << "a status is one line";
+  notifier.watchdog();
+  EXPECT_EQ(systemd.receive(), "WATCHDOG=1");
+  notifier.reloading();
+  EXPECT_TRUE(systemd.receive().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+  notifier.stopping();
+  EXPECT_TRUE(systemd.receive().starts_with("STOPPING=1\n"));
+}
+
+TEST(Notifier, IsSilentWithoutSystemd) {
+  const ScopedEnvironment none("NOTIFY_SOCKET", nullptr);
+  const daemon::Notifier notifier;
+  notifier.ready("nobody listens");
+  notifier.watchdog();
+}
+
+TEST(Notifier, ReadsTheWatchdogIntervalForThisProcessOnly) {
+  const ScopedEnvironment usec("WATCHDOG_USEC", "30000000");
+  {
+    const ScopedEnvironment pid("WATCHDOG_PID", std::to_string(getpid()).c_str());
+    ASSERT_TRUE(daemon::Notifier::watchdog_interval());
+    EXPECT_EQ(daemon::Notifier::watchdog_interval()->count(), 30'000);
+  }
+  const ScopedEnvironment pid("WATCHDOG_PID", "1");
+  EXPECT_FALSE(daemon::Notifier::watchdog_interval());
+}
+
+TEST(WatchdogJudge, WantsAHeartbeatThatMovesOrNothingToDo) {
+  daemon::WatchdogJudge judge;
+  EXPECT_TRUE(judge.alive(1, false)) << "the first look proves nothing against it";
+  EXPECT_TRUE(judge.alive(2, false));
+  EXPECT_FALSE(judge.alive(2, false));
+  EXPECT_FALSE(judge.alive(2, false));
+  EXPECT_TRUE(judge.alive(2, true));
+  EXPECT_TRUE(judge.alive(3, false));
+}
+
+}  // namespace syncd::test
