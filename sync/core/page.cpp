@@ -66,34 +66,41 @@ enum Required : unsigned {
   has_pending = 64,
 };
 
+// Notes that a required member is there, then lets it be read.
+unsigned mark(unsigned& seen, Required member) {
+  return seen |= member;
+}
+
 bool read_member(Reader& reader, std::string_view name, TransactionRow& row, unsigned& seen) {
-  if (name == "transaction_id") {
-    seen |= has_id;
-    return reader.at("transaction_id", read_id(reader, row.transaction_id));
-  }
-  if (name == "account_id") {
-    seen |= has_account;
-    return reader.at("account_id", read_id(reader, row.account_id));
-  }
-  if (name == "amount") {
-    seen |= has_amount;
-    return reader.at("amount", read_amount(reader, row.amount));
-  }
-  if (name == "type") {
-    seen |= has_type;
-    return reader.at("type", reader.text(row.type));
-  }
-  if (name == "currency") {
-    seen |= has_currency;
-    return reader.at("currency", reader.text(row.currency));
-  }
-  if (name == "date") {
-    seen |= has_date;
-    return reader.at("date", read_date(reader, row.date));
-  }
-  if (name == "pending") {
-    seen |= has_pending;
-    return reader.at("pending", reader.boolean(row.pending));
+  switch (name.size()) {  // one comparison per name instead of seven
+    case 4:
+      if (name == "type") return mark(seen, has_type) && reader.at("type", reader.text(row.type));
+      if (name == "date") return mark(seen, has_date) && reader.at("date", read_date(reader, row.date));
+      break;
+    case 6:
+      if (name == "amount")
+        return mark(seen, has_amount) && reader.at("amount", read_amount(reader, row.amount));
+      break;
+    case 7:
+      if (name == "pending")
+        return mark(seen, has_pending) && reader.at("pending", reader.boolean(row.pending));
+      break;
+    case 8:
+      if (name == "currency")
+        return mark(seen, has_currency) && reader.at("currency", reader.text(row.currency));
+      break;
+    case 10:
+      if (name == "account_id") {
+        return mark(seen, has_account) && reader.at("account_id", read_id(reader, row.account_id));
+      }
+      break;
+    case 14:
+      if (name == "transaction_id") {
+        return mark(seen, has_id) && reader.at("transaction_id", read_id(reader, row.transaction_id));
+      }
+      break;
+    default:
+      break;
   }
   return reader.skip();
 }

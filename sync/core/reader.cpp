@@ -1,6 +1,7 @@
 #include "sync/core/reader.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include <fmt/format.h>
@@ -19,6 +20,9 @@ constexpr std::size_t kept_capacity_max = 1024 * 1024;
 constexpr std::size_t kept_names_max = 4096;
 constexpr std::size_t capacity_min = 64 * 1024;
 
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -110,6 +114,19 @@ bool unescape(std::string_view raw, std::string& out) {
   }
 }
 
+// Cheap and good enough to tell names apart; equality is always checked.
+std::uint64_t hash_of(std::string_view name) {
+  std::uint64_t head = 0;
+  std::uint64_t tail = 0;
+  if (name.size() >= 8) {
+    std::memcpy(&head, name.data(), 8);
+    std::memcpy(&tail, name.data() + name.size() - 8, 8);
+  } else {
+    std::memcpy(&head, name.data(), name.size());
+  }
+  return (head ^ std::rotl(tail, 29) ^ name.size()) * 0x9e3779b97f4a7c15;
+}
+
 const char* reason_of(simdjson::error_code error) {
   switch (error) {
     case simdjson::EMPTY:
@@ -137,6 +154,8 @@ struct Reader::Workspace {
   // ours.
   simdjson::dom::parser parser;
   std::vector<Name> names;
+  std::array<std::vector<Name>, json_depth_max + 1> shapes;
+  std::size_t deepest = 0;  // of the shapes in use
 };
 
 std::unique_ptr<Reader::Workspace>& Reader::spare() {
@@ -146,18 +165,21 @@ std::unique_ptr<Reader::Workspace>& Reader::spare() {
 
 Reader::Reader(const std::string& text, std::deque<std::string>& unescaped)
     : text_(text.data()), size_(text.size()), unescaped_(unescaped), workspace_(std::move(spare())) {
-  static constexpr std::uint32_t no_tokens[2] = {0, 0};
   static_assert(body_padding_bytes >= simdjson::SIMDJSON_PADDING);
-  tokens_ = no_tokens;
   if (workspace_ == nullptr) workspace_ = std::make_unique<Workspace>();
   names_ = std::move(workspace_->names);
   names_.clear();
+  shapes_ = workspace_->shapes.data();
   find_tokens();
 }
 
 Reader::~Reader() {
   const bool large = workspace_->parser.capacity() > kept_capacity_max || names_.capacity() > kept_names_max;
   if (large) return;
+  // Shapes point into the document.
+  for (std::size_t i = 0; i <= workspace_->deepest; ++i)
+    workspace_->shapes[i].clear();
+  workspace_->deepest = 0;
   workspace_->names = std::move(names_);
   spare() = std::move(workspace_);
 }
@@ -185,45 +207,87 @@ void Reader::find_tokens() {
     fail(reason_of(error));
     return;
   }
-  count_ = parser.implementation->n_structural_indexes;
   std::uint32_t* const tokens = parser.implementation->structural_indexes.get();
-  tokens[count_] =
-      static_cast<std::uint32_t>(size_);  // there is room: simdjson ends its list in the same way
-  tokens[count_ + 1] = tokens[count_];
-  tokens_ = tokens;
+  std::uint32_t* const end = tokens + parser.implementation->n_structural_indexes;
+  end[0] = static_cast<std::uint32_t>(size_);  // there is room: simdjson ends its list in the same way
+  end[1] = end[0];
+  here_ = tokens;
+  end_ = end;
   next_escape_ = std::min(std::string_view(text_, size_).find('\\'), size_);
 }
 
-bool Reader::read_escaped(std::string_view raw, std::string_view& out) {
+std::string_view Reader::token() const {
+  std::string_view text(text_ + here_[0], here_[1] - here_[0]);
+  while (!text.empty() && is_space(text.back()))
+    text.remove_suffix(1);
+  return text;
+}
+
+bool Reader::read_odd_string(std::size_t begin, std::size_t end, std::string_view& out) {
+  std::string_view raw(text_ + begin, end - begin);
+  while (is_space(raw.back()))
+    raw.remove_suffix(1);
+  if (raw.size() < 2 || raw.back() != '"') return fail("is not valid JSON");
+  raw = raw.substr(1, raw.size() - 2);
   if (raw.find('\\') == std::string_view::npos) {
-    out = raw;  // the backslash stands before or behind this string, where it is refused in its turn
+    out = raw;
     return true;
   }
   std::string& plain = unescaped_.emplace_back();
   if (!unescape(raw, plain)) return fail("holds an escape that names no character");
   out = plain;
-  const std::size_t end = tokens_[next_ + 1];
   next_escape_ = std::min(std::string_view(text_, size_).find('\\', end), size_);
   return true;
 }
 
 bool Reader::enter(Object& object) {
-  if (!ok()) return false;
   if (peek() != '{') return fail_kind("is not an object");
   if (depth_ == json_depth_max) return fail("is nested too deeply");
   ++depth_;
-  object = Object{.begin = tokens_[next_], .names = names_.size()};
-  ++next_;
+  const std::vector<Name>& shape = shapes_[depth_];
+  object = Object{.begin = *here_,
+                  .names = names_.size(),
+                  .alike = shape.data(),
+                  .shape = shape.data(),
+                  .shape_end = shape.data() + shape.size()};
+  ++here_;
   return true;
 }
 
 bool Reader::leave(Object& object) {
-  if (names_.size() - object.names > names_linear_max && !check_many_names(object)) return false;
+  const std::size_t count = names_.size() - object.names;
+  if (count > names_linear_max) {
+    if (!check_many_names(object)) return false;
+  } else if (count > 0) {
+    const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(object.names);
+    shapes_[depth_].assign(begin, names_.end());
+    workspace_->deepest = std::max(workspace_->deepest, depth_);
+  }
   names_.resize(object.names);
-  object.end = tokens_[next_] + std::size_t{1};
-  ++next_;
+  object.end = *here_ + std::size_t{1};
+  ++here_;
   --depth_;
   return false;
+}
+
+bool Reader::check_new_name(Object& object, std::string_view name) {
+  // Names that were known to differ by their places are written down only now.
+  for (const Name* known = object.shape; known != object.alike; ++known) {
+    object.filter |= std::uint64_t{1} << (known->hash >> 58);
+    names_.push_back(*known);
+  }
+  object.shape = object.alike = object.shape_end = nullptr;
+  const std::uint64_t hash = hash_of(name);
+  const std::uint64_t bit = std::uint64_t{1} << (hash >> 58);
+  if (object.filter & bit) {
+    const std::size_t end = std::min(names_.size(), object.names + names_linear_max);
+    for (std::size_t i = object.names; i < end; ++i) {
+      if (names_[i].hash == hash && names_[i].text == name) return fail("has a member twice");
+    }
+  }
+  object.filter |= bit;
+  names_.push_back({hash, name});
+  return true;
 }
 
 // Sorting keeps an object of a million members from costing a million squared.
@@ -236,81 +300,81 @@ bool Reader::check_many_names(const Object& object) {
 }
 
 bool Reader::enter(Array& array) {
-  if (!ok()) return false;
   if (peek() != '[') return fail_kind("is not an array");
   if (depth_ == json_depth_max) return fail("is nested too deeply");
   ++depth_;
-  array = Array{.begin = tokens_[next_]};
-  ++next_;
+  array = Array{.begin = *here_};
+  ++here_;
   return true;
 }
 
 bool Reader::next(Array& array) {
-  if (!ok()) return false;
   if (peek() == ']') {
-    array.end = tokens_[next_] + std::size_t{1};
-    ++next_;
+    array.end = *here_ + std::size_t{1};
+    ++here_;
     --depth_;
     return false;
   }
   if (array.first) {
     array.first = false;
-    return true;
+    return ok();
   }
   if (peek() != ',') return fail("is not valid JSON");
-  ++next_;
+  ++here_;
   ++array.index;
   return true;
 }
 
 bool Reader::take_null() {
-  if (!ok() || peek() != 'n' || token() != "null") return false;
-  ++next_;
+  if (peek() != 'n' || token() != "null") return false;
+  ++here_;
   return true;
 }
 
 bool Reader::text_or_null(std::string_view& out) {
-  if (take_null()) {
-    out = {};
-    return true;
-  }
-  return text(out);
+  if (peek() == '"') return read_string(out);
+  if (!take_null()) return fail_kind("is not a string");
+  out = {};
+  return true;
 }
 
 bool Reader::boolean(bool& out) {
-  if (!ok()) return false;
   const std::string_view word = token();
   if (word != "true" && word != "false") return fail_kind("is not a boolean");
   out = word == "true";
-  ++next_;
+  ++here_;
   return true;
 }
 
 bool Reader::number(std::string_view& out) {
-  if (!ok()) return false;
   if (peek() != '-' && !is_digit(peek())) return fail_kind("is not a number");
   const std::string_view digits = token();
   if (!is_number(digits)) return fail("is not a valid number");
   out = digits;
-  ++next_;
+  ++here_;
   return true;
 }
 
 bool Reader::skip() {
+  return at("(another member)", skip_value());
+}
+
+bool Reader::skip_value() {
   std::string_view ignored;
   bool flag = false;
   switch (peek()) {
     case '"': {
-      const std::size_t held = unescaped_.size();
-      if (!ok() || !read_string(ignored)) return false;
-      unescaped_.resize(held);
+      const bool escapes = next_escape_ < here_[1];
+      const std::size_t held = escapes ? unescaped_.size() : 0;
+      if (!read_string(ignored)) return false;
+      if (escapes) unescaped_.resize(held);
       return true;
     }
     case '{': {
       Object object;
       if (!enter(object)) return false;
       while (next(object, ignored)) {
-        if (!skip()) return false;
+        if (!skip_value()) return false;
       }
       return ok();
     }
@@ -318,7 +382,7 @@ bool Reader::skip() {
       Array array;
       if (!enter(array)) return false;
       while (next(array)) {
-        if (!skip()) return false;
+        if (!skip_value()) return false;
       }
       return ok();
     }
@@ -334,16 +398,18 @@ bool Reader::skip() {
 
 bool Reader::finish() {
   if (!ok()) return false;
-  return next_ == count_ || fail("is followed by something else");
+  return here_ == end_ || fail("is followed by something else");
 }
 
 bool Reader::fail(const char* reason) {
   if (reason_ == nullptr) reason_ = reason;
+  stop_[0] = stop_[1] = static_cast<std::uint32_t>(size_);
+  here_ = end_ = stop_;
   return false;
 }
 
 bool Reader::fail_kind(const char* reason) {
-  if (next_ >= count_) return fail("ends too early");
+  if (here_ == end_) return fail("ends too early");
   return fail(token() == "null" ? "is null" : reason);
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -22,11 +21,18 @@ namespace syncd::core {
 // Strings are views into the document, or into `unescaped` when their JSON form holds escapes.
 class Reader {
  public:
+  struct Name {
+    std::uint64_t hash;
+    std::string_view text;
+  };
   struct Object {
-    std::size_t begin = 0;     // offset of the brace
-    std::size_t end = 0;       // behind the closing one
-    std::size_t names = 0;     // where its member names begin in names_
-    std::uint64_t filter = 0;  // one bit per hash of a name met
+    std::size_t begin = 0;        // offset of the brace
+    std::size_t end = 0;          // behind the closing one
+    std::size_t names = 0;        // where its member names begin in names_
+    std::uint64_t filter = 0;     // one bit per hash of a name met
+    const Name* alike = nullptr;  // next name of the object read before at this depth, while all were equal
+    const Name* shape = nullptr;  // the names of that object; nullptr: not all were equal, names_ has ours
+    const Name* shape_end = nullptr;
     bool first = true;
   };
   struct Array {
@@ -55,8 +61,8 @@ class Reader {
   }
   std::string_view slice(const Array& array) const { return {text_ + array.begin, array.end - array.begin}; }
 
-  // First character of the next value: tells its kind, not its validity. '\0' at the end.
-  char peek() const { return text_[tokens_[next_]]; }
+  // First character of the next value: tells its kind, not its validity. '\0' at the end and after a failure.
+  char peek() const { return text_[*here_]; }
   // Consumes a null; false, without a failure, for any other value.
   bool take_null();
   bool text(std::string_view& out);
@@ -89,23 +95,21 @@ class Reader {
   std::string message() const;
 
  private:
-  struct Name {
-    std::uint64_t hash;
-    std::string_view text;
-  };
   // Memory that one document needs and the next one of this thread takes over.
   struct Workspace;
 
   static constexpr std::size_t names_linear_max = 32;
   static std::unique_ptr<Workspace>& spare();
-  static std::uint64_t hash_of(std::string_view name);
 
   void find_tokens();
   bool leave(Object& object);
   bool check_name(Object& object, std::string_view name);
+  bool check_new_name(Object& object, std::string_view name);
   bool check_many_names(const Object& object);
+  bool skip_value();
   bool read_string(std::string_view& out);
-  bool read_escaped(std::string_view raw, std::string_view& out);
+  // The string whose opening quote is `begin` and behind which the next token is `end`.
+  bool read_odd_string(std::size_t begin, std::size_t end, std::string_view& out);
   bool fail_kind(const char* reason);
   void note_place(const char* name);
   void note_place(const Array& array);
@@ -114,86 +118,55 @@ class Reader {
 
   const char* text_;
   std::size_t size_;
-  std::deque<std::string>& unescaped_;
-  std::unique_ptr<Workspace> workspace_;
-  const std::uint32_t* tokens_;  // offsets; behind the last one stands size_, twice
-  std::size_t count_ = 0;
-  std::size_t next_ = 0;
+  // The next token: an offset. Behind the last one stands size_, twice, where text_ holds '\0'; a failure
+  // moves here too, so that no later read can succeed and the hot path need not ask.
+  const std::uint32_t* here_ = nullptr;
+  const std::uint32_t* end_ = nullptr;
   std::size_t next_escape_ = 0;  // offset of the first backslash not passed yet, size_ when there is none
   std::size_t depth_ = 0;
-  std::vector<Name> names_;  // of all open objects
+  std::vector<Name> names_;              // of all open objects, as far as needed
+  std::vector<Name>* shapes_ = nullptr;  // names of the last object at each depth
+  std::deque<std::string>& unescaped_;
+  std::unique_ptr<Workspace> workspace_;
+  std::uint32_t stop_[2] = {0, 0};
   const char* reason_ = nullptr;
   std::string place_;
 };
 
 // ---- the hot part, inline --------------------------------------------------------------------------------
 
-inline std::string_view Reader::token() const {
-  const std::size_t begin = tokens_[next_];
-  std::size_t end = tokens_[next_ + 1];
-  while (end > begin && (text_[end - 1] == ' ' || text_[end - 1] == '\n' || text_[end - 1] == '\r' ||
-                         text_[end - 1] == '\t')) {
-    --end;
-  }
-  return {text_ + begin, end - begin};
-}
-
-// The caller has seen the opening quote.
+// The caller has seen the opening quote. Behind a closing quote there is white space or another token:
+// simdjson has refused unclosed strings.
 inline bool Reader::read_string(std::string_view& out) {
-  const std::string_view quoted = token();
-  // Behind a closing quote there is white space or another token: simdjson has refused unclosed strings.
-  if (quoted.size() < 2 || quoted.back() != '"') [[unlikely]]
-    return fail("is not valid JSON");
-  const std::string_view raw = quoted.substr(1, quoted.size() - 2);
-  if (next_escape_ < tokens_[next_ + 1]) [[unlikely]] {
-    if (!read_escaped(raw, out)) return false;
+  const std::size_t begin = here_[0];
+  const std::size_t end = here_[1];
+  if (next_escape_ < end || text_[end - 1] != '"' || end - begin < 2) [[unlikely]] {
+    if (!read_odd_string(begin, end, out)) return false;
   } else {
-    out = raw;
+    out = {text_ + begin + 1, end - begin - 2};
   }
-  ++next_;
+  ++here_;
   return true;
 }
 
-inline std::uint64_t Reader::hash_of(std::string_view name) {
-  std::uint64_t head = 0;
-  std::uint64_t tail = 0;
-  if (name.size() >= 8) {
-    std::memcpy(&head, name.data(), 8);
-    std::memcpy(&tail, name.data() + name.size() - 8, 8);
-  } else if (name.size() >= 4) {
-    std::memcpy(&head, name.data(), 4);
-    std::memcpy(&tail, name.data() + name.size() - 4, 4);
-  } else {
-    std::memcpy(&head, name.data(), name.size());
-  }
-  return (head ^ (tail << 29 | tail >> 35) ^ name.size()) * 0x9e3779b97f4a7c15;
-}
-
+// Rows of a list have the same members in the same order: a name that stands where it stood in the object
+// before differs from all earlier ones, because it did there.
 inline bool Reader::check_name(Object& object, std::string_view name) {
-  const std::uint64_t hash = hash_of(name);
-  const std::uint64_t bit = std::uint64_t{1} << (hash >> 58);
-  if (object.filter & bit) {
-    const std::size_t end = std::min(names_.size(), object.names + names_linear_max);
-    for (std::size_t i = object.names; i < end; ++i) {
-      if (names_[i].hash == hash && names_[i].text == name) [[unlikely]]
-        return fail("has a member twice");
-    }
+  if (object.alike != object.shape_end && object.alike->text == name) [[likely]] {
+    ++object.alike;
+    return true;
   }
-  object.filter |= bit;
-  names_.push_back({hash, name});
-  return true;
+  return check_new_name(object, name);
 }
 
 inline bool Reader::next(Object& object, std::string_view& name) {
-  if (!ok()) [[unlikely]]
-    return false;
-  if (peek() == '}') return leave(object);
-  if (object.first) {
-    object.first = false;
+  const char c = peek();
+  if (c == ',' && !object.first) [[likely]] {
+    ++here_;
   } else {
-    if (peek() != ',') [[unlikely]]
-      return fail("is not valid JSON");
-    ++next_;
+    if (c == '}') return leave(object);
+    if (!object.first) return fail("is not valid JSON");
+    object.first = false;
   }
   if (peek() != '"') [[unlikely]]
     return fail("is not valid JSON");
@@ -201,7 +174,7 @@ inline bool Reader::next(Object& object, std::string_view& name) {
     return false;
   if (peek() != ':') [[unlikely]]
     return fail("is not valid JSON");
-  ++next_;
+  ++here_;
   return check_name(object, name);
 }
 
