@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <list>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -56,9 +57,12 @@ class Waiters {
     if (!cancellable || !slot.is_connected()) return;
     const auto node = std::prev(nodes_.end());
     node->slot = slot;
-    slot.assign([this, node](boost::asio::cancellation_type) {
-      node->slot = {};  // must not be cleared from inside itself
-      complete(node);
+    // The slot keeps this function after it has run: a second signal must find nothing to do.
+    slot.assign([this, waiting = std::optional(node)](boost::asio::cancellation_type) mutable {
+      if (!waiting) return;
+      const auto told = *std::exchange(waiting, std::nullopt);
+      told->slot = {};  // must not be cleared from inside itself
+      complete(told);
     });
   }
 
