@@ -36,15 +36,15 @@ void append_text_or_null(std::string& out, std::string_view name, std::string_vi
 }
 
 void append_time_member(std::string& out, std::string_view name, std::optional<TimePoint> at,
-                        const Switches& switches, std::uint64_t seed, std::uint64_t extra) {
-  out.append(extra == 0 ? "\"" : ",\"").append(name).append("\":");
+                        const Switches& switches, std::uint64_t seed) {
+  out.append(out.ends_with('{') ? "\"" : ",\"").append(name).append("\":");
   if (!at) {
     out.append("null");
     return;
   }
   out.push_back('"');
   const auto count = static_cast<std::uint64_t>(at->time_since_epoch().count());
-  append_timestamp(out, *at, switches.timestamps, hash_words(seed, count, extra));
+  append_timestamp(out, *at, switches.timestamps, hash_words(seed, count));
   out.push_back('"');
 }
 
@@ -54,7 +54,7 @@ void append_product(std::string& out, std::string_view name, const ProductClock&
   out.append("\"").append(name).append("\":{");
   append_time_member(out, "refreshed_at", hide_success ? std::nullopt : clock.refreshed_at, switches, seed,
                      0);
-  append_time_member(out, "last_attempted_at", clock.attempted_at, switches, seed, 1);
+  append_time_member(out, "last_attempted_at", clock.attempted_at, switches, seed);
   append_text_or_null(out, "error_code",
                       clock.error_code.empty() ? ""
                       : switches.unknown_enums ? "solar_flare"
