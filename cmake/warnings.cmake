@@ -6,9 +6,10 @@ target_compile_options(syncd_options INTERFACE
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_options(syncd_options INTERFACE -fstack-clash-protection -fcf-protection=full)
 endif()
-target_compile_definitions(syncd_options INTERFACE
-  _GLIBCXX_ASSERTIONS
-  $<$<AND:$<CONFIG:Release,RelWithDebInfo>,$<STREQUAL:${SYNCD_SANITIZE},>>:_FORTIFY_SOURCE=3>)
+target_compile_definitions(syncd_options INTERFACE _GLIBCXX_ASSERTIONS)
+if(NOT SYNCD_SANITIZE)  # the sanitizers replace the same functions
+  target_compile_definitions(syncd_options INTERFACE $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=3>)
+endif()
 target_link_options(syncd_options INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 target_include_directories(syncd_options INTERFACE ${PROJECT_SOURCE_DIR})
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
