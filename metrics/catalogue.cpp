@@ -217,6 +217,12 @@ void add_budgets(Table& table) {
       .none_is_nan();
   rows.add(Id::api_connections_opened_total, counter, "moneykit_syncd_api_connections_opened_total",
            "Connections to upstream that were established.");
+  rows.add(Id::api_connection_reuses_total, counter, "moneykit_syncd_api_connection_reuses_total",
+           "Requests that went out on a connection which had served one before.");
+  rows.add(Id::api_stale_connections_total, counter, "moneykit_syncd_api_stale_connections_total",
+           "Kept connections that were found closed by the other side.");
+  rows.add(Id::api_tls_resumptions_total, counter, "moneykit_syncd_api_tls_resumptions_total",
+           "TLS handshakes that resumed an earlier session.");
   rows.add(Id::auth_refused, gauge, "moneykit_syncd_auth_refused",
            "Whether upstream refuses our own credentials (1) or not (0).");
 }

@@ -55,6 +55,9 @@ enum class MetricId : std::uint8_t {
   api_budget_frozen_until_timestamp_seconds,
   api_connections,
   api_connections_opened_total,
+  api_connection_reuses_total,
+  api_stale_connections_total,
+  api_tls_resumptions_total,
   auth_refused,
 
   commits_total,

@@ -130,6 +130,7 @@ std::size_t outcome_slot(const std::optional<core::Error>& error) {
 const std::vector<std::string_view>& status_code_names() {
   static const std::vector<std::string_view> names = [] {
     std::vector<std::string_view> all;
+    all.reserve(status_codes.size() + status_classes.size() + 1);
     for (const StatusCode& code : status_codes)
       all.push_back(code.name);
     all.insert(all.end(), status_classes.begin(), status_classes.end());

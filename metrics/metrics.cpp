@@ -244,9 +244,13 @@ void Metrics::set(std::span<const BudgetGauges> budgets, core::WallTime now) {
 }
 
 void Metrics::set(const ConnectionGauges& gauges) {
-  impl_->gauge(Id::api_connections, connection_busy).Set(number(gauges.busy));
+  impl_->gauge(Id::api_connections, connection_busy)
+      .Set(number(gauges.open - std::min(gauges.open, gauges.idle)));
   impl_->gauge(Id::api_connections, connection_idle).Set(number(gauges.idle));
-  impl_->raise(Id::api_connections_opened_total, number(gauges.opened));
+  impl_->raise(Id::api_connections_opened_total, number(gauges.created));
+  impl_->raise(Id::api_connection_reuses_total, number(gauges.reused));
+  impl_->raise(Id::api_stale_connections_total, number(gauges.stale));
+  impl_->raise(Id::api_tls_resumptions_total, number(gauges.tls_resumed));
 }
 
 void Metrics::set(const StoreGauges& gauges) {

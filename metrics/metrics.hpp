@@ -46,9 +46,13 @@ struct BudgetGauges {
 };
 
 struct ConnectionGauges {
-  std::uint64_t busy = 0;
+  std::uint64_t open = 0;  // in any phase, idle ones included
   std::uint64_t idle = 0;
-  std::uint64_t opened = 0;  // since the start of the process; never falls
+  // Since the start of the process; these never fall.
+  std::uint64_t created = 0;
+  std::uint64_t reused = 0;
+  std::uint64_t stale = 0;
+  std::uint64_t tls_resumed = 0;
 };
 
 struct StoreGauges {

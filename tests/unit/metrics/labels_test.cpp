@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/metrics/scrape.hpp"
+
 namespace syncd::metrics {
 namespace {
 
@@ -16,11 +18,6 @@ void expect_distinct(const std::vector<std::string_view>& names) {
     EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string_view::npos)
         << name;
   }
-}
-
-template <class Enum>
-Enum enumerator(int number) {
-  return static_cast<Enum>(number);
 }
 
 TEST(Labels, EveryListHasDistinctLowerCaseNames) {
@@ -36,17 +33,17 @@ TEST(Labels, EveryListHasDistinctLowerCaseNames) {
 
 TEST(Labels, EverySlotLeadsBackToTheNameOfItsValue) {
   for (int i = 1; i <= 6; ++i) {
-    const auto cause = enumerator<core::Cause>(i);
+    const auto cause = test::any_value<core::Cause>(i);
     EXPECT_EQ(cause_names().at(cause_slot(cause)), core::to_string(cause));
-    const auto endpoint = enumerator<core::Endpoint>(i);
+    const auto endpoint = test::any_value<core::Endpoint>(i);
     EXPECT_EQ(endpoint_names().at(endpoint_slot(endpoint)), core::to_string(endpoint));
   }
   for (int i = 1; i <= 7; ++i) {
-    const auto status = enumerator<core::LinkStatus>(i);
+    const auto status = test::any_value<core::LinkStatus>(i);
     EXPECT_EQ(link_status_names().at(link_status_slot(status)), core::to_string(status));
   }
   for (int i = 1; i <= 16; ++i) {
-    const auto code = enumerator<core::Errc>(i);
+    const auto code = test::any_value<core::Errc>(i);
     EXPECT_EQ(failure_names().at(failure_slot(code)), core::to_string(code));
     EXPECT_EQ(outcome_names().at(outcome_slot(core::Error{.code = code, .message = ""})),
               core::to_string(code));
@@ -59,13 +56,13 @@ TEST(Labels, EverySlotLeadsBackToTheNameOfItsValue) {
 
 TEST(Labels, ANumberBeyondTheKnownOnesStaysInsideTheList) {
   for (int i = 0; i <= 255; ++i) {
-    EXPECT_LT(cause_slot(enumerator<core::Cause>(i)), cause_names().size());
-    EXPECT_LT(endpoint_slot(enumerator<core::Endpoint>(i)), endpoint_names().size());
-    EXPECT_LT(link_status_slot(enumerator<core::LinkStatus>(i)), link_status_names().size());
-    EXPECT_LT(failure_slot(enumerator<core::Errc>(i)), failure_names().size());
-    EXPECT_LT(relink_status_slot(enumerator<core::RelinkStatus>(i)), relink_status_names().size());
+    EXPECT_LT(cause_slot(test::any_value<core::Cause>(i)), cause_names().size());
+    EXPECT_LT(endpoint_slot(test::any_value<core::Endpoint>(i)), endpoint_names().size());
+    EXPECT_LT(link_status_slot(test::any_value<core::LinkStatus>(i)), link_status_names().size());
+    EXPECT_LT(failure_slot(test::any_value<core::Errc>(i)), failure_names().size());
+    EXPECT_LT(relink_status_slot(test::any_value<core::RelinkStatus>(i)), relink_status_names().size());
   }
-  EXPECT_EQ(failure_names().at(failure_slot(enumerator<core::Errc>(200))), "other");
+  EXPECT_EQ(failure_names().at(failure_slot(test::any_value<core::Errc>(200))), "other");
 }
 
 TEST(Labels, StatusCodesAreExactWhenKnownAndClassesOtherwise) {

@@ -101,7 +101,7 @@ TEST(Metrics, AFailedCycleNamesItsKind) {
   core::CycleReport rejected = failed_cycle(Errc::cursor_rejected, "", "");
   rejected.resync_started = true;
   metrics.record(rejected);
-  metrics.record(failed_cycle(static_cast<Errc>(99), "", ""));
+  metrics.record(failed_cycle(test::any_value<Errc>(99), "", ""));
   const Scrape scrape(metrics);
   EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"timeout\"}"], 1);
   EXPECT_EQ(scrape["cycles_total{cause=\"schedule\",outcome=\"protocol\"}"], 1);
@@ -253,14 +253,22 @@ TEST(Metrics, ABudgetIsFrozenOnlyWhileItsWindowIsOpen) {
   EXPECT_TRUE(std::isnan(over["api_budget_frozen_until_timestamp_seconds{endpoint=\"sync\"}"]));
 }
 
-TEST(Metrics, ConnectionsOpenedNeverFall) {
+TEST(Metrics, ConnectionsAreBusyOrIdleAndTheirCountersNeverFall) {
   Metrics metrics(metrics_options());
-  metrics.set(ConnectionGauges{.busy = 2, .idle = 6, .opened = 8});
-  metrics.set(ConnectionGauges{.busy = 0, .idle = 1, .opened = 3});
+  metrics.set(
+      ConnectionGauges{.open = 8, .idle = 6, .created = 8, .reused = 90, .stale = 2, .tls_resumed = 5});
+  const Scrape busy(metrics);
+  EXPECT_EQ(busy["api_connections{state=\"busy\"}"], 2);
+  EXPECT_EQ(busy["api_connections{state=\"idle\"}"], 6);
+  metrics.set(
+      ConnectionGauges{.open = 1, .idle = 1, .created = 3, .reused = 91, .stale = 2, .tls_resumed = 5});
   const Scrape scrape(metrics);
   EXPECT_EQ(scrape["api_connections{state=\"busy\"}"], 0);
   EXPECT_EQ(scrape["api_connections{state=\"idle\"}"], 1);
   EXPECT_EQ(scrape["api_connections_opened_total"], 8);
+  EXPECT_EQ(scrape["api_connection_reuses_total"], 91);
+  EXPECT_EQ(scrape["api_stale_connections_total"], 2);
+  EXPECT_EQ(scrape["api_tls_resumptions_total"], 5);
 }
 
 TEST(Metrics, StoreGaugesFollowTheStore) {
@@ -340,20 +348,20 @@ TEST(Metrics, NothingUpstreamSendsAddsASeries) {
   const std::size_t before = Scrape(metrics).samples().size();
   for (int i = 0; i < 10'000; ++i) {
     const std::string mark = "canary_" + std::to_string(i);
-    core::CycleReport report = failed_cycle(static_cast<Errc>(i % 256), mark, mark + "\"\n\\}");
+    core::CycleReport report = failed_cycle(test::any_value<Errc>(i % 256), mark, mark + "\"\n\\}");
     report.link_id = core::LinkId(mark);
     report.institution_id = mark;
-    report.cause = static_cast<Cause>(i % 256);
-    report.status_after = static_cast<core::LinkStatus>(i % 256);
+    report.cause = test::any_value<Cause>(i % 256);
+    report.status_after = test::any_value<core::LinkStatus>(i % 256);
     report.relink_opened = true;
     report.relink_resolved = i % 2 == 0;
     metrics.record(report);
-    metrics.record(core::HttpReport{.endpoint = static_cast<Endpoint>(i % 256),
+    metrics.record(core::HttpReport{.endpoint = test::any_value<Endpoint>(i % 256),
                                     .status = i - 100,
-                                    .failure = static_cast<Errc>(i % 256),
+                                    .failure = test::any_value<Errc>(i % 256),
                                     .duration = Millis(i),
                                     .body_bytes = 1});
-    const std::vector<RelinkCount> queue{{mark, static_cast<core::RelinkStatus>(i % 256), 1}};
+    const std::vector<RelinkCount> queue{{mark, test::any_value<core::RelinkStatus>(i % 256), 1}};
     metrics.set_relink_queue(queue, at_second(i));
   }
   const Scrape after(metrics);

@@ -51,13 +51,14 @@ TEST(Promtool, FindsNothingAfterEventsOfAllKinds) {
   Metrics metrics(test::metrics_options());
   for (int i = 1; i <= 16; ++i) {
     core::CycleReport cycle;
-    cycle.error = core::Error{.code = static_cast<core::Errc>(i), .message = "m", .api_code = "auth_expired"};
+    cycle.error =
+        core::Error{.code = test::any_value<core::Errc>(i), .message = "m", .api_code = "auth_expired"};
     cycle.relink_opened = true;
     cycle.visibility_delay = core::Millis(i * 1'000);
     metrics.record(cycle);
     metrics.record(core::HttpReport{.endpoint = core::Endpoint::sync,
                                     .status = 199 + i,
-                                    .failure = static_cast<core::Errc>(i),
+                                    .failure = test::any_value<core::Errc>(i),
                                     .duration = core::Millis(i),
                                     .body_bytes = 1});
     metrics.record(core::CommitReport{.updates = 3, .duration = core::Millis(i)});

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <bit>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <sstream>
 #include <string>
@@ -33,6 +35,13 @@ class Scrape {
   std::string text_;
   std::map<std::string, double> samples_;
 };
+
+// Any number in the enum's byte, also one without an enumerator: what a newer part of the program might hand
+// over.
+template <class Enum>
+Enum any_value(int number) {
+  return std::bit_cast<Enum>(static_cast<std::uint8_t>(number));
+}
 
 inline core::WallTime at_second(long long second) {
   return core::WallTime(std::chrono::seconds(second));
