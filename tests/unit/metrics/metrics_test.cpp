@@ -389,6 +389,7 @@ TEST(Metrics, LabelValuesAreEscaped) {
 TEST(Metrics, ThreadsMayRecordWhileAnotherScrapes) {
   Metrics metrics(metrics_options());
   std::vector<std::thread> writers;
+  writers.reserve(2);
   for (int i = 0; i < 2; ++i) {
     writers.emplace_back([&metrics] {
       for (int n = 0; n < 500; ++n) {
