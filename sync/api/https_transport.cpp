@@ -31,9 +31,14 @@ class Lease {
     pool_.drop(connection_, false);
   }
   Connection& operator*() const { return *connection_; }
-  void keep() {
+  // After a complete answer.
+  void end(bool reusable) {
     const Handle connection = std::exchange(connection_, nullptr);
-    pool_.release(connection);
+    if (reusable) {
+      pool_.release(connection);
+    } else {
+      pool_.drop(connection, true);
+    }
   }
 
  private:
@@ -313,7 +318,7 @@ Task<std::expected<HttpReply, TransportError>> HttpsTransport::send(HttpCall cal
   if (!reusable) co_return std::unexpected(std::move(reusable.error()));
   HttpReply reply = (*lease).reader.take_reply();
   ++(*lease).requests;
-  if (*reusable) lease.keep();
+  lease.end(*reusable);
   co_return reply;
 }
 

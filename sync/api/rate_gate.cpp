@@ -154,7 +154,9 @@ void RateGate::forget_old(SteadyTime now) {
 void RateGate::freeze(Endpoint endpoint, core::WallTime until) {
   const SteadyTime now = timers_.steady_now();
   const SteadyTime end = std::clamp(to_steady(until), now, now + core::retry_after_max);
-  frozen_[index_of(endpoint)] = std::max(frozen_[index_of(endpoint)], end);
+  if (end <= frozen_[index_of(endpoint)]) return;
+  frozen_[index_of(endpoint)] = end;
+  if (tell_freeze_) tell_freeze_({.endpoint = endpoint, .until = to_wall(end)});
 }
 
 std::optional<core::WallTime> RateGate::frozen_until(Endpoint endpoint) const {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,6 +63,8 @@ class RateGate {
   // No request to the endpoint before `until`; never shortens a window. Windows longer than an hour are cut
   // to one.
   void freeze(core::Endpoint endpoint, core::WallTime until);
+  // Called with every window that freeze() opens or extends, so that somebody can store it.
+  void on_freeze(std::function<void(const core::GateFreeze&)> tell) { tell_freeze_ = std::move(tell); }
   std::optional<core::WallTime> frozen_until(core::Endpoint endpoint) const;
 
   // This link's requests of the last minute, to be stored with it.
@@ -102,6 +105,7 @@ class RateGate {
   std::array<SteadyTime, core::endpoint_count + 1> frozen_{};  // by endpoint; the epoch: not frozen
   std::array<std::uint32_t, core::endpoint_count + 1> waiting_{};
   std::unordered_map<core::LinkId, std::vector<Send>> links_;  // the last minute only
+  std::function<void(const core::GateFreeze&)> tell_freeze_;
   SteadyTime forget_at_{};
   SteadyTime crash_shadow_until_{};  // until then each link is charged for unrecorded requests
 };
