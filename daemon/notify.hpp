@@ -23,14 +23,14 @@ class Notifier {
   static std::optional<core::Millis> watchdog_interval();
 };
 
-// Decides whether a watchdog ping is honest. The engine's heartbeat must have moved since the last look; an
-// engine that has nothing to do is alive too.
+// Decides whether a watchdog ping is honest: the engine's heartbeat, which moves at least every second, must have moved
+// since the last look.
 class WatchdogJudge {
  public:
-  bool alive(std::uint64_t heartbeat, bool idle) {
+  bool alive(std::uint64_t heartbeat) {
     const bool moved = !last_ || *last_ != heartbeat;
     last_ = heartbeat;
-    return moved || idle;
+    return moved;
   }
 
  private:

@@ -80,14 +80,13 @@ TEST(Notifier, ReadsTheWatchdogIntervalForThisProcessOnly) {
   EXPECT_FALSE(daemon::Notifier::watchdog_interval());
 }
 
-TEST(WatchdogJudge, WantsAHeartbeatThatMovesOrNothingToDo) {
+TEST(WatchdogJudge, WantsAHeartbeatThatMoves) {
   daemon::WatchdogJudge judge;
-  EXPECT_TRUE(judge.alive(1, false)) << "the first look proves nothing against it";
-  EXPECT_TRUE(judge.alive(2, false));
-  EXPECT_FALSE(judge.alive(2, false));
-  EXPECT_FALSE(judge.alive(2, false));
-  EXPECT_TRUE(judge.alive(2, true));
-  EXPECT_TRUE(judge.alive(3, false));
+  EXPECT_TRUE(judge.alive(1)) << "the first look proves nothing against it";
+  EXPECT_TRUE(judge.alive(2));
+  EXPECT_FALSE(judge.alive(2));
+  EXPECT_FALSE(judge.alive(2));
+  EXPECT_TRUE(judge.alive(3));
 }
 
 }  // namespace syncd::test

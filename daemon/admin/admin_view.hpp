@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/store.hpp"
+#include "sync/api/rate_gate.hpp"
+#include "sync/api/task.hpp"
+#include "sync/core/reports.hpp"
+#include "sync/core/types.hpp"
+#include "sync/engine/engine.hpp"
+
+namespace syncd::daemon {
+
+// What GET /v1/status shows.
+struct StatusView {
+  std::string version;
+  std::string environment;  // sandbox or live
+  core::WallTime now{};
+  core::WallTime started_at{};
+  bool healthy = false;
+  bool ready = false;
+  engine::EngineStatus engine;
+  std::vector<api::BudgetUse> budget;
+  struct Connections {
+    std::uint64_t open = 0;
+    std::uint64_t idle = 0;
+    std::uint64_t waiting = 0;
+  } connections;
+  store::StoreStats store;
+  struct Discovery {
+    core::WallTime at{};
+    std::uint64_t only_upstream = 0;
+    std::uint64_t only_here = 0;
+  };
+  std::optional<Discovery> discovery;
+  bool config_reload_ok = true;
+  core::WallTime config_loaded_at{};
+  std::string auth_error;  // why our credentials are refused; empty: they are not
+};
+
+// What the admin routes need of the process. Thread: the io thread. Errors: not_found, conflict, invalid,
+// storage, cancelled.
+class AdminView {
+ public:
+  virtual ~AdminView() = default;
+
+  virtual api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) = 0;
+  // Makes the link due and waits up to `wait` for the end of the visit; nullopt: not waited for, or not ended
+  // yet.
+  virtual api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
+                                                                         core::Millis wait) = 0;
+
+  virtual api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
+      std::string after, std::size_t limit, std::optional<core::LinkStatus> status) = 0;
+  virtual api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) = 0;
+  virtual api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id,
+                                                                                std::string after,
+                                                                                std::size_t limit) = 0;
+  virtual api::Task<core::Result<store::Listing<core::StoredTransaction>>> transactions(
+      core::LinkId link_id, std::string after, std::size_t limit) = 0;
+  // Waits up to `wait` for an entry above `after` if there is none.
+  virtual api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
+                                                         core::Millis wait) = 0;
+  virtual api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
+      std::string after, std::size_t limit, std::optional<core::RelinkStatus> status) = 0;
+  virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;
+  virtual api::Task<core::Result<StatusView>> status() = 0;
+
+  virtual bool knows(const core::LinkId& link_id) const = 0;
+  virtual std::string link_ref(const core::LinkId& link_id) const = 0;
+  virtual bool healthy() const = 0;
+  virtual bool ready() const = 0;
+  // An operator changed something: one line for the log.
+  virtual void note_action(std::string_view action, const core::LinkId& link_id,
+                           const std::optional<uid_t>& uid) = 0;
+};
+
+}  // namespace syncd::daemon

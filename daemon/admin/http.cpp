@@ -1,0 +1,52 @@
+#include "daemon/admin/http.hpp"
+
+#include "daemon/json_writer.hpp"
+
+namespace syncd::daemon {
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 400:
+      return "Bad Request";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Internal Server Error";
+  }
+}
+
+HttpResponse problem(int status, std::string_view code, std::string_view detail) {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.member("type", std::string_view("urn:moneykit-syncd:problem:" + std::string(code)));
+  writer.member("title", reason_phrase(status));
+  writer.member("status", status);
+  writer.member("code", code);
+  writer.member("detail", detail);
+  writer.end_object();
+  return {.status = status, .content_type = "application/problem+json", .body = writer.take(), .allow = {}};
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+#include "sync/api/task.hpp"
+
+namespace syncd::daemon {
+
+// Who is at the other end of a unix socket, as the kernel says (SO_PEERCRED).
+struct Peer {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  pid_t pid = 0;
+};
+
+// One request, after framing; nothing in it is checked yet.
+struct HttpRequest {
+  std::string method;
+  std::string target;
+  std::string content_type;
+  std::string body;
+  std::optional<Peer> peer;  // empty: TCP
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::string allow;  // of a 405
+};
+
+// Answers requests of one listener. Thread: the io thread. A cancelled task answers at once.
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+  virtual api::Task<HttpResponse> handle(HttpRequest request) = 0;
+};
+
+// RFC 9457 problem details. `code` is stable and for programs, `detail` is for people.
+HttpResponse problem(int status, std::string_view code, std::string_view detail);
+std::string_view reason_phrase(int status);
+
+}  // namespace syncd::daemon

@@ -1,0 +1,366 @@
+#include "daemon/admin/routes.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "daemon/admin/link_request.hpp"
+#include "daemon/admin/shapes.hpp"
+
+namespace syncd::daemon {
+
+namespace {
+
+constexpr std::uint64_t limit_default = 100;
+constexpr std::uint64_t limit_max = 1000;
+constexpr core::Millis wait_max{60'000};
+constexpr std::size_t after_bytes_max = 512;
+
+HttpResponse refuse_parameter(std::string_view detail) {
+  return problem(400, "invalid_parameter", detail);
+}
+
+HttpResponse from_error(const core::Error& error) {
+  switch (error.code) {
+    case core::Errc::not_found:
+      return problem(404, "not_found", error.message);
+    case core::Errc::conflict:
+      return problem(409, "conflict", error.message);
+    case core::Errc::invalid:
+      return problem(400, "invalid", error.message);
+    case core::Errc::storage:
+      return problem(503, "storage_failed", error.message);
+    case core::Errc::cancelled:
+      return problem(503, "stopping", "the daemon is stopping; try again later");
+    default:
+      return problem(500, "internal", error.message);
+  }
+}
+
+HttpResponse no_such_link(const core::LinkId& link_id) {
+  return problem(404, "link_not_found",
+                 fmt::format("no link {} is registered here; add it with POST /v1/links", link_id.str()));
+}
+
+HttpResponse json(int status, JsonWriter& writer) {
+  return {.status = status, .content_type = "application/json", .body = writer.take(), .allow = {}};
+}
+
+// `{"items":[...],"next":"..."}`
+template <class Listing, class Write>
+HttpResponse list_of(const Listing& listing, Write write) {
+  JsonWriter writer;
+  writer.begin_object().key("items").begin_array();
+  for (const auto& item : listing.items)
+    write(writer, item);
+  writer.end_array();
+  if (!listing.next.empty()) writer.member("next", std::string_view(listing.next));
+  writer.end_object();
+  return json(200, writer);
+}
+
+std::optional<core::RelinkStatus> parse_relink_status(std::string_view text) {
+  if (text == "open") return core::RelinkStatus::open;
+  if (text == "resolved") return core::RelinkStatus::resolved;
+  return std::nullopt;
+}
+
+bool is_json(std::string_view content_type) {
+  std::string type{content_type.substr(0, content_type.find(';'))};
+  while (type.ends_with(' '))
+    type.pop_back();
+  std::ranges::transform(type, type.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return type == "application/json";
+}
+
+bool is_blank_object(std::string_view body) {
+  std::string seen;
+  for (const char character : body) {
+    if (character != ' ' && character != '\t' && character != '\r' && character != '\n') seen += character;
+    if (seen.size() > 2) return false;
+  }
+  return seen.empty() || seen == "{}";
+}
+
+std::optional<uid_t> uid_of(const HttpRequest& request) {
+  return request.peer ? std::optional{request.peer->uid} : std::nullopt;
+}
+
+}  // namespace
+
+struct AdminRoutes::Route {
+  std::string_view method;
+  std::vector<std::string_view> segments;  // "*" is the variable one
+  bool takes_body = false;
+  api::Task<HttpResponse> (AdminRoutes::*handler)(Call);
+
+  // The variable segment, empty if there is none; nullopt: another path.
+  std::optional<std::string> match(const std::vector<std::string>& path) const {
+    if (path.size() != segments.size()) return std::nullopt;
+    std::string id;
+    for (std::size_t at = 0; at < path.size(); ++at) {
+      if (segments[at] == "*" && !path[at].empty()) {
+        id = path[at];
+      } else if (segments[at] != path[at]) {
+        return std::nullopt;
+      }
+    }
+    return id;
+  }
+};
+
+const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
+  static const std::vector<Route> routes{
+      {"POST", {"v1", "links"}, true, &AdminRoutes::add_link},
+      {"GET", {"v1", "links"}, false, &AdminRoutes::list_links},
+      {"GET", {"v1", "links", "*"}, false, &AdminRoutes::show_link},
+      {"POST", {"v1", "links", "*", "sync"}, false, &AdminRoutes::sync_link},
+      {"POST", {"v1", "links", "*", "pause"}, false, &AdminRoutes::pause_link},
+      {"POST", {"v1", "links", "*", "resume"}, false, &AdminRoutes::resume_link},
+      {"GET", {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts},
+      {"GET", {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions},
+      {"GET", {"v1", "feed"}, false, &AdminRoutes::list_feed},
+      {"GET", {"v1", "relink"}, false, &AdminRoutes::list_relink},
+      {"GET", {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
+      {"GET", {"v1", "status"}, false, &AdminRoutes::show_status},
+  };
+  return routes;
+}
+
+std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool healthy, bool ready) {
+  const bool asks_health = request.target == "/-/healthy";
+  if (!asks_health && request.target != "/-/ready") return std::nullopt;
+  if (request.method != "GET") {
+    HttpResponse refused = problem(405, "method_not_allowed", "this path answers GET and HEAD");
+    refused.allow = "GET, HEAD";
+    return refused;
+  }
+  const bool good = asks_health ? healthy : ready;
+  const std::string_view word = asks_health ? "healthy" : "ready";
+  return HttpResponse{.status = good ? 200 : 503,
+                      .content_type = "text/plain; charset=utf-8",
+                      .body = fmt::format("moneykit-syncd is {}{}.\n", good ? "" : "not ", word),
+                      .allow = {}};
+}
+
+api::Task<HttpResponse> AdminRoutes::handle(HttpRequest request) {
+  if (auto probe = answer_probe(request, view_.healthy(), view_.ready())) co_return std::move(*probe);
+  HttpResponse response = co_await dispatch(std::move(request));
+  co_return response;
+}
+
+api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
+  auto target = parse_target(request.target);
+  if (!target) co_return problem(400, "invalid_target", target.error());
+  const Route* chosen = nullptr;
+  std::string allow;
+  Call call;
+  for (const Route& route : table()) {
+    auto id = route.match(target->segments);
+    if (!id) continue;
+    if (!allow.empty()) allow += ", ";
+    allow += route.method == "GET" ? "GET, HEAD" : route.method;
+    if (route.method != request.method) continue;
+    chosen = &route;
+    call.id = std::move(*id);
+  }
+  if (chosen == nullptr && allow.empty()) {
+    co_return problem(404, "no_such_path", "there is nothing at this path; see the admin API's description");
+  }
+  if (chosen == nullptr) {
+    HttpResponse refused = problem(405, "method_not_allowed", "this path answers " + allow);
+    refused.allow = allow;
+    co_return refused;
+  }
+  if (chosen->takes_body && !is_json(request.content_type)) {
+    co_return problem(415, "unsupported_media_type", "send the body as application/json");
+  }
+  if (!chosen->takes_body && !is_blank_object(request.body)) {
+    co_return problem(400, "unexpected_body", "this request takes no body");
+  }
+  const bool takes_id = std::ranges::find(chosen->segments, "*") != chosen->segments.end();
+  if (takes_id && !core::is_valid_id(call.id)) {
+    co_return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
+  }
+  call.request = std::move(request);
+  call.target = std::move(*target);
+  HttpResponse response = co_await (this->*chosen->handler)(std::move(call));
+  co_return response;
+}
+
+api::Task<HttpResponse> AdminRoutes::add_link(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  auto link = parse_new_link(std::move(call.request.body));
+  if (!link) co_return problem(400, "invalid_body", "the body: " + link.error());
+  const core::LinkId link_id = link->link_id;
+  auto outcome = co_await view_.add_link(std::move(*link));
+  if (!outcome) co_return from_error(outcome.error());
+  const bool added = *outcome == engine::AddOutcome::added;
+  if (added) view_.note_action("links.add", link_id, uid_of(call.request));
+  auto record = co_await view_.link(link_id);
+  if (!record) co_return from_error(record.error());
+  if (!*record) co_return no_such_link(link_id);
+  JsonWriter writer;
+  write_link(writer, **record, view_.link_ref(link_id), true);
+  co_return json(added ? 201 : 200, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::list_links(Call call) {
+  QueryReader query(call.target);
+  const auto limit = query.number("limit", limit_default, 1, limit_max);
+  const std::string after = query.text("after", after_bytes_max);
+  const auto state = query.choice("state", core::parse_link_status,
+                                  "active, backoff, relink, blocked, quarantined, paused, gone");
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  auto listing = co_await view_.links(after, limit, state);
+  if (!listing) co_return from_error(listing.error());
+  co_return list_of(*listing, [this](JsonWriter& writer, const core::LinkRecord& link) {
+    write_link(writer, link, view_.link_ref(link.link_id), false);
+  });
+}
+
+api::Task<HttpResponse> AdminRoutes::show_link(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  auto record = co_await view_.link(link_id);
+  if (!record) co_return from_error(record.error());
+  if (!*record) co_return no_such_link(link_id);
+  JsonWriter writer;
+  write_link(writer, **record, view_.link_ref(link_id), true);
+  co_return json(200, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::sync_link(Call call) {
+  QueryReader query(call.target);
+  const core::Millis wait = query.duration("wait", wait_max);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  if (!view_.knows(link_id)) co_return no_such_link(link_id);
+  auto report = co_await view_.sync(link_id, wait);
+  if (!report) co_return from_error(report.error());
+  view_.note_action("links.sync", link_id, uid_of(call.request));
+  JsonWriter writer;
+  if (*report) {
+    write_cycle(writer, **report);
+    co_return json(200, writer);
+  }
+  writer.begin_object()
+      .member("link_id", std::string_view(link_id.str()))
+      .member("queued", true)
+      .end_object();
+  co_return json(202, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::pause_link(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  if (!view_.knows(link_id)) co_return no_such_link(link_id);
+  auto status = co_await view_.pause(link_id);
+  if (!status) co_return from_error(status.error());
+  view_.note_action("links.pause", link_id, uid_of(call.request));
+  JsonWriter writer;
+  writer.begin_object().member("link_id", std::string_view(link_id.str()));
+  writer.member("status", core::to_string(*status)).end_object();
+  co_return json(200, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::resume_link(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  if (!view_.knows(link_id)) co_return no_such_link(link_id);
+  auto status = co_await view_.resume(link_id);
+  if (!status) co_return from_error(status.error());
+  view_.note_action("links.resume", link_id, uid_of(call.request));
+  JsonWriter writer;
+  writer.begin_object().member("link_id", std::string_view(link_id.str()));
+  writer.member("status", core::to_string(*status)).end_object();
+  co_return json(200, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::list_accounts(Call call) {
+  QueryReader query(call.target);
+  const auto limit = query.number("limit", limit_default, 1, limit_max);
+  const std::string after = query.text("after", after_bytes_max);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  if (!view_.knows(link_id)) co_return no_such_link(link_id);
+  auto listing = co_await view_.accounts(link_id, after, limit);
+  if (!listing) co_return from_error(listing.error());
+  co_return list_of(*listing, write_account);
+}
+
+api::Task<HttpResponse> AdminRoutes::list_transactions(Call call) {
+  QueryReader query(call.target);
+  const auto limit = query.number("limit", limit_default, 1, limit_max);
+  const std::string after = query.text("after", after_bytes_max);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  if (!view_.knows(link_id)) co_return no_such_link(link_id);
+  auto listing = co_await view_.transactions(link_id, after, limit);
+  if (!listing) co_return from_error(listing.error());
+  co_return list_of(*listing, write_transaction);
+}
+
+api::Task<HttpResponse> AdminRoutes::list_feed(Call call) {
+  QueryReader query(call.target);
+  const auto after = query.number("after", 0, 0, UINT64_MAX);
+  const auto limit = query.number("limit", limit_default, 1, limit_max);
+  const core::Millis wait = query.duration("wait", wait_max);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  auto slice = co_await view_.feed(after, limit, wait);
+  if (!slice) co_return from_error(slice.error());
+  JsonWriter writer;
+  writer.begin_object().key("items").begin_array();
+  for (const store::FeedEntry& entry : slice->entries)
+    write_feed_entry(writer, entry);
+  writer.end_array();
+  const bool more = !slice->entries.empty() && slice->entries.back().sequence < slice->head;
+  if (more) writer.member("next", std::string_view(fmt::format("{}", slice->entries.back().sequence)));
+  writer.member("epoch", slice->epoch).member("head", slice->head).end_object();
+  co_return json(200, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::list_relink(Call call) {
+  QueryReader query(call.target);
+  const auto limit = query.number("limit", limit_default, 1, limit_max);
+  const std::string after = query.text("after", after_bytes_max);
+  const auto status = query.choice("status", parse_relink_status, "open, resolved");
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  auto listing = co_await view_.relink_entries(after, limit, status);
+  if (!listing) co_return from_error(listing.error());
+  co_return list_of(*listing, write_relink_entry);
+}
+
+api::Task<HttpResponse> AdminRoutes::show_relink(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  const core::LinkId link_id{call.id};
+  auto entry = co_await view_.relink_entry(link_id);
+  if (!entry) co_return from_error(entry.error());
+  if (!*entry) {
+    co_return problem(
+        404, "relink_entry_not_found",
+        fmt::format("link {} has never needed its owner: it has no relink entry", link_id.str()));
+  }
+  JsonWriter writer;
+  write_relink_entry(writer, **entry);
+  co_return json(200, writer);
+}
+
+api::Task<HttpResponse> AdminRoutes::show_status(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  auto status = co_await view_.status();
+  if (!status) co_return from_error(status.error());
+  JsonWriter writer;
+  write_status(writer, *status);
+  co_return json(200, writer);
+}
+
+}  // namespace syncd::daemon

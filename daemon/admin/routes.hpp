@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "daemon/admin/admin_view.hpp"
+#include "daemon/admin/http.hpp"
+#include "daemon/admin/target.hpp"
+
+namespace syncd::daemon {
+
+// Answers GET /-/healthy and /-/ready, which need no rights; nullopt: another path..
+std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool healthy, bool ready);
+
+// The admin API: a fixed table of methods and paths. Everything that is not in it is refused, and so is every
+// unknown parameter and member. Knows nothing of sockets.
+class AdminRoutes final : public HttpService {
+ public:
+  // `view` outlives every task.
+  explicit AdminRoutes(AdminView& view) : view_(view) {}
+  api::Task<HttpResponse> handle(HttpRequest request) override;
+
+ private:
+  // One matched request. `id` is the path's variable segment.
+  struct Call {
+    HttpRequest request;
+    Target target;
+    std::string id;
+  };
+  struct Route;
+  static const std::vector<Route>& table();
+
+  api::Task<HttpResponse> dispatch(HttpRequest request);
+  api::Task<HttpResponse> add_link(Call call);
+  api::Task<HttpResponse> list_links(Call call);
+  api::Task<HttpResponse> show_link(Call call);
+  api::Task<HttpResponse> sync_link(Call call);
+  api::Task<HttpResponse> pause_link(Call call);
+  api::Task<HttpResponse> resume_link(Call call);
+  api::Task<HttpResponse> list_accounts(Call call);
+  api::Task<HttpResponse> list_transactions(Call call);
+  api::Task<HttpResponse> list_feed(Call call);
+  api::Task<HttpResponse> list_relink(Call call);
+  api::Task<HttpResponse> show_relink(Call call);
+  api::Task<HttpResponse> show_status(Call call);
+
+  AdminView& view_;
+};
+
+}  // namespace syncd::daemon

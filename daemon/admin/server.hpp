@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/admin/http.hpp"
+#include "daemon/admin/listener.hpp"
+#include "sync/api/timers.hpp"
+
+namespace syncd::daemon {
+
+struct ServerOptions {
+  std::size_t connections_max = 64;  // one more is told to come back later
+  std::uint32_t header_bytes_max = 16 * 1024;
+  std::uint64_t body_bytes_max = 64 * 1024;
+  core::Millis read_deadline{10'000};  // for a whole request; also how long a connection may idle
+  core::Millis write_deadline{30'000};
+  // Refuse what a browser sends on behalf of a foreign page: only these Host values (without port), no
+  // Origin. Empty: no such check.
+  std::vector<std::string> hosts;
+};
+
+// HTTP/1.1 on one listening socket: one request at a time on each connection, strict limits, keep-alive.
+//
+// Lifecycle: start(), then stop() awaited to its end before destruction. Thread: the io thread.
+class HttpServer {
+ public:
+  // `service` and `timers` outlive it. `on_exception`: a defect, should end the process.
+  HttpServer(api::IoExecutor executor, api::Timers& timers, HttpService& service, Listener listener,
+             ServerOptions options, std::function<void(std::exception_ptr)> on_exception);
+  ~HttpServer();
+
+  void start();
+  // Closes the listening socket, cancels requests that wait, and returns when no connection is left.
+  api::Task<void> stop();
+  const std::string& name() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace syncd::daemon

@@ -1,0 +1,252 @@
+#include "daemon/admin/shapes.hpp"
+
+#include <algorithm>
+
+namespace syncd::daemon {
+
+namespace {
+
+void write_time(JsonWriter& writer, std::string_view name, core::WallTime time) {
+  writer.key(name);
+  if (time == core::WallTime{}) {
+    writer.null();
+  } else {
+    writer.string(core::format_wall_time(time));
+  }
+}
+
+void write_optional_time(JsonWriter& writer, std::string_view name,
+                         const std::optional<core::WallTime>& time) {
+  write_time(writer, name, time.value_or(core::WallTime{}));
+}
+
+void write_optional_text(JsonWriter& writer, std::string_view name, std::string_view text) {
+  writer.key(name);
+  if (text.empty()) {
+    writer.null();
+  } else {
+    writer.string(text);
+  }
+}
+
+void write_optional_json(JsonWriter& writer, std::string_view name, std::string_view json) {
+  writer.key(name);
+  if (json.empty()) {
+    writer.null();
+  } else {
+    writer.raw(json);
+  }
+}
+
+void write_last_error(JsonWriter& writer, const std::optional<core::ErrorNote>& error) {
+  writer.key("last_error");
+  if (!error) {
+    writer.null();
+    return;
+  }
+  writer.begin_object();
+  writer.member("kind", core::to_string(error->code));
+  writer.key("http_status");
+  if (error->http_status == 0) {
+    writer.null();
+  } else {
+    writer.integer(std::int64_t{error->http_status});
+  }
+  write_optional_text(writer, "code", error->api_code);
+  writer.member("message", std::string_view(error->message));
+  write_time(writer, "at", error->at);
+  writer.end_object();
+}
+
+void write_status_links(JsonWriter& writer, const engine::EngineStatus& engine) {
+  writer.key("links").begin_object();
+  writer.member("total", engine.links);
+  writer.key("by_status").begin_object();
+  for (std::size_t number = 1; number <= core::link_status_count; ++number) {
+    writer.member(core::to_string(static_cast<core::LinkStatus>(number)), engine.links_by_status[number]);
+  }
+  writer.end_object();
+  writer.member("due", engine.due);
+  writer.member("in_flight", engine.in_flight);
+  write_optional_time(writer, "oldest_success_at", engine.oldest_success_at);
+  write_optional_time(writer, "next_due_at", engine.next_due_at);
+  writer.end_object();
+}
+
+void write_status_budget(JsonWriter& writer, const std::vector<api::BudgetUse>& budget) {
+  writer.key("budget").begin_array();
+  for (const api::BudgetUse& use : budget) {
+    writer.begin_object();
+    writer.member("endpoint", core::to_string(use.endpoint));
+    writer.member("limit", use.limit);
+    writer.member("used", use.used);
+    writer.member("waiting", use.waiting);
+    write_optional_time(writer, "frozen_until", use.frozen_until);
+    writer.end_object();
+  }
+  writer.end_array();
+}
+
+void write_status_store(JsonWriter& writer, const StatusView& status) {
+  const store::StoreStats& store = status.store;
+  writer.key("feed").begin_object();
+  writer.member("epoch", store.feed_epoch)
+      .member("head", store.feed_head)
+      .member("published", store.published);
+  writer.end_object();
+  writer.key("store").begin_object();
+  writer.member("healthy", status.engine.store_healthy);
+  writer.member("write_stopped", store.write_stopped);
+  writer.member("commits", store.commits);
+  writer.member("disk_bytes", store.disk_bytes);
+  writer.member("disk_free_bytes", store.disk_free_bytes);
+  writer.member("memtable_bytes", store.memtable_bytes);
+  writer.member("block_cache_bytes", store.block_cache_bytes);
+  writer.member("pending_compaction_bytes", store.pending_compaction_bytes);
+  writer.end_object();
+}
+
+void write_status_upstream(JsonWriter& writer, const StatusView& status) {
+  writer.key("upstream").begin_object();
+  writer.member("auth_refused", status.engine.auth_refused);
+  write_optional_text(writer, "auth_error", status.auth_error);
+  writer.key("connections").begin_object();
+  writer.member("open", status.connections.open);
+  writer.member("idle", status.connections.idle);
+  writer.member("waiting", status.connections.waiting);
+  writer.end_object();
+  writer.key("discovery");
+  if (status.discovery) {
+    writer.begin_object();
+    write_time(writer, "at", status.discovery->at);
+    writer.member("only_upstream", status.discovery->only_upstream);
+    writer.member("only_here", status.discovery->only_here);
+    writer.end_object();
+  } else {
+    writer.null();
+  }
+  writer.end_object();
+}
+
+}  // namespace
+
+void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref, bool with_data) {
+  writer.begin_object();
+  writer.member("link_id", std::string_view(link.link_id.str()));
+  writer.member("link_ref", link_ref);
+  writer.member("status", core::to_string(link.status));
+  write_optional_text(writer, "institution_id", link.institution_id);
+  write_optional_text(writer, "provider", link.provider);
+  write_optional_text(writer, "upstream_state", link.upstream_state);
+  write_optional_text(writer, "upstream_error_code", link.upstream_error_code);
+  write_optional_text(writer, "customer_user_id", link.customer_user_id);
+  writer.key("tags").begin_array();
+  for (const std::string& tag : link.tags)
+    writer.string(tag);
+  writer.end_array();
+  writer.member("cursor_set", link.cursor.has_value());
+  write_time(writer, "added_at", link.added_at);
+  write_time(writer, "last_attempt_at", link.last_attempt_at);
+  write_time(writer, "last_success_at", link.last_success_at);
+  write_time(writer, "next_due_at", link.next_due_at);
+  writer.member("failures", link.failures);
+  write_last_error(writer, link.last_error);
+  writer.key("counts").begin_object();
+  writer.member("accounts", link.counts.accounts);
+  writer.member("transactions", link.counts.transactions);
+  writer.member("pending", link.counts.pending);
+  writer.end_object();
+  if (with_data) write_optional_json(writer, "data", link.link_json);
+  writer.end_object();
+}
+
+void write_account(JsonWriter& writer, const core::StoredAccount& account) {
+  writer.begin_object();
+  writer.member("account_id", std::string_view(account.account_id));
+  writer.member("gone", account.gone);
+  write_time(writer, "gone_since", account.gone_since);
+  write_optional_json(writer, "data", account.json);
+  writer.end_object();
+}
+
+void write_transaction(JsonWriter& writer, const core::StoredTransaction& transaction) {
+  writer.begin_object();
+  writer.member("transaction_id", std::string_view(transaction.transaction_id));
+  writer.member("account_id", std::string_view(transaction.account_id));
+  writer.member("pending", transaction.pending);
+  write_optional_text(writer, "posted_from", transaction.posted_from);
+  write_optional_json(writer, "data", transaction.json);
+  writer.end_object();
+}
+
+void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry) {
+  writer.begin_object();
+  writer.member("epoch", entry.epoch);
+  writer.member("seq", entry.sequence);
+  write_time(writer, "at", entry.at);
+  writer.member("link_id", std::string_view(entry.link_id.str()));
+  writer.member("kind", core::to_string(entry.kind));
+  writer.member("id", std::string_view(entry.id));
+  write_optional_json(writer, "before", entry.before);
+  write_optional_json(writer, "after", entry.after);
+  writer.member("cause", core::to_string(entry.cause));
+  writer.end_object();
+}
+
+void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry) {
+  writer.begin_object();
+  writer.member("link_id", std::string_view(entry.link_id.str()));
+  writer.member("status", core::to_string(entry.status));
+  writer.member("reason", std::string_view(entry.reason));
+  write_optional_text(writer, "institution_id", entry.institution_id);
+  write_time(writer, "opened_at", entry.opened_at);
+  write_time(writer, "resolved_at", entry.resolved_at);
+  write_optional_text(writer, "resolved_by", entry.resolved_by);
+  writer.member("reopened", entry.reopened);
+  write_time(writer, "last_success_at", entry.last_success_at);
+  writer.member("version", entry.version);
+  writer.end_object();
+}
+
+void write_cycle(JsonWriter& writer, const core::CycleReport& report) {
+  writer.begin_object();
+  writer.member("link_id", std::string_view(report.link_id.str()));
+  writer.member("outcome", report.error ? core::to_string(report.error->code) : std::string_view("ok"));
+  writer.member("cause", core::to_string(report.cause));
+  writer.member("status", core::to_string(report.status_after));
+  writer.member("pages", report.pages);
+  writer.member("created", report.created);
+  writer.member("updated", report.updated);
+  writer.member("removed", report.removed);
+  writer.member("account_changes", report.account_changes);
+  writer.member("drained", report.drained);
+  writer.member("relink_opened", report.relink_opened);
+  writer.member("relink_resolved", report.relink_resolved);
+  writer.member("duration_ms", report.duration.count());
+  write_time(writer, "next_due_at", report.next_due_at);
+  write_optional_text(writer, "error",
+                      report.error ? std::string_view(report.error->message) : std::string_view{});
+  writer.end_object();
+}
+
+void write_status(JsonWriter& writer, const StatusView& status) {
+  writer.begin_object();
+  writer.member("version", std::string_view(status.version));
+  writer.member("environment", std::string_view(status.environment));
+  write_time(writer, "started_at", status.started_at);
+  const auto uptime = std::chrono::floor<std::chrono::seconds>(status.now - status.started_at);
+  writer.member("uptime_seconds", std::max<std::int64_t>(0, uptime.count()));
+  writer.member("healthy", status.healthy);
+  writer.member("ready", status.ready);
+  write_status_links(writer, status.engine);
+  write_status_budget(writer, status.budget);
+  write_status_upstream(writer, status);
+  write_status_store(writer, status);
+  writer.key("config").begin_object();
+  writer.member("last_reload_ok", status.config_reload_ok);
+  write_time(writer, "loaded_at", status.config_loaded_at);
+  writer.end_object();
+  writer.end_object();
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "daemon/admin/admin_view.hpp"
+#include "daemon/json_writer.hpp"
+
+namespace syncd::daemon {
+
+// The JSON shapes of the admin API. Rows' `data`, and the feed's `before` and `after`, are spliced in as
+// stored: numbers keep their text.
+
+// Without `data` in lists.
+void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref, bool with_data);
+void write_account(JsonWriter& writer, const core::StoredAccount& account);
+void write_transaction(JsonWriter& writer, const core::StoredTransaction& transaction);
+void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry);
+void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry);
+void write_cycle(JsonWriter& writer, const core::CycleReport& report);
+void write_status(JsonWriter& writer, const StatusView& status);
+
+}  // namespace syncd::daemon

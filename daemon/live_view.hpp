@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+
+#include "daemon/admin/admin_view.hpp"
+#include "daemon/log.hpp"
+#include "daemon/observer.hpp"
+#include "sync/api/https_transport.hpp"
+#include "sync/engine/store_gateway.hpp"
+
+namespace syncd::daemon {
+
+// The state of the process that no part holds.
+struct ProcessState {
+  core::WallTime started_at{};
+  core::WallTime config_loaded_at{};
+  bool config_reload_ok = true;
+  bool started = false;
+  bool stopping = false;
+};
+
+// What the running daemon shows and does for its operators. All references outlive every task.
+class LiveView final : public AdminView {
+ public:
+  struct Parts {
+    api::Timers& timers;
+    api::RateGate& gate;
+    api::HttpsTransport& transport;
+    engine::StoreGateway& store;
+    engine::Engine& engine;
+    const Observer& observer;
+    Log& log;
+    const ProcessState& process;
+    std::string environment;
+  };
+  explicit LiveView(Parts parts) : parts_(std::move(parts)) {}
+
+  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override;
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) override;
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) override;
+  api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id, core::Millis wait) override;
+  api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
+      std::string after, std::size_t limit, std::optional<core::LinkStatus> status) override;
+  api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) override;
+  api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id, std::string after,
+                                                                        std::size_t limit) override;
+  api::Task<core::Result<store::Listing<core::StoredTransaction>>> transactions(core::LinkId link_id,
+                                                                                std::string after,
+                                                                                std::size_t limit) override;
+  api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
+                                                 core::Millis wait) override;
+  api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
+      std::string after, std::size_t limit, std::optional<core::RelinkStatus> status) override;
+  api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;
+  api::Task<core::Result<StatusView>> status() override;
+
+  bool knows(const core::LinkId& link_id) const override { return parts_.engine.knows(link_id); }
+  std::string link_ref(const core::LinkId& link_id) const override { return parts_.log.links().link_ref(link_id); }
+  bool healthy() const override { return parts_.store.healthy(); }
+  bool ready() const override { return parts_.process.started && !parts_.process.stopping && healthy(); }
+  void note_action(std::string_view action, const core::LinkId& link_id, const std::optional<uid_t>& uid) override;
+
+ private:
+  Parts parts_;
+};
+
+}  // namespace syncd::daemon

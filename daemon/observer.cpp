@@ -1,0 +1,98 @@
+#include "daemon/observer.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace syncd::daemon {
+
+namespace {
+
+constexpr std::size_t named_links_max = 20;  // in one log line
+
+LogFields cycle_fields(const core::CycleReport& report, const std::string& link) {
+  LogFields fields;
+  fields.add("link", std::string_view(link));
+  fields.add("institution", std::string_view(report.institution_id));
+  fields.add("cause", core::to_string(report.cause));
+  fields.add("outcome", report.error ? core::to_string(report.error->code) : std::string_view("ok"));
+  fields.add("pages", report.pages);
+  fields.add("created", report.created);
+  fields.add("updated", report.updated);
+  fields.add("removed", report.removed);
+  fields.add("account_changes", report.account_changes);
+  fields.add("status", core::to_string(report.status_after));
+  fields.add("duration_ms", report.duration.count());
+  fields.add("next_due_at", std::string_view(core::format_wall_time(report.next_due_at)));
+  if (!report.error) return fields;
+  fields.add("error", std::string_view(report.error->message));
+  if (report.error->http_status != 0) fields.add("http_status", report.error->http_status);
+  if (!report.error->api_code.empty()) fields.add("code", std::string_view(report.error->api_code));
+  return fields;
+}
+
+}  // namespace
+
+void Observer::on_cycle(const core::CycleReport& report) {
+  metrics_.record(report);
+  const std::string link = log_.links().in_log(report.link_id);
+  log_.info("cycle", report.error ? "cycle failed" : "cycle done", cycle_fields(report, link));
+  LogFields fields;
+  fields.add("link", std::string_view(link)).add("institution", std::string_view(report.institution_id));
+  if (report.relink_opened) log_.info("relink_opened", "the link needs its owner", fields);
+  if (report.relink_resolved) log_.info("relink_resolved", "the link is connected again", fields);
+  if (report.status_before == report.status_after) return;
+  if (report.status_after == core::LinkStatus::quarantined) {
+    log_.warn("link_quarantined", "the link's answers broke the protocol repeatedly; see moneykitctl links show",
+              fields);
+  } else if (report.status_after == core::LinkStatus::blocked) {
+    log_.warn("link_blocked", "upstream forbids us this link; see moneykitctl links show", fields);
+  }
+}
+
+void Observer::on_auth_incident(bool refused, const core::Error& error) {
+  auth_error_ = refused ? error.message : std::string{};
+  if (refused) {
+    log_.error("auth_refused",
+               "upstream refuses our client id and secret; nothing is fetched until it accepts them: correct "
+               "upstream.client_id or the secret and restart",
+               LogFields{}.add("error", std::string_view(error.message)));
+  } else {
+    log_.info("auth_accepted", "upstream accepts our credentials again");
+  }
+}
+
+void Observer::on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
+                            const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) {
+  const core::WallTime now = timers_.wall_now();
+  metrics_.record_discovery(only_upstream_count, only_here_count, now);
+  discovery_ = StatusView::Discovery{now, only_upstream_count, only_here_count};
+  const auto names = [this](const std::vector<core::LinkId>& link_ids) {
+    std::string text;
+    for (std::size_t at = 0; at < std::min(link_ids.size(), named_links_max); ++at) {
+      text += (at == 0 ? "" : " ") + log_.links().in_log(link_ids[at]);
+    }
+    return text;
+  };
+  LogFields fields;
+  fields.add("only_upstream", only_upstream_count).add("only_here", only_here_count);
+  if (only_upstream_count == 0 && only_here_count == 0) {
+    log_.info("discovery", "upstream lists the same links as the store", fields);
+    return;
+  }
+  fields.add("links_only_upstream", std::string_view(names(only_upstream)));
+  fields.add("links_only_here", std::string_view(names(only_here)));
+  log_.warn("discovery", "upstream and the store know different links", fields);
+}
+
+void Observer::on_discovery_failed(const core::Error& error) {
+  metrics_.record_discovery_failure();
+  log_.warn("discovery_failed", "the links could not be compared; it is tried again",
+            LogFields{}.add("outcome", core::to_string(error.code)).add("error", std::string_view(error.message)));
+}
+
+void Observer::on_store_failed(const core::Error& error) {
+  log_.error("store_failed", "the store failed; fetching stops", LogFields{}.add("error", std::string_view(error.message)));
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+
+#include "daemon/admin/admin_view.hpp"
+#include "daemon/log.hpp"
+#include "metrics/metrics.hpp"
+#include "sync/api/timers.hpp"
+#include "sync/engine/engine.hpp"
+
+namespace syncd::daemon {
+
+// Turns what the engine tells into log lines and metrics: one line per cycle, and one more when a person should look.
+class Observer final : public engine::EngineObserver {
+ public:
+  Observer(Log& log, metrics::Metrics& metrics, api::Timers& timers)
+      : log_(log), metrics_(metrics), timers_(timers) {}
+
+  void on_cycle(const core::CycleReport& report) override;
+  void on_auth_incident(bool refused, const core::Error& error) override;
+  void on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
+                    const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) override;
+  void on_discovery_failed(const core::Error& error) override;
+  void on_store_failed(const core::Error& error) override;
+
+  const std::string& auth_error() const { return auth_error_; }
+  const std::optional<StatusView::Discovery>& discovery() const { return discovery_; }
+
+ private:
+  Log& log_;
+  metrics::Metrics& metrics_;
+  api::Timers& timers_;
+  std::string auth_error_;
+  std::optional<StatusView::Discovery> discovery_;
+};
+
+}  // namespace syncd::daemon

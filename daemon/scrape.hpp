@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/admin/admin_view.hpp"
+#include "metrics/metrics.hpp"
+#include "sync/api/https_transport.hpp"
+#include "sync/engine/store_gateway.hpp"
+
+namespace syncd::daemon {
+
+// Copies the states of all parts into the metrics when somebody scrapes. All references outlive every task.
+class Scraper {
+ public:
+  Scraper(metrics::Metrics& metrics, api::Timers& timers, api::RateGate& gate, api::HttpsTransport& transport,
+          engine::StoreGateway& store, engine::Engine& engine)
+      : metrics_(metrics), timers_(timers), gate_(gate), transport_(transport), store_(store), engine_(engine) {}
+
+  api::Task<std::string> scrape();
+
+ private:
+  struct RelinkTotals;
+  static core::Result<RelinkTotals> count_relinks(store::Store& store);
+  api::Task<void> refresh_relinks();
+
+  metrics::Metrics& metrics_;
+  api::Timers& timers_;
+  api::RateGate& gate_;
+  api::HttpsTransport& transport_;
+  engine::StoreGateway& store_;
+  engine::Engine& engine_;
+  std::optional<api::SteadyTime> relinks_counted_at_;
+};
+
+}  // namespace syncd::daemon

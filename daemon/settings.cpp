@@ -1,0 +1,75 @@
+#include "daemon/settings.hpp"
+
+namespace syncd::daemon {
+
+namespace {
+
+// Every value was checked against its range, which fits.
+std::uint32_t narrow(std::uint64_t value) {
+  return static_cast<std::uint32_t>(value);
+}
+
+}  // namespace
+
+core::Policy policy_of(const Config& config) {
+  return {.interval = config.schedule.interval,
+          .max_interval = config.schedule.max_interval,
+          .accounts_interval = config.schedule.accounts_interval,
+          .backoff_base = config.schedule.backoff_base,
+          .backoff_max = config.schedule.backoff_max,
+          .outage_base = config.schedule.outage_base,
+          .probe_base = config.schedule.probe_base,
+          .page_size = narrow(config.cycle.page_size),
+          .cycle_pages_max = narrow(config.cycle.pages_max),
+          .drain_pages_max = narrow(config.cycle.drain_pages_max),
+          .drain_idle_pages_max = narrow(config.cycle.drain_idle_pages_max),
+          .protocol_failures_max = narrow(config.cycle.protocol_failures_max),
+          .resyncs_per_day_max = narrow(config.cycle.resyncs_per_day_max)};
+}
+
+api::Budgets budgets_of(const Config& config) {
+  return {.sync_per_app = narrow(config.budget.sync_per_app),
+          .sync_per_link = narrow(config.budget.sync_per_link),
+          .accounts_per_app = narrow(config.budget.accounts_per_app),
+          .accounts_per_link = narrow(config.budget.accounts_per_link),
+          .link_per_app = narrow(config.budget.link_per_app),
+          .link_per_link = narrow(config.budget.link_per_link),
+          .links_per_app = narrow(config.budget.links_per_app),
+          .token_per_client = narrow(config.budget.token_per_client)};
+}
+
+engine::EngineOptions engine_options_of(const Config& config) {
+  return {.policy = policy_of(config),
+          .workers = narrow(config.daemon.workers),
+          .links_max = narrow(config.daemon.links_max),
+          .discovery = config.schedule.discovery != "off",
+          .discovery_registers = config.schedule.discovery == "register",
+          .discovery_interval = config.schedule.discovery_interval};
+}
+
+api::TransportOptions transport_options_of(const Config& config) {
+  api::TransportOptions options;
+  options.url = *api::parse_base_url(config.upstream.base_url);
+  options.ca_file = config.upstream.ca_file;
+  options.allow_private_addresses = config.upstream.allow_private_addresses;
+  options.connections_max = config.upstream.connections;
+  options.user_agent = "moneykit-syncd/" SYNCD_VERSION;
+  return options;
+}
+
+store::StoreOptions store_options_of(const Config& config) {
+  store::StoreOptions options;
+  options.path = config.store.path;
+  options.environment = environment_of(config);
+  options.upstream = api::parse_base_url(config.upstream.base_url)->host;
+  options.block_cache_bytes = config.store.block_cache_mib << 20;
+  options.write_buffer_bytes = config.store.write_buffer_mib << 20;
+  options.open_files_max = static_cast<int>(config.store.open_files);
+  return options;
+}
+
+std::string environment_of(const Config& config) {
+  return config.upstream.client_id.starts_with("sandbox_") ? "sandbox" : "live";
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "daemon/config.hpp"
+#include "store/store.hpp"
+#include "sync/api/https_transport.hpp"
+#include "sync/api/rate_gate.hpp"
+#include "sync/core/policy.hpp"
+#include "sync/engine/engine.hpp"
+
+namespace syncd::daemon {
+
+// The configuration as each part wants it.
+core::Policy policy_of(const Config& config);
+api::Budgets budgets_of(const Config& config);
+engine::EngineOptions engine_options_of(const Config& config);
+// `config.upstream.base_url` must have been accepted.
+api::TransportOptions transport_options_of(const Config& config);
+store::StoreOptions store_options_of(const Config& config);
+// `sandbox` for client ids that begin with `sandbox_`, else `live`.
+std::string environment_of(const Config& config);
+
+}  // namespace syncd::daemon
