@@ -56,8 +56,9 @@ inline std::string sample_page(int transactions = 2, bool has_more = false) {
   }
   page += R"(],"updated":[],"removed":["txn_7QfDRrwQTuvSm7KqTLCYRh"]},"accounts":[)";
   page += sample_account(1) + "," + sample_account(2);
-  page += fmt::format(R"(],"cursor":{{"next":"c2VjcmV0LWN1cnNvci0xMjM0NTY3ODkwMTIzNDU2Nzg"}},"has_more":{},"link":)",
-                      has_more);
+  page += fmt::format(
+      R"(],"cursor":{{"next":"c2VjcmV0LWN1cnNvci0xMjM0NTY3ODkwMTIzNDU2Nzg"}},"has_more":{},"link":)",
+      has_more);
   return page + sample_link() + "}";
 }
 

@@ -1,0 +1,178 @@
+#include "sync/core/classify.hpp"
+
+#include <gtest/gtest.h>
+
+namespace syncd::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr ErrorContext first_sync{.endpoint = Endpoint::sync};
+constexpr ErrorContext sync_after_cursor{.endpoint = Endpoint::sync, .sent_cursor = true};
+constexpr ErrorContext link_call{.endpoint = Endpoint::link};
+constexpr ErrorContext links_call{.endpoint = Endpoint::links, .sent_cursor = true, .link_call = false};
+constexpr ErrorContext token_call{.endpoint = Endpoint::token, .link_call = false};
+
+struct Case {
+  int status;
+  const char* api_code;  // nullptr: not upstream's JSON
+  const char* link_error_code;
+  ErrorContext context;
+  Errc expected;
+};
+
+Error classify(const Case& c, std::optional<Millis> retry_after = std::nullopt) {
+  if (c.api_code == nullptr) return classify_status(c.status, nullptr, c.context, retry_after);
+  const ErrorAnswer answer{.error_code = c.api_code, .link_error_code = c.link_error_code};
+  return classify_status(c.status, &answer, c.context, retry_after);
+}
+
+TEST(Classify, EveryDocumentedRefusal) {
+  const Case table[] = {
+      {400, "api_error.auth.unauthorized", "", token_call, Errc::auth},
+      {401, "api_error.auth.unauthorized", "", token_call, Errc::auth},
+      {401, "api_error.auth.expired_access_token", "", first_sync, Errc::auth},
+      {401, "api_error.auth.unauthorized", "", link_call, Errc::auth},
+      {401, "link_error.unauthorized_access", "", first_sync, Errc::forbidden},
+      {401, "link_error.unauthorized_access", "", links_call, Errc::auth},
+      {401, "something.new", "", first_sync, Errc::auth},
+      {403, "link_error.forbidden_action", "", first_sync, Errc::forbidden},
+      {404, "link_error.not_found", "", first_sync, Errc::gone},
+      {404, "link_error.not_found", "", link_call, Errc::gone},
+      {410, "link_error.deleted", "", link_call, Errc::gone},
+      {404, "institution_error.not_found", "", first_sync, Errc::protocol},
+      {404, "link_error.not_found", "", links_call, Errc::protocol},
+      {422, "link_error.bad_state", "auth_expired", first_sync, Errc::relink_required},
+      {422, "link_error.bad_state", "user_setup_required", first_sync, Errc::relink_required},
+      {422, "link_error.bad_state", "incomplete", sync_after_cursor, Errc::relink_required},
+      {422, "link_error.bad_state", "institution_error", first_sync, Errc::upstream_state},
+      {422, "link_error.bad_state", "system_error", sync_after_cursor, Errc::upstream_state},
+      {422, "link_error.bad_state", "never_seen", first_sync, Errc::upstream_state},
+      {422, "link_error.bad_state", "", sync_after_cursor, Errc::upstream_state},
+      {422, "link_error.bad_state", "deleted", first_sync, Errc::gone},
+      {422, "link_error.bad_state", "no_accounts", first_sync, Errc::forbidden},
+      {422, "link_error.new_word", "auth_expired", sync_after_cursor, Errc::relink_required},
+      {422, "api_error.request.validation_failed", "", first_sync, Errc::protocol},
+      {422, "api_error.request.validation_failed", "", sync_after_cursor, Errc::cursor_rejected},
+      {422, "cursor_error.expired", "", sync_after_cursor, Errc::cursor_rejected},
+      {422, "api_error.request.validation_failed", "", links_call, Errc::protocol},
+      {400, "cursor_error.invalid", "", sync_after_cursor, Errc::cursor_rejected},
+      {400, "cursor_error.invalid", "", first_sync, Errc::protocol},
+      {400, "cursor_error.invalid", "", links_call, Errc::protocol},
+      {429, "api_error.rate_limit_exceeded", "", first_sync, Errc::throttled},
+      {409, "api_error.conflict", "", first_sync, Errc::protocol},
+      {405, "api_error.method", "", first_sync, Errc::protocol},
+  };
+  for (const Case& c : table) {
+    const Error error = classify(c);
+    EXPECT_EQ(error.code, c.expected) << c.status << ' ' << c.api_code << ' ' << c.link_error_code;
+    EXPECT_EQ(error.http_status, c.status);
+    EXPECT_EQ(error.api_code, c.api_code);
+    EXPECT_EQ(error.link_error_code, c.link_error_code);
+  }
+}
+
+TEST(Classify, WhatAProxySaysCondemnsNobody) {
+  const Case table[] = {
+      {401, nullptr, "", first_sync, Errc::server},
+      {403, nullptr, "", first_sync, Errc::server},
+      {404, nullptr, "", link_call, Errc::server},
+      {410, nullptr, "", link_call, Errc::server},
+      {407, nullptr, "", first_sync, Errc::server},
+      {401, nullptr, "", token_call, Errc::server},
+      {404, "", "", link_call, Errc::server},
+      {401, "", "", first_sync, Errc::server},
+      {429, nullptr, "", first_sync, Errc::throttled},
+      {408, nullptr, "", first_sync, Errc::timeout},
+      {400, nullptr, "", sync_after_cursor, Errc::protocol},
+      {422, nullptr, "", sync_after_cursor, Errc::protocol},
+      {413, nullptr, "", first_sync, Errc::protocol},
+      {431, nullptr, "", sync_after_cursor, Errc::protocol},
+      {500, nullptr, "", first_sync, Errc::server},
+      {502, nullptr, "", first_sync, Errc::server},
+      {503, "api_error.down", "", link_call, Errc::server},
+      {599, nullptr, "", token_call, Errc::server},
+      {301, nullptr, "", first_sync, Errc::server},
+      {302, nullptr, "", link_call, Errc::server},
+      {304, nullptr, "", first_sync, Errc::server},
+      {308, nullptr, "", token_call, Errc::server},
+      {100, nullptr, "", first_sync, Errc::protocol},
+      {204, nullptr, "", first_sync, Errc::protocol},
+  };
+  for (const Case& c : table)
+    EXPECT_EQ(classify(c).code, c.expected) << c.status;
+}
+
+TEST(Classify, RetryAfterBelongsToThrottlingAndServerFailures) {
+  for (int status = 300; status < 600; ++status) {
+    const Error error = classify({status, "x.y", "", first_sync, Errc::protocol}, 7s);
+    const bool waits = error.code == Errc::throttled || error.code == Errc::server;
+    EXPECT_EQ(error.retry_after.has_value(), waits) << status;
+    if (waits) EXPECT_EQ(error.retry_after, Millis{7s});
+  }
+  EXPECT_EQ(classify({429, nullptr, "", first_sync, Errc::throttled}).retry_after, std::nullopt);
+}
+
+TEST(Classify, MessagesNameCallStatusAndCode) {
+  EXPECT_EQ(classify({422, "link_error.bad_state", "auth_expired", first_sync, {}}).message,
+            "sync call: HTTP 422 link_error.bad_state (auth_expired): the link's owner must act");
+  EXPECT_EQ(classify({503, nullptr, "", link_call, {}}).message, "link call: HTTP 503: the server failed");
+  EXPECT_EQ(classify({301, nullptr, "", token_call, {}}).message,
+            "token call: HTTP 301: redirects are not followed");
+}
+
+LinkObject link_in(std::string_view state, std::string_view error_code = "") {
+  LinkObject link;
+  link.state = state;
+  link.error_code = error_code;
+  return link;
+}
+
+TEST(LinkConditions, OfStates) {
+  EXPECT_EQ(condition_of(link_in("connected")).health, LinkHealth::connected);
+  EXPECT_TRUE(condition_of(link_in("connected")).data_readable);
+  // A code beside `connected` is a memory of the past.
+  EXPECT_EQ(condition_of(link_in("connected", "auth_expired")).health, LinkHealth::connected);
+  for (const char* state : {"connecting", "awaiting_token_exchange"}) {
+    const LinkCondition condition = condition_of(link_in(state));
+    EXPECT_EQ(condition.health, LinkHealth::not_ready);
+    EXPECT_FALSE(condition.data_readable);
+    EXPECT_EQ(condition.reason, state);
+  }
+  EXPECT_EQ(condition_of(link_in("deleted")).health, LinkHealth::deleted);
+  EXPECT_FALSE(condition_of(link_in("deleted")).data_readable);
+}
+
+TEST(LinkConditions, OfErrorCodes) {
+  for (const char* code : {"auth_expired", "user_setup_required", "invalid_credentials", "user_oauth_denied",
+                           "user_input_incorrect", "user_error"}) {
+    const LinkCondition condition = condition_of(link_in("error", code));
+    EXPECT_EQ(condition.health, LinkHealth::needs_owner) << code;
+    EXPECT_TRUE(condition.data_readable) << code;
+    EXPECT_TRUE(condition.known);
+    EXPECT_EQ(condition.reason, code);
+  }
+  EXPECT_EQ(condition_of(link_in("error", "incomplete")).health, LinkHealth::needs_owner);
+  EXPECT_FALSE(condition_of(link_in("error", "incomplete")).data_readable);
+  EXPECT_EQ(condition_of(link_in("error", "no_accounts")).health, LinkHealth::unsupported);
+  for (const char* code : {"institution_error", "provider_error", "system_error"}) {
+    EXPECT_EQ(condition_of(link_in("error", code)).health, LinkHealth::outage) << code;
+    EXPECT_TRUE(condition_of(link_in("error", code)).known) << code;
+  }
+}
+
+// J-5
+TEST(LinkConditions, UnknownIsNeverHealthy) {
+  for (const LinkCondition& condition :
+       {condition_of(link_in("dreaming")), condition_of(link_in("error", "payment_error")),
+        condition_of(link_in("error")), condition_of_error_code("")}) {
+    EXPECT_EQ(condition.health, LinkHealth::outage);
+    EXPECT_FALSE(condition.known);
+  }
+  EXPECT_EQ(condition_of(link_in("dreaming")).reason, "dreaming");
+  EXPECT_EQ(condition_of(link_in("error", "payment_error")).reason, "payment_error");
+  EXPECT_EQ(condition_of(link_in("error")).reason, "error");
+}
+
+}  // namespace
+}  // namespace syncd::core

@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include "sync/core/classify.hpp"
+
+namespace syncd::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Sun, 06 Nov 1994 08:49:37 GMT
+constexpr WallTime now{784111777s};
+constexpr const char* date_now = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+TEST(RetryAfter, Seconds) {
+  const std::pair<const char*, Millis> table[] = {{"0", 0s},
+                                                  {"1", 1s},
+                                                  {"60", 60s},
+                                                  {"007", 7s},
+                                                  {" 30 ", 30s},
+                                                  {"\t30", 30s},
+                                                  {"3600", 3600s},
+                                                  {"3601", 3600s},
+                                                  {"86400", 3600s},
+                                                  {"-5", 0s},
+                                                  {"-0", 0s},
+                                                  {"99999999999999999999999999999999", 3600s},
+                                                  {"-99999999999999999999", 0s}};
+  for (const auto& [text, delay] : table)
+    EXPECT_EQ(parse_retry_after(text, "", now), delay) << text;
+}
+
+TEST(RetryAfter, DatesInAllThreeForms) {
+  for (const char* text :
+       {"Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT", "Sun Nov  6 08:50:37 1994"}) {
+    EXPECT_EQ(parse_retry_after(text, "", now), 60s) << text;
+    EXPECT_EQ(parse_retry_after(text, date_now, now), 60s) << text;
+  }
+  EXPECT_EQ(parse_retry_after("Wed Nov 16 08:49:38 1994", "Wed Nov 16 08:49:37 1994", now), 1s);
+}
+
+TEST(RetryAfter, TheServersOwnClockCounts) {
+  // Our clock is three years off; the server's two headers agree with each other.
+  const WallTime wrong = now - 24h * 1100;
+  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:50:07 GMT", date_now, wrong), 30s);
+  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:50:07 GMT", "nonsense", wrong), 3600s);
+  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:50:07 GMT", "nonsense", now), 30s);
+}
+
+TEST(RetryAfter, PastIsNowAndFarIsCapped) {
+  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 08:49:36 GMT", date_now, now), 0s);
+  EXPECT_EQ(parse_retry_after("Mon, 01 Jan 1900 00:00:00 GMT", date_now, now), 0s);
+  EXPECT_EQ(parse_retry_after("Sun, 06 Nov 1994 09:49:38 GMT", date_now, now), 3600s);
+  EXPECT_EQ(parse_retry_after("Fri, 31 Dec 9999 23:59:59 GMT", date_now, now), 3600s);
+}
+
+TEST(RetryAfter, AnHourTheDayBeforeAndLeapSeconds) {
+  EXPECT_EQ(parse_retry_after("Sat, 31 Dec 2016 23:59:60 GMT", "Sat, 31 Dec 2016 23:59:58 GMT", now), 1s);
+  EXPECT_EQ(parse_retry_after("Sun, 01 Jan 2017 00:00:01 GMT", "Sat, 31 Dec 2016 23:59:59 GMT", now), 2s);
+}
+
+TEST(RetryAfter, ShortYearsLieWithinFiftyYears) {
+  const WallTime in_2026{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
+  EXPECT_EQ(parse_retry_after("Thursday, 01-Jan-26 00:00:30 GMT", "", in_2026), 30s);
+  EXPECT_EQ(parse_retry_after("Wednesday, 01-Jan-76 00:00:30 GMT", "", in_2026), 3600s);  // 2076
+  EXPECT_EQ(parse_retry_after("Saturday, 01-Jan-77 00:00:30 GMT", "", in_2026), 0s);      // 1977
+}
+
+TEST(RetryAfter, WhatIsNotUnderstoodIsNothing) {
+  for (const char* text : {"",
+                           " ",
+                           "soon",
+                           "1.5",
+                           "1e3",
+                           "+5",
+                           "0x10",
+                           "5s",
+                           "5 5",
+                           "5,5",
+                           "--5",
+                           "-",
+                           "1-",
+                           "Sun, 06 Nov 1994 08:49:37",
+                           "Sun, 06 Nov 1994 08:49:37 UTC",
+                           "Sun, 06 Nov 1994 08:49:37 +0000",
+                           "sun, 06 Nov 1994 08:49:37 GMT",
+                           "Sun 06 Nov 1994 08:49:37 GMT",
+                           "Sun, 6 Nov 1994 08:49:37 GMT",
+                           "Sun, 06 nov 1994 08:49:37 GMT",
+                           "Sun, 06 Nov 94 08:49:37 GMT",
+                           "Sun, 31 Feb 1994 08:49:37 GMT",
+                           "Sun, 06 Nov 1994 24:00:00 GMT",
+                           "Sun, 06 Nov 1994 08:60:00 GMT",
+                           "Sun, 06 Nov 1994 08:49:61 GMT",
+                           "Sun, 06 Nov 0000 08:49:37 GMT",
+                           "Sun, 06 Nov 1994 08:49:37 GMT junk",
+                           "Xyz, 06 Nov 1994 08:49:37 GMT",
+                           "Sun, 06-Nov-94 08:49:37 GMT",
+                           "Sunday, 06 Nov 94 08:49:37 GMT",
+                           "Sun Nov 6 08:49:37 1994",
+                           "Sun Nov  6 08:49:37 94",
+                           "Sun Nov  6 08:49:37 1994 GMT",
+                           "1994-11-06T08:49:37Z"}) {
+    EXPECT_EQ(parse_retry_after(text, date_now, now), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace syncd::core

@@ -1,0 +1,86 @@
+#include <gtest/gtest.h>
+
+#include "sync/core/page.hpp"
+
+namespace syncd::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(TokenAnswers, AreRead) {
+  const auto answer =
+      parse_token(R"({"access_token":"eyJh.b-_~+/=","token_type":"bearer","expires_in":3600})");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->access_token, "eyJh.b-_~+/=");
+  EXPECT_EQ(answer->expires_in, 3600s);
+  EXPECT_TRUE(parse_token(R"({"access_token":"a","token_type":"Bearer","expires_in":1})"));
+  EXPECT_TRUE(parse_token(R"({"expires_in":1,"token_type":"BEARER","scope":"","access_token":"a"})"));
+}
+
+TEST(TokenAnswers, AreRefusedWithoutShowingTheToken) {
+  for (const char* body :
+       {"", "{}", "[]", R"({"access_token":"hush","token_type":"bearer"})",
+        R"({"access_token":"hush","expires_in":3600})", R"({"token_type":"bearer","expires_in":3600})",
+        R"({"access_token":"hush","token_type":"mac","expires_in":3600})",
+        R"({"access_token":"hush","token_type":"bearer","expires_in":0})",
+        R"({"access_token":"hush","token_type":"bearer","expires_in":-5})",
+        R"({"access_token":"hush","token_type":"bearer","expires_in":1.5})",
+        R"({"access_token":"hush","token_type":"bearer","expires_in":1e3})",
+        R"({"access_token":"hush","token_type":"bearer","expires_in":"3600"})",
+        R"({"access_token":"hush","token_type":"bearer","expires_in":99999999999999999999})",
+        R"({"access_token":"","token_type":"bearer","expires_in":3600})",
+        R"({"access_token":"hush\r\nX-Evil: 1","token_type":"bearer","expires_in":3600})",
+        R"({"access_token":"hush hush","token_type":"bearer","expires_in":3600})",
+        R"({"access_token":"hüsh","token_type":"bearer","expires_in":3600})",
+        R"({"access_token":null,"token_type":"bearer","expires_in":3600})",
+        R"({"access_token":"hush","access_token":"hush","token_type":"bearer","expires_in":3600})"}) {
+    const auto answer = parse_token(body);
+    ASSERT_FALSE(answer) << body;
+    EXPECT_EQ(answer.error().code, Errc::protocol);
+    EXPECT_EQ(answer.error().message.find("hush"), std::string::npos);
+  }
+  EXPECT_FALSE(parse_token(R"({"access_token":")" + std::string(8193, 'x') +
+                           R"(","token_type":"bearer","expires_in":3600})"));
+}
+
+TEST(ErrorAnswers, AreRead) {
+  const auto answer = parse_error(
+      R"({"error_code":"link_error.bad_state","error_message":"no","documentation_url":null,"link_error_code":"auth_expired"})");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->error_code, "link_error.bad_state");
+  EXPECT_EQ(answer->link_error_code, "auth_expired");
+  const auto validation = parse_error(
+      R"({"error_code":"api_error.request.validation_failed","validation_errors":[{"location":["query",0],"message":"m","type":"t"}]})");
+  ASSERT_TRUE(validation);
+  EXPECT_EQ(validation->link_error_code, "");
+  EXPECT_TRUE(parse_error("{}"));
+  EXPECT_EQ(parse_error(R"({"error_code":null})")->error_code, "");
+}
+
+TEST(ErrorAnswers, AreRefusedWhenTheyAreNotUpstreams) {
+  for (const std::string& body :
+       {std::string(), std::string("<html>502</html>"), std::string("[]"), std::string("\"no\""),
+        std::string(R"({"error_code":404})"), std::string(R"({"error_code":"two words"})"),
+        std::string(R"({"error_code":"a\u001bb"})"), R"({"error_code":")" + std::string(129, 'x') + "\"}",
+        std::string(R"({"error_code":"a"} x)")}) {
+    const auto answer = parse_error(body);
+    ASSERT_FALSE(answer) << body;
+    EXPECT_EQ(answer.error().code, Errc::protocol);
+  }
+}
+
+TEST(IntrospectAnswers, AreRead) {
+  const auto answer = parse_introspect(
+      R"({"client_id":"c","client_name":"n","scope":"","app":{"app_id":"app_1","name":"x"},"disabled_at":"2030-01-01T00:00:00Z"})");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->app_id, "app_1");
+  EXPECT_EQ(answer->disabled_at, "2030-01-01T00:00:00Z");
+  const auto plain = parse_introspect(R"({"client_id":"c","app":null,"disabled_at":null})");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->disabled_at, "");
+  EXPECT_FALSE(parse_introspect(R"({"app":[]})"));
+  EXPECT_FALSE(parse_introspect("nothing"));
+}
+
+}  // namespace
+}  // namespace syncd::core
