@@ -108,11 +108,10 @@ void add_links(Table& table) {
            "moneykit_syncd_oldest_successful_sync_timestamp_seconds",
            "The oldest last success among links neither paused nor gone; NaN when there is none.")
       .none_is_nan();
-  rows.add(Id::stale_links, gauge, "moneykit_syncd_stale_links",
-           "Links whose data is older than the maximum interval: local when our last success is that old, "
-           "upstream "
-           "when the institution's own refresh is.")
-      .by({"where"}, each({"local", "upstream"}))
+  rows.add(
+          Id::stale_links, gauge, "moneykit_syncd_stale_links",
+          "Links neither paused nor gone whose last successful sync is longer ago than the maximum interval.")
+      .by({"where"}, each({"local"}))
       .none_is_nan();
   rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",
            "Links that the last discovery found on one side only.")

@@ -33,7 +33,6 @@ enum DiffSlot : std::size_t {
 };
 enum ResetSlot : std::size_t { reset_rejected };
 enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone };
-enum StaleSlot : std::size_t { stale_local, stale_upstream };
 enum DiscoverySlot : std::size_t { only_upstream_side, only_here_side };
 enum ConnectionSlot : std::size_t { connection_busy, connection_idle };
 
@@ -210,11 +209,7 @@ void Metrics::set(const ScheduleGauges& gauges) {
   impl_->gauge(Id::schedule_resident_bytes).Set(number(gauges.resident_bytes));
   impl_->gauge(Id::oldest_successful_sync_timestamp_seconds).Set(timestamp(gauges.oldest_success_at));
   impl_->gauge(Id::next_due_timestamp_seconds).Set(timestamp(gauges.next_due_at));
-}
-
-void Metrics::set(const StaleLinks& stale) {
-  impl_->gauge(Id::stale_links, stale_local).Set(number(stale.local));
-  impl_->gauge(Id::stale_links, stale_upstream).Set(number(stale.upstream));
+  impl_->gauge(Id::stale_links).Set(gauges.stale.has_value() ? number(*gauges.stale) : nothing);
 }
 
 void Metrics::set_relink_queue(std::span<const RelinkCount> counts,

@@ -23,11 +23,8 @@ struct ScheduleGauges {
   std::uint64_t resident_bytes = 0;
   std::optional<core::WallTime> oldest_success_at;  // over links neither paused nor gone
   std::optional<core::WallTime> next_due_at;
-};
-
-struct StaleLinks {
-  std::uint64_t local = 0;
-  std::uint64_t upstream = 0;
+  std::optional<std::uint64_t>
+      stale;  // last success longer ago than the maximum interval; empty: not counted
 };
 
 // `reason` may be any text: what is not a known reason counts as `other`.
@@ -96,7 +93,6 @@ class Metrics {
 
   // ---- states ----
   void set(const ScheduleGauges& gauges);
-  void set(const StaleLinks& stale);
   // The whole queue: a reason that is not named has no links.
   void set_relink_queue(std::span<const RelinkCount> counts, std::optional<core::WallTime> oldest_open_at);
   // An endpoint that is not named keeps its values. `now` decides whether a window is still open.
