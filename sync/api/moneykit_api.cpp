@@ -54,6 +54,27 @@ std::string link_target(const core::LinkId& link_id, std::string_view tail) {
   return target;
 }
 
+// A link that could not be asked for want of a token is not at fault: only kinds that touch no link leave
+// here.
+core::Error token_failure(core::Error error) {
+  switch (error.code) {
+    case Errc::transport:
+    case Errc::timeout:
+    case Errc::server:
+    case Errc::throttled:
+    case Errc::cancelled:
+    case Errc::auth:
+      return error;
+    case Errc::protocol:
+      // A 2xx that is no token: upstream's disorder. Anything else refuses what we are and ask for.
+      error.code = is_success(error.http_status) ? Errc::server : Errc::auth;
+      return error;
+    default:
+      error.code = Errc::auth;
+      return error;
+  }
+}
+
 void append_form_field(std::string& form, std::string_view name, std::string_view value) {
   if (!form.empty()) form += '&';
   form += name;
@@ -256,8 +277,10 @@ Task<Result<core::TokenAnswer>> MoneykitApi::Impl::request_token(Cause cause) {
     co_return std::unexpected(std::move(sent.error().error));
   }
   Result<Answered> answered = judge(std::move(*sent), request, done);
-  if (!answered) co_return std::unexpected(std::move(answered.error()));
-  co_return parse_answer(std::move(*answered), &core::parse_token);
+  if (!answered) co_return std::unexpected(token_failure(std::move(answered.error())));
+  Result<core::TokenAnswer> token = parse_answer(std::move(*answered), &core::parse_token);
+  if (!token) co_return std::unexpected(token_failure(std::move(token.error())));
+  co_return token;
 }
 
 // ---- endpoints

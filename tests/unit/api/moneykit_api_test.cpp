@@ -1,0 +1,533 @@
+#include "sync/api/moneykit_api.hpp"
+
+#include <exception>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <gtest/gtest.h>
+
+#include "sync/api/secret.hpp"
+#include "tests/unit/api/fake_upstream.hpp"
+
+namespace syncd::test {
+namespace {
+
+using api::HttpCall;
+using core::Endpoint;
+using core::Errc;
+using std::chrono::minutes;
+
+constexpr const char* link_json =
+    R"({"link_id":"l1","institution_id":"i","state":"connected","error_code":null,"products":{}})";
+constexpr const char* expired = "api_error.auth.expired_access_token";
+constexpr const char* unauthorized = "api_error.auth.unauthorized";
+
+std::string page_json() {
+  return std::string(R"({"transactions":{"created":[],"updated":[],"removed":[]},"accounts":[],)") +
+         R"("cursor":{"next":"c2"},"has_more":false,"link":)" + link_json + "}";
+}
+
+std::string accounts_json() {
+  return std::string(R"({"accounts":[],"link":)") + link_json + "}";
+}
+
+std::string token_json(int number, int expires_in = 3600) {
+  return R"({"access_token":"token-)" + std::to_string(number) + R"(","token_type":"bearer","expires_in":)" +
+         std::to_string(expires_in) + "}";
+}
+
+using LinkResult = core::Result<std::shared_ptr<const core::LinkAnswer>>;
+
+// A client on a scripted upstream.
+class Fixture {
+ public:
+  using Upstream = FakeTransport::Upstream;
+
+  Fixture(api::AuthMethod auth, Upstream upstream)
+      : transport(std::move(upstream)),
+        gate(timers, {}),
+        client(transport, gate, timers, options(auth), reporter()) {}
+
+  template <class T>
+  T run(api::Task<T> task) {
+    std::optional<T> result;
+    boost::asio::co_spawn(io, keep(std::move(task), result), rethrow);
+    io.restart();
+    io.run();
+    return std::move(*result);
+  }
+  template <class T>
+  static api::Task<void> keep(api::Task<T> task, std::optional<T>& result) {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    T value = co_await std::move(task);
+    result.emplace(std::move(value));
+  }
+  static void rethrow(std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
+  }
+  LinkResult link() { return run(client.link(core::LinkId("l1"), core::Cause::schedule)); }
+
+  static api::ApiOptions options(api::AuthMethod auth) {
+    api::ApiOptions made;
+    made.auth = auth;
+    made.client_id = "id+1";
+    made.client_secret = std::make_shared<const api::Secret>("hunter2&");
+    return made;
+  }
+  std::function<void(const core::HttpReport&)> reporter() {
+    return [this](const core::HttpReport& report) { reports.push_back(report); };
+  }
+
+  boost::asio::io_context io{1};
+  FakeTimers timers;
+  FakeTransport transport;
+  api::RateGate gate;
+  std::vector<core::HttpReport> reports;
+  api::MoneykitApi client;
+};
+
+// Hands out tokens; accepts those that `accepts` says.
+struct TokenUpstream {
+  int issued = 0;
+  int expires_in = 3600;
+  std::function<bool(int number)> accepts = [](int) { return true; };
+  std::string refusal = expired;
+
+  FakeTransport::Answer operator()(const HttpCall& call) {
+    if (call.target == "/auth/token") return json_reply(201, token_json(++issued, expires_in));
+    const std::string header = header_of(call, "Authorization");
+    constexpr std::string_view prefix = "Bearer token-";
+    if (!header.starts_with(prefix)) return error_reply(401, unauthorized);
+    if (!accepts(std::stoi(header.substr(prefix.size())))) return error_reply(401, refusal);
+    return json_reply(200, link_json);
+  }
+};
+
+// ---- requests
+// --------------------------------------------------------------------------------------------------
+
+TEST(moneykit_api, asks_for_a_page_with_credentials_in_headers) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, page_json()); });
+  const auto page = fixture.run(
+      fixture.client.sync_page(core::LinkId("l/1"), core::Cursor{"a+/="}, 500, core::Cause::schedule));
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_EQ((*page)->next, "c2");
+  ASSERT_EQ(fixture.transport.calls().size(), 1U);
+  const HttpCall& call = fixture.transport.calls()[0];
+  EXPECT_EQ(call.method, api::Method::get);
+  EXPECT_EQ(call.target, "/links/l%2F1/transactions/sync?size=500&cursor=a%2B%2F%3D");
+  EXPECT_EQ(header_of(call, "MoneyKit-Version"), "2023-02-18");
+  EXPECT_EQ(header_of(call, "X-Client-Id"), "id+1");
+  EXPECT_EQ(header_of(call, "X-Client-Secret"), "hunter2&");
+  EXPECT_EQ(header_of(call, "Authorization"), "");
+  ASSERT_EQ(fixture.reports.size(), 1U);
+  EXPECT_EQ(fixture.reports[0].endpoint, Endpoint::sync);
+  EXPECT_EQ(fixture.reports[0].status, 200);
+  EXPECT_FALSE(fixture.reports[0].failure);
+  EXPECT_EQ(fixture.reports[0].body_bytes, page_json().size());
+}
+
+TEST(moneykit_api, asks_for_each_endpoint_at_its_place) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall& call) {
+    if (call.target.ends_with("/accounts")) return json_reply(200, accounts_json());
+    if (call.target.starts_with("/links?")) return json_reply(200, R"({"links":[],"next_cursor":""})");
+    if (call.target == "/auth/introspect") {
+      return json_reply(200, R"({"client_id":"x","app":{"app_id":"app"},"disabled_at":null})");
+    }
+    return json_reply(200, call.target.find("sync") != std::string::npos ? page_json() : link_json);
+  });
+  EXPECT_TRUE(
+      fixture.run(fixture.client.sync_page(core::LinkId("l1"), std::nullopt, 50, core::Cause::schedule)));
+  EXPECT_TRUE(fixture.run(fixture.client.accounts(core::LinkId("l1"), core::Cause::schedule)));
+  EXPECT_TRUE(fixture.link());
+  EXPECT_TRUE(fixture.run(fixture.client.links("")));
+  EXPECT_TRUE(fixture.run(fixture.client.links("a=")));
+  const auto introspected = fixture.run(fixture.client.introspect());
+  ASSERT_TRUE(introspected) << introspected.error().message;
+  EXPECT_EQ(introspected->app_id, "app");
+  std::vector<std::string> targets;
+  for (const HttpCall& call : fixture.transport.calls())
+    targets.push_back(call.target);
+  EXPECT_EQ(targets, (std::vector<std::string>{"/links/l1/transactions/sync?size=50", "/links/l1/accounts",
+                                               "/links/l1", "/links?limit=5000",
+                                               "/links?limit=5000&cursor=a%3D", "/auth/introspect"}));
+}
+
+TEST(moneykit_api, refuses_ids_that_would_change_the_path) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
+  for (const char* id : {".", "..", ""}) {
+    const auto answer = fixture.run(fixture.client.link(core::LinkId(id), core::Cause::schedule));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Errc::invalid);
+  }
+  EXPECT_TRUE(fixture.transport.calls().empty());
+}
+
+// ---- answers
+// ---------------------------------------------------------------------------------------------------
+
+TEST(moneykit_api, a_success_that_is_not_json_is_the_servers_failure) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+    api::HttpReply reply = json_reply(200, "<html>maintenance</html>");
+    reply.json = false;
+    return reply;
+  });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::server);
+  EXPECT_EQ(answer.error().http_status, 200);
+  ASSERT_EQ(fixture.reports.size(), 1U);
+  EXPECT_EQ(fixture.reports[0].failure, Errc::server);
+}
+
+TEST(moneykit_api, json_that_is_not_the_answer_is_a_protocol_error) {
+  Fixture fixture(api::AuthMethod::headers,
+                  [](const HttpCall&) { return json_reply(200, R"({"link_id":)"); });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::protocol);
+  ASSERT_EQ(fixture.reports.size(), 1U);
+  EXPECT_EQ(fixture.reports[0].failure, Errc::protocol);
+}
+
+TEST(moneykit_api, errors_are_classified_with_status_and_code) {
+  Fixture fixture(api::AuthMethod::headers,
+                  [](const HttpCall&) { return error_reply(404, "link_error.not_found"); });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::gone);
+  EXPECT_EQ(answer.error().http_status, 404);
+  EXPECT_EQ(answer.error().api_code, "link_error.not_found");
+  EXPECT_EQ(fixture.transport.calls().size(), 1U);
+}
+
+TEST(moneykit_api, wrong_header_credentials_are_not_tried_again) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return error_reply(401, unauthorized); });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::auth);
+  EXPECT_EQ(fixture.transport.calls().size(), 1U);
+}
+
+TEST(moneykit_api, a_429_freezes_the_endpoint_for_as_long_as_upstream_says) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+    api::HttpReply reply = error_reply(429, "api_error.rate_limit_exceeded");
+    reply.retry_after = "120";
+    return reply;
+  });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::throttled);
+  EXPECT_EQ(answer.error().retry_after, core::Millis(120'000));
+  EXPECT_EQ(fixture.gate.frozen_until(Endpoint::link), fixture.timers.wall_now() + minutes(2));
+  EXPECT_FALSE(fixture.gate.frozen_until(Endpoint::sync));
+  EXPECT_EQ(fixture.transport.calls().size(), 1U) << "a throttled request is not repeated by itself";
+}
+
+TEST(moneykit_api, a_429_without_a_time_freezes_for_a_minute) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+    api::HttpReply reply = json_reply(429, "slow down");
+    reply.json = false;
+    return reply;
+  });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::throttled);
+  EXPECT_EQ(answer.error().retry_after, core::Millis(60'000));
+  EXPECT_EQ(fixture.gate.frozen_until(Endpoint::link), fixture.timers.wall_now() + minutes(1));
+}
+
+// ---- stale connections
+// -----------------------------------------------------------------------------------------
+
+FakeTransport::Answer stale() {
+  return std::unexpected(api::TransportError{.error = {.code = Errc::transport, .message = "closed"},
+                                             .connection_was_stale = true});
+}
+
+TEST(moneykit_api, a_stale_connection_costs_one_more_request) {
+  int calls = 0;
+  Fixture fixture(api::AuthMethod::headers, [&](const HttpCall&) {
+    if (++calls == 1) return stale();
+    return FakeTransport::Answer(json_reply(200, link_json));
+  });
+  EXPECT_TRUE(fixture.link());
+  EXPECT_EQ(fixture.transport.calls().size(), 2U);
+  EXPECT_EQ(fixture.reports.size(), 2U);
+  for (const api::BudgetUse& use : fixture.gate.use()) {
+    if (use.endpoint == Endpoint::link) {
+      EXPECT_EQ(use.used, 2U) << "each sending has its own place in the budget";
+    }
+  }
+}
+
+TEST(moneykit_api, a_second_stale_connection_is_an_error) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return stale(); });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::transport);
+  EXPECT_EQ(fixture.transport.calls().size(), 2U);
+}
+
+TEST(moneykit_api, another_transport_failure_is_not_repeated) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+    return FakeTransport::Answer(
+        std::unexpected(api::TransportError{.error = {.code = Errc::timeout, .message = "no answer"}}));
+  });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::timeout);
+  EXPECT_EQ(fixture.transport.calls().size(), 1U);
+  ASSERT_EQ(fixture.reports.size(), 1U);
+  EXPECT_EQ(fixture.reports[0].status, 0);
+  EXPECT_EQ(fixture.reports[0].failure, Errc::timeout);
+}
+
+// ---- tokens
+// ----------------------------------------------------------------------------------------------------
+
+TEST(moneykit_token, is_asked_for_once_and_used_from_then_on) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(fixture.link());
+  EXPECT_EQ(upstream.issued, 1);
+  const HttpCall& call = fixture.transport.calls().at(0);
+  EXPECT_EQ(call.method, api::Method::post);
+  EXPECT_EQ(call.target, "/auth/token");
+  EXPECT_EQ(call.content_type, "application/x-www-form-urlencoded");
+  EXPECT_EQ(call.body, "grant_type=client_credentials&client_id=id%2B1&client_secret=hunter2%26");
+  EXPECT_EQ(header_of(call, "X-Client-Secret"), "");
+  EXPECT_EQ(header_of(fixture.transport.calls().at(1), "Authorization"), "Bearer token-1");
+  EXPECT_EQ(header_of(fixture.transport.calls().at(1), "X-Client-Secret"), "");
+  EXPECT_EQ(fixture.reports.at(0).endpoint, Endpoint::token);
+  EXPECT_EQ(fixture.reports.at(0).status, 201);
+}
+
+TEST(moneykit_token, is_renewed_at_85_percent_of_its_life) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ASSERT_TRUE(fixture.link());
+  fixture.timers.advance(minutes(51) - core::Millis(1));
+  ASSERT_TRUE(fixture.link());
+  EXPECT_EQ(upstream.issued, 1);
+  fixture.timers.advance(core::Millis(1));
+  ASSERT_TRUE(fixture.link());
+  EXPECT_EQ(upstream.issued, 2);
+  EXPECT_EQ(header_of(fixture.transport.calls().back(), "Authorization"), "Bearer token-2");
+}
+
+// Starts `count` calls at once, gives how many succeeded.
+int call_at_once(Fixture& fixture, int count) {
+  std::list<std::optional<LinkResult>> results;
+  for (int i = 0; i < count; ++i) {
+    auto& result = results.emplace_back();
+    auto task = fixture.client.link(core::LinkId("l" + std::to_string(i)), core::Cause::schedule);
+    boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(task), result), Fixture::rethrow);
+  }
+  fixture.io.restart();
+  fixture.io.run();
+  int good = 0;
+  for (const auto& result : results)
+    good += result->has_value() ? 1 : 0;
+  return good;
+}
+
+TEST(moneykit_token, ten_callers_share_one_request) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  EXPECT_EQ(call_at_once(fixture, 10), 10);
+  EXPECT_EQ(upstream.issued, 1);
+  EXPECT_EQ(fixture.transport.calls().size(), 11U);
+}
+
+TEST(moneykit_token, ten_callers_with_an_expired_token_share_one_renewal) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ASSERT_TRUE(fixture.link());
+  upstream.accepts = [](int number) { return number >= 2; };
+  EXPECT_EQ(call_at_once(fixture, 10), 10);
+  EXPECT_EQ(upstream.issued, 2);
+  EXPECT_EQ(fixture.transport.calls().size(), 2U + 10 + 1 + 10);
+}
+
+TEST(moneykit_token, ten_callers_share_one_failure) {
+  Fixture fixture(api::AuthMethod::token, [](const HttpCall&) { return error_reply(401, unauthorized); });
+  EXPECT_EQ(call_at_once(fixture, 10), 0);
+  EXPECT_EQ(fixture.transport.calls().size(), 1U);
+}
+
+TEST(moneykit_token, callers_go_on_with_the_old_one_while_it_is_renewed) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ASSERT_TRUE(fixture.link());
+  fixture.timers.advance(minutes(55));
+  EXPECT_EQ(call_at_once(fixture, 10), 10);
+  EXPECT_EQ(upstream.issued, 2);
+  int with_old = 0;
+  for (const HttpCall& call : fixture.transport.calls())
+    with_old += header_of(call, "Authorization") == "Bearer token-1" ? 1 : 0;
+  EXPECT_EQ(with_old, 1 + 9);
+}
+
+TEST(moneykit_token, a_failed_early_renewal_is_no_failure_while_the_old_one_serves) {
+  TokenUpstream upstream;
+  bool down = false;
+  Fixture fixture(api::AuthMethod::token, [&](const HttpCall& call) {
+    if (down && call.target == "/auth/token") return FakeTransport::Answer(error_reply(500, "x"));
+    return upstream(call);
+  });
+  ASSERT_TRUE(fixture.link());
+  down = true;
+  fixture.timers.advance(minutes(55));
+  EXPECT_TRUE(fixture.link());
+  EXPECT_TRUE(fixture.link());
+  EXPECT_EQ(fixture.transport.count("/auth/token"), 2U) << "not again at once";
+  fixture.timers.advance(minutes(5));
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::server);
+}
+
+TEST(moneykit_token, an_expired_one_is_renewed_and_the_call_replayed_once) {
+  for (const char* refusal : {expired, unauthorized}) {
+    TokenUpstream upstream;
+    upstream.refusal = refusal;
+    upstream.accepts = [](int number) { return number >= 2; };
+    Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+    EXPECT_TRUE(fixture.link());
+    EXPECT_EQ(upstream.issued, 2);
+    EXPECT_EQ(fixture.transport.count("/links/"), 2U);
+  }
+}
+
+TEST(moneykit_token, a_second_refusal_is_about_our_credentials) {
+  for (const char* refusal : {expired, unauthorized}) {
+    TokenUpstream upstream;
+    upstream.refusal = refusal;
+    upstream.accepts = [](int) { return false; };
+    Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+    const auto answer = fixture.link();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Errc::auth);
+    EXPECT_EQ(answer.error().http_status, 401);
+    EXPECT_EQ(upstream.issued, 2);
+    EXPECT_EQ(fixture.transport.count("/links/"), 2U);
+  }
+}
+
+TEST(moneykit_token, a_link_that_is_not_ours_never_renews_it) {
+  TokenUpstream upstream;
+  upstream.refusal = "link_error.unauthorized_access";
+  upstream.accepts = [](int) { return false; };
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::forbidden);
+  EXPECT_EQ(upstream.issued, 1);
+  EXPECT_EQ(fixture.transport.count("/links/"), 1U);
+}
+
+TEST(moneykit_token, refusals_by_the_token_endpoint_condemn_no_link) {
+  for (const int status : {400, 401, 403, 404, 410, 422}) {
+    Fixture fixture(api::AuthMethod::token,
+                    [&](const HttpCall&) { return error_reply(status, unauthorized); });
+    const auto answer = fixture.link();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Errc::auth) << status;
+    EXPECT_EQ(fixture.transport.calls().size(), 1U);
+  }
+}
+
+TEST(moneykit_token, a_broken_token_answer_is_the_servers_failure) {
+  for (const char* body :
+       {"{}", "{\"access_token\":\"a\\nb\",\"token_type\":\"bearer\",\"expires_in\":1}", "["}) {
+    Fixture fixture(api::AuthMethod::token, [&](const HttpCall&) { return json_reply(201, body); });
+    const auto answer = fixture.link();
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Errc::server);
+  }
+}
+
+TEST(moneykit_token, a_throttled_token_endpoint_is_frozen_by_itself) {
+  Fixture fixture(api::AuthMethod::token, [](const HttpCall&) {
+    api::HttpReply reply = error_reply(429, "api_error.rate_limit_exceeded");
+    reply.retry_after = "30";
+    return reply;
+  });
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::throttled);
+  EXPECT_EQ(fixture.gate.frozen_until(Endpoint::token), fixture.timers.wall_now() + core::Millis(30'000));
+  EXPECT_FALSE(fixture.gate.frozen_until(Endpoint::link));
+}
+
+// The task that renews is stopped: those who wait for it must not share that, one of them takes over.
+TEST(moneykit_token, waiting_callers_survive_the_cancellation_of_the_one_who_renews) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  boost::asio::cancellation_signal signal;
+  std::optional<LinkResult> first;
+  std::optional<LinkResult> second;
+  auto renewing = fixture.client.link(core::LinkId("a"), core::Cause::schedule);
+  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(renewing), first),
+                        boost::asio::bind_cancellation_slot(signal.slot(), Fixture::rethrow));
+  auto waiting = fixture.client.link(core::LinkId("b"), core::Cause::schedule);
+  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(waiting), second), Fixture::rethrow);
+  fixture.io.run_one();
+  signal.emit(boost::asio::cancellation_type::terminal);
+  fixture.io.run();
+  ASSERT_TRUE(first && second);
+  ASSERT_FALSE(*first);
+  EXPECT_EQ(first->error().code, Errc::cancelled);
+  EXPECT_TRUE(*second);
+  EXPECT_EQ(upstream.issued, 1);
+}
+
+TEST(moneykit_token, a_waiting_caller_can_be_cancelled) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  boost::asio::cancellation_signal signal;
+  std::optional<LinkResult> first;
+  std::optional<LinkResult> second;
+  auto renewing = fixture.client.link(core::LinkId("a"), core::Cause::schedule);
+  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(renewing), first), Fixture::rethrow);
+  auto waiting = fixture.client.link(core::LinkId("b"), core::Cause::schedule);
+  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(waiting), second),
+                        boost::asio::bind_cancellation_slot(signal.slot(), Fixture::rethrow));
+  fixture.io.run_one();
+  signal.emit(boost::asio::cancellation_type::terminal);
+  fixture.io.run();
+  ASSERT_TRUE(first && second);
+  EXPECT_TRUE(*first);
+  ASSERT_FALSE(*second);
+  EXPECT_EQ(second->error().code, Errc::cancelled);
+}
+
+// ---- secrets
+// ---------------------------------------------------------------------------------------------------
+
+TEST(moneykit_api, no_error_repeats_a_secret) {
+  for (const auto auth : {api::AuthMethod::headers, api::AuthMethod::token}) {
+    for (const int status : {200, 302, 400, 401, 403, 404, 409, 410, 418, 422, 429, 500}) {
+      Fixture fixture(auth, [&](const HttpCall& call) {
+        if (call.target == "/auth/token") return json_reply(201, token_json(1));
+        return json_reply(status, R"({"error_code":"x","secret":"hunter2&","token":"token-1"})");
+      });
+      const auto answer = fixture.link();
+      ASSERT_FALSE(answer);
+      EXPECT_EQ(answer.error().message.find("hunter2"), std::string::npos);
+      EXPECT_EQ(answer.error().message.find("token-1"), std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace syncd::test
