@@ -117,6 +117,11 @@ ResponseReader::Progress ResponseReader::feed(std::string_view bytes) {
     Parser& parser = *impl_->parser;
     parser.input = bytes.substr(progress.consumed);
     if (parser.input.empty()) return progress;
+    // Beast asserts that it is not asked again about the last chunk before 5 bytes of it are there. The rest
+    // of a chunked body is never shorter, so waiting for them cannot wait too long.
+    constexpr std::size_t last_chunk_bytes_min = 5;
+    const bool in_chunks = parser.is_header_done() && parser.chunked();
+    if (in_chunks && parser.input.size() < last_chunk_bytes_min) return progress;
     error_code ec;
     progress.consumed += parser.put(boost::asio::const_buffer(parser.input.data(), parser.input.size()), ec);
     if (!parser.verdict.empty()) return refuse(parser.verdict);
