@@ -220,11 +220,6 @@ void BatchBuilder::put_rest(const core::LinkUpdate& update) {
     encode_dead_letter(value_, *update.dead_letter);
     put(Family::dead_letters, dead_letter_key(update.dead_letter->at, link_id), value_);
   }
-  if (update.freeze) {
-    value_.clear();
-    encode_freeze(value_, update.freeze->until);
-    put(Family::meta, freeze_key(update.freeze->endpoint), value_);
-  }
 }
 
 void BatchBuilder::put(Family family, std::string_view key, std::string_view value) {

@@ -126,6 +126,13 @@ core::Result<std::vector<core::GateFreeze>> Store::freezes() {
   return freezes;
 }
 
+core::Result<void> Store::put_freeze(const core::GateFreeze& freeze) {
+  if (auto ready = impl_->ready(); !ready) return ready;
+  std::string value;
+  encode_freeze(value, freeze.until);
+  return impl_->write_meta(freeze_key(freeze.endpoint), value);
+}
+
 core::Result<void> Store::put_note(std::string_view name, std::string_view value) {
   if (auto ready = impl_->ready(); !ready) return ready;
   std::string stored;

@@ -107,13 +107,15 @@ class Store {
   core::Result<std::optional<core::LinkRecord>> load(const core::LinkId& link_id);
   core::Result<core::Held> lookup(const core::LookupRequest& request);
   // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the
-  // next gap-free sequences, relink entry, dead letter, freeze. Outcomes are in the order of `updates`. Two
+  // next gap-free sequences, relink entry, dead letter. Outcomes are in the order of `updates`. Two
   // updates of the same link in one call are allowed; the second sees the first.
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
   core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
   core::Result<std::vector<core::GateFreeze>> freezes();
+  // Durable; replaces the endpoint's earlier window.
+  core::Result<void> put_freeze(const core::GateFreeze& freeze);
   // Small opaque values of the daemon (the budget snapshot of a clean stop). take_note erases it durably, so
   // that a crash later cannot find it again.
   core::Result<void> put_note(std::string_view name, std::string_view value);

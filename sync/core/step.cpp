@@ -295,9 +295,8 @@ void back_off(const StepInput& input, const Error& error, LinkUpdate& update) {
   record.next_due_at = input.now + delay;
 }
 
-void wait_for_window(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
+void wait_for_window(const StepInput& input, const Error& error, LinkUpdate& update) {
   const Millis window = std::min(error.retry_after.value_or(retry_after_default), retry_after_max);
-  update.freeze = GateFreeze{.endpoint = endpoint, .until = input.now + window};
   const Millis spread = window / 10 + Millis(1);
   update.record.next_due_at =
       input.now + window +
@@ -396,7 +395,7 @@ LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpo
   assert(error.code != Errc::storage && error.code != Errc::cancelled && error.code != Errc::auth);
   LinkUpdate update = begin(input);
   if (error.code == Errc::throttled) {
-    wait_for_window(input, error, endpoint, update);
+    wait_for_window(input, error, update);
     return update;
   }
   const std::string& word = error.link_error_code.empty() ? error.api_code : error.link_error_code;

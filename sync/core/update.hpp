@@ -61,7 +61,7 @@ struct AccountPut {
   WallTime gone_since{};
 };
 
-// A Retry-After window that must survive a restart.
+// A Retry-After window that must survive a restart; stored by itself, because some are about no link.
 struct GateFreeze {
   Endpoint endpoint = Endpoint::sync;
   WallTime until{};
@@ -91,7 +91,6 @@ struct LinkUpdate {
   std::vector<Change> changes;  // in order
   std::optional<RelinkEntry> relink;
   std::optional<DeadLetter> dead_letter;
-  std::optional<GateFreeze> freeze;
 
   // For the cycle, not for the store:
   bool more = false;           // has_more was true: fetch the next page

@@ -239,6 +239,11 @@ struct Engine::Impl {
   }
 
   // ---- tasks ----
+  api::Task<void> keep_freeze(core::GateFreeze freeze) {
+    const auto stored = co_await store.put_freeze(freeze);
+    if (!stored) observer.on_store_failed(stored.error());
+  }
+
   // Wakes the schedule when the earliest link is due, and at least every second.
   api::Task<void> watch_clock() {
     while (!stopping) {
@@ -421,6 +426,7 @@ struct Engine::Impl {
     }
     group->cancel();
     co_await group->join();
+    gate.on_freeze({});
     running = false;
   }
 
@@ -469,6 +475,8 @@ void Engine::start(api::IoExecutor executor) {
   auto on_exception = [](std::exception_ptr error) { std::rethrow_exception(error); };
   impl.group = std::make_unique<TaskGroup>(executor, std::move(on_exception));
   impl.running = true;
+  impl.gate.on_freeze(
+      [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.group->spawn(impl.watch_clock());
   if (impl.options.discovery) impl.group->spawn(impl.discover());
 }

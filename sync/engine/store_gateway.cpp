@@ -48,6 +48,12 @@ api::Task<core::Result<void>> StoreGateway::commit(core::LinkUpdate update) {
   co_return core::Result<void>{};
 }
 
+api::Task<core::Result<void>> StoreGateway::put_freeze(core::GateFreeze freeze) {
+  auto work = [&freeze](store::Store& store) { return store.put_freeze(freeze); };
+  auto result = co_await run(std::move(work));
+  co_return result;
+}
+
 bool StoreGateway::healthy() const {
   return store_.healthy();
 }

@@ -33,6 +33,7 @@ class StoreGateway final : public StorePort {
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
+  api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   bool healthy() const override;
 
   // Any other call on the store: `work` runs on the store thread.

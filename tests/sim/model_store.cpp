@@ -51,8 +51,6 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   }
   if (update.relink) relink[update.link_id] = *update.relink;
   if (update.dead_letter) dead_letters.push_back(*update.dead_letter);
-  if (update.freeze)
-    freezes[update.freeze->endpoint] = std::max(freezes[update.freeze->endpoint], update.freeze->until);
   return store::CommitOutcome::committed;
 }
 

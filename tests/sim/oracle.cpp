@@ -210,10 +210,6 @@ void check_budgets(const sandbox::Upstream& upstream, Violations& violations) {
       violations.push_back(what + ": " + std::to_string(statistics.throttled_by_budget) +
                            " requests over budget");
     }
-    if (statistics.inside_retry_after > 0) {
-      violations.push_back(what + ": " + std::to_string(statistics.inside_retry_after) +
-                           " requests inside a Retry-After window");
-    }
   }
 }
 

@@ -1,7 +1,12 @@
 #include "tests/sim/sim_ports.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+
 #include <boost/asio/this_coro.hpp>
 
+#include "sync/core/classify.hpp"
 #include "sync/core/page.hpp"
 
 namespace syncd::test {
@@ -22,6 +27,14 @@ std::string link_of(const std::string& target) {
   return target.substr(prefix.size(), target.find_first_of("/?", prefix.size()) - prefix.size());
 }
 
+// Path without ids and query: what a budget and a Retry-After are about.
+std::string endpoint_of(const std::string& target) {
+  const std::string link = link_of(target);
+  std::string path = target.substr(0, target.find('?'));
+  if (!link.empty()) path.replace(path.find(link), link.size(), "*");
+  return path;
+}
+
 std::string header(const sandbox::HttpResponse& response, std::string_view name) {
   for (const auto& [key, value] : response.headers) {
     if (std::ranges::equal(key, name, [](char a, char b) { return std::tolower(a) == std::tolower(b); }))
@@ -30,11 +43,29 @@ std::string header(const sandbox::HttpResponse& response, std::string_view name)
   return {};
 }
 
-api::HttpReply reply_of(sandbox::HttpResponse response) {
+// IMF-fixdate (RFC 9110 5.6.7): every origin server with a clock sends one.
+std::string http_date(core::WallTime at) {
+  static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto day = std::chrono::floor<std::chrono::days>(at);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(at - day));
+  char text[40];
+  std::snprintf(text, sizeof text, "%s, %02u %s %04d %02d:%02d:%02d GMT",
+                days[std::chrono::weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+                months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                static_cast<int>(time.seconds().count()));
+  return text;
+}
+
+api::HttpReply reply_of(sandbox::HttpResponse response, core::WallTime at) {
   api::HttpReply reply;
   reply.status = response.status;
   reply.retry_after = header(response, "retry-after");
   reply.date = header(response, "date");
+  if (reply.date.empty()) reply.date = http_date(at);
   reply.json = header(response, "content-type").starts_with("application/json");
   reply.body = std::move(response.body);
   return reply;
@@ -43,13 +74,20 @@ api::HttpReply reply_of(sandbox::HttpResponse response) {
 }  // namespace
 
 SimTransport::SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, const FaultWeights& weights,
-                           const ProcessState& process, std::uint64_t seed)
-    : timers_(timers), upstream_(upstream), weights_(weights), process_(process), random_(seed) {
+                           const ProcessState& process, KnownWindows& windows, std::uint64_t seed)
+    : timers_(timers),
+      upstream_(upstream),
+      weights_(weights),
+      process_(process),
+      windows_(windows),
+      random_(seed) {
 }
 
 api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::send(api::HttpCall call) {
   const std::string link = link_of(call.target);
   if (!link.empty() && in_flight_.contains(link)) ++overlapping_;
+  const std::string endpoint = endpoint_of(call.target);
+  if (timers_.true_now() < windows_.until[endpoint]) ++windows_.broken;
   const auto place = in_flight_.insert(link);
   auto reply = co_await exchange(call);
   in_flight_.erase(place);
@@ -57,7 +95,26 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::send
   if (process_.dead || state.cancelled() != boost::asio::cancellation_type::none) {
     co_return broken(Errc::cancelled, "stopped");
   }
+  if (reply) learn(endpoint, *reply);
   co_return reply;
+}
+
+// What a 429 asks for, read here independently of the client: seconds, else a date or nothing usable (a
+// minute).
+void SimTransport::learn(const std::string& endpoint, const api::HttpReply& reply) {
+  if (reply.status != 429) return;
+  core::Millis wait{60'000};
+  const bool seconds =
+      !reply.retry_after.empty() &&
+      std::ranges::all_of(reply.retry_after, [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (seconds) {
+    const std::uint64_t asked = reply.retry_after.size() > 6 ? 1'000'000 : std::stoull(reply.retry_after);
+    wait = core::Millis(std::min<std::uint64_t>(asked * 1000, 3'600'000));
+  } else if (const auto date = core::parse_retry_after(reply.retry_after, reply.date, timers_.true_now())) {
+    wait = *date;
+  }
+  ++windows_.told;
+  windows_.until[endpoint] = std::max(windows_.until[endpoint], timers_.true_now() + wait);
 }
 
 api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exchange(
@@ -76,7 +133,8 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exch
     request.headers.emplace_back(std::string(name), value);
   if (!call.content_type.empty()) request.headers.emplace_back("Content-Type", call.content_type);
   request.body = call.body;
-  sandbox::HttpResponse response = upstream_.respond(request, timers_.true_now());
+  const core::WallTime answered_at = timers_.true_now();
+  sandbox::HttpResponse response = upstream_.respond(request, answered_at);
 
   const core::Millis latency{5 + random_() % 300 + response.transport.delay_ms};
   const bool late = latency > answer_deadline;
@@ -87,7 +145,7 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exch
   if (transport.reset_before || transport.close_before)
     co_return broken(Errc::transport, "closed without an answer");
   if (transport.cut_at_byte) co_return broken(Errc::transport, "closed in the middle of the answer");
-  co_return reply_of(std::move(response));
+  co_return reply_of(std::move(response), answered_at);
 }
 
 SimStorePort::SimStorePort(VirtualTimers& timers, ModelStore& store, const FaultWeights& weights,
@@ -122,6 +180,13 @@ api::Task<core::Result<core::Held>> SimStorePort::lookup(core::LookupRequest req
 api::Task<core::Result<void>> SimStorePort::commit(core::LinkUpdate update) {
   co_await pause();
   co_return apply(update);
+}
+
+// Never slow or failing: a window that is lost with the process could not be kept by any store.
+api::Task<core::Result<void>> SimStorePort::put_freeze(core::GateFreeze freeze) {
+  if (process_.dead) co_return core::fail(Errc::storage, "the process is gone");
+  store_.freezes[freeze.endpoint] = freeze.until;
+  co_return core::Result<void>{};
 }
 
 core::Result<void> SimStorePort::apply(const core::LinkUpdate& update) {

@@ -31,10 +31,18 @@ struct ProcessState {
   bool storage_failed = false;
 };
 
+// The Retry-After windows that a process was told of and has to respect, across restarts. A window whose 429
+// never arrived binds nobody.
+struct KnownWindows {
+  std::map<std::string, core::WallTime> until;  // by endpoint, in true time
+  std::uint64_t told = 0;
+  std::uint64_t broken = 0;  // requests inside one
+};
+
 class SimTransport final : public api::Transport {
  public:
   SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, const FaultWeights& weights,
-               const ProcessState& process, std::uint64_t seed);
+               const ProcessState& process, KnownWindows& windows, std::uint64_t seed);
   api::Task<std::expected<api::HttpReply, api::TransportError>> send(api::HttpCall call) override;
 
   // Links asked about by two requests at once: the engine promised never to.
@@ -42,12 +50,14 @@ class SimTransport final : public api::Transport {
 
  private:
   bool happens(std::uint32_t permille) { return random_() % 1000 < permille; }
+  void learn(const std::string& endpoint, const api::HttpReply& reply);
   api::Task<std::expected<api::HttpReply, api::TransportError>> exchange(const api::HttpCall& call);
 
   VirtualTimers& timers_;
   sandbox::Upstream& upstream_;
   const FaultWeights& weights_;
   const ProcessState& process_;
+  KnownWindows& windows_;
   std::mt19937_64 random_;
   std::multiset<std::string> in_flight_;
   std::uint64_t overlapping_ = 0;
@@ -62,6 +72,7 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
+  api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   bool healthy() const override { return !process_.storage_failed; }
 
  private:

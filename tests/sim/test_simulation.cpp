@@ -28,7 +28,7 @@ std::string describe(std::uint64_t seed, const SimulationResult& result) {
 }
 
 struct Totals {
-  std::uint64_t commits = 0, requests = 0, faults = 0, restarts = 0, relinks = 0, resyncs = 0;
+  std::uint64_t commits = 0, requests = 0, faults = 0, restarts = 0, relinks = 0, resyncs = 0, throttled = 0;
   void add(const SimulationResult& result) {
     commits += result.commits;
     requests += result.requests;
@@ -36,6 +36,7 @@ struct Totals {
     restarts += result.restarts;
     relinks += result.relinks_opened;
     resyncs += result.resyncs;
+    throttled += result.throttled;
   }
 };
 
@@ -52,12 +53,13 @@ TEST_P(Seeds, KeepEveryInvariant) {
   std::cout << "seeds " << first << " to " << first + seeds_per_block - 1 << ": " << totals.commits
             << " commits, " << totals.requests << " requests, " << totals.faults << " faulty answers, "
             << totals.restarts << " restarts, " << totals.relinks << " relink entries, " << totals.resyncs
-            << " resyncs\n";
+            << " resyncs, " << totals.throttled << " times throttled\n";
   // A run in which nothing went wrong proves nothing.
   EXPECT_GT(totals.faults, 200u);
   EXPECT_GT(totals.restarts, 100u);
   EXPECT_GT(totals.relinks, 50u);
   EXPECT_GT(totals.resyncs, 20u);
+  EXPECT_GT(totals.throttled, 20u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Simulation, Seeds, testing::Values(0, 1, 2, 3));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 
 #include <boost/asio/io_context.hpp>
@@ -53,10 +54,10 @@ class NullObserver final : public engine::EngineObserver {
 struct Process {
   Process(VirtualTimers& timers, sandbox::Upstream& upstream, ModelStore& store, const FaultWeights& weights,
           const api::Budgets& budgets, const api::ApiOptions& api_options,
-          const engine::EngineOptions& options, SimulationResult& result, std::uint64_t seed,
-          SimStorePort::OnCommit on_commit)
+          const engine::EngineOptions& options, KnownWindows& windows, SimulationResult& result,
+          std::uint64_t seed, SimStorePort::OnCommit on_commit)
       : observer(result),
-        transport(timers, upstream, weights, state, seed),
+        transport(timers, upstream, weights, state, windows, seed),
         gate(timers, budgets),
         client(transport, gate, timers, api_options, [](const core::HttpReport&) {}),
         port(timers, store, weights, state, seed + 1, std::move(on_commit)),
@@ -169,6 +170,8 @@ class World {
       sandbox::FaultRule fault;
       fault.kind = kind;
       fault.probability = static_cast<double>(draw(most_permille)) / 1000.0;
+      // 404 on the link object itself is upstream's word that the link is gone: only the other calls may err.
+      if (kind == sandbox::FaultKind::not_found) fault.endpoint = sandbox::Endpoint::sync;
       shape(fault);
       upstream_.faults().add(fault);
     };
@@ -244,7 +247,7 @@ class World {
     const std::uint64_t seed = random_();
     auto on_commit = [this](const core::LinkUpdate& update) { committed(update); };
     process_ = std::make_unique<Process>(timers_, upstream_, store_, weights_, budgets_, api_options_,
-                                         options_, result_, seed, std::move(on_commit));
+                                         options_, windows_, result_, seed, std::move(on_commit));
     const std::string note_of_stop = std::exchange(store_.clean_stop_note, {});
     const bool restored = !note_of_stop.empty() && process_->gate.restore(note_of_stop);
     for (const auto& [link_id, record] : store_.links) {
@@ -285,6 +288,7 @@ class World {
   }
 
   void crash() {
+    wait_for_clock();
     note("crash");
     process_->state.dead = true;
     halt(Millis(0));
@@ -295,6 +299,8 @@ class World {
   }
 
   void restart() {
+    wait_for_clock();
+    if (process_->state.storage_failed) return crash();
     note("clean restart");
     halt(Millis(5'000));
     store_.clean_stop_note = process_->gate.snapshot();
@@ -324,6 +330,7 @@ class World {
   void act() {
     const std::string link = links_[draw(links_.size())];
     const auto now = timers_.true_now();
+    if (deleted_.contains(link)) return;  // nothing more happens to it
     switch (draw(17)) {
       case 0:
         note("reset " + link);
@@ -383,8 +390,7 @@ class World {
         restart();
         break;
       case 15:
-        note("clock jump");
-        timers_.jump_wall_clock(Millis(static_cast<std::int64_t>(draw(7'200'000)) - 3'600'000));
+        jump_clock();
         break;
       default:
         rare(link);
@@ -392,10 +398,23 @@ class World {
     }
   }
 
+  // Up to an hour either way. What is stored in wall time is off by as much until it has passed, so no
+  // restart falls into that hour: a process that starts cannot know that its clock was moved while it was
+  // away.
+  void jump_clock() {
+    note("clock jump");
+    timers_.jump_wall_clock(Millis(static_cast<std::int64_t>(draw(7'200'000)) - 3'600'000));
+    settled_clock_at_ = timers_.steady_now() + minutes(70);
+  }
+  void wait_for_clock() {
+    if (timers_.steady_now() < settled_clock_at_) advance(settled_clock_at_ - timers_.steady_now());
+  }
+
   void rare(const std::string& link) {
     if (chance(30)) {
       note("delete " + link);
       upstream_.remove(link, timers_.true_now());
+      deleted_.insert(link);
     } else {
       const std::string added = add_upstream_link();
       note("add " + added);
@@ -458,6 +477,9 @@ class World {
     halt(Millis(10'000));
     check_feed(store_, result_.violations);
     check_budgets(upstream_, result_.violations);
+    if (windows_.broken > 0)
+      violate(std::to_string(windows_.broken) + " requests inside a Retry-After window");
+    result_.throttled = windows_.told;
     result_.feed_entries = store_.feed.size();
     const auto statistics = upstream_.statistics();
     result_.requests = statistics.requests;
@@ -486,10 +508,13 @@ class World {
   sandbox::Upstream upstream_;
   ModelStore store_;
   FaultWeights weights_;
+  KnownWindows windows_;
   engine::EngineOptions options_;
   api::ApiOptions api_options_;
   std::unique_ptr<Process> process_;
   std::vector<std::string> links_;
+  std::set<std::string> deleted_;
+  api::SteadyTime settled_clock_at_{};
   bool outage_ = false;
   bool wrong_secret_ = false;
   SimulationResult result_;

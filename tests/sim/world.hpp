@@ -17,6 +17,7 @@ struct SimulationResult {
   std::uint64_t feed_entries = 0;
   std::uint64_t relinks_opened = 0;
   std::uint64_t resyncs = 0;
+  std::uint64_t throttled = 0;  // 429 answers that arrived
 };
 
 // Some virtual days of the real scheduler, cycle, client and reducer against the upstream model: a warm-up, a

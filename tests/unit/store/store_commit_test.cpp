@@ -220,8 +220,8 @@ TEST_F(StoreCommitTest, AccountsRelinkDeadLettersAndFreezes) {
                          {.account_id = "a2", .json = "{}", .gone = true, .gone_since = at_ms(5)}};
   update.relink = sample_relink();
   update.dead_letter = sample_dead_letter();
-  update.freeze = core::GateFreeze{.endpoint = core::Endpoint::accounts, .until = at_ms(9000)};
   commit(update);
+  ASSERT_TRUE(store_->put_freeze({.endpoint = core::Endpoint::accounts, .until = at_ms(9000)}));
   reopen();
 
   const auto held =
