@@ -18,7 +18,8 @@ api::Task<core::Result<core::LinkStatus>> LiveView::resume(core::LinkId link_id)
   return parts_.engine.resume(std::move(link_id));
 }
 
-api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::LinkId link_id, core::Millis wait) {
+api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::LinkId link_id,
+                                                                         core::Millis wait) {
   const auto begun = parts_.engine.sync_now(link_id);
   if (!begun) co_return std::unexpected(begun.error());
   if (wait == core::Millis{0}) co_return std::nullopt;
@@ -27,8 +28,8 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::L
   co_return std::move(report);
 }
 
-api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::links(std::string after, std::size_t limit,
-                                                                          std::optional<core::LinkStatus> status) {
+api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::links(
+    std::string after, std::size_t limit, std::optional<core::LinkStatus> status) {
   auto work = [&](store::Store& store) { return store.links(after, limit, status); };
   auto listing = co_await parts_.store.run(std::move(work));
   co_return std::move(listing);
@@ -54,10 +55,12 @@ api::Task<core::Result<store::Listing<core::StoredTransaction>>> LiveView::trans
   co_return std::move(listing);
 }
 
-api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, std::size_t limit, core::Millis wait) {
+api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, std::size_t limit,
+                                                         core::Millis wait) {
   auto read = [&](store::Store& store) { return store.feed(after, limit); };
   auto slice = co_await parts_.store.run(read);
-  const bool wants_more = slice && slice->entries.empty() && wait > core::Millis{0} && !parts_.process.stopping;
+  const bool wants_more =
+      slice && slice->entries.empty() && wait > core::Millis{0} && !parts_.process.stopping;
   if (!wants_more) co_return std::move(slice);
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   co_await parts_.store.wait_for_feed(after, deadline);
@@ -100,7 +103,8 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   co_return view;
 }
 
-void LiveView::note_action(std::string_view action, const core::LinkId& link_id, const std::optional<uid_t>& uid) {
+void LiveView::note_action(std::string_view action, const core::LinkId& link_id,
+                           const std::optional<uid_t>& uid) {
   LogFields fields;
   fields.add("action", action).add("link", std::string_view(parts_.log.links().in_log(link_id)));
   if (uid) fields.add("uid", *uid);

@@ -38,11 +38,13 @@ class LiveView final : public AdminView {
   api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override;
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) override;
   api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) override;
-  api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id, core::Millis wait) override;
+  api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
+                                                                 core::Millis wait) override;
   api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
       std::string after, std::size_t limit, std::optional<core::LinkStatus> status) override;
   api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) override;
-  api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id, std::string after,
+  api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id,
+                                                                        std::string after,
                                                                         std::size_t limit) override;
   api::Task<core::Result<store::Listing<core::StoredTransaction>>> transactions(core::LinkId link_id,
                                                                                 std::string after,
@@ -55,10 +57,13 @@ class LiveView final : public AdminView {
   api::Task<core::Result<StatusView>> status() override;
 
   bool knows(const core::LinkId& link_id) const override { return parts_.engine.knows(link_id); }
-  std::string link_ref(const core::LinkId& link_id) const override { return parts_.log.links().link_ref(link_id); }
+  std::string link_ref(const core::LinkId& link_id) const override {
+    return parts_.log.links().link_ref(link_id);
+  }
   bool healthy() const override { return parts_.store.healthy(); }
   bool ready() const override { return parts_.process.started && !parts_.process.stopping && healthy(); }
-  void note_action(std::string_view action, const core::LinkId& link_id, const std::optional<uid_t>& uid) override;
+  void note_action(std::string_view action, const core::LinkId& link_id,
+                   const std::optional<uid_t>& uid) override;
 
  private:
   Parts parts_;

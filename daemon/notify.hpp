@@ -23,8 +23,8 @@ class Notifier {
   static std::optional<core::Millis> watchdog_interval();
 };
 
-// Decides whether a watchdog ping is honest: the engine's heartbeat, which moves at least every second, must have moved
-// since the last look.
+// Decides whether a watchdog ping is honest: the engine's heartbeat, which moves at least every second, must
+// have moved since the last look.
 class WatchdogJudge {
  public:
   bool alive(std::uint64_t heartbeat) {

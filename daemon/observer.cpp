@@ -43,8 +43,8 @@ void Observer::on_cycle(const core::CycleReport& report) {
   if (report.relink_resolved) log_.info("relink_resolved", "the link is connected again", fields);
   if (report.status_before == report.status_after) return;
   if (report.status_after == core::LinkStatus::quarantined) {
-    log_.warn("link_quarantined", "the link's answers broke the protocol repeatedly; see moneykitctl links show",
-              fields);
+    log_.warn("link_quarantined",
+              "the link's answers broke the protocol repeatedly; see moneykitctl links show", fields);
   } else if (report.status_after == core::LinkStatus::blocked) {
     log_.warn("link_blocked", "upstream forbids us this link; see moneykitctl links show", fields);
   }
@@ -87,12 +87,14 @@ void Observer::on_discovery(const std::vector<core::LinkId>& only_upstream, std:
 
 void Observer::on_discovery_failed(const core::Error& error) {
   metrics_.record_discovery_failure();
-  log_.warn("discovery_failed", "the links could not be compared; it is tried again",
-            LogFields{}.add("outcome", core::to_string(error.code)).add("error", std::string_view(error.message)));
+  log_.warn(
+      "discovery_failed", "the links could not be compared; it is tried again",
+      LogFields{}.add("outcome", core::to_string(error.code)).add("error", std::string_view(error.message)));
 }
 
 void Observer::on_store_failed(const core::Error& error) {
-  log_.error("store_failed", "the store failed; fetching stops", LogFields{}.add("error", std::string_view(error.message)));
+  log_.error("store_failed", "the store failed; fetching stops",
+             LogFields{}.add("error", std::string_view(error.message)));
 }
 
 }  // namespace syncd::daemon

@@ -10,7 +10,8 @@
 
 namespace syncd::daemon {
 
-// Turns what the engine tells into log lines and metrics: one line per cycle, and one more when a person should look.
+// Turns what the engine tells into log lines and metrics: one line per cycle, and one more when a person
+// should look.
 class Observer final : public engine::EngineObserver {
  public:
   Observer(Log& log, metrics::Metrics& metrics, api::Timers& timers)

@@ -26,7 +26,8 @@ core::Result<Scraper::RelinkTotals> Scraper::count_relinks(store::Store& store) 
     for (const core::RelinkEntry& entry : page->items) {
       ++totals.links[{entry.reason, entry.status}];
       if (entry.status != core::RelinkStatus::open) continue;
-      if (!totals.oldest_open_at || entry.opened_at < *totals.oldest_open_at) totals.oldest_open_at = entry.opened_at;
+      if (!totals.oldest_open_at || entry.opened_at < *totals.oldest_open_at)
+        totals.oldest_open_at = entry.opened_at;
     }
     after = std::move(page->next);
   } while (!after.empty());
@@ -67,7 +68,8 @@ api::Task<std::string> Scraper::scrape() {
                                        .in_flight = engine.in_flight,
                                        .resident_bytes = engine_.schedule_bytes(),
                                        .oldest_success_at = engine.oldest_success_at,
-                                       .next_due_at = engine.next_due_at});
+                                       .next_due_at = engine.next_due_at,
+                                       .stale = std::nullopt});
   metrics_.set_auth_refused(engine.auth_refused);
   std::vector<metrics::BudgetGauges> budgets;
   for (const api::BudgetUse& use : gate_.use()) {
@@ -84,6 +86,7 @@ api::Task<std::string> Scraper::scrape() {
                                          .created = connections.created,
                                          .reused = connections.reused,
                                          .stale = connections.stale,
+
                                          .tls_resumed = connections.tls_resumed});
   metrics_.set(metrics::read_process_usage());
   co_return metrics_.exposition();

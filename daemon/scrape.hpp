@@ -16,7 +16,12 @@ class Scraper {
  public:
   Scraper(metrics::Metrics& metrics, api::Timers& timers, api::RateGate& gate, api::HttpsTransport& transport,
           engine::StoreGateway& store, engine::Engine& engine)
-      : metrics_(metrics), timers_(timers), gate_(gate), transport_(transport), store_(store), engine_(engine) {}
+      : metrics_(metrics),
+        timers_(timers),
+        gate_(gate),
+        transport_(transport),
+        store_(store),
+        engine_(engine) {}
 
   api::Task<std::string> scrape();
 

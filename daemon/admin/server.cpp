@@ -142,7 +142,9 @@ api::Task<bool> HttpServer::Impl::answer_one(Stream& stream, beast::flat_buffer&
   const auto [ec, bytes] = co_await http::async_read(stream, buffer, parser, nothrow);
   if (ec) {
     auto refusal = answer_bad_request(ec, options);
-    if (refusal) co_await send(stream, std::move(*refusal), 11, false, false);
+    if (refusal) {
+      co_await send(stream, std::move(*refusal), 11, false, false);
+    }
     co_return false;
   }
   stream.expires_never();

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/cli/client.hpp"
+
+namespace syncd::cli {
+
+// What the commands share.
+struct Session {
+  Client client;
+  bool json = false;
+  bool dry_run = false;
+};
+
+// Each prints to standard output and returns an exit code, or an error to print.
+CliResult<int> show_status(const Session& session);
+CliResult<int> list_links(const Session& session, const std::string& state);
+CliResult<int> show_link(const Session& session, const std::string& link_id);
+struct AddOptions {
+  std::string link_id;
+  std::string customer_user_id;
+  std::vector<std::string> tags;
+};
+CliResult<int> add_link(const Session& session, const AddOptions& options);
+// `wait` empty: do not wait.
+CliResult<int> sync_link(const Session& session, const std::string& link_id, const std::string& wait);
+CliResult<int> pause_link(const Session& session, const std::string& link_id);
+CliResult<int> resume_link(const Session& session, const std::string& link_id);
+CliResult<int> list_accounts(const Session& session, const std::string& link_id);
+CliResult<int> list_transactions(const Session& session, const std::string& link_id, std::size_t limit);
+CliResult<int> list_relinks(const Session& session, const std::string& status);
+CliResult<int> show_relink(const Session& session, const std::string& link_id);
+// `after` empty: the last entries only. With `follow`, runs until it is interrupted.
+CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> after, bool follow);
+
+}  // namespace syncd::cli

@@ -1,0 +1,254 @@
+#include "daemon/cli/render.hpp"
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "daemon/cli/text.hpp"
+
+namespace syncd::cli {
+
+namespace {
+
+std::string plural(std::size_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", grouped(std::to_string(count)), count == 1 ? one : many);
+}
+
+// `2 active, 1 relink`
+std::string tally(const Items& items, std::string_view member) {
+  std::map<std::string, std::size_t> counts;
+  for (const JsonValue& item : items)
+    ++counts[item.at(member)];
+  std::string text;
+  for (const auto& [word, count] : counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, printable(word));
+  return text;
+}
+
+// `timestamp (3h ago)`
+std::string time_and_age(const JsonValue& value, std::string_view path, core::WallTime now) {
+  const std::string time = value.at(path);
+  return time == "-" ? time : fmt::format("{} ({})", printable(time), age_of(time, now));
+}
+
+class Sheet {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    text_ += fmt::format("{:<18}{}\n", name, printable(value));
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string error_line(const JsonValue& link) {
+  const JsonValue* error = link.find("last_error");
+  if (error == nullptr || error->kind != JsonValue::Kind::object) return "-";
+  const std::string code = error->at("code", "");
+  return code.empty() ? error->at("kind") : code;
+}
+
+}  // namespace
+
+std::string render_status(const JsonValue& status, core::WallTime now) {
+  Sheet sheet;
+  sheet.add("daemon",
+            fmt::format("moneykit-syncd {}, {}, up {}", status.at("version"), status.at("environment"),
+                        age_of(status.at("started_at"), now).substr(0, 32)));
+  const bool healthy = status.at("healthy") == "true";
+  const bool ready = status.at("ready") == "true";
+  sheet.add("health", healthy ? (ready ? "healthy, ready" : "healthy, not ready")
+                              : "NOT HEALTHY: see the daemon's log");
+  if (status.at("upstream.auth_refused") == "true") {
+    sheet.add("upstream", "REFUSES OUR CREDENTIALS: " + status.at("upstream.auth_error"));
+  }
+  std::string links = grouped(status.at("links.total"));
+  if (const JsonValue* by_status = status.find("links.by_status")) {
+    for (const auto& [name, count] : by_status->members) {
+      if (count.text != "0") links += fmt::format(", {} {}", grouped(count.text), name);
+    }
+  }
+  sheet.add("links", links);
+  sheet.add("schedule",
+            fmt::format("{} due, {} being synced, next {}", grouped(status.at("links.due")),
+                        grouped(status.at("links.in_flight")), age_of(status.at("links.next_due_at"), now)));
+  sheet.add("oldest success", time_and_age(status, "links.oldest_success_at", now));
+  sheet.add("feed", fmt::format("epoch {}, head {}, shown up to {}", status.at("feed.epoch"),
+                                grouped(status.at("feed.head")), grouped(status.at("feed.published"))));
+  sheet.add(
+      "store",
+      fmt::format("{} on disk, {} free, {} commits since start", bytes_of(status.at("store.disk_bytes")),
+                  bytes_of(status.at("store.disk_free_bytes")), grouped(status.at("store.commits"))));
+  sheet.add("connections",
+            fmt::format("{} open, {} idle, {} waiting", status.at("upstream.connections.open"),
+                        status.at("upstream.connections.idle"), status.at("upstream.connections.waiting")));
+  if (status.at("upstream.discovery.at") != "-") {
+    sheet.add("discovery", fmt::format("{}: {} links only upstream, {} only here",
+                                       age_of(status.at("upstream.discovery.at"), now),
+                                       grouped(status.at("upstream.discovery.only_upstream")),
+                                       grouped(status.at("upstream.discovery.only_here"))));
+  }
+  if (status.at("config.last_reload_ok") == "false")
+    sheet.add("configuration", "LAST RELOAD FAILED: see the daemon's log");
+  Table budget({{"BUDGET A MINUTE"}, {"USED", true}, {"LIMIT", true}, {"WAITING", true}, {"FROZEN"}});
+  if (const JsonValue* rows = status.find("budget")) {
+    for (const JsonValue& row : rows->items) {
+      budget.add({row.at("endpoint"), grouped(row.at("used")), grouped(row.at("limit")),
+                  grouped(row.at("waiting")), age_of(row.at("frozen_until"), now)});
+    }
+  }
+  return sheet.take() + "\n" + budget.text();
+}
+
+std::string render_links(const Items& links, core::WallTime now) {
+  Table table({{"LINK"},
+               {"STATUS"},
+               {"INSTITUTION", false, 24},
+               {"ACCOUNTS", true},
+               {"TRANSACTIONS", true},
+               {"LAST SUCCESS"},
+               {"NEXT DUE"},
+               {"LAST ERROR", false, 32}});
+  for (const JsonValue& link : links) {
+    table.add({link.at("link_id"), link.at("status"), link.at("institution_id"),
+               grouped(link.at("counts.accounts")), grouped(link.at("counts.transactions")),
+               age_of(link.at("last_success_at"), now), age_of(link.at("next_due_at"), now),
+               error_line(link)});
+  }
+  if (links.empty()) return "no links\n";
+  return table.text() +
+         fmt::format("\n{}: {}\n", plural(links.size(), "link", "links"), tally(links, "status"));
+}
+
+std::string render_link(const JsonValue& link, core::WallTime now) {
+  Sheet sheet;
+  sheet.add("link", link.at("link_id"));
+  sheet.add("name in logs", link.at("link_ref"));
+  sheet.add("status", link.at("status"));
+  sheet.add("institution", link.at("institution_id"));
+  sheet.add("provider", link.at("provider"));
+  sheet.add("upstream state",
+            link.at("upstream_error_code") == "-"
+                ? link.at("upstream_state")
+                : fmt::format("{} ({})", link.at("upstream_state"), link.at("upstream_error_code")));
+  sheet.add("customer user", link.at("customer_user_id"));
+  std::string tags;
+  if (const JsonValue* list = link.find("tags")) {
+    for (const JsonValue& tag : list->items)
+      tags += (tags.empty() ? "" : ", ") + tag.text;
+  }
+  sheet.add("tags", tags.empty() ? "-" : tags);
+  sheet.add("accounts", grouped(link.at("counts.accounts")));
+  sheet.add("transactions", fmt::format("{}, {} of them pending", grouped(link.at("counts.transactions")),
+                                        grouped(link.at("counts.pending"))));
+  sheet.add("cursor", link.at("cursor_set") == "true" ? "set" : "not set");
+  sheet.add("added", time_and_age(link, "added_at", now));
+  sheet.add("last attempt", time_and_age(link, "last_attempt_at", now));
+  sheet.add("last success", time_and_age(link, "last_success_at", now));
+  sheet.add("next due", time_and_age(link, "next_due_at", now));
+  sheet.add("failures", link.at("failures") + " in a row");
+  const JsonValue* error = link.find("last_error");
+  if (error != nullptr && error->kind == JsonValue::Kind::object) {
+    sheet.add("last error", fmt::format("{}: {}", error->at("kind"), error->at("message")));
+    sheet.add("", fmt::format("code {}, HTTP {}, {}", error->at("code"), error->at("http_status"),
+                              age_of(error->at("at"), now)));
+  }
+  return sheet.take();
+}
+
+std::string render_cycle(const JsonValue& report, core::WallTime now) {
+  Sheet sheet;
+  sheet.add("link", report.at("link_id"));
+  sheet.add("outcome", report.at("error") == "-"
+                           ? report.at("outcome")
+                           : fmt::format("{}: {}", report.at("outcome"), report.at("error")));
+  sheet.add("status", report.at("status"));
+  sheet.add("transactions", fmt::format("{} created, {} updated, {} removed in {} pages",
+                                        grouped(report.at("created")), grouped(report.at("updated")),
+                                        grouped(report.at("removed")), grouped(report.at("pages"))));
+  sheet.add("account changes", grouped(report.at("account_changes")));
+  sheet.add("took", grouped(report.at("duration_ms")) + " ms");
+  sheet.add("next due", time_and_age(report, "next_due_at", now));
+  return sheet.take();
+}
+
+std::string render_accounts(const Items& accounts, core::WallTime now) {
+  if (accounts.empty()) return "no accounts\n";
+  Table table({{"ACCOUNT"},
+               {"NAME", false, 28},
+               {"TYPE"},
+               {"CURRENCY"},
+               {"CURRENT", true},
+               {"AVAILABLE", true},
+               {"GONE"}});
+  for (const JsonValue& account : accounts) {
+    table.add({account.at("account_id"), account.at("data.name"), account.at("data.account_type"),
+               account.at("data.balances.currency"), account.at("data.balances.current"),
+               account.at("data.balances.available"), age_of(account.at("gone_since"), now)});
+  }
+  return table.text() + fmt::format("\n{}\n", plural(accounts.size(), "account", "accounts"));
+}
+
+std::string render_transactions(const Items& transactions) {
+  if (transactions.empty()) return "no transactions\n";
+  Table table({{"DATE"},
+               {"AMOUNT", true},
+               {"CURRENCY"},
+               {"DIRECTION"},
+               {"STATE"},
+               {"DESCRIPTION", false, 40},
+               {"ACCOUNT"},
+               {"TRANSACTION"}});
+  std::size_t pending = 0;
+  for (const JsonValue& row : transactions) {
+    const bool is_pending = row.at("pending") == "true";
+    if (is_pending) ++pending;
+    table.add({row.at("data.date").substr(0, 10), row.at("data.amount"), row.at("data.currency"),
+               row.at("data.type"), is_pending ? "pending" : "posted", row.at("data.description"),
+               row.at("account_id"), row.at("transaction_id")});
+  }
+  return table.text() + fmt::format("\n{}, {} of them pending\n",
+                                    plural(transactions.size(), "transaction", "transactions"), pending);
+}
+
+std::string render_relinks(const Items& entries, core::WallTime now) {
+  if (entries.empty()) return "no relink entries\n";
+  Table table({{"LINK"},
+               {"STATUS"},
+               {"REASON"},
+               {"INSTITUTION", false, 24},
+               {"OPENED"},
+               {"LAST SUCCESS"},
+               {"RESOLVED"},
+               {"VERSION", true}});
+  for (const JsonValue& entry : entries) {
+    table.add({entry.at("link_id"), entry.at("status"), entry.at("reason"), entry.at("institution_id"),
+               age_of(entry.at("opened_at"), now), age_of(entry.at("last_success_at"), now),
+               age_of(entry.at("resolved_at"), now), entry.at("version")});
+  }
+  return table.text() + fmt::format("\n{}: {}\n", plural(entries.size(), "relink entry", "relink entries"),
+                                    tally(entries, "status"));
+}
+
+std::string render_relink(const JsonValue& entry, core::WallTime now) {
+  Sheet sheet;
+  sheet.add("link", entry.at("link_id"));
+  sheet.add("status", entry.at("status"));
+  sheet.add("reason", entry.at("reason"));
+  sheet.add("institution", entry.at("institution_id"));
+  sheet.add("opened", time_and_age(entry, "opened_at", now));
+  sheet.add("data missing since", time_and_age(entry, "last_success_at", now));
+  sheet.add("resolved", time_and_age(entry, "resolved_at", now));
+  sheet.add("resolved by", entry.at("resolved_by"));
+  sheet.add("reopened", entry.at("reopened") + " times");
+  sheet.add("version", entry.at("version"));
+  return sheet.take();
+}
+
+std::string render_feed_entry(const JsonValue& entry) {
+  return fmt::format("{:>10}  {}  {:<20}  {}  {}\n", entry.at("seq"), printable(entry.at("at")),
+                     printable(entry.at("kind")), printable(entry.at("link_id")), printable(entry.at("id")));
+}
+
+}  // namespace syncd::cli
