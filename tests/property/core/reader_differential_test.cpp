@@ -201,9 +201,9 @@ TEST(ReaderDifferential, SeedDocumentsAreAccepted) {
 
 TEST(ReaderDifferential, AcceptsExactlyWhatAnIndependentReaderAccepts) {
   int accepted = 0;
-  compare(20260101, 60'000, accepted);
-  EXPECT_GT(accepted, 2'000);  // both answers occur often
-  EXPECT_LT(accepted, 50'000);
+  compare(20260101, 30'000, accepted);
+  EXPECT_GT(accepted, 1'000);  // both answers occur often
+  EXPECT_LT(accepted, 25'000);
 }
 
 TEST(ReaderDifferential, WhateverTheProcessor) {
@@ -215,8 +215,8 @@ TEST(ReaderDifferential, WhateverTheProcessor) {
     // A new thread, because a thread keeps the implementation it began with.
     std::thread worker([] {
       int accepted = 0;
-      compare(7, 8'000, accepted);
-      EXPECT_GT(accepted, 200);
+      compare(7, 5'000, accepted);
+      EXPECT_GT(accepted, 150);
     });
     worker.join();
     EXPECT_FALSE(HasFailure()) << implementation->name();
@@ -228,7 +228,7 @@ TEST(ReaderDifferential, WhateverTheProcessor) {
 TEST(ReaderDifferential, DamagedPagesAreReadOrRefused) {
   std::mt19937_64 random(42);
   int read = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 10'000; ++i) {
     std::string text = test::sample_page(2, i % 2 == 0);
     for (std::uint64_t n = random() % 2 + 1; n > 0 && !text.empty(); --n)
       mutate(text, random);
@@ -246,7 +246,7 @@ TEST(ReaderDifferential, DamagedPagesAreReadOrRefused) {
       ASSERT_TRUE(judge_accepts(std::string(row.json)));
     }
   }
-  EXPECT_GT(read, 1'000);
+  EXPECT_GT(read, 500);
 }
 
 }  // namespace
