@@ -52,8 +52,7 @@ void append_product(std::string& out, std::string_view name, const ProductClock&
                     const Switches& switches, std::uint64_t seed, bool hide_success) {
   const bool expired = clock.error_code == "auth_expired";
   out.append("\"").append(name).append("\":{");
-  append_time_member(out, "refreshed_at", hide_success ? std::nullopt : clock.refreshed_at, switches, seed,
-                     0);
+  append_time_member(out, "refreshed_at", hide_success ? std::nullopt : clock.refreshed_at, switches, seed);
   append_time_member(out, "last_attempted_at", clock.attempted_at, switches, seed);
   append_text_or_null(out, "error_code",
                       clock.error_code.empty() ? ""
@@ -89,7 +88,7 @@ const std::string& Link::link_json() {
   }
   const bool deleted = state_ == LinkState::deleted;
   append_time_member(out, "last_synced_at", deleted ? std::nullopt : transactions_clock_.refreshed_at,
-                     switches, seed_, 1);
+                     switches, seed_);
   out.append(",\"provider\":");
   append_json_string(out, provider_);
   out.append(",\"link_tags\":");
