@@ -224,8 +224,8 @@ class TransactionDiff {
     int best_score = 0;
     bool certain = false;
     for (const StoredTransaction& held : input_.held->transactions) {
-      if (!held.pending || held.account_id != posted.account_id || mentions(words, held.transaction_id))
-        continue;
+      if (!held.pending || held.account_id != posted.account_id) continue;
+      if (mentions(words, held.transaction_id) || still_pending(held.transaction_id)) continue;
       const int score = match_score(held, *facts);
       if (score == 0 || score < best_score) continue;
       certain = score > best_score;
@@ -233,6 +233,11 @@ class TransactionDiff {
       best = &held;
     }
     return certain ? best : nullptr;
+  }
+
+  // An earlier page of this drain has listed the row among the pending ones.
+  bool still_pending(std::string_view id) const {
+    return staged_valid_ && find_row(input_.held->staged, id) != nullptr;
   }
 
   // 0: not the same payment. Otherwise higher for an equal description and a closer date.

@@ -65,6 +65,10 @@ Millis scaled(Millis base, const Policy& policy) {
   return std::min(base, policy.interval);
 }
 
+Millis longest_backoff(const Policy& policy) {
+  return std::min(policy.backoff_max, policy.max_interval);
+}
+
 void take_link(const LinkObject& link, LinkRecord& record) {
   record.institution_id = link.institution_id;
   record.provider = link.provider;
@@ -145,21 +149,30 @@ void retire(const StepInput& input, LinkUpdate& update) {
   update.more = false;
 }
 
+// The pages of one drain all tell the link's condition: only the first of them counts as a visit.
+bool told_by_this_drain(const StepInput& input, std::string_view reason) {
+  const LinkRecord& record = input.record;
+  return record.drain.open && record.last_error && record.last_error->api_code == reason;
+}
+
 void wait_for_owner(const StepInput& input, std::string_view reason, LinkUpdate& update) {
   LinkRecord& record = update.record;
   const bool was_waiting = input.record.status == LinkStatus::relink;
+  const std::uint32_t counted = told_by_this_drain(input, reason) ? 0 : 1;
   open_relink(input, reason, update);
-  record.failures = was_waiting ? input.record.failures + 1 : 0;
+  record.failures = was_waiting ? input.record.failures + counted : 0;
   record.next_due_at = input.now + slow_look(scaled(input.policy.probe_base, input.policy),
                                              input.policy.max_interval, record.failures, input.entropy);
 }
 
-void wait_for_upstream(const StepInput& input, LinkUpdate& update) {
+void wait_for_upstream(const StepInput& input, std::string_view reason, LinkUpdate& update) {
   LinkRecord& record = update.record;
+  const bool counted = record.failures > 0 && told_by_this_drain(input, reason);
+  const std::uint32_t looks = counted ? input.record.failures - 1 : input.record.failures;
   set_status_unless_relink(record, LinkStatus::backoff);
   record.next_due_at = input.now + slow_look(scaled(input.policy.outage_base, input.policy),
-                                             input.policy.backoff_max, input.record.failures, input.entropy);
-  record.failures = input.record.failures + 1;
+                                             longest_backoff(input.policy), looks, input.entropy);
+  record.failures = looks + 1;
 }
 
 void block(const StepInput& input, LinkUpdate& update) {
@@ -172,24 +185,25 @@ void block(const StepInput& input, LinkUpdate& update) {
 // The level that the link itself reports, when it is anything but connected. Data that came with it was
 // applied.
 void apply_condition(const StepInput& input, const LinkCondition& condition, LinkUpdate& update) {
+  const std::string_view reason = condition.reason;
   const auto note = [&](Errc code, std::string message) {
-    note_error(input, code, 200, condition.reason, std::move(message), update);
+    note_error(input, code, 200, reason, std::move(message), update);
   };
   switch (condition.health) {
     case LinkHealth::connected:
       return;
     case LinkHealth::needs_owner:
       note(Errc::relink_required, "the link's owner must reconnect it");
-      wait_for_owner(input, condition.reason, update);
+      wait_for_owner(input, reason, update);
       return;
     case LinkHealth::outage:
       note(Errc::upstream_state, condition.known ? "upstream cannot refresh the link now"
                                                  : "the link is in a state this version does not know");
-      wait_for_upstream(input, update);
+      wait_for_upstream(input, reason, update);
       return;
     case LinkHealth::not_ready:
       note(Errc::upstream_state, "the link is not connected yet");
-      wait_for_upstream(input, update);
+      wait_for_upstream(input, reason, update);
       return;
     case LinkHealth::unsupported:
       note(Errc::forbidden, "the link has no account that could be read");
@@ -218,6 +232,21 @@ void succeed(const StepInput& input, LinkUpdate& update) {
   record.last_error.reset();
   record.last_success_at = input.now;
   record.next_due_at = next_scheduled(record.link_id, input.now, input.policy);
+}
+
+// The feed answered, the accounts are still to be asked. What failed so far is forgotten only when they
+// answer too: otherwise a link whose accounts alone fail would be new to failing at each visit, asked again
+// within the minute, and change its status twice each time.
+void keep_failing(const StepInput& input, LinkUpdate& update) {
+  const LinkStatus before = input.record.status;
+  const bool failing =
+      before == LinkStatus::backoff || before == LinkStatus::quarantined || before == LinkStatus::blocked;
+  if (!failing) return;
+  LinkRecord& record = update.record;
+  record.status = before;
+  record.failures = input.record.failures;
+  record.protocol_failures = input.record.protocol_failures;
+  record.last_error = input.record.last_error;
 }
 
 void move_drain(const StepInput& input, const Page& page, LinkUpdate& update) {
@@ -269,8 +298,8 @@ void fail_protocol(const StepInput& input, const Error& error, Endpoint endpoint
   if (record.protocol_failures < input.policy.protocol_failures_max) {
     set_status_unless_relink(record, LinkStatus::backoff);
     record.next_due_at =
-        input.now + full_jitter(scaled(input.policy.backoff_base, input.policy), input.policy.backoff_max,
-                                input.record.failures, input.entropy);
+        input.now + full_jitter(scaled(input.policy.backoff_base, input.policy),
+                                longest_backoff(input.policy), input.record.failures, input.entropy);
     return;
   }
   set_status_unless_relink(record, LinkStatus::quarantined);
@@ -287,8 +316,7 @@ void fail_protocol(const StepInput& input, const Error& error, Endpoint endpoint
 void back_off(const StepInput& input, const Error& error, LinkUpdate& update) {
   LinkRecord& record = update.record;
   if (record.status == LinkStatus::active) record.status = LinkStatus::backoff;
-  Millis delay = full_jitter(scaled(input.policy.backoff_base, input.policy),
-                             std::min(input.policy.backoff_max, input.policy.max_interval),
+  Millis delay = full_jitter(scaled(input.policy.backoff_base, input.policy), longest_backoff(input.policy),
                              input.record.failures, input.entropy);
   if (error.retry_after) delay = std::max(delay, std::min(*error.retry_after, input.policy.max_interval));
   record.failures = input.record.failures + 1;
@@ -336,6 +364,7 @@ LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
   if (condition.health != LinkHealth::connected) {
     apply_condition(input, condition, update);
     update.more = update.more && condition.data_readable;
+    if (update.more) update.record.next_due_at = input.now;
   } else if (page->has_more) {
     update.record.next_due_at = input.now;
   } else {
@@ -343,6 +372,7 @@ LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
   }
   const bool readable = condition.data_readable && condition.health != LinkHealth::unsupported;
   update.accounts_next = !update.more && readable && accounts_due(input, update.record);
+  if (update.accounts_next && condition.health == LinkHealth::connected) keep_failing(input, update);
   note_status(input, update);
   return update;
 }
@@ -355,7 +385,8 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
   diff_accounts(input, answer->accounts, true, update);
   LinkRecord& record = update.record;
   record.accounts_pulled_at = input.now;
-  record.accounts_pulled_clock = answer->link.accounts.refreshed_at;
+  // As far as known: an accounts answer may leave out the clock that sync answers show.
+  record.accounts_pulled_clock = record.accounts_clock;
   record.accounts_wanted = false;
   // The embedded accounts of the next sync answer are compared again: the pull may have been newer.
   record.accounts_digest = {};
@@ -368,7 +399,7 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
                               input.record.last_error->at == input.record.last_attempt_at &&
                               input.record.last_error->api_code == condition.reason;
     if (!already_said || !reads_transactions) apply_condition(input, condition, update);
-  } else if (!reads_transactions) {
+  } else if (!reads_transactions || !record.drain.open) {
     succeed(input, update);
   }
   note_status(input, update);
@@ -411,7 +442,7 @@ LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpo
       refuse_access(input, error, endpoint, update);
       break;
     case Errc::upstream_state:
-      wait_for_upstream(input, update);
+      wait_for_upstream(input, word, update);
       break;
     case Errc::cursor_rejected:
       if (may_resync(input)) {

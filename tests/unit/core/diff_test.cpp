@@ -1,0 +1,301 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/core/one_link.hpp"
+
+namespace syncd::test {
+namespace {
+
+using core::ChangeKind;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// A link that holds posted row t1 and account acc_1, with its news read.
+OneLink with_t1() {
+  OneLink link;
+  link.page({.created = {posted("t1")}, .next = "c1"});
+  link.accounts({account("acc_1")});
+  link.news();
+  return link;
+}
+
+TEST(Upsert, UnknownRowIsCreated) {
+  OneLink link;
+  const auto update = link.page({.created = {posted("t1")}});
+  EXPECT_EQ(update.created, 1u);
+  EXPECT_THAT(link.news(), ElementsAre("account.created acc_1", "transaction.created t1"));
+  EXPECT_EQ(link.last_entry().before, "");
+  EXPECT_EQ(link.last_entry().after, posted("t1"));
+  EXPECT_EQ(link.store.rows["t1"].json, posted("t1"));
+}
+
+TEST(Upsert, KnownRowIsUpdatedWithBeforeAndAfter) {
+  OneLink link = with_t1();
+  const auto update = link.page({.updated = {posted("t1", "11.00")}, .next = "c2"});
+  EXPECT_EQ(update.updated, 1u);
+  EXPECT_THAT(link.news(), ElementsAre("transaction.updated t1"));
+  EXPECT_EQ(link.last_entry().before, posted("t1"));
+  EXPECT_EQ(link.last_entry().after, posted("t1", "11.00"));
+}
+
+TEST(Upsert, SameBytesWriteNothing) {
+  OneLink link = with_t1();
+  const auto update = link.page({.created = {posted("t1")}, .updated = {posted("t1")}, .next = "c2"});
+  EXPECT_THAT(update.transaction_puts, IsEmpty());
+  EXPECT_THAT(link.news(), IsEmpty());
+  EXPECT_EQ(link.record().cursor->text, "c2");
+}
+
+TEST(Upsert, SameMeaningInAnotherOrderWritesNothing) {
+  OneLink link = with_t1();
+  const auto update = link.page({.updated = {reordered({.id = "t1"})}, .next = "c2"});
+  EXPECT_THAT(update.transaction_puts, IsEmpty());
+  EXPECT_THAT(link.news(), IsEmpty());
+}
+
+TEST(Upsert, AnotherTextOfTheSameNumberIsADifference) {
+  OneLink link = with_t1();
+  link.page({.updated = {posted("t1", "10.000")}, .next = "c2"});
+  EXPECT_THAT(link.news(), ElementsAre("transaction.updated t1"));
+}
+
+TEST(Upsert, UpdateOfAnUnknownRowCreatesIt) {
+  OneLink link = with_t1();
+  link.page({.updated = {posted("t2")}, .next = "c2"});
+  EXPECT_THAT(link.news(), ElementsAre("transaction.created t2"));
+}
+
+TEST(Upsert, RowThatMovesToAnotherAccountIsOneUpdate) {
+  OneLink link = with_t1();
+  link.page({.updated = {RowText{.id = "t1", .account = "acc_2"}.json()},
+             .next = "c2",
+             .accounts = {{account("acc_1"), account("acc_2")}}});
+  EXPECT_THAT(link.news(), ElementsAre("account.created acc_2", "transaction.updated t1"));
+  EXPECT_EQ(link.store.rows["t1"].account_id, "acc_2");
+}
+
+TEST(Remove, KnownRowIsRemovedOnce) {
+  OneLink link = with_t1();
+  link.page({.removed = {"t1", "t1"}, .next = "c2"});
+  EXPECT_THAT(link.news(), ElementsAre("transaction.removed t1"));
+  EXPECT_EQ(link.last_entry().before, posted("t1"));
+  EXPECT_EQ(link.last_entry().after, "");
+  EXPECT_THAT(link.visible(), IsEmpty());
+}
+
+TEST(Remove, UnknownRowIsNoNews) {
+  OneLink link = with_t1();
+  const auto update = link.page({.removed = {"never_seen"}, .next = "c2"});
+  EXPECT_EQ(update.removed, 0u);
+  EXPECT_THAT(link.news(), IsEmpty());
+}
+
+struct OnePage {
+  const char* name;
+  PageText page;
+  Lines news;
+  Lines rows;
+};
+
+// The order within a page is created, updated, removed; the last word counts, and makes at most one entry.
+TEST(LastWord, CountsWithinAPage) {
+  const OnePage cases[] = {
+      {"created and updated",
+       {.created = {posted("t2", "1.00")}, .updated = {posted("t2", "2.00")}},
+       {"transaction.created t2"},
+       {"t1", "t2"}},
+      {"created twice",
+       {.created = {posted("t2", "1.00"), posted("t2", "2.00")}},
+       {"transaction.created t2"},
+       {"t1", "t2"}},
+      {"created and removed", {.created = {posted("t2")}, .removed = {"t2"}}, {}, {"t1"}},
+      {"updated and removed",
+       {.updated = {posted("t1", "5.00")}, .removed = {"t1"}},
+       {"transaction.removed t1"},
+       {}},
+      {"pending and posted",
+       {.created = {pending("t2")}, .updated = {posted("t2")}},
+       {"transaction.created t2"},
+       {"t1", "t2"}},
+      {"entries are in the order of ids",
+       {.created = {posted("t3"), posted("t2")}},
+       {"transaction.created t2", "transaction.created t3"},
+       {"t1", "t2", "t3"}},
+  };
+  for (const OnePage& test : cases) {
+    SCOPED_TRACE(test.name);
+    OneLink link = with_t1();
+    PageText page = test.page;
+    page.next = "c2";
+    link.page(page);
+    EXPECT_EQ(link.news(), test.news);
+    EXPECT_EQ(link.visible(), test.rows);
+  }
+}
+
+TEST(LastWord, OfCreatedTwiceIsTheSecond) {
+  OneLink link = with_t1();
+  link.page({.created = {posted("t2", "1.00"), posted("t2", "2.00")}, .next = "c2"});
+  EXPECT_EQ(link.store.rows["t2"].json, posted("t2", "2.00"));
+}
+
+TEST(LastWord, RemovedOnOnePageAndCreatedOnTheNextIsThere) {
+  OneLink link = with_t1();
+  link.page({.removed = {"t1"}, .next = "c2", .more = true});
+  link.page({.created = {posted("t1")}, .next = "c3"});
+  EXPECT_THAT(link.news(), ElementsAre("transaction.removed t1", "transaction.created t1"));
+  EXPECT_THAT(link.visible(), ElementsAre("t1"));
+}
+
+// ---- accounts ----
+
+TEST(EmbeddedAccounts, UnchangedArrayIsNotEvenLookedAt) {
+  OneLink link;
+  link.page({.created = {posted("t1")}, .next = "c1"});
+  link.news();
+  const auto page = core::parse_page(PageText{.next = "c2"}.json());
+  ASSERT_TRUE(page);
+  EXPECT_FALSE(core::plan_lookup(link.record(), **page, nullptr).accounts);
+  link.page({.next = "c2"});
+  EXPECT_THAT(link.news(), IsEmpty());
+}
+
+TEST(EmbeddedAccounts, BalanceThatMovedIsAnUpdate) {
+  OneLink link = with_t1();
+  link.page({.next = "c2", .accounts = {{account("acc_1", "2.00")}}});
+  EXPECT_THAT(link.news(), ElementsAre("account.updated acc_1"));
+  EXPECT_EQ(link.last_entry().before, account("acc_1", "1.00"));
+  EXPECT_EQ(link.last_entry().after, account("acc_1", "2.00"));
+}
+
+TEST(EmbeddedAccounts, NeverMakeAnAccountGone) {
+  OneLink link = with_t1();
+  link.page({.next = "c2", .accounts = std::vector<std::string>{}});
+  link.page({.next = "c3", .accounts = std::nullopt});
+  EXPECT_THAT(link.news(), IsEmpty());
+  EXPECT_EQ(link.record().counts.accounts, 1u);
+}
+
+TEST(EmbeddedAccounts, ListedTwiceTheLastCounts) {
+  OneLink link = with_t1();
+  link.page({.next = "c2", .accounts = {{account("acc_2", "1.00"), account("acc_2", "2.00")}}});
+  EXPECT_THAT(link.news(), ElementsAre("account.created acc_2"));
+  EXPECT_EQ(link.store.accounts["acc_2"].json, account("acc_2", "2.00"));
+}
+
+TEST(FullPull, AccountThatIsMissingIsGoneAndMayReturn) {
+  OneLink link = with_t1();
+  link.accounts({});
+  EXPECT_THAT(link.news(), ElementsAre("account.gone acc_1"));
+  EXPECT_TRUE(link.store.accounts["acc_1"].gone);
+  EXPECT_EQ(link.store.accounts["acc_1"].gone_since, link.now);
+  EXPECT_THAT(link.visible(), ElementsAre("t1"));  // its transactions stay
+
+  link.accounts({});
+  EXPECT_THAT(link.news(), IsEmpty());
+
+  link.accounts({account("acc_1", "3.00")});
+  EXPECT_THAT(link.news(), ElementsAre("account.returned acc_1"));
+  EXPECT_EQ(link.last_entry().before, account("acc_1", "1.00"));
+  EXPECT_FALSE(link.store.accounts["acc_1"].gone);
+}
+
+TEST(FullPull, TheSameAccountsAreNoNews) {
+  OneLink link = with_t1();
+  const auto update = link.accounts({account("acc_1")});
+  EXPECT_THAT(update.account_puts, IsEmpty());
+  EXPECT_THAT(link.news(), IsEmpty());
+}
+
+TEST(UnknownAccount, WantsAFullPull) {
+  OneLink link = with_t1();
+  const auto update = link.page({.created = {RowText{.id = "t2", .account = "acc_9"}.json()}, .next = "c2"});
+  EXPECT_TRUE(link.record().accounts_wanted);
+  EXPECT_TRUE(update.accounts_next);
+  link.accounts({account("acc_1"), account("acc_9")});
+  EXPECT_FALSE(link.record().accounts_wanted);
+}
+
+TEST(UnknownAccount, IsOneThatIsGoneToo) {
+  OneLink link = with_t1();
+  link.accounts({});
+  const auto update = link.page({.created = {posted("t2")}, .next = "c2", .accounts = std::nullopt});
+  EXPECT_TRUE(update.accounts_next);
+}
+
+TEST(UnknownAccount, IsNotOneThatThePageBrings) {
+  OneLink link = with_t1();
+  const auto update = link.page({.created = {RowText{.id = "t2", .account = "acc_9"}.json()},
+                                 .next = "c2",
+                                 .accounts = {{account("acc_9")}}});
+  EXPECT_FALSE(update.accounts_next);
+}
+
+// ---- which pending row a posted one settles ----
+
+struct Settles {
+  const char* name;
+  std::vector<RowText> pending_rows;
+  std::vector<RowText> posted_rows;
+  std::map<std::string, std::string> from;  // posted id to pending id, empty: none
+};
+
+TEST(PostedFrom, IsTheUniqueBestMatchOrNothing) {
+  const Settles cases[] = {
+      {"the same payment", {{.id = "p1"}}, {{.id = "t1"}}, {{"t1", "p1"}}},
+      {"another amount", {{.id = "p1"}}, {{.id = "t1", .amount = "10.01"}}, {{"t1", ""}}},
+      {"another account", {{.id = "p1"}}, {{.id = "t1", .account = "acc_2"}}, {{"t1", ""}}},
+      {"ten days later", {{.id = "p1"}}, {{.id = "t1", .date = "2025-05-10"}}, {{"t1", "p1"}}},
+      {"eleven days later", {{.id = "p1"}}, {{.id = "t1", .date = "2025-05-11"}}, {{"t1", ""}}},
+      {"two equal candidates", {{.id = "p1"}, {.id = "p2"}}, {{.id = "t1"}}, {{"t1", ""}}},
+      {"the description decides",
+       {{.id = "p1"}, {.id = "p2", .words = "TEA"}},
+       {{.id = "t1", .words = "TEA"}},
+       {{"t1", "p2"}}},
+      {"the date decides",
+       {{.id = "p1"}, {.id = "p2", .date = "2025-05-01"}},
+       {{.id = "t1", .date = "2025-05-01"}},
+       {{"t1", "p2"}}},
+      {"two claims on one", {{.id = "p1"}}, {{.id = "t1"}, {.id = "t2"}}, {{"t1", ""}, {"t2", ""}}},
+      {"two equal pairs",
+       {{.id = "p1"}, {.id = "p2"}},
+       {{.id = "t1"}, {.id = "t2"}},
+       {{"t1", ""}, {"t2", ""}}},
+  };
+  for (const Settles& test : cases) {
+    SCOPED_TRACE(test.name);
+    OneLink link;
+    PageText first{.next = "c1"};
+    for (RowText row : test.pending_rows) {
+      row.pending = true;
+      first.created.push_back(row.json());
+    }
+    link.page(first);
+    PageText second{.next = "c2", .link = {.clock = clock_2}};
+    for (const RowText& row : test.posted_rows)
+      second.created.push_back(row.json());
+    link.page(second);
+    for (const auto& [id, from] : test.from)
+      EXPECT_EQ(link.store.rows[id].posted_from, from) << id;
+  }
+}
+
+TEST(PostedFrom, StaysThroughLaterUpdates) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  link.page({.created = {posted("t1")}, .next = "c2", .link = {.clock = clock_2}});
+  link.page({.updated = {posted("t1", "10.50")}, .next = "c3", .link = {.clock = clock_3}});
+  EXPECT_EQ(link.store.rows["t1"].posted_from, "p1");
+}
+
+TEST(PostedFrom, IsNoRowThatIsStillPending) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  link.page({.created = {pending("p1")}, .next = "c2", .more = true, .link = {.clock = clock_2}});
+  link.page({.created = {posted("t1")}, .next = "c3", .link = {.clock = clock_2}});
+  EXPECT_THAT(link.visible(), ElementsAre("p1?", "t1"));
+  EXPECT_EQ(link.store.rows["t1"].posted_from, "");
+}
+
+}  // namespace
+}  // namespace syncd::test
