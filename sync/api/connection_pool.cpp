@@ -352,7 +352,7 @@ Task<ConnectionPool::Outcome<void>> ConnectionPool::secure(Handle connection) {
 // -------------------------------------------------------------------------------------------------
 
 void ConnectionPool::ensure_sweeping() {
-  if (sweeping_ || stopped_) return;
+  if (sweeping_) return;
   sweeping_ = true;
   timer_.expires_after(options_.deadlines.sweep_interval);
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code&) {
@@ -400,12 +400,12 @@ TransportStats ConnectionPool::stats() const {
 
 void ConnectionPool::shutdown() {
   stopped_ = true;
-  timer_.cancel();
   resolver_.cancel();
   while (!idle_.empty())
     drop(idle_.back(), true);
   for (Ticket* ticket : line_)
     ticket->waiter.wake(Wake::cancelled);
+  if (all_.empty() && line_.empty()) timer_.cancel();  // otherwise it still has deadlines to keep
 }
 
 }  // namespace syncd::api

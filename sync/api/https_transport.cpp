@@ -85,7 +85,7 @@ Pump finished(Connection& connection, std::size_t surplus_bytes) {
   constexpr std::string_view surplus = "bytes behind the end of the body";
   if (surplus_bytes != 0) return refused(surplus);
   Pump pump{.state = Pump::State::complete, .reason = {}, .reusable = connection.reader.keep_alive()};
-  if (connection.tls() == nullptr) return pump;
+  if (connection.tls() == nullptr || !connection.tls()->holds_input()) return pump;
   char byte = 0;
   const IoResult next = connection.read(&byte, 1);
   if (next.step == IoStep::done) return refused(surplus);
@@ -267,7 +267,10 @@ void HttpsTransport::shutdown() {
 
 void HttpsTransport::write_request(HttpCall& call, std::string& out) const {
   wipe(out);
-  out.reserve(1024);  // growing would leave credentials behind in freed memory
+  std::size_t size = 256 + path_prefix_.size() + call.target.size() + head_tail_.size() + call.body.size();
+  for (const auto& [name, value] : call.headers)
+    size += name.size() + value.size() + 4;
+  out.reserve(size);  // growing would leave credentials behind in freed memory
   out += call.method == Method::get ? "GET " : "POST ";
   out += path_prefix_;
   out += call.target;

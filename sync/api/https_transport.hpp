@@ -74,8 +74,8 @@ class HttpsTransport final : public Transport {
   Task<std::expected<HttpReply, TransportError>> send(HttpCall call) override;
 
   TransportStats stats() const;
-  // Closes the idle connections and stops the timer; requests under way end by themselves, new ones are
-  // refused.
+  // Closes the idle connections and refuses new requests; those under way end by themselves or when
+  // cancelled.
   void shutdown();
 
  private:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -37,9 +36,8 @@ std::string reason_of(int error_number) {
   return std::generic_category().message(error_number);
 }
 
-bool in_systemd_credentials(const std::filesystem::path& path) {
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-  if (directory == nullptr || *directory == '\0') return false;
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory) {
+  if (directory.empty()) return false;
   std::error_code ignored;
   const auto real = std::filesystem::weakly_canonical(path, ignored);
   const auto home = std::filesystem::weakly_canonical(directory, ignored);
@@ -52,7 +50,8 @@ bool is_header_text(std::string_view text) {
 
 }  // namespace
 
-core::Result<Secret> load_secret_file(const std::filesystem::path& path) {
+core::Result<Secret> load_secret_file(const std::filesystem::path& path,
+                                      const std::filesystem::path& credentials_directory) {
   // O_NONBLOCK: opening a named pipe must not hang before its type is known.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
@@ -63,7 +62,7 @@ core::Result<Secret> load_secret_file(const std::filesystem::path& path) {
   if (!S_ISREG(status.st_mode))
     return refuse(path, "not a regular file; name the file that holds the secret");
   const unsigned mode = status.st_mode & 07777U;
-  if (mode != 0400 && mode != 0600 && !in_systemd_credentials(path)) {
+  if (mode != 0400 && mode != 0600 && !lies_in(path, credentials_directory)) {
     return refuse(path, fmt::format("mode is {:04o}, others may read or change it; run: chmod 0400 {}", mode,
                                     path.string()));
   }

@@ -321,6 +321,10 @@ IoResult TlsChannel::read(char* data, std::size_t size) {
   return outcome(result);
 }
 
+bool TlsChannel::holds_input() const {
+  return SSL_has_pending(ssl_.get()) == 1;
+}
+
 IoResult TlsChannel::write(std::string_view bytes) {
   ERR_clear_error();
   const int result =

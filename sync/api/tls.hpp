@@ -66,6 +66,8 @@ class TlsChannel {
   // Until done or failed. A failure names the certificate's fault where there is one.
   IoResult handshake();
   IoResult read(char* data, std::size_t size);
+  // Bytes from the socket, decrypted or not, that no read has used yet.
+  bool holds_input() const;
   // After want_read or want_write: again with the same bytes.
   IoResult write(std::string_view bytes);
   // Tells the peer, best effort, and lets the session be resumed.

@@ -66,11 +66,11 @@ TEST_F(SecretFile, must_be_its_owners_alone) {
 
 TEST_F(SecretFile, in_the_credential_directory_is_protected_by_systemd) {
   const auto path = write("s3cret\n", 0440);
-  ::setenv("CREDENTIALS_DIRECTORY", directory_.c_str(), 1);
-  const auto secret = load_secret_file(path);
-  ::unsetenv("CREDENTIALS_DIRECTORY");
+  const auto secret = load_secret_file(path, directory_);
   ASSERT_TRUE(secret) << secret.error().message;
   EXPECT_EQ(secret->reveal(), "s3cret");
+  EXPECT_FALSE(load_secret_file(path, directory_ / "below"));
+  EXPECT_FALSE(load_secret_file(path, directory_.parent_path()));
 }
 
 TEST_F(SecretFile, must_hold_a_secret_and_nothing_else) {
