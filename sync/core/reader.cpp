@@ -270,23 +270,32 @@ bool Reader::leave(Object& object) {
   return false;
 }
 
-bool Reader::check_new_name(Object& object, std::string_view name) {
+bool Reader::next_name(Object& object, std::string_view& name) {
+  const std::size_t begin = *here_;
+  if (peek() != '"') return fail("is not valid JSON");
+  if (!read_string(name)) return false;
+  if (peek() != ':') return fail("is not valid JSON");
+  const std::string_view written(text_ + begin, *here_ + std::size_t{1} - begin);
+  ++here_;
+  return check_name(object, {.hash = hash_of(name), .text = name, .written = written});
+}
+
+bool Reader::check_name(Object& object, const Name& name) {
   // Names that were known to differ by their places are written down only now.
   for (const Name* known = object.shape; known != object.alike; ++known) {
     object.filter |= std::uint64_t{1} << (known->hash >> 58);
     names_.push_back(*known);
   }
   object.shape = object.alike = object.shape_end = nullptr;
-  const std::uint64_t hash = hash_of(name);
-  const std::uint64_t bit = std::uint64_t{1} << (hash >> 58);
+  const std::uint64_t bit = std::uint64_t{1} << (name.hash >> 58);
   if (object.filter & bit) {
     const std::size_t end = std::min(names_.size(), object.names + names_linear_max);
     for (std::size_t i = object.names; i < end; ++i) {
-      if (names_[i].hash == hash && names_[i].text == name) return fail("has a member twice");
+      if (names_[i].hash == name.hash && names_[i].text == name.text) return fail("has a member twice");
     }
   }
   object.filter |= bit;
-  names_.push_back({hash, name});
+  names_.push_back(name);
   return true;
 }
 
