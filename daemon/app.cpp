@@ -124,7 +124,7 @@ struct App::Impl {
   Notifier notifier;
   ProcessState process;
   metrics::Metrics metrics{{.version = SYNCD_VERSION, .started_at = timers.wall_now()}};
-  Observer observer{log, metrics, timers};
+  Observer observer{log, metrics, timers, config.schedule.discovery == "register"};
   std::vector<Listener> admin_listeners;
   std::optional<Listener> metrics_listener;
   std::unique_ptr<store::Store> store;

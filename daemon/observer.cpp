@@ -82,7 +82,11 @@ void Observer::on_discovery(const std::vector<core::LinkId>& only_upstream, std:
   }
   fields.add("links_only_upstream", std::string_view(names(only_upstream)));
   fields.add("links_only_here", std::string_view(names(only_here)));
-  log_.warn("discovery", "upstream and the store know different links", fields);
+  if (registers_ && only_here_count == 0) {
+    log_.info("discovery", "links that only upstream knew are registered", fields);
+  } else {
+    log_.warn("discovery", "upstream and the store know different links", fields);
+  }
 }
 
 void Observer::on_discovery_failed(const core::Error& error) {

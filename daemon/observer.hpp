@@ -14,8 +14,9 @@ namespace syncd::daemon {
 // should look.
 class Observer final : public engine::EngineObserver {
  public:
-  Observer(Log& log, metrics::Metrics& metrics, api::Timers& timers)
-      : log_(log), metrics_(metrics), timers_(timers) {}
+  // `registers`: the engine adds links that only upstream knows.
+  Observer(Log& log, metrics::Metrics& metrics, api::Timers& timers, bool registers)
+      : log_(log), metrics_(metrics), timers_(timers), registers_(registers) {}
 
   void on_cycle(const core::CycleReport& report) override;
   void on_auth_incident(bool refused, const core::Error& error) override;
@@ -31,6 +32,7 @@ class Observer final : public engine::EngineObserver {
   Log& log_;
   metrics::Metrics& metrics_;
   api::Timers& timers_;
+  const bool registers_;
   std::string auth_error_;
   std::optional<StatusView::Discovery> discovery_;
 };

@@ -61,7 +61,11 @@ std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
   core::Reader reader(body, unescaped);
   engine::NewLink link;
   if (reader.ok() && read_new_link(reader, link) && reader.finish()) return link;
-  return std::unexpected(reader.message());
+  // The reader speaks of upstream's answers.
+  constexpr std::string_view document = "the answer";
+  const std::string message = reader.message();
+  if (message.starts_with(document)) return std::unexpected("the body" + message.substr(document.size()));
+  return std::unexpected("the body: " + message);
 }
 
 }  // namespace syncd::daemon

@@ -194,7 +194,7 @@ api::Task<HttpResponse> AdminRoutes::add_link(Call call) {
   QueryReader query(call.target);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   auto link = parse_new_link(std::move(call.request.body));
-  if (!link) co_return problem(400, "invalid_body", "the body: " + link.error());
+  if (!link) co_return problem(400, "invalid_body", link.error());
   const core::LinkId link_id = link->link_id;
   auto outcome = co_await view_.add_link(std::move(*link));
   if (!outcome) co_return from_error(outcome.error());

@@ -290,6 +290,15 @@ TEST(Config, ReferencePageIsUpToDate) {
   EXPECT_EQ(found, wanted) << "run this test with UPDATE_GOLDEN=1";
 }
 
+TEST(Config, TheExampleNeedsOnlyTheClientId) {
+  const std::string path = std::string(SYNCD_SOURCE_DIR) + "/systemd/config.toml";
+  const auto empty = daemon::load_config(path, {});
+  ASSERT_FALSE(empty);
+  ASSERT_EQ(empty.error().size(), 1U);
+  EXPECT_EQ(empty.error()[0].key, "upstream.client_id");
+  EXPECT_TRUE(daemon::load_config(path, {{"MONEYKIT_SYNCD__UPSTREAM__CLIENT_ID", "live_1"}}));
+}
+
 TEST(SecretFile, IsNamedOrComesFromSystemd) {
   const ScratchDirectory scratch;
   const ScopedEnvironment none("CREDENTIALS_DIRECTORY", nullptr);

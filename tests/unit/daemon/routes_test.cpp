@@ -1,0 +1,398 @@
+#include "daemon/admin/routes.hpp"
+
+#include <exception>
+#include <optional>
+#include <string>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace syncd::test {
+
+using daemon::HttpRequest;
+using daemon::HttpResponse;
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+// A process with one link, `mk_1`, of everything a little.
+class FakeView final : public daemon::AdminView {
+ public:
+  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override {
+    added = link;
+    co_return link.link_id == core::LinkId{"mk_1"} ? engine::AddOutcome::existed : engine::AddOutcome::added;
+  }
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId) override {
+    co_return core::LinkStatus::paused;
+  }
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId) override {
+    co_return core::LinkStatus::active;
+  }
+  api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    if (paused) co_return core::fail(core::Errc::conflict, "the link is paused: it is not visited");
+    if (wait == core::Millis{0}) co_return std::nullopt;
+    core::CycleReport report;
+    report.link_id = link_id;
+    report.cause = core::Cause::manual;
+    report.status_after = core::LinkStatus::active;
+    report.created = 3;
+    waited = wait;
+    co_return report;
+  }
+  api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
+      std::string after, std::size_t limit, std::optional<core::LinkStatus> status) override {
+    asked_after = after;
+    asked_limit = limit;
+    asked_status = status;
+    store::Listing<core::LinkRecord> listing;
+    listing.items.push_back(record());
+    listing.next = more ? "mk_1" : "";
+    co_return listing;
+  }
+  api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) override {
+    core::LinkRecord found = record();
+    found.link_id = link_id;
+    if (!knows(link_id) && !(added && added->link_id == link_id)) co_return std::nullopt;
+    co_return found;
+  }
+  api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId, std::string,
+                                                                        std::size_t) override {
+    store::Listing<core::StoredAccount> listing;
+    listing.items.push_back(
+        {.account_id = "acc", .json = R"({"balances":{"current":-0.0}})", .gone = false, .gone_since = {}});
+    co_return listing;
+  }
+  api::Task<core::Result<store::Listing<core::StoredTransaction>>> transactions(core::LinkId, std::string,
+                                                                                std::size_t) override {
+    store::Listing<core::StoredTransaction> listing;
+    listing.items.push_back(
+        {.transaction_id = "t\"1",
+         .account_id = "acc",
+         .json = R"({"amount":"100.10","x":1e2,"n":12345678901234567890123456789012345678})",
+         .pending = true,
+         .generation = 1,
+         .posted_from = ""});
+    co_return listing;
+  }
+  api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
+                                                 core::Millis wait) override {
+    waited = wait;
+    store::FeedSlice slice;
+    slice.epoch = 2;
+    slice.head = 9;
+    for (std::uint64_t sequence = after + 1; sequence <= 9 && slice.entries.size() < limit; ++sequence) {
+      store::FeedEntry entry;
+      entry.epoch = 2;
+      entry.sequence = sequence;
+      entry.link_id = core::LinkId{"mk_1"};
+      entry.kind = core::ChangeKind::transaction_created;
+      entry.id = "t1";
+      entry.after = R"({"amount":"1.10"})";
+      slice.entries.push_back(entry);
+    }
+    co_return slice;
+  }
+  api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
+      std::string, std::size_t, std::optional<core::RelinkStatus> status) override {
+    asked_relink = status;
+    store::Listing<core::RelinkEntry> listing;
+    listing.items.push_back(*entry());
+    co_return listing;
+  }
+  api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
+    co_return knows(link_id) ? entry() : std::nullopt;
+  }
+  api::Task<core::Result<daemon::StatusView>> status() override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    daemon::StatusView view;
+    view.version = "1.2.3";
+    co_return view;
+  }
+  bool knows(const core::LinkId& link_id) const override {
+    return link_id == core::LinkId{"mk_1"} || link_id == core::LinkId{"a/b"};
+  }
+  std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
+  bool healthy() const override { return !broken; }
+  bool ready() const override { return is_ready; }
+  void note_action(std::string_view action, const core::LinkId&, const std::optional<uid_t>& uid) override {
+    noted = std::string(action) + (uid ? ":" + std::to_string(*uid) : "");
+  }
+
+  static core::LinkRecord record() {
+    core::LinkRecord link;
+    link.link_id = core::LinkId{"mk_1"};
+    link.status = core::LinkStatus::backoff;
+    link.institution_id = "chase";
+    link.cursor = core::Cursor{"secret-cursor"};
+    link.last_error =
+        core::ErrorNote{core::Errc::server, 502, "", "bad gateway", core::WallTime{core::Millis{1}}};
+    link.link_json = R"({"link_id":"mk_1","odd":1.0})";
+    return link;
+  }
+  static std::optional<core::RelinkEntry> entry() {
+    core::RelinkEntry found;
+    found.link_id = core::LinkId{"mk_1"};
+    found.reason = "auth_expired";
+    found.opened_at = core::WallTime{core::Millis{1'746'549'072'451}};
+    return found;
+  }
+
+  bool more = false;
+  bool paused = false;
+  bool broken = false;
+  bool is_ready = true;
+  std::optional<engine::NewLink> added;
+  std::string asked_after;
+  std::size_t asked_limit = 0;
+  std::optional<core::LinkStatus> asked_status;
+  std::optional<core::RelinkStatus> asked_relink;
+  core::Millis waited{};
+  std::string noted;
+};
+
+class Routes : public testing::Test {
+ protected:
+  HttpResponse ask(std::string method, std::string target, std::string body = {},
+                   std::string content_type = "application/json") {
+    HttpRequest request{.method = std::move(method),
+                        .target = std::move(target),
+                        .content_type = std::move(content_type),
+                        .body = std::move(body),
+                        .peer = daemon::Peer{.uid = 1000, .gid = 1000, .pid = 1}};
+    boost::asio::io_context io;
+    HttpResponse response;
+    std::exception_ptr thrown;
+    auto done = [&](std::exception_ptr error, HttpResponse answer) {
+      thrown = error;
+      response = std::move(answer);
+    };
+    boost::asio::co_spawn(io.get_executor(), routes.handle(std::move(request)), done);
+    io.run();
+    if (thrown) std::rethrow_exception(thrown);
+    return response;
+  }
+
+  FakeView view;
+  daemon::AdminRoutes routes{view};
+};
+
+}  // namespace
+
+TEST_F(Routes, RowsKeepTheTextOfTheirNumbers) {
+  const HttpResponse transactions = ask("GET", "/v1/links/mk_1/transactions");
+  EXPECT_EQ(transactions.status, 200);
+  EXPECT_EQ(transactions.body,
+            R"({"items":[{"transaction_id":"t\"1","account_id":"acc","pending":true,"posted_from":null,)"
+            R"("data":{"amount":"100.10","x":1e2,"n":12345678901234567890123456789012345678}}]})");
+  EXPECT_EQ(
+      ask("GET", "/v1/links/mk_1/accounts").body,
+      R"({"items":[{"account_id":"acc","gone":false,"gone_since":null,"data":{"balances":{"current":-0.0}}}]})");
+}
+
+TEST_F(Routes, ShowsALinkWithoutItsCursor) {
+  const HttpResponse response = ask("GET", "/v1/links/mk_1");
+  EXPECT_EQ(response.status, 200);
+  for (const char* member :
+       {R"("link_id":"mk_1")", R"("link_ref":"0123456789ab")", R"("status":"backoff")",
+        R"("institution_id":"chase")", R"("cursor_set":true)", R"("last_success_at":null)",
+        R"("next_due_at":null)",
+        R"("last_error":{"kind":"server","http_status":502,"code":null,"message":"bad gateway")",
+        R"("counts":{"accounts":0,"transactions":0,"pending":0})",
+        R"("data":{"link_id":"mk_1","odd":1.0})"}) {
+    EXPECT_THAT(response.body, HasSubstr(member));
+  }
+  EXPECT_THAT(response.body, Not(HasSubstr("secret-cursor")));
+}
+
+TEST_F(Routes, ListsLinksByPage) {
+  EXPECT_THAT(ask("GET", "/v1/links").body, Not(HasSubstr("\"next\"")));
+  EXPECT_EQ(view.asked_limit, 100U);
+  view.more = true;
+  const HttpResponse page = ask("GET", "/v1/links?limit=1000&after=a%2Fb%C3%BC&state=relink");
+  EXPECT_THAT(page.body, HasSubstr(R"("next":"mk_1"})"));
+  EXPECT_THAT(page.body, Not(HasSubstr("\"data\"")));
+  EXPECT_EQ(view.asked_after, "a/b\xC3\xBC");
+  EXPECT_EQ(view.asked_limit, 1000U);
+  EXPECT_EQ(view.asked_status, core::LinkStatus::relink);
+}
+
+TEST_F(Routes, AddsALinkOnce) {
+  const HttpResponse fresh =
+      ask("POST", "/v1/links", R"({"link_id":"mk_2","customer_user_id":"u7","tags":["a","b"]})");
+  EXPECT_EQ(fresh.status, 201);
+  ASSERT_TRUE(view.added);
+  EXPECT_EQ(view.added->customer_user_id, "u7");
+  EXPECT_THAT(view.added->tags, testing::ElementsAre("a", "b"));
+  EXPECT_EQ(view.noted, "links.add:1000");
+  EXPECT_EQ(ask("POST", "/v1/links", R"({"link_id":"mk_1"})", "application/json; charset=utf-8").status, 200);
+}
+
+TEST_F(Routes, RefusesBodiesThatAreNotExactlyRight) {
+  struct Case {
+    const char* body;
+    const char* detail;
+  };
+  const Case cases[] = {
+      {"", "the body"},
+      {"[]", "the body"},
+      {"{}", "link_id is missing"},
+      {R"({"link_id":5})", "link_id is not a string"},
+      {R"({"link_id":""})", "link_id must have 1 to 256 bytes"},
+      {R"({"link_id":"a\u0000b"})", "link_id must have 1 to 256 bytes"},
+      {R"({"link_id":"a","link_id":"a"})", "twice"},
+      {R"({"link_id":"a","colour":"red"})", "not known here"},
+      {R"({"link_id":"a","tags":"x"})", "tags"},
+      {R"({"link_id":"a","tags":[1]})", "tags[0] is not a string"},
+      {R"({"link_id":"a","tags":[""]})", "1 to 128 bytes"},
+      {R"({"link_id":"a"} x)", "the body"},
+      {R"({"link_id":"a",})", "the body"},
+      {"{\"link_id\":\"\xFF\"}", "the body"},
+  };
+  for (const Case& test : cases) {
+    const HttpResponse response = ask("POST", "/v1/links", test.body);
+    EXPECT_EQ(response.status, 400) << test.body;
+    EXPECT_THAT(response.body, HasSubstr(test.detail)) << test.body;
+    EXPECT_THAT(response.body, HasSubstr(R"("code":"invalid_body")"));
+  }
+  EXPECT_FALSE(view.added) << "nothing is applied";
+  EXPECT_EQ(ask("POST", "/v1/links", R"({"link_id":"a"})", "text/plain").status, 415);
+  EXPECT_EQ(ask("POST", "/v1/links", R"({"link_id":"a"})", "").status, 415);
+}
+
+TEST_F(Routes, SyncsAndWaitsWhenAsked) {
+  const HttpResponse queued = ask("POST", "/v1/links/mk_1/sync");
+  EXPECT_EQ(queued.status, 202);
+  EXPECT_EQ(queued.body, R"({"link_id":"mk_1","queued":true})");
+  const HttpResponse done = ask("POST", "/v1/links/mk_1/sync?wait=30s");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_EQ(view.waited.count(), 30'000);
+  EXPECT_THAT(done.body, HasSubstr(R"("outcome":"ok","cause":"manual","status":"active")"));
+  EXPECT_THAT(done.body, HasSubstr(R"("created":3)"));
+  EXPECT_EQ(ask("POST", "/v1/links/mk_9/sync").status, 404);
+  view.paused = true;
+  const HttpResponse conflict = ask("POST", "/v1/links/mk_1/sync");
+  EXPECT_EQ(conflict.status, 409);
+  EXPECT_THAT(conflict.body, HasSubstr("the link is paused"));
+}
+
+TEST_F(Routes, PausesAndResumes) {
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/pause").body, R"({"link_id":"mk_1","status":"paused"})");
+  EXPECT_EQ(view.noted, "links.pause:1000");
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/resume", "{ }").body, R"({"link_id":"mk_1","status":"active"})");
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/pause", R"({"x":1})").status, 400);
+}
+
+TEST_F(Routes, FeedCarriesHeadEpochAndNext) {
+  const HttpResponse page = ask("GET", "/v1/feed?after=6&limit=2&wait=5s");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.body,
+              HasSubstr(R"({"epoch":2,"seq":7,"at":null,"link_id":"mk_1","kind":"transaction.created",)"
+                        R"("id":"t1","before":null,"after":{"amount":"1.10"},"cause":"schedule"})"));
+  EXPECT_THAT(page.body, HasSubstr(R"("next":"8","epoch":2,"head":9})"));
+  EXPECT_EQ(view.waited.count(), 5000);
+  EXPECT_THAT(ask("GET", "/v1/feed?after=7").body, Not(HasSubstr("\"next\"")));
+  EXPECT_EQ(ask("GET", "/v1/feed?after=9").body, R"({"items":[],"epoch":2,"head":9})");
+}
+
+TEST_F(Routes, RelinkQueue) {
+  const HttpResponse open = ask("GET", "/v1/relink?status=open");
+  EXPECT_EQ(view.asked_relink, core::RelinkStatus::open);
+  EXPECT_THAT(open.body, HasSubstr(R"({"link_id":"mk_1","status":"open","reason":"auth_expired")"));
+  EXPECT_THAT(open.body, HasSubstr(R"("opened_at":"2025-05-06T16:31:12.451Z")"));
+  EXPECT_THAT(open.body, HasSubstr(R"("version":1)"));
+  EXPECT_EQ(ask("GET", "/v1/relink/mk_1").status, 200);
+  EXPECT_EQ(ask("GET", "/v1/relink/mk_9").status, 404);
+}
+
+TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
+  struct Case {
+    const char* target;
+    const char* detail;
+  };
+  const Case cases[] = {
+      {"/v1/links?limit=0", "query parameter limit must be an integer from 1 to 1000"},
+      {"/v1/links?limit=1001", "query parameter limit must be"},
+      {"/v1/links?limit=", "query parameter limit must be"},
+      {"/v1/links?limit=+5", "query parameter limit must be"},
+      {"/v1/links?limit=5x", "query parameter limit must be"},
+      {"/v1/links?limit=5&limit=6", "query parameter limit is given twice"},
+      {"/v1/links?state=happy", "query parameter state must be one of active, "},
+      {"/v1/links?colour=red", "query parameter colour is not known here"},
+      {"/v1/links?after=", "query parameter after is empty"},
+      {"/v1/links?limit", "each query parameter must have the form name=value"},
+      {"/v1/links?after=%zz", "the query has a bad percent-encoding"},
+      {"/v1/links?after=%00", "the query has a bad percent-encoding"},
+      {"/v1/links/mk_1?x=1", "query parameter x is not known here"},
+      {"/v1/feed?after=-1", "query parameter after must be an integer"},
+      {"/v1/feed?after=18446744073709551616", "query parameter after must be an integer"},
+      {"/v1/feed?wait=61s", "query parameter wait must be a duration up to 1m"},
+      {"/v1/feed?wait=5", "query parameter wait must be a duration"},
+      {"/v1/relink?status=done", "query parameter status must be one of open, resolved"},
+      {"/v1/status?verbose=1", "query parameter verbose is not known here"},
+  };
+  for (const Case& test : cases) {
+    const HttpResponse response = ask("GET", test.target);
+    EXPECT_EQ(response.status, 400) << test.target;
+    EXPECT_EQ(response.content_type, "application/problem+json");
+    EXPECT_THAT(response.body, HasSubstr(test.detail)) << test.target;
+  }
+}
+
+TEST_F(Routes, MatchesPathsExactly) {
+  for (const char* target : {"/", "/v1", "/v1/", "/v1/links/", "/V1/links", "/v1//links", "/v1/links/mk_1/",
+                             "/v1/links/mk_1/sync/x", "/v1/links/mk_1/%61ccountsx", "/v1/nothing",
+                             "/v2/links", "/../etc/passwd", "/v1/links/../status"}) {
+    EXPECT_EQ(ask("GET", target).status, 404) << target;
+  }
+  for (const char* target : {"v1/links", "http://x/v1/links", "*", "", "/v1/links#x", "/v1/%", "/v1/%2",
+                             "/v1/%c0%af", "/v1/links/%00", "/v1/links/%0a"}) {
+    EXPECT_EQ(ask("GET", target).status, 400) << target;
+  }
+  EXPECT_EQ(ask("GET", "/v1/links/a%2Fb").status, 200) << "an encoded slash belongs to the id";
+  EXPECT_EQ(ask("GET", "/v1/links/a%252Fb").status, 404) << "decoded once only";
+  EXPECT_EQ(ask("GET", "/v1/links/" + std::string(257, 'x')).status, 400);
+}
+
+TEST_F(Routes, NamesTheMethodsOfAPath) {
+  struct Case {
+    const char* method;
+    const char* target;
+    const char* allow;
+  };
+  const Case cases[] = {
+      {"DELETE", "/v1/links", "POST, GET, HEAD"}, {"POST", "/v1/links/mk_1", "GET, HEAD"},
+      {"GET", "/v1/links/mk_1/sync", "POST"},     {"PUT", "/v1/status", "GET, HEAD"},
+      {"get", "/v1/status", "GET, HEAD"},         {"BREW", "/-/healthy", "GET, HEAD"},
+  };
+  for (const Case& test : cases) {
+    const HttpResponse response = ask(test.method, test.target);
+    EXPECT_EQ(response.status, 405) << test.method << test.target;
+    EXPECT_EQ(response.allow, test.allow) << test.method << test.target;
+  }
+}
+
+TEST_F(Routes, ProblemsHaveTheStandardShape) {
+  EXPECT_EQ(
+      ask("GET", "/v1/links/mk_9").body,
+      R"({"type":"urn:moneykit-syncd:problem:link_not_found","title":"Not Found","status":404,)"
+      R"("code":"link_not_found","detail":"no link mk_9 is registered here; add it with POST /v1/links"})");
+  view.broken = true;
+  const HttpResponse broken = ask("GET", "/v1/status");
+  EXPECT_EQ(broken.status, 503);
+  EXPECT_THAT(broken.body, HasSubstr("the disk is gone"));
+}
+
+TEST_F(Routes, HealthAndReadiness) {
+  EXPECT_EQ(ask("GET", "/-/healthy").status, 200);
+  EXPECT_EQ(ask("GET", "/-/ready").status, 200);
+  view.is_ready = false;
+  EXPECT_EQ(ask("GET", "/-/ready").status, 503);
+  view.broken = true;
+  EXPECT_EQ(ask("GET", "/-/healthy").status, 503);
+}
+
+}  // namespace syncd::test
