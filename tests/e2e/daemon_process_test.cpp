@@ -1,0 +1,138 @@
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/rig.hpp"
+
+// How the process behaves towards whoever runs it: exit codes, signals, reload, its files.
+namespace syncd::test::e2e {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::chrono::seconds end_limit{30};
+constexpr std::string_view secret = "sandbox-secret";
+
+std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class DaemonProcess : public testing::Test {
+ protected:
+  DaemonProcess() : sandbox_(dir_.path(), {"--no-budgets"}), daemon_(dir_.path(), sandbox_, {}) {}
+
+  std::filesystem::path config() const { return dir_.path() / "config.toml"; }
+  // Runs the program to its end; its output is in `log`.
+  Ended run_to_end(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
+    std::vector<std::string> command{SYNCD_PROGRAM};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    Process process(command, log);
+    return process.wait(end_limit);
+  }
+  // A copy of the configuration under another name, with `from` replaced.
+  std::filesystem::path variant(const std::string& name, const std::string& from, const std::string& to) {
+    std::string text = read_text(config());
+    text.replace(text.find(from), from.size(), to);
+    const std::filesystem::path path = dir_.path() / name;
+    write_private(path, text);
+    return path;
+  }
+
+  ScratchDir dir_;
+  Sandbox sandbox_;
+  Daemon daemon_;
+};
+
+TEST_F(DaemonProcess, ChecksItsConfigurationOfflineAndOnline) {
+  EXPECT_EQ(run_to_end({"check-config", "--config", config()}, dir_.path() / "a.log").code, 0);
+  EXPECT_EQ(read_text(dir_.path() / "a.log"), "ok\n");
+  EXPECT_EQ(run_to_end({"check-config", "--online", "--config", config()}, dir_.path() / "b.log").code, 0);
+  EXPECT_THAT(read_text(dir_.path() / "b.log"), HasSubstr("accepts the credentials"));
+
+  const auto stranger = variant("stranger.toml", sandbox_.client_id(), "sandbox_stranger");
+  EXPECT_EQ(run_to_end({"check-config", "--online", "--config", stranger}, dir_.path() / "c.log").code, 78);
+  EXPECT_THAT(read_text(dir_.path() / "c.log"), HasSubstr("refuses the credentials"));
+
+  const auto broken = variant("broken.toml", "[metrics]", "[metrics]\nport = 5\n[colour]");
+  EXPECT_EQ(run_to_end({"check-config", "--config", broken}, dir_.path() / "d.log").code, 78);
+  EXPECT_THAT(read_text(dir_.path() / "d.log"), HasSubstr("metrics.port: is not a known key"));
+  EXPECT_THAT(read_text(dir_.path() / "d.log"), HasSubstr("colour: is not a known section"));
+  EXPECT_EQ(run_to_end({"run", "--config", broken}, dir_.path() / "e.log").code, 78);
+  EXPECT_EQ(run_to_end({"--no-such-option"}, dir_.path() / "f.log").code, 2);
+}
+
+TEST_F(DaemonProcess, DumpShowsWhatIsInEffectAndNoSecret) {
+  EXPECT_EQ(run_to_end({"config", "dump", "--config", config()}, dir_.path() / "dump.toml").code, 0);
+  const std::string dump = read_text(dir_.path() / "dump.toml");
+  EXPECT_THAT(dump, HasSubstr("max_interval = \"1d\"\n"));
+  EXPECT_THAT(dump, Not(HasSubstr(secret)));
+}
+
+TEST_F(DaemonProcess, StopsOnTermAndRemovesItsSocket) {
+  daemon_.start();
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "admin.sock"));
+  daemon_.process().send(SIGTERM);
+  EXPECT_EQ(daemon_.process().wait(end_limit).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() / "admin.sock"));
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr(secret)));
+}
+
+TEST_F(DaemonProcess, ASecondOneIsRefusedAndTouchesNothing) {
+  daemon_.start();
+  EXPECT_EQ(run_to_end({"run", "--config", config()}, dir_.path() / "same.log").code, 69);
+  EXPECT_THAT(read_text(dir_.path() / "same.log"), HasSubstr("another process answers on it"));
+  const auto elsewhere = variant("elsewhere.toml", "admin.sock", "other.sock");
+  EXPECT_EQ(run_to_end({"run", "--config", elsewhere}, dir_.path() / "store.log").code, 74);
+  EXPECT_THAT(read_text(dir_.path() / "store.log"), HasSubstr("\"store_open_failed\""));
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() / "other.sock"));
+  EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 200);
+}
+
+TEST_F(DaemonProcess, ComesBackOverTheSocketOfACrash) {
+  daemon_.start();
+  daemon_.kill_now();
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "admin.sock"));
+  daemon_.start();
+}
+
+TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
+  daemon_.start();
+  const std::string before = read_text(config());
+  const auto reload_until = [&](const char* line) {
+    daemon_.process().send(SIGHUP);
+    daemon_.wait_for(line, [&] { return daemon_.log().find(line) != std::string::npos; });
+  };
+  write_private(config(), before + "level = \"loud\"\n");
+  reload_until("\"reload_failed\"");
+  EXPECT_THAT(daemon_.log(), HasSubstr("log.level: \\\"loud\\\" is not one of the accepted values"));
+  EXPECT_TRUE(daemon_.admin("GET", "/v1/status")["config"]["last_reload_ok"].text() == "false");
+  EXPECT_EQ(daemon_.metric("moneykit_syncd_config_last_reload_successful"), "0");
+
+  std::string after = before;
+  after.replace(after.find("[budget]\n"), 9, "[budget]\nlink_per_app = 77\n");
+  after.replace(after.find("/store\""), 7, "/store2\"");
+  write_private(config(), after);
+  reload_until("\"restart_needed\"");
+  EXPECT_THAT(daemon_.log(), HasSubstr("\"changed\":\"budget.link_per_app\""));
+  EXPECT_THAT(daemon_.log(), HasSubstr("\"keys\":\"store.path\""));
+  bool found = false;
+  for (const Json& use : daemon_.admin("GET", "/v1/status")["budget"].items()) {
+    found = found || (use["endpoint"].text() == "link" && use["limit"].text() == "77");
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(daemon_.metric("moneykit_syncd_config_last_reload_successful"), "1");
+
+  std::filesystem::remove(config());
+  daemon_.process().send(SIGHUP);
+  daemon_.wait_for("the missing file to be noticed",
+                   [&] { return daemon_.log().find("No such file") != std::string::npos; });
+  EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 200);
+}
+
+}  // namespace
+}  // namespace syncd::test::e2e
