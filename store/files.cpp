@@ -97,7 +97,8 @@ core::Result<void> remove_durably(const std::string& directory, const std::strin
 core::Result<void> prepare_directory(const std::string& path) {
   if (path.empty()) return core::fail(core::Errc::storage, "[store] path is empty; set it to a directory");
   if (::mkdir(path.c_str(), 0700) == 0) {
-    const auto parent = std::filesystem::path(path).lexically_normal().parent_path();
+    const auto parent =
+        (std::filesystem::path(path) / "").parent_path().parent_path();  // of "a/b" and "a/b/": "a"
     return sync_directory(parent.empty() ? "." : parent.string());
   }
   const int error = errno;

@@ -65,7 +65,7 @@ class HealthListener final : public rocksdb::EventListener {
     *auto_recovery = false;
   }
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override {
-    health_->set_stopped(info.condition.cur == rocksdb::WriteStallCondition::kStopped);
+    if (info.condition.cur == rocksdb::WriteStallCondition::kStopped) health_->count_stop();
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,12 +24,13 @@ class Health {
   // Called at once when it has failed already.
   void on_failure(std::function<void(std::string)> notify);
 
-  void set_stopped(bool stopped) { stopped_.store(stopped, std::memory_order_relaxed); }
-  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+  // How often RocksDB made writers wait until it had tidied up.
+  void count_stop() { stops_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t stops() const { return stops_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<bool> ok_{true};
-  std::atomic<bool> stopped_{false};
+  std::atomic<std::uint64_t> stops_{0};
   mutable std::mutex mutex_;
   std::string reason_;
   std::function<void(std::string)> notify_;

@@ -162,6 +162,7 @@ StoreStats Store::stats() {
   stats.feed_head = impl_->feed.head;
   stats.published = impl_->high_water.published;
   stats.commits = impl_->commits;
+  stats.write_stops = impl_->health->stops();
   stats.disk_free_bytes = free_bytes(impl_->options.path).value_or(0);
   if (!impl_->database) return stats;
   using Properties = rocksdb::DB::Properties;
@@ -174,7 +175,7 @@ StoreStats Store::stats() {
     stats.block_cache_bytes = usage;
   }
   stats.pending_compaction_bytes = database.property(Properties::kEstimatePendingCompactionBytes);
-  stats.write_stopped = impl_->health->stopped() || database.property(Properties::kIsWriteStopped) != 0;
+  stats.write_stopped = database.property(Properties::kIsWriteStopped) != 0;
   return stats;
 }
 

@@ -79,6 +79,7 @@ struct StoreStats {
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t pending_compaction_bytes = 0;
   bool write_stopped = false;
+  std::uint64_t write_stops = 0;  // times since open that writers had to wait for compaction or flush
 };
 
 // The local copy, in an embedded RocksDB.
@@ -109,6 +110,9 @@ class Store {
   // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the
   // next gap-free sequences, relink entry, dead letter. Outcomes are in the order of `updates`. Two
   // updates of the same link in one call are allowed; the second sees the first.
+  // Errc::invalid, with nothing of the whole call written, for an update that contradicts itself (an id that
+  // is empty or longer than 256 bytes, the record of another link): a defect of the caller, the store stays
+  // healthy.
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
@@ -122,7 +126,9 @@ class Store {
   core::Result<std::optional<std::string>> take_note(std::string_view name);
 
   // ---- reading for people and consumers ----
-  // `after` empty: from the start. 1 <= limit <= 1,000 (clamped).
+  // `after` empty: from the start. 1 <= limit <= 1,000 (clamped). Links come in the order of their ids'
+  // length, then bytes. With a status, a page may hold fewer items than `limit`, even none, and still have a
+  // `next`: a call looks at 100,000 records at most.
   core::Result<Listing<core::LinkRecord>> links(std::string_view after, std::size_t limit,
                                                 std::optional<core::LinkStatus> status);
   core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,
@@ -132,14 +138,16 @@ class Store {
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
                                                           std::optional<core::RelinkStatus> status);
+  // In the order of time; `after` is an opaque text (Errc::invalid for any other).
   core::Result<Listing<core::DeadLetter>> dead_letters(std::string_view after, std::size_t limit);
-  // Entries with a sequence above `after`, at most `limit`. Raises the high-water mark durably before it
-  // answers, so a sequence that was shown is never given out again with other content.
+  // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
+  // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
 
   StoreStats stats();
-  bool healthy() const;  // false after a background or write error
-  // Set before the first commit; called on a RocksDB thread when the store turns unhealthy, with a message.
+  bool healthy() const;  // false after a background, write or read error; stays false until reopened
+  // Called once with the reason when the store turns unhealthy, on a RocksDB thread or on the caller's; at
+  // once when that has happened already.
   void on_unhealthy(std::function<void(std::string)> notify);
 
  private:

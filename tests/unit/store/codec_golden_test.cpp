@@ -184,6 +184,21 @@ TEST(ValueBytes, FullLinkRecord) {
   EXPECT_EQ(summary.recent_sends, record.recent_sends);
 }
 
+// Does not compile when the record has gained a member: then encode_link needs a new format, and this a new
+// name.
+TEST(ValueBytes, EveryMemberOfTheLinkRecordIsKnown) {
+  const auto record = sample_link();
+  const auto& [link_id, fence, status, customer_user_id, tags, added_at, institution_id, provider,
+               upstream_state, upstream_error_code, link_json, has_transactions_product,
+               transactions_forbidden, transactions_clock, accounts_clock, cursor, generation, resync,
+               resync_started_at, resyncs_in_window, drain, pending_clock, accounts_pulled_at,
+               accounts_pulled_clock, accounts_wanted, accounts_digest, next_due_at, last_attempt_at,
+               last_success_at, failures, protocol_failures, last_error, counts, recent_sends] = record;
+  const auto& [open, pages, idle_pages, staged, brought_pending, clock, cursor_hashes] = drain;
+  EXPECT_EQ(fence, 260u);
+  EXPECT_EQ(pages, 3u);
+}
+
 TEST(ValueBytes, RelinkEntry) {
   const auto value = sample_relink_value();
   EXPECT_EQ(to_hex(value),
