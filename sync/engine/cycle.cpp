@@ -117,28 +117,50 @@ class Cycle {
   api::Task<bool> commit(core::LinkUpdate update) {
     const core::WallTime at = update.at;
     core::LinkRecord committed = update.record;
-    note(update);
+    const Noted noted = note(update);
     const auto result = co_await context_.store.commit(std::move(update));
     if (!result) {
       fail(result.error());
       co_return false;
     }
+    add(noted);
     note_visibility(committed, at);
     record_ = std::move(committed);
     co_return true;
   }
 
-  void note(const core::LinkUpdate& update) {
-    report().created += update.created;
-    report().updated += update.updated;
-    report().removed += update.removed;
-    report().account_changes += update.account_puts.size();
-    report().dead_letter |= update.dead_letter.has_value();
-    report().resync_started |= update.record.resync && !record_.resync;
+  // What an update will have done once it is committed.
+  struct Noted {
+    std::uint32_t created = 0, updated = 0, removed = 0, accounts = 0;
+    bool dead_letter = false, resync_started = false, relink_opened = false, relink_resolved = false;
+  };
+
+  Noted note(const core::LinkUpdate& update) const {
+    Noted noted{.created = update.created,
+                .updated = update.updated,
+                .removed = update.removed,
+                .dead_letter = update.dead_letter.has_value(),
+                .resync_started = update.record.resync && !record_.resync};
     for (const core::Change& change : update.changes) {
-      report().relink_opened |= change.kind == core::ChangeKind::relink_opened;
-      report().relink_resolved |= change.kind == core::ChangeKind::relink_resolved;
+      using enum core::ChangeKind;
+      noted.relink_opened |= change.kind == relink_opened;
+      noted.relink_resolved |= change.kind == relink_resolved;
+      const bool account = change.kind == account_created || change.kind == account_updated ||
+                           change.kind == account_gone || change.kind == account_returned;
+      noted.accounts += account ? 1 : 0;
     }
+    return noted;
+  }
+
+  void add(const Noted& noted) {
+    report().created += noted.created;
+    report().updated += noted.updated;
+    report().removed += noted.removed;
+    report().account_changes += noted.accounts;
+    report().dead_letter |= noted.dead_letter;
+    report().resync_started |= noted.resync_started;
+    report().relink_opened |= noted.relink_opened;
+    report().relink_resolved |= noted.relink_resolved;
   }
 
   // Our delay: from upstream's refresh to this commit, told when a refresh was met that we did not have.
