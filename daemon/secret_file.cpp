@@ -31,7 +31,9 @@ std::expected<std::string, ConfigProblem> client_secret_path(const Config& confi
 std::expected<api::Secret, ConfigProblem> read_client_secret(const Config& config) {
   const auto path = client_secret_path(config);
   if (!path) return std::unexpected(path.error());
-  auto secret = api::load_secret_file(*path);
+  // systemd's credentials may carry an access list, which shows as group bits in the mode.
+  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+  auto secret = api::load_secret_file(*path, directory != nullptr ? directory : "");
   if (secret) return std::move(*secret);
   return std::unexpected(ConfigProblem{
       .where = "client secret", .key = key_name, .reason = secret.error().message, .next_step = ""});
