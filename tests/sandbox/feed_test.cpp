@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "tests/sandbox/feed_client.hpp"
 #include "tests/sandbox/model/random.hpp"
 #include "tests/sandbox/model/text.hpp"
@@ -56,8 +58,14 @@ void walk(std::uint64_t seed, Switches switches, int rounds, std::size_t* both_l
   }
 }
 
+/// How many seeds a walk takes; SANDBOX_WALKS=1000 in the environment asks for a long run.
+std::uint64_t walks() {
+  const char* const wanted = std::getenv("SANDBOX_WALKS");
+  return wanted == nullptr ? 4 : std::strtoull(wanted, nullptr, 10);
+}
+
 TEST(Feed, ClientEqualsOracleAfterEveryPage) {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  for (std::uint64_t seed = 1; seed <= walks(); ++seed) {
     walk(seed, {}, 40);
     if (HasFatalFailure()) {
       return;
@@ -67,7 +75,7 @@ TEST(Feed, ClientEqualsOracleAfterEveryPage) {
 
 TEST(Feed, ClientEqualsOracleWhenPendingRowsSettleInPlace) {
   std::size_t both_lists = 0;
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  for (std::uint64_t seed = 1; seed <= walks(); ++seed) {
     walk(seed, {.pending_mode = PendingMode::settled_in_place}, 40, &both_lists);
     if (HasFatalFailure()) {
       return;
@@ -85,7 +93,7 @@ TEST(Feed, ClientEqualsOracleUnderAllOddForms) {
   switches.duplicate_in_updated = false;
   switches.idle_cursor_changes = true;
   switches.refresh_failure_permille = 300;
-  for (std::uint64_t seed = 100; seed <= 104; ++seed) {
+  for (std::uint64_t seed = 100; seed < 100 + walks(); ++seed) {
     walk(seed, switches, 30);
     if (HasFatalFailure()) {
       return;

@@ -63,6 +63,12 @@ class Link {
       settle_slowly(now);
     }
   }
+  /// Enough for state() alone: a link that nobody has touched and that will not expire stays unbuilt.
+  void settle_state(TimePoint now) {
+    if (built_ || expires_at_) {
+      settle(now);
+    }
+  }
   /// Valid after settle(); TimePoint::max() when nothing is due.
   [[nodiscard]] TimePoint next_event() const { return next_event_; }
 

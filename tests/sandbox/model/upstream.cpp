@@ -285,7 +285,7 @@ std::vector<LinkSummary> Upstream::links(std::size_t from, std::size_t count, Ti
   std::vector<LinkSummary> out;
   for (std::size_t i = from; i < std::min(from + count, impl_->links.size()); ++i) {
     Link& link = impl_->links[i];
-    link.settle(impl_->forward(now));
+    link.settle_state(impl_->forward(now));
     out.push_back({link.id(), link.spec().institution, link.spec().user_id, link.state(), link.error_code()});
   }
   return out;
