@@ -46,8 +46,8 @@ void spoil_body(const FaultRule& rule, HttpResponse& response) {
   } else if (variant == "null_lists") {
     body = R"({"transactions":null,"accounts":null,"cursor":null,"has_more":null,"link":null})";
   } else if (variant == "wrong_types") {
-    body =
-        R"({"transactions":{"created":{},"updated":7,"removed":[3]},"accounts":"none","cursor":[],"has_more":"no","link":7})";
+    body = R"({"transactions":{"created":{},"updated":7,"removed":[3]},"accounts":"none","cursor":[],)"
+           R"("has_more":"no","link":7})";
   } else {
     body.resize(body.size() * 2 / 3);
   }

@@ -71,9 +71,11 @@ Server::Server(asio::io_context& io, Sandbox& sandbox)
     : io_(io), sandbox_(sandbox), sweep_timer_(io.get_executor()) {
 }
 
-Server::Connections::iterator Server::enter(Socket& socket) {
-  return connections_.insert(
-      connections_.end(), Connection{&socket, Timer(io_.get_executor()), std::chrono::steady_clock::now()});
+Server::Entered::Entered(Server& server, Socket& socket)
+    : server_(server),
+      self_(server.connections_.insert(
+          server.connections_.end(),
+          Connection{&socket, Timer(server.io_.get_executor()), std::chrono::steady_clock::now()})) {
 }
 
 tcp::endpoint Server::listen(const tcp::endpoint& address, asio::ssl::context* tls) {
@@ -149,19 +151,17 @@ asio::awaitable<void> Server::accept_loop(std::size_t listener) {
 }
 
 asio::awaitable<void> Server::serve_plain(Socket socket) {
-  const auto self = enter(socket);
-  co_await serve(socket, self);
-  connections_.erase(self);
+  const Entered entered(*this, socket);
+  co_await serve(socket, entered.self());
 }
 
 asio::awaitable<void> Server::serve_tls(Socket socket, asio::ssl::context* tls) {
   asio::ssl::stream<Socket> stream(std::move(socket), *tls);
-  const auto self = enter(stream.next_layer());
+  const Entered entered(*this, stream.next_layer());
   auto [ec] = co_await stream.async_handshake(asio::ssl::stream_base::server, nothrow);
   if (!ec) {
-    co_await serve(stream, self);
+    co_await serve(stream, entered.self());
   }
-  connections_.erase(self);
 }
 
 template <class Stream>
@@ -205,8 +205,8 @@ std::string Server::head(const HttpResponse& response, std::size_t body_bytes, b
   std::string out;
   out.reserve(256);
   out.append("HTTP/1.1 ").append(std::to_string(response.status)).push_back(' ');
-  const std::string_view reason =
-      http::obsolete_reason(http::int_to_status(static_cast<unsigned>(response.status)));
+  const http::status status = http::int_to_status(static_cast<unsigned>(response.status));
+  const std::string_view reason = status == http::status::unknown ? "Status" : http::obsolete_reason(status);
   out.append(reason).append("\r\nServer: moneykit-sandbox\r\nDate: ").append(date_).append("\r\n");
   for (const auto& [name, value] : response.headers) {
     out.append(name).append(": ").append(value).append("\r\n");

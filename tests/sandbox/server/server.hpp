@@ -60,7 +60,19 @@ class Server {
   };
   using Connections = std::list<Connection>;
 
-  Connections::iterator enter(Socket& socket);
+  /// Membership in connections_ for as long as it lives; ends also when the coroutine throws.
+  class Entered {
+   public:
+    Entered(Server& server, Socket& socket);
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
+    ~Entered() { server_.connections_.erase(self_); }
+    [[nodiscard]] Connections::iterator self() const { return self_; }
+
+   private:
+    Server& server_;
+    Connections::iterator self_;
+  };
 
   boost::asio::awaitable<void> accept_loop(std::size_t listener);
   boost::asio::awaitable<void> serve_plain(Socket socket);
