@@ -55,8 +55,33 @@ bool take_number(std::string_view& text, Number& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{}) return false;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  if (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  if (!text.starts_with(' ')) return false;
+  text.remove_prefix(1);
   return true;
+}
+
+// One line of a snapshot; the link id points into its text.
+struct SnapshotLine {
+  Endpoint endpoint = Endpoint::sync;
+  core::WallTime at{};
+  std::uint32_t requests = 0;
+  std::string_view link_id;  // empty: counted for the app alone
+};
+
+constexpr std::uint32_t requests_max = 1'000'000;            // the largest budget
+constexpr std::int64_t wall_ms_max = std::int64_t{1} << 50;  // beyond the year 30,000
+
+std::optional<SnapshotLine> read_line(std::string_view text) {
+  unsigned endpoint = 0;
+  std::int64_t wall_ms = 0;
+  std::uint32_t requests = 0;
+  if (!take_number(text, endpoint) || !take_number(text, wall_ms) || !take_number(text, requests))
+    return std::nullopt;
+  const bool sane = endpoint >= 1 && endpoint <= core::endpoint_count && wall_ms >= 0 &&
+                    wall_ms <= wall_ms_max && requests <= requests_max;
+  if (!sane) return std::nullopt;
+  if (!text.empty() && (requests != 1 || !core::is_valid_id(text))) return std::nullopt;
+  return SnapshotLine{static_cast<Endpoint>(endpoint), core::WallTime(core::Millis(wall_ms)), requests, text};
 }
 
 }  // namespace
@@ -120,6 +145,11 @@ SteadyTime RateGate::available_at(Endpoint endpoint, const core::LinkId& link_id
 
 Task<core::Result<void>> RateGate::acquire(Endpoint endpoint, core::LinkId link_id, core::Cause cause) {
   for (;;) {
+    // Also before the first wait: a task that was told to end earlier is not told again, and would sleep on.
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) {
+      co_return core::fail(core::Errc::cancelled, "stopped while waiting for the request budget");
+    }
     const SteadyTime now = timers_.steady_now();
     const SteadyTime at = available_at(endpoint, link_id, cause);
     if (at <= now) {
@@ -129,10 +159,6 @@ Task<core::Result<void>> RateGate::acquire(Endpoint endpoint, core::LinkId link_
     ++waiting_[index_of(endpoint)];
     co_await timers_.sleep_until(at);
     --waiting_[index_of(endpoint)];
-    const auto state = co_await boost::asio::this_coro::cancellation_state;
-    if (state.cancelled() != boost::asio::cancellation_type::none) {
-      co_return core::fail(core::Errc::cancelled, "stopped while waiting for the request budget");
-    }
   }
 }
 
@@ -245,21 +271,17 @@ std::string RateGate::snapshot() {
 bool RateGate::restore(std::string_view snapshot) {
   if (!snapshot.starts_with("v1\n")) return false;
   snapshot.remove_prefix(3);
+  std::vector<SnapshotLine> lines;  // all or nothing
   while (!snapshot.empty()) {
     const std::size_t end = snapshot.find('\n');
     if (end == std::string_view::npos) return false;
-    std::string_view line = snapshot.substr(0, end);
+    const std::optional<SnapshotLine> line = read_line(snapshot.substr(0, end));
+    if (!line) return false;
+    lines.push_back(*line);
     snapshot.remove_prefix(end + 1);
-    unsigned endpoint = 0;
-    std::int64_t wall_ms = 0;
-    std::uint32_t requests = 0;
-    if (!take_number(line, endpoint) || !take_number(line, wall_ms) || !take_number(line, requests))
-      return false;
-    if (endpoint == 0 || endpoint > core::endpoint_count) return false;
-    const core::LinkId link_id{std::string(line)};
-    seed_at(static_cast<Endpoint>(endpoint), link_id, to_steady(core::WallTime(core::Millis(wall_ms))),
-            requests);
   }
+  for (const SnapshotLine& line : lines)
+    seed_at(line.endpoint, core::LinkId{std::string(line.link_id)}, to_steady(line.at), line.requests);
   return true;
 }
 

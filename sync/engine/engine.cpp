@@ -99,11 +99,20 @@ struct Engine::Impl {
   }
 
   void want_now(Slot slot, core::Cause cause) {
-    table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+    // What a person asked for is not turned into something less by a later hint.
+    const bool asked_for = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
+    if (!asked_for) table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
     if (table.in_flight(slot)) return;  // visited once more when it ends
-    urgent.push_back(slot);
     table.unschedule(slot);
+    put_urgent(slot);
     pump();
+  }
+
+  // Each link is in the queue once, however often it is asked for while nothing may begin.
+  void put_urgent(Slot slot) {
+    if (table.urgent(slot)) return;
+    table.set_urgent(slot, true);
+    urgent.push_back(slot);
   }
 
   bool may_begin() const { return running && !stopping && !auth_refused && store.healthy(); }
@@ -125,6 +134,7 @@ struct Engine::Impl {
     while (!urgent.empty()) {
       const Slot slot = urgent.front();
       urgent.pop_front();
+      table.set_urgent(slot, false);
       if (table.in_flight(slot) || !visited_by_schedule(table.status(slot))) continue;
       table.unschedule(slot);
       return slot;
@@ -196,7 +206,7 @@ struct Engine::Impl {
   void reschedule(Slot slot, Tick due) {
     if (!visited_by_schedule(table.status(slot))) return;
     if (table.wanted_cause(slot) != 0) {
-      urgent.push_back(slot);
+      put_urgent(slot);
       return;
     }
     table.schedule(slot, due);

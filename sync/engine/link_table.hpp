@@ -39,7 +39,11 @@ class LinkTable {
   std::uint8_t wanted_cause(Slot slot) const { return links_[slot].wanted_cause; }
   void set_wanted_cause(Slot slot, std::uint8_t cause) { links_[slot].wanted_cause = cause; }
 
-  // ---- the due heap: earliest first, links that were put in first first ----
+  // Waits in the queue of links to be visited before all others.
+  bool urgent(Slot slot) const { return links_[slot].urgent; }
+  void set_urgent(Slot slot, bool value) { links_[slot].urgent = value; }
+
+  // ---- the due heap: earliest first; in no particular order among those of the same tick ----
   // Puts the link in, or moves it.
   void schedule(Slot slot, Tick due);
   void unschedule(Slot slot);
@@ -60,6 +64,7 @@ class LinkTable {
     core::LinkStatus status = core::LinkStatus::active;
     std::uint8_t wanted_cause = 0;
     bool in_flight = false;
+    bool urgent = false;
   };
   struct Due {
     Tick due;

@@ -1,5 +1,7 @@
 #include "sync/core/step.hpp"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
