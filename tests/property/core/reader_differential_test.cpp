@@ -82,75 +82,76 @@ bool reader_accepts(std::string text) {
 }
 
 std::vector<std::string> seeds() {
-  return {
-      test::sample_page(2),
-      test::sample_link(),
-      R"([{"a":1,"b":"x\u0041\n","c":[true,false,null]},{"a":-1.5e+3,"b":"\uD834\uDD1E","c":[]},{"c":0,"a":0.0}])",
-      R"( { "k\"ey" : { "" : [ [ ] , { } , "é€𝄞" ] } , "n" : [0,-0,10,1E5,12345678901234567890] } )",
-      std::string(60, '[') + R"({"a":[]})" + std::string(60, ']'),
-      R"("text")",
-      "-12.5e-3",
-      "null"};
+  return {test::sample_page(2),
+          test::sample_link(),
+          R"([{"a":1,"b":"x\u0041\n","c":[true,false,null]},{"a":-1.5e+3,"b":"\uD834\uDD1E","c":[]},)"
+          R"({"c":0,"a":0.0}])",
+          R"( { "k\"ey" : { "" : [ [ ] , { } , "é€𝄞" ] } , "n" : [0,-0,10,1E5,12345678901234567890] } )",
+          std::string(60, '[') + R"({"a":[]})" + std::string(60, ']'),
+          R"("text")",
+          "-12.5e-3",
+          "null"};
 }
+
+// Bytes that mean something to a reader.
+constexpr const char* pieces[] = {"{",
+                                  "}",
+                                  "[",
+                                  "]",
+                                  ":",
+                                  ",",
+                                  "\"",
+                                  "\\",
+                                  "\\u",
+                                  "\\uD834",
+                                  "\\uDD1E",
+                                  "\\n",
+                                  "0",
+                                  "1",
+                                  "-",
+                                  "+",
+                                  ".",
+                                  "e",
+                                  "E",
+                                  "true",
+                                  "null",
+                                  "nul",
+                                  " ",
+                                  "\n",
+                                  "\t",
+                                  "\r",
+                                  "\x0b",
+                                  "\x0c",
+                                  "\x1a",
+                                  "\x01",
+                                  "\x7f",
+                                  "\xc3",
+                                  "\xa9",
+                                  "\xff",
+                                  "\xed\xa0\x80",
+                                  "\xef\xbb\xbf",
+                                  "\"a\":1,",
+                                  ",\"a\":1",
+                                  "{\"a\":1,\"a\":2}",
+                                  "[]",
+                                  "{}",
+                                  "01",
+                                  "1e400",
+                                  "/",
+                                  "'",
+                                  "[[[[[",
+                                  "]]]]]",
+                                  "\"link_id\":0,",
+                                  "\\u0000",
+                                  "\\u006"};
 
 // One small damage, biased towards bytes that mean something.
 void mutate(std::string& text, std::mt19937_64& random) {
-  static const std::vector<std::string> pieces = {"{",
-                                                  "}",
-                                                  "[",
-                                                  "]",
-                                                  ":",
-                                                  ",",
-                                                  "\"",
-                                                  "\\",
-                                                  "\\u",
-                                                  "\\uD834",
-                                                  "\\uDD1E",
-                                                  "\\n",
-                                                  "0",
-                                                  "1",
-                                                  "-",
-                                                  "+",
-                                                  ".",
-                                                  "e",
-                                                  "E",
-                                                  "true",
-                                                  "null",
-                                                  "nul",
-                                                  " ",
-                                                  "\n",
-                                                  "\t",
-                                                  "\r",
-                                                  "\x0b",
-                                                  "\x0c",
-                                                  "\x1a",
-                                                  "\x01",
-                                                  "\x7f",
-                                                  "\xc3",
-                                                  "\xa9",
-                                                  "\xff",
-                                                  "\xed\xa0\x80",
-                                                  "\xef\xbb\xbf",
-                                                  "\"a\":1,",
-                                                  ",\"a\":1",
-                                                  "{\"a\":1,\"a\":2}",
-                                                  "[]",
-                                                  "{}",
-                                                  "01",
-                                                  "1e400",
-                                                  "/",
-                                                  "'",
-                                                  std::string(1, '\0'),
-                                                  "[[[[[",
-                                                  "]]]]]",
-                                                  "\"link_id\":0,",
-                                                  "\\u0000",
-                                                  "\\u006"};
   const auto below = [&random](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   const std::size_t at = below(text.size() + 1);
   switch (below(7)) {
     case 0:
-      text.insert(at, pieces[below(pieces.size())]);
+      text.insert(at, pieces[below(std::size(pieces))]);
       break;
     case 1:
       text.erase(at, 1 + below(3));
@@ -168,11 +169,11 @@ void mutate(std::string& text, std::mt19937_64& random) {
     }
     case 5: {
       const std::size_t end = std::min(text.size(), at + below(12));
-      text.replace(at, end - at, pieces[below(pieces.size())]);
+      text.replace(at, end - at, pieces[below(std::size(pieces))]);
       break;
     }
     default:
-      text.append(pieces[below(pieces.size())]);
+      text.append(pieces[below(std::size(pieces))]);
       break;
   }
 }

@@ -65,12 +65,12 @@ TEST(LinkObjects, KeepAndCountUnknownWords) {
 }
 
 TEST(LinkObjects, OptionalMembersMayBeNullOrMissing) {
-  for (
-      const char* body :
-      {R"({"link_id":"a","state":"connected"})",
-       R"({"link_id":"a","state":"connected","error_code":null,"provider":null,"institution_id":null,"products":null})",
-       R"({"link_id":"a","state":"connected","products":{}})",
-       R"({"link_id":"a","state":"connected","products":{"accounts":null,"transactions":null}})"}) {
+  for (const char* body :
+       {R"({"link_id":"a","state":"connected"})",
+        R"({"link_id":"a","state":"connected","error_code":null,"provider":null,"institution_id":null,)"
+        R"("products":null})",
+        R"({"link_id":"a","state":"connected","products":{}})",
+        R"({"link_id":"a","state":"connected","products":{"accounts":null,"transactions":null}})"}) {
     const auto answer = parse_link(body);
     ASSERT_TRUE(answer) << body;
     EXPECT_FALSE((*answer)->link.transactions.granted);

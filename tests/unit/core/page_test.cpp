@@ -327,8 +327,9 @@ TEST(AccountsAnswers, NeedAccountsAndLink) {
 }
 
 TEST(LinksAnswers, ListIds) {
-  const auto answer = parse_links(
-      R"({"links":[{"link_id":"mk_1","created_at":"2024-01-01T00:00:00Z"},{"link_id":"mk_2"}],"next_cursor":"abc"})");
+  const auto answer =
+      parse_links(R"({"links":[{"link_id":"mk_1","created_at":"2024-01-01T00:00:00Z"},{"link_id":"mk_2"}],)"
+                  R"("next_cursor":"abc"})");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ((*answer)->link_ids, (std::vector<std::string_view>{"mk_1", "mk_2"}));
   EXPECT_EQ((*answer)->next, "abc");

@@ -12,10 +12,13 @@ inline std::string sample_link(const std::string& state = R"("connected")",
                                const std::string& error_code = "null") {
   return fmt::format(
       R"({{"link_id":"mk_eqkWN34UEoa2NxyALG8pcV","institution_id":"chase","institution_name":"Chase",)"
-      R"("institution_avatar":"https://img.example.com/chase.png","state":{},"error_code":{},)"
-      R"("last_synced_at":"2024-03-01T09:46:11.190512Z","provider":"moneykit","link_tags":["a","b"],"tags":null,)"
+      R"("institution_avatar":"https://img.example.com/chase.png","state":{},)"
+      R"("error_code":{},)"
+      R"("last_synced_at":"2024-03-01T09:46:11.190512Z","provider":"moneykit","link_tags":["a","b"],)"
+      R"("tags":null,)"
       R"("webhook":null,"products":{{"accounts":{{"refreshed_at":"2024-03-01T09:40:00.000001Z",)"
-      R"("last_attempted_at":null,"error_code":null,"error_message":null,"unavailable":null}},"identity":null,)"
+      R"("last_attempted_at":null,"error_code":null,"error_message":null,"unavailable":null}},)"
+      R"("identity":null,)"
       R"("transactions":{{"refreshed_at":"2024-03-01T09:46:11.190512+00:00","last_attempted_at":null,)"
       R"("error_code":null,"error_message":null,"unavailable":null,"has_history":true}}}},)"
       R"("available_products":["account_numbers","investments"]}})",
@@ -24,7 +27,8 @@ inline std::string sample_link(const std::string& state = R"("connected")",
 
 inline std::string sample_account(int i = 1) {
   return fmt::format(
-      R"({{"account_id":"acc_LeL7Asd3HZGN9vtvQ{:05}","account_type":"depository.checking","name":"Plain Checking",)"
+      R"({{"account_id":"acc_LeL7Asd3HZGN9vtvQ{:05}","account_type":"depository.checking",)"
+      R"("name":"Plain Checking",)"
       R"("nickname":null,"account_mask":"3748","balances":{{"currency":"USD","available":340.12,)"
       R"("current":445.89,"limit":null,"balance_date":"2024-03-01"}},"original_id":null,"closed":false}})",
       i);

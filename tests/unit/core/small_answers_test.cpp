@@ -44,13 +44,15 @@ TEST(TokenAnswers, AreRefusedWithoutShowingTheToken) {
 }
 
 TEST(ErrorAnswers, AreRead) {
-  const auto answer = parse_error(
-      R"({"error_code":"link_error.bad_state","error_message":"no","documentation_url":null,"link_error_code":"auth_expired"})");
+  const auto answer =
+      parse_error(R"({"error_code":"link_error.bad_state","error_message":"no","documentation_url":null,)"
+                  R"("link_error_code":"auth_expired"})");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->error_code, "link_error.bad_state");
   EXPECT_EQ(answer->link_error_code, "auth_expired");
-  const auto validation = parse_error(
-      R"({"error_code":"api_error.request.validation_failed","validation_errors":[{"location":["query",0],"message":"m","type":"t"}]})");
+  const auto validation =
+      parse_error(R"({"error_code":"api_error.request.validation_failed",)"
+                  R"("validation_errors":[{"location":["query",0],"message":"m","type":"t"}]})");
   ASSERT_TRUE(validation);
   EXPECT_EQ(validation->link_error_code, "");
   EXPECT_TRUE(parse_error("{}"));
@@ -70,8 +72,9 @@ TEST(ErrorAnswers, AreRefusedWhenTheyAreNotUpstreams) {
 }
 
 TEST(IntrospectAnswers, AreRead) {
-  const auto answer = parse_introspect(
-      R"({"client_id":"c","client_name":"n","scope":"","app":{"app_id":"app_1","name":"x"},"disabled_at":"2030-01-01T00:00:00Z"})");
+  const auto answer =
+      parse_introspect(R"({"client_id":"c","client_name":"n","scope":"","app":{"app_id":"app_1","name":"x"},)"
+                       R"("disabled_at":"2030-01-01T00:00:00Z"})");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->app_id, "app_1");
   EXPECT_EQ(answer->disabled_at, "2030-01-01T00:00:00Z");

@@ -179,11 +179,11 @@ TEST(RelinkEntries, AreShownWhole) {
   entry.last_success_at = WallTime{moment} - 1h;
   entry.reopened = 2;
   entry.version = 5;
-  EXPECT_EQ(
-      to_json(entry),
-      R"({"link_id":"mk_\"1","status":"resolved","reason":"auth_expired","institution_id":"chase",)"
-      R"("opened_at":"2024-03-01T09:46:11.000Z","resolved_at":"2024-03-01T10:46:11.000Z",)"
-      R"("resolved_by":"reconnected","last_success_at":"2024-03-01T08:46:11.000Z","reopened":2,"version":5})");
+  EXPECT_EQ(to_json(entry),
+            R"({"link_id":"mk_\"1","status":"resolved","reason":"auth_expired","institution_id":"chase",)"
+            R"("opened_at":"2024-03-01T09:46:11.000Z","resolved_at":"2024-03-01T10:46:11.000Z",)"
+            R"("resolved_by":"reconnected","last_success_at":"2024-03-01T08:46:11.000Z","reopened":2,)"
+            R"("version":5})");
 }
 
 }  // namespace
