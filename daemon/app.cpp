@@ -1,5 +1,6 @@
 #include "daemon/app.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <sys/prctl.h>
@@ -14,8 +15,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "daemon/admin/http_server.hpp"
 #include "daemon/admin/routes.hpp"
-#include "daemon/admin/server.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/live_view.hpp"
 #include "daemon/log.hpp"
@@ -38,6 +39,7 @@ namespace asio = boost::asio;
 constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
 constexpr std::string_view budget_note = "budget";  // what the clean stop before left of the minute
 constexpr core::Millis status_every{10'000};
+constexpr core::Millis heartbeat_period{1'100};  // the scheduler moves at least once in it
 
 bool wants_prefix(const Config& config) {
   if (config.log.journal_prefix == "auto") return stderr_is_journal();
@@ -357,7 +359,7 @@ api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
     const bool alive = judge.alive(engine->heartbeat());
     if (alive) notifier.watchdog();
     if (!alive) log.error("stalled", "the scheduler does not move; systemd will restart the service");
-    const api::SteadyTime next = timers.steady_now() + interval / 3;
+    const api::SteadyTime next = timers.steady_now() + std::max(interval / 3, heartbeat_period);
     co_await timers.sleep_until(next);
   }
 }

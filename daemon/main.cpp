@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
+    // tidy: allow exception-text: a defect or a lack of memory, with nothing of anybody's data in it
     fmt::print(stderr, "moneykit-syncd: {}\n", error.what());
     return exit_failure;
   }

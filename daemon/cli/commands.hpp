@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/cli/client.hpp"
+#include "daemon/cli/admin_client.hpp"
 
 namespace syncd::cli {
 

@@ -1,5 +1,6 @@
 #include "daemon/cli/render.hpp"
 
+#include <charconv>
 #include <map>
 
 #include <fmt/format.h>
@@ -31,6 +32,13 @@ std::string time_and_age(const JsonValue& value, std::string_view path, core::Wa
   return time == "-" ? time : fmt::format("{} ({})", printable(time), age_of(time, now));
 }
 
+std::string uptime_of(const JsonValue& status) {
+  std::int64_t seconds = 0;
+  const std::string text = status.at("uptime_seconds", "0");
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return span_of(std::chrono::seconds(seconds));
+}
+
 class Sheet {
  public:
   void add(std::string_view name, std::string_view value) {
@@ -53,9 +61,8 @@ std::string error_line(const JsonValue& link) {
 
 std::string render_status(const JsonValue& status, core::WallTime now) {
   Sheet sheet;
-  sheet.add("daemon",
-            fmt::format("moneykit-syncd {}, {}, up {}", status.at("version"), status.at("environment"),
-                        age_of(status.at("started_at"), now).substr(0, 32)));
+  sheet.add("daemon", fmt::format("moneykit-syncd {}, {}, up {}", status.at("version"),
+                                  status.at("environment"), uptime_of(status)));
   const bool healthy = status.at("healthy") == "true";
   const bool ready = status.at("ready") == "true";
   sheet.add("health", healthy ? (ready ? "healthy, ready" : "healthy, not ready")

@@ -26,9 +26,9 @@ class AdminCli : public testing::Test {
   AdminCli()
       : sandbox_(dir_.path(), {"--no-budgets"}),
         daemon_(dir_.path(), sandbox_, {}),
-        link_id_(
-            sandbox_.add_links(R"({"count":1,"accounts":2,"history_months":6,"transactions_per_month":250,)"
-                               R"("refresh_every_seconds":31536000})")[0]) {}
+        link_id_(sandbox_.add_links(
+            R"({"institution_id":"instant_bank","accounts":2,"history_months":24,"transactions_per_month":250,)"
+            R"("refresh_every_seconds":31536000})")[0]) {}
 
   Result ctl(const std::vector<std::string>& arguments) {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
@@ -103,7 +103,8 @@ TEST_F(AdminCli, ShowsTheRelinkQueueAndTheFeed) {
   EXPECT_THAT(ctl({"relink", "ls"}).output, HasSubstr("no relink entries"));
   sandbox_.control("POST", "links/" + link_id_ + "/state",
                    R"({"state":"error","error_code":"auth_expired"})");
-  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "30s"}).output, HasSubstr("status            relink"));
+  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "30s"}).output,
+              HasSubstr("status            relink"));
   EXPECT_THAT(ctl({"relink", "ls"}).output, HasSubstr("auth_expired"));
   EXPECT_THAT(ctl({"relink", "show", link_id_}).output, HasSubstr("status            open"));
   EXPECT_THAT(ctl({"feed", "tail"}).output, HasSubstr("relink.opened"));

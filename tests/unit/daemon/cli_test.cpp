@@ -70,12 +70,12 @@ TEST(CliJson, NumbersStayText) {
 
 TEST(CliRender, LinksWithTotals) {
   const cli::Items links{
-      json(
-          R"({"link_id":"mk_1","status":"active","institution_id":"chase","counts":{"accounts":3,"transactions":12345},)"
-          R"("last_success_at":"2025-05-06T13:31:12.000Z","next_due_at":"2025-05-06T22:31:12.000Z","last_error":null})"),
-      json(
-          R"({"link_id":"mk_2","status":"relink","institution_id":null,"counts":{"accounts":0,"transactions":0},)"
-          R"("last_success_at":null,"next_due_at":null,"last_error":{"kind":"relink_required","code":"auth_expired"}})")};
+      json(R"({"link_id":"mk_1","status":"active","institution_id":"chase",)"
+           R"("counts":{"accounts":3,"transactions":12345},"last_success_at":"2025-05-06T13:31:12.000Z",)"
+           R"("next_due_at":"2025-05-06T22:31:12.000Z","last_error":null})"),
+      json(R"({"link_id":"mk_2","status":"relink","institution_id":null,)"
+           R"("counts":{"accounts":0,"transactions":0},"last_success_at":null,"next_due_at":null,)"
+           R"("last_error":{"kind":"relink_required","code":"auth_expired"}})")};
   EXPECT_EQ(cli::render_links(links, now),
             "LINK  STATUS  INSTITUTION  ACCOUNTS  TRANSACTIONS  LAST SUCCESS  NEXT DUE  LAST ERROR\n"
             "mk_1  active  chase               3        12,345  3h ago        in 6h     -\n"

@@ -324,8 +324,9 @@ TEST(SecretFile, IsNamedOrComesFromSystemd) {
   EXPECT_EQ(secret->reveal(), "canary-77");
 
   config.upstream.client_secret_file.clear();
-  scratch.write("moneykit-client-secret", "from-systemd");
-  const ScopedEnvironment credentials("CREDENTIALS_DIRECTORY", scratch.path("").c_str());
+  // Where systemd grants the read by an ACL, the ACL's mask shows as group bits.
+  chmod(scratch.write("credentials/moneykit-client-secret", "from-systemd").c_str(), 0440);
+  const ScopedEnvironment credentials("CREDENTIALS_DIRECTORY", scratch.path("credentials").c_str());
   const auto credential = daemon::read_client_secret(config);
   ASSERT_TRUE(credential) << daemon::describe(credential.error());
   EXPECT_EQ(credential->reveal(), "from-systemd");

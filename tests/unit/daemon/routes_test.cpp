@@ -188,9 +188,9 @@ TEST_F(Routes, RowsKeepTheTextOfTheirNumbers) {
   EXPECT_EQ(transactions.body,
             R"({"items":[{"transaction_id":"t\"1","account_id":"acc","pending":true,"posted_from":null,)"
             R"("data":{"amount":"100.10","x":1e2,"n":12345678901234567890123456789012345678}}]})");
-  EXPECT_EQ(
-      ask("GET", "/v1/links/mk_1/accounts").body,
-      R"({"items":[{"account_id":"acc","gone":false,"gone_since":null,"data":{"balances":{"current":-0.0}}}]})");
+  EXPECT_EQ(ask("GET", "/v1/links/mk_1/accounts").body,
+            R"({"items":[{"account_id":"acc","gone":false,"gone_since":null,)"
+            R"("data":{"balances":{"current":-0.0}}}]})");
 }
 
 TEST_F(Routes, ShowsALinkWithoutItsCursor) {

@@ -1,5 +1,3 @@
-#include "daemon/admin/server.hpp"
-
 #include <arpa/inet.h>
 #include <array>
 #include <cstring>
@@ -16,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/admin/http_server.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 #include "tests/unit/daemon/scratch.hpp"

@@ -1,4 +1,4 @@
-#include "daemon/admin/server.hpp"
+#include "daemon/admin/http_server.hpp"
 
 #include <algorithm>
 #include <optional>

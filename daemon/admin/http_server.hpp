@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "daemon/admin/http.hpp"
-#include "daemon/admin/listener.hpp"
+#include "daemon/admin/socket_listener.hpp"
 #include "sync/api/timers.hpp"
 
 namespace syncd::daemon {

@@ -1,4 +1,4 @@
-#include "daemon/admin/listener.hpp"
+#include "daemon/admin/socket_listener.hpp"
 
 #include <arpa/inet.h>
 #include <array>

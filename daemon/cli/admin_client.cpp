@@ -1,4 +1,4 @@
-#include "daemon/cli/client.hpp"
+#include "daemon/cli/admin_client.hpp"
 
 #include <algorithm>
 
