@@ -40,7 +40,8 @@ class ForwardingLogger final : public rocksdb::Logger {
       const auto bytes = std::min(static_cast<std::size_t>(length), sizeof text - 1);
       sink_(level == rocksdb::InfoLogLevel::WARN_LEVEL ? log_warning : log_error,
             without_content(std::string_view(text, bytes)));
-    } catch (...) {  // a lost log line is better than an exception in RocksDB's threads
+    } catch (...) {
+      return;  // a lost log line is better than an exception in RocksDB's threads
     }
   }
 
