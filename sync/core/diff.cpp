@@ -79,6 +79,7 @@ class TransactionDiff {
       record().drain.staged = 0;
     }
     if (rebuilt) record().drain.brought_pending = false;
+    if (brings_pending(page_)) record().drain.brought_pending = true;
   }
 
   void apply(const Word& word) {
@@ -99,7 +100,6 @@ class TransactionDiff {
 
   // On the last page the row joins the set that replaces the visible one; before that it waits out of sight.
   void take_pending(const TransactionRow& row, const StoredTransaction* held) {
-    record().drain.brought_pending = true;
     // A posted row that turns pending again is visible already: it changes in place, so that the last page
     // finds it among the pending rows.
     if (page_.has_more && held != nullptr && !held->pending) {

@@ -13,11 +13,6 @@ bool has_rows(const Page& page) {
   return !page.created.empty() || !page.updated.empty() || !page.removed.empty();
 }
 
-bool has_pending_row(const Page& page) {
-  const auto is_pending = [](const TransactionRow& row) { return row.pending; };
-  return std::ranges::any_of(page.created, is_pending) || std::ranges::any_of(page.updated, is_pending);
-}
-
 // An entry can only be open while the link waits for its owner, or was paused while it did.
 bool relink_may_be_open(const LinkRecord& record) {
   return record.status == LinkStatus::relink || record.status == LinkStatus::paused;
@@ -72,6 +67,11 @@ std::optional<Error> check_page(const LinkRecord& record, const Page& page, cons
   return std::nullopt;
 }
 
+bool brings_pending(const Page& page) {
+  const auto is_pending = [](const TransactionRow& row) { return row.pending; };
+  return std::ranges::any_of(page.created, is_pending) || std::ranges::any_of(page.updated, is_pending);
+}
+
 bool replaces_pending(const LinkRecord& record, const Page& page) {
   if (page.has_more) return false;
   if (record.resync) return true;
@@ -79,7 +79,7 @@ bool replaces_pending(const LinkRecord& record, const Page& page) {
   const bool advanced = clock && (!record.pending_clock || *clock > *record.pending_clock);
   // Rows that earlier pages staged count only while upstream has not rebuilt the set since.
   const bool staged = record.drain.open && record.drain.brought_pending && record.drain.clock == clock;
-  return advanced || staged || has_pending_row(page);
+  return advanced || staged || brings_pending(page);
 }
 
 LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const SeenRows* seen) {

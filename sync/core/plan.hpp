@@ -35,6 +35,9 @@ class SeenRows {
 // page is applied.
 std::optional<Error> check_page(const LinkRecord& record, const Page& page, const Policy& policy);
 
+// Upstream sent a pending row, whatever else the page says of it: the set was rebuilt.
+bool brings_pending(const Page& page);
+
 // The drain ends here and the visible pending set is to be replaced: upstream rebuilt its pending rows since
 // the set was written, or sent some, or the whole history is being replayed.
 bool replaces_pending(const LinkRecord& record, const Page& page);
