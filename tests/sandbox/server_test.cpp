@@ -128,6 +128,8 @@ TEST(Server, ControlMovesTheBanks) {
       client.call("PUT", "/sandbox/faults", R"([{"fault":"nonsense"}])").body.contains("names no fault"));
   EXPECT_TRUE(client.call("PATCH", "/sandbox/switches", R"({"nulls":"sometimes"})").head.contains(" 400 "));
   EXPECT_TRUE(client.call("POST", "/sandbox/clock/advance", R"({"seconds":-1})").head.contains(" 400 "));
+  EXPECT_TRUE(client.call("POST", link + "/state", R"({"stat":"error"})").body.contains("is not known here"));
+  EXPECT_TRUE(client.call("POST", link + "/state", "[1]").head.contains(" 400 "));
   EXPECT_TRUE(client.call("GET", "/sandbox/nothing").head.contains(" 404 "));
   EXPECT_TRUE(client.call("GET", "/sandbox/statistics").body.contains(R"("requests":0)"))
       << "control calls are not counted";

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <functional>
+#include <optional>
 #include <span>
 
 #include <boost/json.hpp>
@@ -341,11 +341,13 @@ struct Route {
   std::string_view method;
   std::array<std::string_view, 3> path;  ///< after /sandbox; empty entries end it, "*" is Control::name
   Handler handler;
+  std::string_view
+      members{};  ///< what the body may hold, separated by blanks; "*": the handler judges itself
 };
 
 constexpr std::array<Route, 29> routes = {{
     {"GET", {"clock"}, show_clock},
-    {"POST", {"clock", "advance"}, advance_clock},
+    {"POST", {"clock", "advance"}, advance_clock, "seconds"},
     {"POST",
      {"clock", "speed"},
      [](Control& c) {
@@ -355,20 +357,25 @@ constexpr std::array<Route, 29> routes = {{
        }
        c.sandbox.set_speed(static_cast<double>(speed));
        return show_clock(c);
-     }},
+     },
+     "speed"},
     {"GET", {"links"}, list_links},
-    {"POST", {"links"}, add_links},
+    {"POST",
+     {"links"},
+     add_links,
+     "count institution_id user_id accounts history_months transactions_per_month transactions_product "
+     "refresh_every_seconds expires_after_seconds state error_code webhook"},
     {"GET", {"links", "*", "truth"}, show_truth},
-    {"POST", {"links", "*", "state"}, set_state},
-    {"POST", {"links", "*", "access"}, set_access},
+    {"POST", {"links", "*", "state"}, set_state, "state error_code"},
+    {"POST", {"links", "*", "access"}, set_access, "access"},
     {"POST",
      {"links", "*", "reset"},
      [](Control& c) { return done(c.sandbox.upstream().reset(c.name, c.sandbox.now())); }},
     {"POST",
      {"links", "*", "delete"},
      [](Control& c) { return done(c.sandbox.upstream().remove(c.name, c.sandbox.now())); }},
-    {"POST", {"links", "*", "relink"}, relink},
-    {"POST", {"links", "*", "refresh"}, refresh},
+    {"POST", {"links", "*", "relink"}, relink, "username password new_accounts"},
+    {"POST", {"links", "*", "refresh"}, refresh, "changes"},
     {"POST",
      {"links", "*", "expire-cursors"},
      [](Control& c) { return done(c.sandbox.upstream().expire_cursors(c.name)); }},
@@ -378,11 +385,12 @@ constexpr std::array<Route, 29> routes = {{
        const auto changed =
            c.sandbox.upstream().set_outage(c.name, flag_of(c.body, "down", true), c.sandbox.now());
        return json_response(200, "{\"changed\":" + std::to_string(changed) + "}");
-     }},
-    {"POST", {"sessions", "*", "complete"}, complete_session},
+     },
+     "down"},
+    {"POST", {"sessions", "*", "complete"}, complete_session, "institution_id username password"},
     {"GET", {"faults"}, show_faults},
-    {"PUT", {"faults"}, change_faults},
-    {"POST", {"faults"}, change_faults},
+    {"PUT", {"faults"}, change_faults, "*"},
+    {"POST", {"faults"}, change_faults, "*"},
     {"DELETE",
      {"faults"},
      [](Control& c) {
@@ -392,8 +400,8 @@ constexpr std::array<Route, 29> routes = {{
     {"GET",
      {"switches"},
      [](Control& c) { return json_response(200, switches_json(c.sandbox.upstream().switches())); }},
-    {"PATCH", {"switches"}, change_switches},
-    {"PUT", {"budgets"}, change_budgets},
+    {"PATCH", {"switches"}, change_switches, "*"},
+    {"PUT", {"budgets"}, change_budgets, "*"},
     {"POST",
      {"tokens", "expire"},
      [](Control& c) {
@@ -405,7 +413,8 @@ constexpr std::array<Route, 29> routes = {{
      [](Control& c) {
        c.sandbox.upstream().set_client_secret(text_of(c.body, "client_secret"));
        return done(true);
-     }},
+     },
+     "client_secret"},
     {"GET",
      {"statistics"},
      [](Control& c) { return json_response(200, statistics_json(c.sandbox.upstream().statistics())); }},
@@ -423,7 +432,8 @@ constexpr std::array<Route, 29> routes = {{
        c.sandbox.keep_exchanges(
            static_cast<std::size_t>(std::clamp<std::int64_t>(integer_of(c.body, "keep", 0), 0, 100'000)));
        return done(true);
-     }},
+     },
+     "keep"},
 }};
 
 bool fits(const Route& route, std::span<const std::string> path, std::string& name) {
@@ -439,6 +449,42 @@ bool fits(const Route& route, std::span<const std::string> path, std::string& na
   return true;
 }
 
+bool among(std::string_view names, std::string_view name) {
+  while (!names.empty()) {
+    const auto blank = names.find(' ');
+    if (names.substr(0, blank) == name) {
+      return true;
+    }
+    names.remove_prefix(blank == std::string_view::npos ? names.size() : blank + 1);
+  }
+  return false;
+}
+
+/// The body as an object, or the 400 that names what is wrong. A misspelt member is an error: ignored, it
+/// would make a test that passes for the wrong reason.
+std::optional<HttpResponse> read_body(const HttpRequest& request, const Route& route, json::object& body) {
+  if (request.body.empty()) {
+    return std::nullopt;
+  }
+  boost::system::error_code ec;
+  json::value value = json::parse(request.body, ec);
+  if (ec) {
+    return problem(400, "the body is not JSON: " + ec.message());
+  }
+  if (value.is_object()) {
+    body = std::move(value.get_object());
+  } else if (route.members != "*") {
+    return problem(400, "the body must be an object");
+  }
+  for (const auto& member : body) {
+    if (route.members != "*" && !among(route.members, member.key())) {
+      return problem(400, "\"" + std::string(member.key()) + "\" is not known here" +
+                              (route.members.empty() ? "" : "; known are: " + std::string(route.members)));
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 HttpResponse answer_control(Sandbox& sandbox, const HttpRequest& request) {
@@ -452,15 +498,8 @@ HttpResponse answer_control(Sandbox& sandbox, const HttpRequest& request) {
     if (route.method != request.method || !fits(route, path, control.name)) {
       continue;
     }
-    if (!request.body.empty()) {
-      boost::system::error_code ec;
-      json::value body = json::parse(request.body, ec);
-      if (ec) {
-        return problem(400, "the body is not JSON");
-      }
-      if (body.is_object()) {
-        control.body = std::move(body.get_object());
-      }
+    if (auto refused = read_body(request, route, control.body)) {
+      return std::move(*refused);
     }
     return route.handler(control);
   }
