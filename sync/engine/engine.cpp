@@ -210,6 +210,7 @@ struct Engine::Impl {
       return;
     }
     table.schedule(slot, due);
+    if (due < clock_wakes_at && clock) clock->notify_all();
   }
 
   // The record is gone from the store (purged): the slot stays, empty of duties.
@@ -256,16 +257,26 @@ struct Engine::Impl {
 
   // Wakes the schedule when the earliest link is due, and at least every second.
   api::Task<void> watch_clock() {
+    using namespace boost::asio::experimental::awaitable_operators;
     while (!stopping) {
       pump();
-      const api::SteadyTime now = timers.steady_now();
-      api::SteadyTime wake = now + look_at_clock_every;
-      if (!table.nothing_due()) {
-        const api::SteadyTime due = origin + table.earliest() * tick_length;
-        if (due > now && in_flight < options.workers) wake = std::min(wake, due);
-      }
-      co_await timers.sleep_until(wake);
+      const api::SteadyTime wake = next_wake();
+      clock_wakes_at = tick_of(wake);
+      auto earlier = clock->wait();
+      auto due = timers.sleep_until(wake);
+      co_await (std::move(earlier) || std::move(due));
+      const auto state = co_await boost::asio::this_coro::cancellation_state;
+      if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
     }
+  }
+
+  // With every worker busy the end of a cycle looks at the schedule anyway.
+  api::SteadyTime next_wake() const {
+    const api::SteadyTime now = timers.steady_now();
+    const api::SteadyTime latest = now + look_at_clock_every;
+    if (table.nothing_due() || in_flight >= options.workers) return latest;
+    const api::SteadyTime due = origin + table.earliest() * tick_length;
+    return due > now ? std::min(latest, due) : latest;
   }
 
   api::Task<void> discover() {
@@ -452,6 +463,8 @@ struct Engine::Impl {
   std::deque<Slot> urgent;
   std::list<CycleWaiter*> cycle_waiters;
   std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
+  std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
+  Tick clock_wakes_at = 0;
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;
@@ -485,6 +498,7 @@ void Engine::start(api::IoExecutor executor) {
   auto on_exception = [](std::exception_ptr error) { std::rethrow_exception(error); };
   impl.group = std::make_unique<TaskGroup>(executor, std::move(on_exception));
   impl.running = true;
+  impl.clock = std::make_unique<api::Waiters>(executor);
   impl.gate.on_freeze(
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.group->spawn(impl.watch_clock());

@@ -67,6 +67,7 @@ void backfill(const Arguments& arguments) {
 void steady(const Arguments& arguments) {
   RigOptions options = rig_options(arguments);
   options.policy.interval = core::Millis(100);
+  options.all_due = true;
   Rig rig(options);
   rig.run_for(1.0);
   const CountingObserver before = rig.observer;

@@ -86,8 +86,11 @@ Rig::Rig(const RigOptions& options) : timers_(io_.get_executor()) {
   engine_options.workers = options.connections;
   engine_options.discovery = false;
   engine_ = std::make_unique<engine::Engine>(timers_, *client_, *gate_, *gateway_, observer, engine_options);
-  must(store_->for_each_link(
-      [this](const store::LinkSummary& summary) { engine_->register_stored(summary); }));
+  must(store_->for_each_link([&](const store::LinkSummary& summary) {
+    store::LinkSummary stored = summary;
+    if (options.all_due) stored.next_due_at = core::WallTime{};
+    engine_->register_stored(stored);
+  }));
   engine_->start(io_.get_executor());
 }
 

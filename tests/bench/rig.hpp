@@ -23,6 +23,7 @@ struct RigOptions {
   std::string store_path;
   std::uint32_t connections = 64;
   core::Policy policy;
+  bool all_due = false;  // whatever the store says, every link is due at once
 };
 
 // Counts what the engine tells it.

@@ -46,7 +46,8 @@ void decide(const std::string& link_id, const std::filesystem::path& folder,
     const std::string cursor = record.cursor ? encoded(record.cursor->text) : std::string{};
     auto page = core::parse_page(read_file(folder / ("sync-" + cursor + ".json")));
     if (!page) throw std::runtime_error(page.error().message);
-    const core::StepInput input{.record = record, .held = held, .now = now, .policy = policy, .recent_sends = {}};
+    const core::StepInput input{
+        .record = record, .held = held, .now = now, .policy = policy, .recent_sends = {}};
     core::LinkUpdate update = core::step_page(input, *page);
     transactions += update.created;
     more = update.more;
