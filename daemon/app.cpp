@@ -446,12 +446,13 @@ int App::Impl::close_store() {
 }
 
 void App::Impl::die(std::exception_ptr error) {
-  std::string what = "unknown";
+  std::string what;
   try {
     std::rethrow_exception(std::move(error));
   } catch (const std::exception& exception) {
     what = exception.what();
   } catch (...) {
+    what = "something that is no std::exception";
   }
   log.error("defect", "an exception reached the top; the process ends, what is committed stays",
             LogFields{}.add("error", std::string_view(what)));

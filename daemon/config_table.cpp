@@ -392,8 +392,8 @@ std::span<const ConfigSection> config_sections() {
 }
 
 ConfigValue value_of(const ConfigKey& key, const Config& config) {
-  // The bindings give out mutable references; nothing is changed through this one.
-  auto& source = const_cast<Config&>(config);
+  // The bindings give out mutable references.
+  Config source = config;
   return std::visit([&](auto binding) -> ConfigValue { return binding(source); }, key.binding);
 }
 

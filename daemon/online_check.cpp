@@ -27,21 +27,30 @@ OnlineCheck judge(const core::Error& error, const std::string& base_url) {
   return {exit_unavailable, fmt::format("{} cannot be used: {}", base_url, error.message)};
 }
 
+// Everything pointed at outlives the task.
+struct Question {
+  api::MoneykitApi* upstream;
+  api::HttpsTransport* transport;
+  std::string base_url;
+  OnlineCheck* result;
+};
+
 // Not every environment knows the introspection call; the list of links needs the same rights.
-api::Task<void> ask(api::MoneykitApi& upstream, api::HttpsTransport& transport, const std::string& base_url,
-                    OnlineCheck& result) {
-  const auto answer = co_await upstream.introspect();
+api::Task<void> ask(Question question) {
+  const auto answer = co_await question.upstream->introspect();
   if (answer) {
-    result.message = fmt::format("{} accepts the credentials of app {}", base_url, answer->app_id);
+    question.result->message =
+        fmt::format("{} accepts the credentials of app {}", question.base_url, answer->app_id);
   } else if (answer.error().http_status == 404 || answer.error().code == core::Errc::forbidden) {
     std::string first_page;
-    const auto links = co_await upstream.links(std::move(first_page));
-    result = links ? OnlineCheck{exit_ok, fmt::format("{} accepts the credentials", base_url)}
-                   : judge(links.error(), base_url);
+    const auto links = co_await question.upstream->links(std::move(first_page));
+    *question.result =
+        links ? OnlineCheck{exit_ok, fmt::format("{} accepts the credentials", question.base_url)}
+              : judge(links.error(), question.base_url);
   } else {
-    result = judge(answer.error(), base_url);
+    *question.result = judge(answer.error(), question.base_url);
   }
-  transport.shutdown();
+  question.transport->shutdown();
 }
 
 }  // namespace
@@ -60,8 +69,10 @@ OnlineCheck check_online(const Config& config) {
   options.client_secret = std::make_shared<const api::Secret>(std::move(*secret));
   api::MoneykitApi upstream{**transport, gate, timers, std::move(options), [](const core::HttpReport&) {}};
   OnlineCheck result;
-  engine::TaskGroup group{io.get_executor(), [](std::exception_ptr error) { std::rethrow_exception(error); }};
-  group.spawn(ask(upstream, **transport, config.upstream.base_url, result));
+  engine::TaskGroup group{io.get_executor(),
+                          [](std::exception_ptr error) { std::rethrow_exception(std::move(error)); }};
+  Question question{&upstream, transport->get(), config.upstream.base_url, &result};
+  group.spawn(ask(std::move(question)));
   io.run();
   return result;
 }

@@ -27,8 +27,8 @@ class AdminCli : public testing::Test {
       : sandbox_(dir_.path(), {"--no-budgets"}),
         daemon_(dir_.path(), sandbox_, {}),
         link_id_(sandbox_.add_links(
-            R"({"institution_id":"instant_bank","accounts":2,"history_months":3,"transactions_per_month":900,)"
-            R"("refresh_every_seconds":31536000})")[0]) {}
+            R"({"institution_id":"instant_bank","accounts":2,"history_months":3,"transactions_per_month":900)"
+            R"(,"refresh_every_seconds":31536000})")[0]) {}
 
   Result ctl(const std::vector<std::string>& arguments) {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
