@@ -69,7 +69,7 @@ api::Task<std::string> Scraper::scrape() {
                                        .resident_bytes = engine_.schedule_bytes(),
                                        .oldest_success_at = engine.oldest_success_at,
                                        .next_due_at = engine.next_due_at,
-                                       .stale = std::nullopt});
+                                       .stale = engine.stale});
   metrics_.set_auth_refused(engine.auth_refused);
   std::vector<metrics::BudgetGauges> budgets;
   for (const api::BudgetUse& use : gate_.use()) {

@@ -82,7 +82,8 @@ core::Result<BaseUrl> parse_base_url(std::string_view text) {
     const std::size_t end = authority.find(']');
     if (end == std::string_view::npos) return refuse(text, "the bracket of the IPv6 address is not closed");
     url.host = authority.substr(1, end - 1);
-    if (!is_address(url.host)) return refuse(text, "not an IPv6 address between the brackets");
+    const bool is_v6 = url.host.find(':') != std::string::npos && is_address(url.host);
+    if (!is_v6) return refuse(text, "not an IPv6 address between the brackets");
     port = authority.substr(end + 1);
   } else {
     const std::size_t colon = authority.find(':');

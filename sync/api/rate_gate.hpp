@@ -41,7 +41,7 @@ struct BudgetUse {
 };
 
 // Holds every request back until the budgets of its endpoint, per app and per link, allow it and no
-// Retry-After window is open. First come, first served within a priority; manual and webhook causes may use a
+// Retry-After window is open. Manual and webhook causes may use a
 // reserve (a tenth) that the others leave free.
 //
 // The promise holds across restarts: what was sent is stored with each link and, at a clean stop, as a

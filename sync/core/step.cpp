@@ -295,6 +295,9 @@ void fail_protocol(const StepInput& input, const Error& error, Endpoint endpoint
   LinkRecord& record = update.record;
   record.failures = input.record.failures + 1;
   ++record.protocol_failures;
+  // A drain that was taken for endless gets its bounds anew at the next try: it may only have been long.
+  record.drain.pages = 0;
+  record.drain.idle_pages = 0;
   if (record.protocol_failures < input.policy.protocol_failures_max) {
     set_status_unless_relink(record, LinkStatus::backoff);
     record.next_due_at =

@@ -14,7 +14,7 @@ namespace syncd::engine {
 // What a comparison of GET /links with the table found. Absence upstream proves nothing (the list may leave
 // out links in error): it is a reason to look, never to delete.
 struct Differences {
-  static constexpr std::size_t listed_max = 1'000;
+  static constexpr std::size_t listed_max = 100'000;
   std::vector<core::LinkId> only_upstream;  // the first listed_max
   std::uint64_t only_upstream_count = 0;
   std::vector<core::LinkId> only_here;  // neither paused nor gone; the first listed_max

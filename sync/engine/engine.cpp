@@ -175,6 +175,7 @@ struct Engine::Impl {
     switch (outcome.end) {
       case CycleEnd::finished:
       case CycleEnd::yielded:
+        if (outcome.report.pages > 0) auth_pause = auth_probe_first;
         set_status(slot, outcome.report.status_after);
         reschedule(slot, due_tick(outcome.report.next_due_at));
         break;
@@ -234,10 +235,11 @@ struct Engine::Impl {
 
   // One careful question at a time until upstream knows us again; no link is touched meanwhile.
   api::Task<void> probe_auth() {
-    core::Millis pause = auth_probe_first;
     while (auth_refused && !stopping) {
-      co_await timers.sleep_until(timers.steady_now() + pause);
+      co_await timers.sleep_until(timers.steady_now() + auth_pause);
       if (stopping) co_return;
+      // Grows until a link was really read: the question may be answered where the data is refused.
+      auth_pause = std::min(auth_pause * 2, auth_probe_max);
       const auto answer = co_await upstream.introspect();
       if (answer) {
         auth_refused = false;
@@ -245,7 +247,6 @@ struct Engine::Impl {
         pump();
         co_return;
       }
-      pause = std::min(pause * 2, auth_probe_max);
     }
   }
 
@@ -283,28 +284,34 @@ struct Engine::Impl {
     while (!stopping) {
       const auto found = co_await compare_links(upstream, table);
       if (stopping) co_return;
+      std::uint64_t added = 0;
       if (found) {
-        co_await act_on(*found);
+        added = co_await act_on(*found);
       } else if (found.error().code == core::Errc::auth) {
         refuse_auth(found.error());
       } else if (found.error().code != core::Errc::cancelled) {
         observer.on_discovery_failed(found.error());
       }
       if (stopping) co_return;
+      // What did not fit into one list is registered by going through it again, at once.
+      if (added > 0 && found->only_upstream_count > added) continue;
       const core::Millis pause =
           found ? options.discovery_interval : std::min(discovery_retry, options.discovery_interval);
       co_await timers.sleep_until(timers.steady_now() + pause);
     }
   }
 
-  api::Task<void> act_on(const Differences& found) {
+  // How many links it registered.
+  api::Task<std::uint64_t> act_on(const Differences& found) {
+    std::uint64_t count = 0;
     observer.on_discovery(found.only_upstream, found.only_upstream_count, found.only_here,
                           found.only_here_count);
     if (options.discovery_registers) {
       for (const core::LinkId& link_id : found.only_upstream) {
-        if (stopping) co_return;
+        if (stopping) co_return count;
         NewLink link{link_id, {}, {}};
         const auto added = co_await add_link(std::move(link));
+        if (added) ++count;
         if (!added) observer.on_discovery_failed(added.error());
       }
     }
@@ -312,6 +319,7 @@ struct Engine::Impl {
       const auto slot = table.find(found.only_here[i].str());
       if (slot && visited_by_schedule(table.status(*slot))) want_now(*slot, core::Cause::probe);
     }
+    co_return count;
   }
 
   // ---- operator actions ----
@@ -398,11 +406,11 @@ struct Engine::Impl {
     CycleWaiter waiter{*slot, wait_after(*slot), std::nullopt, api::Waiters(executor)};
     const auto place = cycle_waiters.insert(cycle_waiters.end(), &waiter);
     while (!waiter.report && timers.steady_now() < deadline && !stopping) {
+      const auto state = co_await boost::asio::this_coro::cancellation_state;
+      if (state.cancelled() != boost::asio::cancellation_type::none) break;
       auto ended = waiter.done.wait();
       auto late = timers.sleep_until(deadline);
       co_await (std::move(ended) || std::move(late));
-      const auto state = co_await boost::asio::this_coro::cancellation_state;
-      if (state.cancelled() != boost::asio::cancellation_type::none) break;
     }
     cycle_waiters.erase(place);
     co_return std::move(waiter.report);
@@ -424,9 +432,12 @@ struct Engine::Impl {
     status.auth_refused = auth_refused;
     status.store_healthy = store.healthy();
     std::uint32_t oldest_s = 0xffffffff;
+    const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
     for (Slot slot = 0; slot < table.size(); ++slot) {
       const std::uint32_t at = table.last_success_s(slot);
-      if (at != 0 && visited_by_schedule(table.status(slot))) oldest_s = std::min(oldest_s, at);
+      if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
+      oldest_s = std::min(oldest_s, at);
+      status.stale += at < fresh_since_s ? 1 : 0;
     }
     if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
     if (!table.nothing_due()) {
@@ -473,6 +484,7 @@ struct Engine::Impl {
   bool stopping = false;
   bool pumping = false;
   bool auth_refused = false;
+  core::Millis auth_pause = auth_probe_first;
 };
 
 Engine::Engine(api::Timers& timers, api::MoneykitApi& upstream, api::RateGate& gate, StorePort& store,

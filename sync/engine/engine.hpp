@@ -36,7 +36,8 @@ class EngineObserver {
   virtual void on_cycle(const core::CycleReport& report) = 0;
   // Our own credentials were refused (true) or work again (false).
   virtual void on_auth_incident(bool refused, const core::Error& error) = 0;
-  // Discovery compared both sides: ids that only one of them knows (at most 1,000 each, and the full counts).
+  // Discovery compared both sides: ids that only one of them knows (at most 100,000 each, and the full
+  // counts).
   virtual void on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
                             const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) = 0;
   virtual void on_discovery_failed(const core::Error& error) = 0;
@@ -58,6 +59,7 @@ struct EngineStatus {
   std::uint64_t in_flight = 0;  // cycles
   bool auth_refused = false;
   bool store_healthy = true;
+  std::uint64_t stale = 0;  // neither paused nor gone, and no success within the longest interval
   std::optional<core::WallTime> oldest_success_at;  // over links neither paused nor gone
   std::optional<core::WallTime> next_due_at;
 };

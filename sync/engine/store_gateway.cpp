@@ -138,11 +138,12 @@ void StoreGateway::end_round(core::CommitReport report, std::uint64_t head) {
 api::Task<void> StoreGateway::wait_for_feed(std::uint64_t after, api::SteadyTime deadline) {
   using namespace boost::asio::experimental::awaitable_operators;
   while (feed_head_ <= after && timers_.steady_now() < deadline) {
+    // Also before the first wait: a task that was told to end earlier is not told again.
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
     auto changed = feed_waiters_.wait();
     auto late = timers_.sleep_until(deadline);
     co_await (std::move(changed) || std::move(late));
-    const auto state = co_await boost::asio::this_coro::cancellation_state;
-    if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
   }
 }
 
