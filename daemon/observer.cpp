@@ -15,7 +15,7 @@ LogFields cycle_fields(const core::CycleReport& report, const std::string& link)
   fields.add("link", std::string_view(link));
   fields.add("institution", std::string_view(report.institution_id));
   fields.add("cause", core::to_string(report.cause));
-  fields.add("outcome", report.error ? core::to_string(report.error->code) : std::string_view("ok"));
+  fields.add("outcome", core::outcome_of(report));
   fields.add("pages", report.pages);
   fields.add("created", report.created);
   fields.add("updated", report.updated);

@@ -127,7 +127,8 @@ void add_links(Table& table) {
 void add_cycles(Table& table) {
   Rows rows{table, "Cycles"};
   rows.add(Id::cycles_total, counter, "moneykit_syncd_cycles_total",
-           "Finished cycles by cause and outcome; any outcome but success names the kind of the error.")
+           "Finished cycles by cause and outcome; yielded: committed so far, more to do later; otherwise "
+           "success or the kind of the error.")
       .by({"cause", "outcome"}, pairs(cause_names(), outcome_names()));
   rows.add(Id::cycle_duration_seconds, histogram, "moneykit_syncd_cycle_duration_seconds",
            "Time from the begin of a cycle to its end, waits for budgets included.")

@@ -118,13 +118,15 @@ const std::vector<std::string_view>& outcome_names() {
   static const std::vector<std::string_view> names = [] {
     std::vector<std::string_view> all = failure_names();
     all.insert(all.begin(), "success");
+    all.push_back("yielded");
     return all;
   }();
   return names;
 }
 
-std::size_t outcome_slot(const std::optional<core::Error>& error) {
-  return error.has_value() ? 1 + failure_slot(error->code) : 0;
+std::size_t outcome_slot(const std::optional<core::Error>& error, bool yielded) {
+  if (error.has_value()) return 1 + failure_slot(error->code);
+  return yielded ? outcome_names().size() - 1 : 0;
 }
 
 const std::vector<std::string_view>& status_code_names() {

@@ -30,7 +30,7 @@ std::size_t failure_slot(core::Errc code);
 
 // `success`, error kinds, then `other`.
 const std::vector<std::string_view>& outcome_names();
-std::size_t outcome_slot(const std::optional<core::Error>& error);
+std::size_t outcome_slot(const std::optional<core::Error>& error, bool yielded = false);
 
 // The HTTP status codes upstream is known to answer, one value for the rest of each class, and `none` for no
 // answer.

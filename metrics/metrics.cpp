@@ -136,7 +136,8 @@ Metrics::~Metrics() = default;
 
 void Metrics::record(const core::CycleReport& report) {
   Impl& to = *impl_;
-  const std::size_t cycle = cause_slot(report.cause) * outcome_names().size() + outcome_slot(report.error);
+  const std::size_t cycle =
+      cause_slot(report.cause) * outcome_names().size() + outcome_slot(report.error, report.yielded);
   to.counter(Id::cycles_total, cycle).Increment();
   to.histogram(Id::cycle_duration_seconds).Observe(seconds(report.duration));
   to.histogram(Id::schedule_lag_seconds).Observe(seconds(report.schedule_lag));

@@ -211,7 +211,7 @@ void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry) {
 void write_cycle(JsonWriter& writer, const core::CycleReport& report) {
   writer.begin_object();
   writer.member("link_id", std::string_view(report.link_id.str()));
-  writer.member("outcome", report.error ? core::to_string(report.error->code) : std::string_view("ok"));
+  writer.member("outcome", core::outcome_of(report));
   writer.member("cause", core::to_string(report.cause));
   writer.member("status", core::to_string(report.status_after));
   writer.member("pages", report.pages);

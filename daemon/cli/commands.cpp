@@ -135,7 +135,8 @@ CliResult<int> sync_link(const Session& session, const std::string& link_id, con
   const auto answer = session.client.post(link_path(link_id, "/sync" + query), {});
   if (!answer) return std::unexpected(answer.error());
   const bool ended = answer->status == 200;
-  const bool failed = ended && answer->value.at("outcome") != "ok";
+  const bool failed =
+      ended && answer->value.at("outcome") != "success" && answer->value.at("outcome") != "yielded";
   const int code = failed ? daemon::exit_failure : daemon::exit_ok;
   if (session.json) {
     print_json(answer->body);

@@ -47,7 +47,7 @@ bool is_path(std::string_view path) {
 }  // namespace
 
 std::string BaseUrl::authority() const {
-  const std::string name = host.find(':') == std::string::npos ? host : '[' + host + ']';
+  std::string name = host.find(':') == std::string::npos ? host : '[' + host + ']';
   if (port == (tls ? https_port : http_port)) return name;
   return fmt::format("{}:{}", name, port);
 }

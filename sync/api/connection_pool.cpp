@@ -144,7 +144,8 @@ void ConnectionPool::forget(const Connection& connection) {
 }
 
 void ConnectionPool::drop(const Handle& connection, bool orderly) {
-  const Handle keep = connection;  // the caller's may be an element of a list
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the caller's may be an element of a list
+  const Handle keep = connection;
   keep->close(orderly);
   forget(*keep);
   grant_next();

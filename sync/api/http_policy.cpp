@@ -56,7 +56,8 @@ Verdict ResponseHead::content_length_field(std::string_view value) {
   if (content_length_) return "Content-Length given twice";
   std::uint64_t length = 0;
   const char* const end = value.data() + value.size();
-  const auto [stop, error] = std::from_chars(value.data(), end, length);
+  const char* const begin = end - value.size();
+  const auto [stop, error] = std::from_chars(begin, end, length);
   if (error != std::errc{} || stop != end) return "Content-Length is not one plain number";
   if (length > limits_.body_bytes_max) return "body larger than allowed";
   content_length_ = length;

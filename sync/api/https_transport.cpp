@@ -95,7 +95,7 @@ Pump finished(Connection& connection, std::size_t surplus_bytes) {
 
 Pump pump_input(Connection& connection, char* scratch, std::size_t scratch_bytes) {
   std::size_t held = connection.carry.size();
-  std::memcpy(scratch, connection.carry.data(), held);
+  std::ranges::copy(connection.carry, scratch);
   connection.carry.clear();
   for (;;) {
     const std::size_t room = scratch_bytes - held;

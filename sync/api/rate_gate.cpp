@@ -34,7 +34,6 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
     case Endpoint::links:
       return budgets.links_per_app;
     case Endpoint::token:
-      return budgets.token_per_client;
     case Endpoint::introspect:
       return budgets.token_per_client;
   }

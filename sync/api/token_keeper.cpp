@@ -59,6 +59,8 @@ Task<core::Result<void>> TokenKeeper::renew(core::Cause cause) {
     }
     Round(const Round&) = delete;
     Round& operator=(const Round&) = delete;
+    // Only running out of memory throws here, and that ends the process.
+    // NOLINTNEXTLINE(bugprone-exception-escape)
     ~Round() {
       keeper.renewing_ = false;
       keeper.waiters_->notify_all();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sync/core/types.hpp"
 #include "sync/core/update.hpp"
@@ -26,12 +27,17 @@ struct CycleReport {
   bool relink_resolved = false;
   bool dead_letter = false;
   bool drained = false;  // the last page was committed
+  bool yielded = false;  // there is more to do, but others come first or the budget is spent
   Millis duration{};
   Millis schedule_lag{};  // start after due
   std::optional<Millis>
       visibility_delay;  // upstream refresh to local commit, when the upstream clock advanced
   WallTime next_due_at{};
 };
+
+// How a cycle ended, in one word for logs, metrics and the admin API: `success`, `yielded` (committed so far,
+// more to do later) or the kind of its error.
+std::string_view outcome_of(const CycleReport& report);
 
 // One HTTP exchange with upstream.
 struct HttpReport {

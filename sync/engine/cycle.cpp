@@ -48,6 +48,7 @@ class Cycle {
 
   void end(CycleEnd how) {
     ended_ = true;
+    report().yielded = how == CycleEnd::yielded;
     outcome_.end = how;
   }
 

@@ -57,7 +57,7 @@ struct Engine::Impl {
         gate(gate_),
         store(store_),
         observer(observer_),
-        options(std::move(options_)),
+        options(options_),
         origin(timers_.steady_now()) {}
 
   // A task that waits in wait_for_cycle(); lives in its frame.
@@ -186,8 +186,6 @@ struct Engine::Impl {
         forget(slot);
         return;
       case CycleEnd::conflict:
-        reschedule(slot, now_tick());
-        break;
       case CycleEnd::stopped:
         reschedule(slot, now_tick());
         break;
@@ -489,7 +487,7 @@ struct Engine::Impl {
 
 Engine::Engine(api::Timers& timers, api::MoneykitApi& upstream, api::RateGate& gate, StorePort& store,
                EngineObserver& observer, EngineOptions options)
-    : impl_(std::make_unique<Impl>(timers, upstream, gate, store, observer, std::move(options))) {
+    : impl_(std::make_unique<Impl>(timers, upstream, gate, store, observer, options)) {
 }
 
 Engine::~Engine() = default;

@@ -12,11 +12,13 @@ namespace {
 using Timer =
     boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                       boost::asio::wait_traits<std::chrono::steady_clock>, api::IoExecutor>;
+std::uint64_t seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) ^ device();
+}
 }  // namespace
 
-SystemTimers::SystemTimers(api::IoExecutor executor) : executor_(executor) {
-  std::random_device device;
-  random_.seed((std::uint64_t{device()} << 32) ^ device());
+SystemTimers::SystemTimers(api::IoExecutor executor) : executor_(executor), random_(seed()) {
 }
 
 core::WallTime SystemTimers::wall_now() {

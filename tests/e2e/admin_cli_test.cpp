@@ -69,7 +69,7 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   EXPECT_THAT(ctl({"links", "add", link_id_}).output, HasSubstr("was registered already"));
   const Result synced = ctl({"links", "sync", link_id_, "--wait", "30s"});
   EXPECT_EQ(synced.code, 0) << synced.output;
-  EXPECT_THAT(synced.output, HasSubstr("outcome           ok"));
+  EXPECT_THAT(synced.output, HasSubstr("outcome           success"));
   const Result shown = ctl({"links", "show", link_id_});
   EXPECT_THAT(shown.output, HasSubstr("customer user     u1"));
   EXPECT_THAT(shown.output, HasSubstr("tags              vip"));

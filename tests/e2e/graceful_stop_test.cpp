@@ -38,8 +38,9 @@ std::size_t count_of(const std::string& text, std::string_view word) {
 TEST(GracefulStop, AThousandPullsInFlight) {
   const ScratchDir dir;
   Sandbox sandbox(dir.path(), {"--no-budgets", "--seed", "1000", "--refresh-failures", "0"});
-  const std::vector<std::string> link_ids = sandbox.add_links(
-      R"({"count":1000,"accounts":1,"history_months":1,"transactions_per_month":5,"refresh_every_seconds":31536000})");
+  const std::vector<std::string> link_ids =
+      sandbox.add_links(R"({"count":1000,"accounts":1,"history_months":1,"transactions_per_month":5,)"
+                        R"("refresh_every_seconds":31536000})");
   ASSERT_EQ(link_ids.size(), links_count);
   // Longer than the promise: no pull can end by itself in time.
   sandbox.control("PUT", "faults", R"([{"match":{"endpoint":"sync"},"fault":"latency","delay_ms":25000}])");

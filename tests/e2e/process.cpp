@@ -112,6 +112,7 @@ void wait_until(std::string_view what, const std::function<bool()>& condition,
     if (std::chrono::steady_clock::now() > end) {
       throw Failed("waited in vain for " + std::string(what) + "; the last that was seen:\n" + evidence());
     }
+    // tidy: allow sleep: the pause between two looks at another process, which nothing announces
     std::this_thread::sleep_for(between_looks);
   }
 }

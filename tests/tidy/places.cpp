@@ -22,7 +22,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> direction
 }};
 
 constexpr std::string_view beast_files =
-    "sync/api/boost_impl.cpp sync/api/https_transport*.cpp sync/api/http_*.cpp daemon/admin/server.cpp "
+    "sync/api/boost_impl.cpp sync/api/https_transport*.cpp sync/api/http_*.cpp daemon/admin/http_server.cpp "
     "daemon/http_*.cpp daemon/cli/http_*.cpp daemon/cli/admin_client.cpp";
 
 constexpr std::array<HeaderPlace, 8> header_places{{
@@ -32,7 +32,7 @@ constexpr std::array<HeaderPlace, 8> header_places{{
     {"boost/beast", beast_files,
      "keep Beast out of headers and behind one .cpp: it costs 20 s of compile time"},
     {"spdlog/", "daemon/log*", "log through daemon/log.hpp"},
-    {"systemd/", "daemon/notify* daemon/admin/listener* daemon/credentials*", "use daemon/notify.hpp"},
+    {"systemd/", "daemon/notify* daemon/admin/*listener* daemon/credentials*", "use daemon/notify.hpp"},
     {"toml++/", "daemon/config*", "read configuration through daemon/config.hpp"},
     {"CLI/", "daemon/main* daemon/cli/* daemon/options*", "parse arguments in the programs' main files"},
 }};

@@ -52,7 +52,8 @@ core::StoredTransaction stored(const core::TransactionPut& put) {
 
 std::string RowText::json() const {
   return fmt::format(
-      R"({{"transaction_id":"{}","account_id":"{}","amount":"{}","type":"debit","currency":"USD","date":"{}",)"
+      R"({{"transaction_id":"{}","account_id":"{}","amount":"{}","type":"debit","currency":"USD",)"
+      R"("date":"{}",)"
       R"("raw_description":"{}","pending":{}}})",
       id, account, amount, date, words, pending);
 }

@@ -270,7 +270,7 @@ TEST_F(Routes, SyncsAndWaitsWhenAsked) {
   const HttpResponse done = ask("POST", "/v1/links/mk_1/sync?wait=30s");
   EXPECT_EQ(done.status, 200);
   EXPECT_EQ(view.waited.count(), 30'000);
-  EXPECT_THAT(done.body, HasSubstr(R"("outcome":"ok","cause":"manual","status":"active")"));
+  EXPECT_THAT(done.body, HasSubstr(R"("outcome":"success","cause":"manual","status":"active")"));
   EXPECT_THAT(done.body, HasSubstr(R"("created":3)"));
   EXPECT_EQ(ask("POST", "/v1/links/mk_9/sync").status, 404);
   view.paused = true;

@@ -137,8 +137,9 @@ api::Task<void> deaf_then_take(VirtualTimers& timers, api::RateGate& gate, std::
   auto release = [&waiters] { waiters.notify_all(); };
   boost::asio::post(executor, [executor, release] { boost::asio::post(executor, release); });
   co_await waiters.wait_uncancellable();
-  auto result = co_await gate.acquire(Endpoint::sync, LinkId{"a"}, Cause::schedule);
-  grants.push_back({Endpoint::sync, LinkId{"a"}, timers.steady_now(), std::move(result)});
+  const LinkId link_id("a");
+  auto result = co_await gate.acquire(Endpoint::sync, link_id, Cause::schedule);
+  grants.push_back({Endpoint::sync, link_id, timers.steady_now(), std::move(result)});
 }
 
 TEST_F(RateGateTest, TaskThatWasCancelledBeforeItAskedDoesNotWait) {

@@ -49,6 +49,7 @@ TEST(Labels, EverySlotLeadsBackToTheNameOfItsValue) {
               core::to_string(code));
   }
   EXPECT_EQ(outcome_names().at(outcome_slot(std::nullopt)), "success");
+  EXPECT_EQ(outcome_names().at(outcome_slot(std::nullopt, true)), "yielded");
   for (const auto status : {core::RelinkStatus::open, core::RelinkStatus::resolved}) {
     EXPECT_EQ(relink_status_names().at(relink_status_slot(status)), core::to_string(status));
   }

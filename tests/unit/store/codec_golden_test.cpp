@@ -168,6 +168,12 @@ TEST(ValueBytes, FullLinkRecord) {
             "02"
             "ac02"
             "04");  // counts
+}
+
+TEST(ValueBytes, FullLinkRecordIsReadBack) {
+  const auto record = sample_link();
+  std::string value;
+  encode_link(value, record);
   auto decoded = decode_link("link", value);
   ASSERT_TRUE(decoded) << decoded.error().message;
   auto expected = record;
