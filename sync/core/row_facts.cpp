@@ -1,9 +1,8 @@
 #include "sync/core/row_facts.hpp"
 
-#include <charconv>
-#include <chrono>
-
 #include <simdjson.h>
+
+#include "sync/core/civil.hpp"
 
 namespace syncd::core {
 
@@ -21,11 +20,6 @@ std::string text_member(simdjson::ondemand::object& object, std::string_view nam
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ')
     text.remove_suffix(1);
   return std::string(text);
-}
-
-bool digits(std::string_view text, int& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
 }
 
 }  // namespace
@@ -47,19 +41,9 @@ std::optional<RowFacts> row_facts(std::string_view json) {
 }
 
 std::optional<int> civil_day(std::string_view date) {
-  if (date.size() != 10 || date[4] != '-' || date[7] != '-') return std::nullopt;
-  int year = 0;
-  int month = 0;
-  int day = 0;
-  if (!digits(date.substr(0, 4), year) || !digits(date.substr(5, 2), month) ||
-      !digits(date.substr(8, 2), day)) {
-    return std::nullopt;
-  }
-  const std::chrono::year_month_day civil{std::chrono::year(year),
-                                          std::chrono::month(static_cast<unsigned>(month)),
-                                          std::chrono::day(static_cast<unsigned>(day))};
-  if (!civil.ok()) return std::nullopt;
-  return std::chrono::sys_days(civil).time_since_epoch().count();
+  const std::optional<CivilDate> civil = parse_civil_date(date);
+  if (!civil) return std::nullopt;
+  return sys_days_of(*civil).time_since_epoch().count();
 }
 
 }  // namespace syncd::core
