@@ -67,7 +67,6 @@ struct Listing {
   std::string next;  // pass as `after` for the next page; empty: the end
 };
 
-// Requests per endpoint in the last minute, written at a clean stop; see GateSnapshot in sync/engine.
 struct StoreStats {
   std::uint64_t feed_epoch = 0;
   std::uint64_t feed_head = 0;

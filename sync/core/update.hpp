@@ -93,9 +93,8 @@ struct LinkUpdate {
   std::optional<DeadLetter> dead_letter;
 
   // For the cycle, not for the store:
-  bool more = false;           // has_more was true: fetch the next page
-  bool accounts_next = false;  // a full accounts pull is due in this cycle
-  bool look_at_link = false;   // ask GET /links/{id} before believing this (404, 422 of unknown meaning)
+  bool more = false;                                    // has_more was true: fetch the next page
+  bool accounts_next = false;                           // a full accounts pull is due in this cycle
   std::uint32_t created = 0, updated = 0, removed = 0;  // transaction changes
 
   // Owners of what the views point into.
