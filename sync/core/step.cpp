@@ -20,6 +20,7 @@ LinkUpdate begin(const StepInput& input) {
   update.link_id = input.record.link_id;
   update.expected_fence = input.record.fence;
   update.record = input.record;
+  ++update.record.fence;
   update.record.last_attempt_at = input.now;
   update.record.recent_sends = input.recent_sends;
   update.at = input.now;
@@ -489,7 +490,6 @@ LinkUpdate step_add(const Registration& registration, WallTime now) {
 LinkUpdate step_pause(const StepInput& input) {
   LinkUpdate update = begin(input);
   update.record.last_attempt_at = input.record.last_attempt_at;
-  ++update.record.fence;
   update.record.status = LinkStatus::paused;
   note_status(input, update);
   return update;
@@ -498,7 +498,6 @@ LinkUpdate step_pause(const StepInput& input) {
 LinkUpdate step_resume(const StepInput& input) {
   LinkUpdate update = begin(input);
   update.record.last_attempt_at = input.record.last_attempt_at;
-  ++update.record.fence;
   update.record.status = relink_is_open(input) ? LinkStatus::relink : LinkStatus::active;
   update.record.next_due_at = input.now;
   note_status(input, update);

@@ -147,7 +147,7 @@ struct Counts {
 // each commit.
 struct LinkRecord {
   LinkId link_id;
-  std::uint64_t fence = 1;  // raised by every operator action; a commit computed before it is refused
+  std::uint64_t fence = 1;  // raised by every update; one that was computed from an older record is refused
   LinkStatus status = LinkStatus::active;
 
   std::string customer_user_id;  // as registered; may be empty

@@ -15,9 +15,6 @@ namespace {
 using core::Endpoint;
 using core::Errc;
 
-// A cycle that would have to wait longer than this for a request gives its worker to another link.
-constexpr core::Millis wait_in_worker_max{5'000};
-
 // The state of one cycle: the record as of the last commit, and the report that grows.
 class Cycle {
  public:
@@ -48,7 +45,7 @@ class Cycle {
 
   void end(CycleEnd how) {
     ended_ = true;
-    report().yielded = how == CycleEnd::yielded;
+    report().yielded = how == CycleEnd::yielded || how == CycleEnd::held_back;
     outcome_.end = how;
   }
 
@@ -89,6 +86,13 @@ class Cycle {
     if (at <= now + wait_in_worker_max) return false;
     report().next_due_at = context_.timers.wall_now() + (at - now);
     return true;
+  }
+
+  // It is not this link that must wait, and nothing was done for it yet.
+  bool nobody_drains(std::uint32_t pages) {
+    if (pages > 0) return false;
+    const api::SteadyTime at = context_.gate.available_at(Endpoint::sync, core::LinkId{}, cause_);
+    return at > context_.timers.steady_now() + wait_in_worker_max;
   }
 
   core::StepInput input(std::shared_ptr<const core::Held> held) {
@@ -268,7 +272,7 @@ class Cycle {
         co_return;
       }
       if (yields(Endpoint::sync)) {
-        end(CycleEnd::yielded);
+        end(nobody_drains(page_count) ? CycleEnd::held_back : CycleEnd::yielded);
         co_return;
       }
       const bool more = co_await one_page();

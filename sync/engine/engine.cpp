@@ -27,11 +27,14 @@ using Tick = LinkTable::Tick;
 
 constexpr core::Millis tick_length{100};
 constexpr core::Millis look_at_clock_every{1'000};
+// Ticks before the start: of links that are overdue then, the most overdue come first.
+constexpr core::Millis overdue_told_apart = std::chrono::hours(72);
 constexpr core::Millis auth_probe_first{5'000};
 constexpr core::Millis auth_probe_max{15 * 60'000};
 constexpr core::Millis discovery_retry{5 * 60'000};
 constexpr core::Millis storage_retry{10'000};
-constexpr int conflict_retries_max = 5;
+// A backfill commits page after page: an action fits between two of them, sooner or later.
+constexpr int conflict_retries_max = 20;
 constexpr std::size_t probes_per_discovery_max = 100;
 
 std::size_t index_of(LinkStatus status) {
@@ -58,7 +61,7 @@ struct Engine::Impl {
         store(store_),
         observer(observer_),
         options(options_),
-        origin(timers_.steady_now()) {}
+        origin(timers_.steady_now() - overdue_told_apart) {}
 
   // A task that waits in wait_for_cycle(); lives in its frame.
   struct CycleWaiter {
@@ -73,13 +76,14 @@ struct Engine::Impl {
     const auto ticks = (at - origin + tick_length - core::Millis(1)) / tick_length;
     return static_cast<Tick>(std::clamp<std::int64_t>(ticks, 0, 0xfffffffe));
   }
+  api::SteadyTime time_of(Tick tick) const { return origin + tick * tick_length; }
   Tick now_tick() const { return static_cast<Tick>((timers.steady_now() - origin) / tick_length); }
 
   // Wall times are stored; waiting is steady. A stored time further off than any link may wait comes from a
   // clock that was wrong: it is cut.
   Tick due_tick(core::WallTime due) const {
     const core::Millis longest = options.policy.max_interval + options.policy.max_interval / 10;
-    const core::Millis wait = std::clamp(due - timers.wall_now(), core::Millis(0), longest);
+    const core::Millis wait = std::clamp(due - timers.wall_now(), -overdue_told_apart, longest);
     return tick_of(timers.steady_now() + wait);
   }
 
@@ -123,30 +127,38 @@ struct Engine::Impl {
     if (pumping) return;
     pumping = true;
     while (may_begin() && in_flight < options.workers) {
-      const std::optional<Slot> slot = next_slot();
-      if (!slot) break;
-      begin_cycle(*slot);
+      const std::optional<LinkTable::Due> next = next_link();
+      if (!next) break;
+      begin_cycle(*next);
     }
     pumping = false;
   }
 
-  std::optional<Slot> next_slot() {
+  std::optional<LinkTable::Due> next_link() {
     while (!urgent.empty()) {
       const Slot slot = urgent.front();
+      const bool drains = table.status(slot) != LinkStatus::relink;
+      if (drains && nobody_may_drain(core::Cause::manual)) return std::nullopt;
       urgent.pop_front();
       table.set_urgent(slot, false);
       if (table.in_flight(slot) || !visited_by_schedule(table.status(slot))) continue;
       table.unschedule(slot);
-      return slot;
+      return LinkTable::Due{.due = now_tick(), .slot = slot};
     }
-    if (table.nothing_due() || table.earliest() > now_tick() || schedule_is_frozen()) return std::nullopt;
+    if (table.nothing_due() || table.earliest() > now_tick()) return std::nullopt;
+    if (nobody_may_drain(core::Cause::schedule)) return std::nullopt;
     return table.pop();
   }
 
-  // While upstream lets nobody drain, taking links off the heap would only put them back.
-  bool schedule_is_frozen() { return gate.frozen_until(core::Endpoint::sync).has_value(); }
+  // Taking links off the heap would only put them back: upstream lets nobody drain, or the app's budget is
+  // spent.
+  bool nobody_may_drain(core::Cause cause) {
+    const api::SteadyTime at = gate.available_at(core::Endpoint::sync, core::LinkId{}, cause);
+    return at > timers.steady_now();
+  }
 
-  void begin_cycle(Slot slot) {
+  void begin_cycle(LinkTable::Due next) {
+    const Slot slot = next.slot;
     const std::uint8_t wanted = table.wanted_cause(slot);
     table.set_wanted_cause(slot, 0);
     core::Cause cause = wanted != 0 ? static_cast<core::Cause>(wanted) : core::Cause::schedule;
@@ -154,30 +166,45 @@ struct Engine::Impl {
     table.set_in_flight(slot, true);
     ++in_flight;
     in_flight_numbers[slot] = ++cycles_begun;
-    group->spawn(visit(slot, cause, cycles_begun));
+    group->spawn(visit(next, cause, cycles_begun));
   }
 
-  api::Task<void> visit(Slot slot, core::Cause cause, std::uint64_t number) {
+  api::Task<void> visit(LinkTable::Due due, core::Cause cause, std::uint64_t number) {
+    const Slot slot = due.slot;
+    const core::Millis lag = std::chrono::duration_cast<core::Millis>(timers.steady_now() - time_of(due.due));
     const CycleContext context{timers, upstream, gate, store, options.policy, stopping};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
+    outcome.report.schedule_lag = std::max(lag, core::Millis(0));
     table.set_in_flight(slot, false);
     in_flight_numbers.erase(slot);
     --in_flight;
-    settle(slot, outcome);
-    answer_waiters(slot, number, outcome.report);
+    settle(due, cause, outcome);
+    if (answers(outcome.end)) answer_waiters(slot, number, outcome.report);
     pump();
   }
 
+  // Somebody who waits for a visit wants its outcome, not to hear that it has to wait, too.
+  static bool answers(CycleEnd end) {
+    return end != CycleEnd::yielded && end != CycleEnd::held_back && end != CycleEnd::conflict;
+  }
+
   // Puts the link back where it belongs: it never falls out of the schedule.
-  void settle(Slot slot, CycleOutcome& outcome) {
+  void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
+    const Slot slot = visited.slot;
     if (outcome.last_success_at) table.set_last_success_s(slot, seconds_of(*outcome.last_success_at));
     switch (outcome.end) {
       case CycleEnd::finished:
-      case CycleEnd::yielded:
         if (outcome.report.pages > 0) auth_pause = auth_probe_first;
         set_status(slot, outcome.report.status_after);
         reschedule(slot, due_tick(outcome.report.next_due_at));
+        break;
+      case CycleEnd::yielded:
+        set_status(slot, outcome.report.status_after);
+        come_back(slot, cause, due_tick(outcome.report.next_due_at));
+        break;
+      case CycleEnd::held_back:
+        hold_back(visited, cause);
         break;
       case CycleEnd::not_active:
         set_status(slot, outcome.report.status_after);
@@ -187,19 +214,49 @@ struct Engine::Impl {
         return;
       case CycleEnd::conflict:
       case CycleEnd::stopped:
-        reschedule(slot, now_tick());
+        come_back(slot, cause, visited.due);
         break;
       case CycleEnd::auth:
-        reschedule(slot, now_tick());
+        come_back(slot, cause, visited.due);
         refuse_auth(*outcome.report.error);
         break;
       case CycleEnd::storage:
-        reschedule(slot, tick_of(timers.steady_now() + storage_retry));
+        come_back(slot, cause, tick_of(timers.steady_now() + storage_retry));
         if (outcome.report.error) observer.on_store_failed(*outcome.report.error);
         break;
     }
-    const bool tells_something = outcome.end != CycleEnd::stopped && outcome.end != CycleEnd::conflict;
+    const bool tells_something = outcome.end != CycleEnd::stopped && outcome.end != CycleEnd::conflict &&
+                                 outcome.end != CycleEnd::held_back;
     if (tells_something) observer.on_cycle(outcome.report);
+  }
+
+  // It keeps its place: among the first again, or by its due time among those that are as late.
+  void hold_back(LinkTable::Due visited, core::Cause cause) {
+    const bool scheduled_anyway = cause == core::Cause::schedule || cause == core::Cause::probe;
+    if (table.wanted_cause(visited.slot) == 0 && !scheduled_anyway)
+      table.set_wanted_cause(visited.slot, static_cast<std::uint8_t>(cause));
+    // Those without a reserve wait in the schedule, where nothing is taken while none is left for them.
+    const bool has_reserve =
+        table.wanted_cause(visited.slot) == static_cast<std::uint8_t>(core::Cause::manual);
+    if (has_reserve) {
+      put_urgent(visited.slot);
+    } else {
+      put_in_schedule(visited.slot, visited.due);
+    }
+  }
+
+  // The visit is not over: the next one has the same cause, unless somebody has asked for more meanwhile.
+  void come_back(Slot slot, core::Cause cause, Tick due) {
+    const bool scheduled_anyway = cause == core::Cause::schedule || cause == core::Cause::probe;
+    const auto wanted = table.wanted_cause(slot);
+    const bool asked_again = wanted != 0 && wanted != static_cast<std::uint8_t>(cause);
+    if (asked_again || scheduled_anyway) {
+      reschedule(slot, due);
+      return;
+    }
+    if (!visited_by_schedule(table.status(slot))) return;
+    table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+    put_in_schedule(slot, due);
   }
 
   void reschedule(Slot slot, Tick due) {
@@ -208,6 +265,10 @@ struct Engine::Impl {
       put_urgent(slot);
       return;
     }
+    put_in_schedule(slot, due);
+  }
+
+  void put_in_schedule(Slot slot, Tick due) {
     table.schedule(slot, due);
     if (due < clock_wakes_at && clock) clock->notify_all();
   }
@@ -274,7 +335,7 @@ struct Engine::Impl {
     const api::SteadyTime now = timers.steady_now();
     const api::SteadyTime latest = now + look_at_clock_every;
     if (table.nothing_due() || in_flight >= options.workers) return latest;
-    const api::SteadyTime due = origin + table.earliest() * tick_length;
+    const api::SteadyTime due = time_of(table.earliest());
     return due > now ? std::min(latest, due) : latest;
   }
 
@@ -308,7 +369,7 @@ struct Engine::Impl {
       for (const core::LinkId& link_id : found.only_upstream) {
         if (stopping) co_return count;
         NewLink link{link_id, {}, {}};
-        const auto added = co_await add_link(std::move(link));
+        const auto added = co_await add_link(std::move(link), core::Cause::backfill);
         if (added) ++count;
         if (!added) observer.on_discovery_failed(added.error());
       }
@@ -321,7 +382,7 @@ struct Engine::Impl {
   }
 
   // ---- operator actions ----
-  api::Task<core::Result<AddOutcome>> add_link(NewLink link) {
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause) {
     if (!core::is_valid_id(link.link_id.str())) {
       co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
     }
@@ -338,7 +399,12 @@ struct Engine::Impl {
     // Two additions of the same link may have crossed: the table decides who was first.
     if (table.find(link.link_id.str())) co_return AddOutcome::existed;
     const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
-    if (committed) want_now(slot, core::Cause::manual);
+    if (committed && cause == core::Cause::manual) {
+      want_now(slot, cause);
+    } else if (committed) {
+      table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+      pump();
+    }
     co_return committed ? AddOutcome::added : AddOutcome::existed;
   }
 
@@ -439,8 +505,7 @@ struct Engine::Impl {
     }
     if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
     if (!table.nothing_due()) {
-      status.next_due_at =
-          timers.wall_now() + (origin + table.earliest() * tick_length - timers.steady_now());
+      status.next_due_at = timers.wall_now() + (time_of(table.earliest()) - timers.steady_now());
     }
     return status;
   }
@@ -520,7 +585,7 @@ api::Task<void> Engine::stop(api::SteadyTime grace_end) {
 }
 
 api::Task<core::Result<AddOutcome>> Engine::add_link(NewLink link) {
-  return impl_->add_link(std::move(link));
+  return impl_->add_link(std::move(link), core::Cause::manual);
 }
 
 api::Task<core::Result<core::LinkStatus>> Engine::pause(core::LinkId link_id) {

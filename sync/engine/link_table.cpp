@@ -7,7 +7,7 @@
 namespace syncd::engine {
 
 void LinkTable::reserve(std::size_t links) {
-  constexpr std::size_t usual_id_bytes = 26;
+  constexpr std::size_t usual_id_bytes = 27;  // with its length
   links_.reserve(links);
   last_success_s_.reserve(links);
   ids_.reserve(links * usual_id_bytes);
@@ -119,11 +119,11 @@ void LinkTable::unschedule(Slot slot) {
   sift_down(links_[last.slot].heap_at);
 }
 
-LinkTable::Slot LinkTable::pop() {
+LinkTable::Due LinkTable::pop() {
   assert(!heap_.empty());
-  const Slot slot = heap_.front().slot;
-  unschedule(slot);
-  return slot;
+  const Due first = heap_.front();
+  unschedule(first.slot);
+  return first;
 }
 
 std::size_t LinkTable::due_count(Tick now) const {

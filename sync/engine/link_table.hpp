@@ -50,7 +50,11 @@ class LinkTable {
   bool scheduled(Slot slot) const { return links_[slot].heap_at != no_slot; }
   bool nothing_due() const { return heap_.empty(); }
   Tick earliest() const { return heap_.front().due; }
-  Slot pop();
+  struct Due {
+    Tick due;
+    Slot slot;
+  };
+  Due pop();
   std::size_t scheduled_count() const { return heap_.size(); }
   // How many are due at `now` or before. Walks only those.
   std::size_t due_count(Tick now) const;
@@ -65,10 +69,6 @@ class LinkTable {
     std::uint8_t wanted_cause = 0;
     bool in_flight = false;
     bool urgent = false;
-  };
-  struct Due {
-    Tick due;
-    Slot slot;
   };
   void place(std::uint32_t at, Due due);
   void sift_up(std::uint32_t at);

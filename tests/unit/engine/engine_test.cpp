@@ -1,51 +1,210 @@
 #include "sync/engine/engine.hpp"
 
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/api/fake_upstream.hpp"
+#include "tests/unit/engine/memory_store.hpp"
 #include "tests/unit/engine/virtual_io.hpp"
 
 namespace syncd::test {
 namespace {
 
-// Never asked by these tests.
-class NoStore final : public engine::StorePort {
- public:
-  api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId) override {
-    co_return core::fail(core::Errc::storage, "no store");
-  }
-  api::Task<core::Result<core::Held>> lookup(core::LookupRequest) override {
-    co_return core::fail(core::Errc::storage, "no store");
-  }
-  api::Task<core::Result<void>> commit(core::LinkUpdate) override {
-    co_return core::fail(core::Errc::storage, "no store");
-  }
-  api::Task<core::Result<void>> put_freeze(core::GateFreeze) override { co_return core::Result<void>{}; }
-  bool healthy() const override { return true; }
-};
+using core::Cause;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
 
-class NoObserver final : public engine::EngineObserver {
+class NotingObserver final : public engine::EngineObserver {
  public:
-  void on_cycle(const core::CycleReport&) override {}
+  void on_cycle(const core::CycleReport& report) override { cycles.push_back(report); }
   void on_auth_incident(bool, const core::Error&) override {}
   void on_discovery(const std::vector<core::LinkId>&, std::uint64_t, const std::vector<core::LinkId>&,
                     std::uint64_t) override {}
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error&) override {}
+
+  std::vector<core::CycleReport> cycles;
 };
 
+std::string link_of(const std::string& target) {
+  const std::size_t begin = std::string("/links/").size();
+  return target.substr(begin, target.find('/', begin) - begin);
+}
+
+// A bank without news: every page is the last one and empty.
+api::HttpReply no_news(const api::HttpCall& call) {
+  const std::string link_id = link_of(call.target);
+  return json_reply(200, R"({"transactions":{"created":[],"updated":[],"removed":[]},"accounts":[],)"
+                         R"("cursor":{"next":"c1"},"has_more":false,"link":{"link_id":")" +
+                             link_id + R"(","state":"connected","products":{"transactions":{}}}})");
+}
+
+struct EngineWorld {
+  explicit EngineWorld(api::Budgets budgets = {}, engine::EngineOptions options = {})
+      : gate(io.timers, budgets), upstream(transport, gate, io.timers, {}, [](const core::HttpReport&) {}) {
+    options.discovery = discovery;
+    engine.emplace(io.timers, upstream, gate, store, observer, options);
+  }
+  ~EngineWorld() {
+    stop();
+    io.settle();
+  }
+
+  // A stored link whose accounts need no pull.
+  void know(const std::string& link_id, core::WallTime due) {
+    core::LinkRecord record;
+    record.link_id = core::LinkId{link_id};
+    record.next_due_at = due;
+    record.accounts_wanted = false;
+    record.accounts_pulled_at = io.timers.wall_now();
+    record.cursor = core::Cursor{"c0"};
+    store.links[link_id] = record;
+    engine->register_stored({.link_id = record.link_id, .next_due_at = due, .recent_sends = {}});
+  }
+  void start() { engine->start(io.io.get_executor()); }
+  void stop() {
+    if (stopped) return;
+    stopped = true;
+    io.start(engine->stop(io.timers.steady_now()));
+  }
+  core::WallTime now() { return io.timers.wall_now(); }
+
+  VirtualIo io;
+  FakeTransport transport{[](const api::HttpCall& call) { return no_news(call); }};
+  api::RateGate gate;
+  api::MoneykitApi upstream;
+  MemoryStore store;
+  NotingObserver observer;
+  bool discovery = false;
+  std::optional<engine::Engine> engine;
+  bool stopped = false;
+};
+
+api::Task<void> pause(engine::Engine& engine, std::optional<core::Result<core::LinkStatus>>& result) {
+  core::LinkId link_id{"mk_1"};
+  result = co_await engine.pause(std::move(link_id));
+}
+
+api::Task<void> wait_for_cycle(engine::Engine& engine, api::SteadyTime deadline,
+                               std::optional<core::CycleReport>& report, bool& ended) {
+  core::LinkId link_id{"mk_1"};
+  report = co_await engine.wait_for_cycle(std::move(link_id), deadline);
+  ended = true;
+}
+
 TEST(Engine, ALinkThatIsAskedForAgainAndAgainWaitsOnce) {
-  VirtualIo world;
-  FakeTransport transport([](const api::HttpCall&) { return error_reply(500, "none"); });
-  api::RateGate gate(world.timers, {});
-  api::MoneykitApi upstream(transport, gate, world.timers, {}, [](const core::HttpReport&) {});
-  NoStore store;
-  NoObserver observer;
-  engine::Engine engine(world.timers, upstream, gate, store, observer, {});
-  engine.register_stored({.link_id = core::LinkId{"mk_1"}, .recent_sends = {}});
+  EngineWorld world;
+  world.know("mk_1", world.now());
   for (int i = 0; i < 1000; ++i)
-    ASSERT_TRUE(engine.sync_now(core::LinkId{"mk_1"}));
-  EXPECT_EQ(engine.status().due, 1u);
+    ASSERT_TRUE(world.engine->sync_now(core::LinkId{"mk_1"}));
+  EXPECT_EQ(world.engine->status().due, 1u);
+}
+
+// Between reading a record and writing it back with the new status, a cycle may have committed a page.
+TEST(Engine, APauseKeepsThePageThatWasCommittedMeanwhile) {
+  EngineWorld world;
+  world.know("mk_1", world.now() + hours(1));
+  world.start();
+  world.store.after_load = [&] {
+    core::LinkUpdate page;
+    page.record = world.store.links["mk_1"];
+    page.link_id = page.record.link_id;
+    page.expected_fence = page.record.fence++;
+    page.record.cursor = core::Cursor{"behind the page"};
+    page.record.counts.transactions = 500;
+    ASSERT_TRUE(world.store.apply(page));
+  };
+  std::optional<core::Result<core::LinkStatus>> paused;
+  world.io.start(pause(*world.engine, paused));
+  ASSERT_TRUE(paused && *paused);
+  const core::LinkRecord& record = world.store.links["mk_1"];
+  EXPECT_EQ(record.status, core::LinkStatus::paused);
+  EXPECT_EQ(record.cursor, core::Cursor{"behind the page"});
+  EXPECT_EQ(record.counts.transactions, 500u);
+}
+
+// More links than the budget: nobody is taken off the schedule only to be put back, and nobody is forgotten.
+TEST(Engine, ASpentBudgetLeavesTheScheduleAlone) {
+  EngineWorld world({.sync_per_app = 20});
+  for (int i = 0; i < 100; ++i)
+    world.know("mk_" + std::to_string(i), world.now());
+  world.start();
+  world.io.pass(seconds(59));
+  EXPECT_EQ(world.observer.cycles.size(), 18u);  // a tenth is kept for manual visits
+  EXPECT_LE(world.store.loads, 18u + engine::EngineOptions{}.workers);
+  EXPECT_TRUE(std::ranges::none_of(world.observer.cycles, &core::CycleReport::yielded));
+}
+
+TEST(Engine, WithTooLittleBudgetTheLongestOverdueComeFirst) {
+  EngineWorld world({.sync_per_app = 20}, {.policy = {.interval = minutes(1), .max_interval = minutes(1)}});
+  std::vector<std::string> by_due;
+  for (int i = 0; i < 100; ++i) {
+    by_due.push_back("mk_" + std::to_string(i));
+    world.know(by_due.back(), world.now() - hours(10) + minutes(i));
+  }
+  world.start();
+  // 18 a minute: one round takes six of them, and nobody is visited twice before everybody was once.
+  world.io.pass(minutes(6));
+  ASSERT_GE(world.observer.cycles.size(), 100u);
+  std::vector<std::string> visited;
+  for (const core::CycleReport& report : world.observer.cycles)
+    visited.push_back(report.link_id.str());
+  visited.resize(100);
+  EXPECT_EQ(std::vector(visited.begin(), visited.begin() + 18),
+            std::vector(by_due.begin(), by_due.begin() + 18));
+  std::ranges::sort(visited);
+  std::ranges::sort(by_due);
+  EXPECT_EQ(visited, by_due);
+}
+
+TEST(Engine, TellsHowLateAVisitBegan) {
+  EngineWorld world;
+  world.know("mk_1", world.now() - minutes(7));
+  world.start();
+  world.io.pass(seconds(5));
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_GE(world.observer.cycles[0].schedule_lag, minutes(7));
+  EXPECT_LT(world.observer.cycles[0].schedule_lag, minutes(7) + seconds(2));
+}
+
+// A manual visit that has to wait for the budget stays a manual one, and who waits for it hears of the visit.
+TEST(Engine, SyncNowWaitsForTheBudgetAndReportsTheVisit) {
+  EngineWorld world({.sync_per_link = 1});
+  world.know("mk_1", world.now());
+  world.start();
+  world.io.pass(seconds(1));
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  ASSERT_TRUE(world.engine->sync_now(core::LinkId{"mk_1"}));
+  std::optional<core::CycleReport> report;
+  bool ended = false;
+  world.io.start(wait_for_cycle(*world.engine, world.io.timers.steady_now() + minutes(5), report, ended));
+  world.io.pass(seconds(30));
+  EXPECT_FALSE(ended);
+  world.io.pass(minutes(1));
+  ASSERT_TRUE(ended && report);
+  EXPECT_FALSE(report->yielded);
+  EXPECT_EQ(report->cause, Cause::manual);
+  EXPECT_EQ(report->pages, 1u);
+}
+
+TEST(Engine, SyncNowWaitsForARetryAfterWindow) {
+  EngineWorld world;
+  world.know("mk_1", world.now() + hours(1));
+  world.start();
+  world.gate.freeze(core::Endpoint::sync, world.now() + seconds(40));
+  ASSERT_TRUE(world.engine->sync_now(core::LinkId{"mk_1"}));
+  world.io.pass(seconds(39));
+  EXPECT_TRUE(world.transport.calls().empty());
+  EXPECT_LE(world.store.loads, 1u);
+  world.io.pass(seconds(3));
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_EQ(world.observer.cycles[0].cause, Cause::manual);
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST(DueHeap, AlwaysGivesTheEarliest) {
       default:
         if (due.empty()) break;
         ASSERT_EQ(table.earliest(), earliest());
-        const auto popped = table.pop();
+        const auto popped = table.pop().slot;
         ASSERT_EQ(due.at(popped), earliest());
         due.erase(popped);
     }

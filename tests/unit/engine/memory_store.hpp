@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "sync/engine/store_port.hpp"
+
+namespace syncd::test {
+
+// Link records alone, in memory, with the store's rule about fences; for tests of what the engine does to a
+// link, not of rows.
+class MemoryStore final : public engine::StorePort {
+ public:
+  api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override {
+    ++loads;
+    const auto found = links.find(link_id.str());
+    if (found == links.end()) co_return std::nullopt;
+    const core::LinkRecord record = found->second;
+    if (after_load) std::exchange(after_load, nullptr)();
+    co_return record;
+  }
+  api::Task<core::Result<core::Held>> lookup(core::LookupRequest) override { co_return core::Held{}; }
+  api::Task<core::Result<void>> commit(core::LinkUpdate update) override { co_return apply(update); }
+  api::Task<core::Result<void>> put_freeze(core::GateFreeze) override { co_return core::Result<void>{}; }
+  bool healthy() const override { return true; }
+
+  core::Result<void> apply(const core::LinkUpdate& update) {
+    const auto found = links.find(update.link_id.str());
+    const std::uint64_t fence = found == links.end() ? 0 : found->second.fence;
+    if (fence != update.expected_fence) return core::fail(core::Errc::conflict, "fence");
+    links[update.link_id.str()] = update.record;
+    feed_entries += update.changes.size();
+    return {};
+  }
+
+  std::map<std::string, core::LinkRecord> links;
+  std::function<void()> after_load;  // once, behind the next load
+  std::uint64_t loads = 0;
+  std::uint64_t feed_entries = 0;
+};
+
+}  // namespace syncd::test
