@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <exception>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -260,11 +261,13 @@ int App::Impl::restore_budgets() {
 
 int App::Impl::register_links() {
   std::uint64_t links = 0;
+  engine->reserve(std::min(store->links_estimate(), config.daemon.links_max));
   const auto scanned = store->for_each_link([&](const store::LinkSummary& summary) {
     engine->register_stored(summary);
     ++links;
   });
   if (!scanned) return fail(exit_io, "store_read_failed", scanned.error().message);
+  malloc_trim(0);  // what the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;
 }

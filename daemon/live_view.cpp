@@ -39,6 +39,12 @@ api::Task<core::Result<std::optional<core::LinkRecord>>> LiveView::link(core::Li
   return parts_.store.load(std::move(link_id));
 }
 
+api::Task<core::Result<std::string>> LiveView::link_object(core::LinkId link_id) {
+  auto work = [&](store::Store& store) { return store.link_object(link_id); };
+  auto object = co_await parts_.store.run(std::move(work));
+  co_return std::move(object);
+}
+
 api::Task<core::Result<store::Listing<core::StoredAccount>>> LiveView::accounts(core::LinkId link_id,
                                                                                 std::string after,
                                                                                 std::size_t limit) {

@@ -43,6 +43,7 @@ class LiveView final : public AdminView {
   api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
       std::string after, std::size_t limit, std::optional<core::LinkStatus> status) override;
   api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) override;
+  api::Task<core::Result<std::string>> link_object(core::LinkId link_id) override;
   api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id,
                                                                         std::string after,
                                                                         std::size_t limit) override;

@@ -67,10 +67,7 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   const auto link = touch(update.link_id);
   if (!link) return std::unexpected(link.error());
   auto& touched = **link;
-  const bool matches = update.expected_fence == 0
-                           ? !touched.record.exists
-                           : touched.record.exists && touched.record.fence == update.expected_fence;
-  if (!matches) return CommitOutcome::conflict;
+  if (touched.fence != update.expected_fence) return CommitOutcome::conflict;
 
   put_rows(update);
   if (auto staged = put_staged(update, touched); !staged) return std::unexpected(staged.error());
@@ -93,7 +90,7 @@ core::Result<bool> BatchBuilder::finish() {
 
 void BatchBuilder::remember() {
   for (auto& [link_id, touched] : touched_)
-    cache_.put(link_id, std::move(touched.record));
+    cache_.put(link_id, touched.fence);
   touched_.clear();
 }
 
@@ -101,8 +98,8 @@ core::Result<BatchBuilder::Touched*> BatchBuilder::touch(const core::LinkId& lin
   const auto [it, is_new] = touched_.try_emplace(link_id.str());
   auto& touched = it->second;
   if (!is_new) return &touched;
-  if (const auto* known = cache_.find(link_id.str())) {
-    touched.record = *known;
+  if (const auto known = cache_.fence(link_id.str())) {
+    touched.fence = *known;
     return &touched;
   }
   rocksdb::PinnableSlice value;
@@ -111,15 +108,7 @@ core::Result<BatchBuilder::Touched*> BatchBuilder::touch(const core::LinkId& lin
   if (!*found) return &touched;
   const auto fence = decode_link_fence(to_view(value));
   if (!fence) return std::unexpected(database_.failed("check a link", fence.error()));
-  touched.record.exists = true;
-  touched.record.fence = *fence;
-  const auto has_object = database_.get(Family::accounts, link_object_key(link_id.str()), value);
-  if (!has_object) return std::unexpected(has_object.error());
-  if (*has_object) {
-    const auto json = decode_blob("link object", to_view(value));
-    if (!json) return std::unexpected(database_.failed("check a link", json.error()));
-    touched.record.link_json = *json;
-  }
+  touched.fence = *fence;
   return &touched;
 }
 
@@ -127,19 +116,12 @@ void BatchBuilder::put_record(const core::LinkUpdate& update, Touched& link) {
   value_.clear();
   encode_link(value_, update.record);
   put(Family::links, link_key(update.link_id.str()), value_);
-  if (update.record.link_json != link.record.link_json) {
-    const auto key = link_object_key(update.link_id.str());
-    if (update.record.link_json.empty()) {
-      erase(Family::accounts, key);
-    } else {
-      value_.clear();
-      encode_blob_head(value_);
-      put(Family::accounts, key, value_, update.record.link_json);
-    }
-    link.record.link_json = update.record.link_json;
+  if (update.link_object) {
+    value_.clear();
+    encode_blob_head(value_);
+    put(Family::accounts, link_object_key(update.link_id.str()), value_, *update.link_object);
   }
-  link.record.exists = true;
-  link.record.fence = update.record.fence;
+  link.fence = update.record.fence;
 }
 
 void BatchBuilder::put_rows(const core::LinkUpdate& update) {

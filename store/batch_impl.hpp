@@ -15,9 +15,9 @@
 
 namespace syncd::store {
 
-// Turns the updates of one commit into one write batch. Updates of one link see the earlier ones of the same
-// batch. Nothing is written or remembered until finish() and a successful write; a builder is used for one
-// commit.
+// Turns the updates of one commit, which outlive it, into one write batch. Updates of one link see the
+// earlier ones of the same batch. Nothing is written or remembered until finish() and a successful write; a
+// builder is used for one commit.
 class BatchBuilder {
  public:
   BatchBuilder(Database& database, RecordCache& cache, rocksdb::WriteBatch& batch, FeedState feed);
@@ -32,7 +32,7 @@ class BatchBuilder {
 
  private:
   struct Touched {
-    KnownRecord record;
+    std::uint64_t fence = 0;          // as of the updates so far; 0: there is no such link
     std::vector<std::string> staged;  // ids staged by this batch, which no scan of the database can find
   };
 
@@ -54,7 +54,7 @@ class BatchBuilder {
   rocksdb::WriteBatch& batch_;
   FeedState feed_;
   bool feed_moved_ = false;
-  std::unordered_map<std::string, Touched> touched_;
+  std::unordered_map<std::string_view, Touched> touched_;  // by the ids of the updates
   rocksdb::Status status_;
   std::string key_;    // scratch
   std::string value_;  // scratch

@@ -32,8 +32,8 @@ void encode_account_head(std::string& out, const core::AccountPut& account);  //
 core::Result<core::StoredAccount> decode_account(std::string_view account_id, std::string_view value);
 
 // ---- links ----
-// Everything but link_id (in the key) and link_json (a value of its own, because it is ten times the size of
-// the rest and seldom changes). The fence comes first, then what the start-up scan wants.
+// Everything but link_id (in the key). Upstream's link object is a value of its own, because it is several
+// times the size of the rest and seldom changes. The fence comes first, then what the start-up scan wants.
 void encode_link(std::string& out, const core::LinkRecord& record);
 core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string_view value);
 core::Result<std::uint64_t> decode_link_fence(std::string_view value);

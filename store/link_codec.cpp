@@ -26,7 +26,8 @@ enum Flag : std::uint32_t {
   accounts_wanted = 1u << 12,
   with_accounts_digest = 1u << 13,
   with_last_error = 1u << 14,
-  known_flags = (1u << 15) - 1,
+  with_link_digest = 1u << 16,
+  known_flags = (1u << 17) - 1,
 };
 
 // Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
@@ -51,6 +52,16 @@ std::optional<core::UpstreamTime> get_clock(Reader& in, bool present) {
   return core::UpstreamTime{std::chrono::microseconds{in.zigzag()}};
 }
 
+void put_digest(Writer& out, const core::Digest& digest) {
+  for (const auto byte : digest)
+    out.u8(byte);
+}
+
+void get_digest(Reader& in, core::Digest& digest) {
+  for (auto& byte : digest)
+    byte = in.u8();
+}
+
 std::uint32_t flags_of(const core::LinkRecord& record) {
   std::uint32_t flags = 0;
   const auto set = [&flags](bool present, Flag flag) { flags |= present ? flag : 0u; };
@@ -69,6 +80,7 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.accounts_wanted, accounts_wanted);
   set(record.accounts_digest != core::Digest{}, with_accounts_digest);
   set(record.last_error.has_value(), with_last_error);
+  set(record.link_digest != core::Digest{}, with_link_digest);
   return flags;
 }
 
@@ -194,10 +206,8 @@ void encode_link(std::string& out, const core::LinkRecord& record) {
   put_clock(writer, record.pending_clock);
   put_time(writer, record.accounts_pulled_at);
   put_clock(writer, record.accounts_pulled_clock);
-  if ((flags & with_accounts_digest) != 0) {
-    for (const auto byte : record.accounts_digest)
-      writer.u8(byte);
-  }
+  if ((flags & with_accounts_digest) != 0) put_digest(writer, record.accounts_digest);
+  if ((flags & with_link_digest) != 0) put_digest(writer, record.link_digest);
   put_distance(writer, record.last_attempt_at, record.last_success_at);
   writer.varint(record.failures);
   writer.varint(record.protocol_failures);
@@ -241,10 +251,8 @@ core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string
   record.pending_clock = get_clock(in, (flags & with_pending_clock) != 0);
   record.accounts_pulled_at = get_wall_time(in);
   record.accounts_pulled_clock = get_clock(in, (flags & with_accounts_pulled_clock) != 0);
-  if ((flags & with_accounts_digest) != 0) {
-    for (auto& byte : record.accounts_digest)
-      byte = in.u8();
-  }
+  if ((flags & with_accounts_digest) != 0) get_digest(in, record.accounts_digest);
+  if ((flags & with_link_digest) != 0) get_digest(in, record.link_digest);
   record.last_attempt_at = get_distance(in, record.last_success_at);
   record.failures = in.varint32();
   record.protocol_failures = in.varint32();
@@ -282,6 +290,11 @@ core::Result<void> decode_link_summary(std::string_view value, LinkSummary& summ
   summary.status = front.status;
   summary.next_due_at = front.next_due_at;
   summary.last_success_at = front.last_success_at;
+  summary.added_at = {};
+  if (front.last_success_at != core::WallTime{}) return {};
+  const auto record = decode_link("a link without success", value);
+  if (!record) return std::unexpected(record.error());
+  summary.added_at = record->added_at;
   return {};
 }
 

@@ -176,17 +176,6 @@ core::Result<Listing<T>> list_links(Database& database, Family family, std::stri
   return listing;
 }
 
-core::Result<void> add_link_object(Database& database, core::LinkRecord& record) {
-  rocksdb::PinnableSlice value;
-  const auto found = database.get(Family::accounts, link_object_key(record.link_id.str()), value);
-  if (!found) return std::unexpected(found.error());
-  if (!*found) return {};
-  const auto json = decode_blob("link object", to_view(value));
-  if (!json) return std::unexpected(json.error());
-  record.link_json = *json;
-  return {};
-}
-
 }  // namespace
 
 core::Result<core::Held> Store::lookup(const core::LookupRequest& request) {
@@ -237,14 +226,7 @@ core::Result<Listing<core::LinkRecord>> Store::links(std::string_view after, std
     if (!stored) return std::unexpected(stored.error());
     return *stored == *status;
   };
-  auto listing = list_links<core::LinkRecord>(database, Family::links, after, limit, wanted, decode_link);
-  if (!listing) return listing;
-  for (auto& record : listing->items) {
-    if (auto added = add_link_object(database, record); !added) {
-      return std::unexpected(database.failed("list links", added.error()));
-    }
-  }
-  return listing;
+  return list_links<core::LinkRecord>(database, Family::links, after, limit, wanted, decode_link);
 }
 
 core::Result<Listing<core::StoredAccount>> Store::accounts(const core::LinkId& link_id,

@@ -50,20 +50,25 @@ core::Result<std::optional<core::LinkRecord>> Store::load(const core::LinkId& li
   const auto found = database.get(Family::links, link_key(link_id.str()), value);
   if (!found) return std::unexpected(found.error());
   if (!*found) {
-    impl_->cache.put(link_id.str(), {});
+    impl_->cache.put(link_id.str(), 0);
     return std::nullopt;
   }
   auto record = decode_link(link_id.str(), to_view(value));
   if (!record) return std::unexpected(database.failed("load a link", record.error()));
-  const auto has_object = database.get(Family::accounts, link_object_key(link_id.str()), value);
-  if (!has_object) return std::unexpected(has_object.error());
-  if (*has_object) {
-    const auto json = decode_blob("link object", to_view(value));
-    if (!json) return std::unexpected(database.failed("load a link", json.error()));
-    record->link_json = *json;
-  }
-  impl_->cache.put(link_id.str(), {.exists = true, .fence = record->fence, .link_json = record->link_json});
+  impl_->cache.put(link_id.str(), record->fence);
   return std::move(*record);
+}
+
+core::Result<std::string> Store::link_object(const core::LinkId& link_id) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  if (!is_storable_id(link_id.str())) return std::string{};
+  rocksdb::PinnableSlice value;
+  const auto found = impl_->database->get(Family::accounts, link_object_key(link_id.str()), value);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) return std::string{};
+  const auto json = decode_blob("link object", to_view(value));
+  if (!json) return std::unexpected(impl_->database->failed("read a link object", json.error()));
+  return std::string(*json);
 }
 
 core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::LinkUpdate* const> updates) {
@@ -93,6 +98,14 @@ core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::Lin
   builder.remember();
   if (batch.GetDataSize() > batch_bytes_kept) batch = rocksdb::WriteBatch();
   return outcomes;
+}
+
+std::uint64_t Store::links_estimate() const {
+  if (!impl_->database) return 0;
+  std::uint64_t links = 0;
+  impl_->database->db().GetIntProperty(impl_->database->family(Family::links),
+                                       rocksdb::DB::Properties::kEstimateNumKeys, &links);
+  return links;
 }
 
 core::Result<void> Store::for_each_link(const std::function<void(const LinkSummary&)>& visit) {
@@ -154,6 +167,10 @@ core::Result<std::optional<std::string>> Store::take_note(std::string_view name)
   if (auto written = impl_->database->write(impl_->batch, true); !written)
     return std::unexpected(written.error());
   return std::string(*content);
+}
+
+std::uint64_t Store::feed_head() const {
+  return impl_->feed.head;
 }
 
 StoreStats Store::stats() {

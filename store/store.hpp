@@ -35,6 +35,7 @@ struct LinkSummary {
   core::LinkStatus status = core::LinkStatus::active;
   core::WallTime next_due_at{};
   core::WallTime last_success_at{};
+  core::WallTime added_at{};  // only of a link without a success so far
   std::vector<core::RecentSend> recent_sends;
 };
 
@@ -115,6 +116,8 @@ class Store {
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
+  // About how many links for_each_link() will visit.
+  std::uint64_t links_estimate() const;
   core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
   core::Result<std::vector<core::GateFreeze>> freezes();
   // Durable; replaces the endpoint's earlier window.
@@ -125,6 +128,8 @@ class Store {
   core::Result<std::optional<std::string>> take_note(std::string_view name);
 
   // ---- reading for people and consumers ----
+  // Upstream's link object, whole, as last received; empty: none was, or there is no such link.
+  core::Result<std::string> link_object(const core::LinkId& link_id);
   // `after` empty: from the start. 1 <= limit <= 1,000 (clamped). Links come in the order of their ids'
   // length, then bytes. With a status, a page may hold fewer items than `limit`, even none, and still have a
   // `next`: a call looks at 100,000 records at most.
@@ -143,6 +148,8 @@ class Store {
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
 
+  // The highest feed sequence that exists. Cheap, unlike stats().
+  std::uint64_t feed_head() const;
   StoreStats stats();
   bool healthy() const;  // false after a background, write or read error; stays false until reopened
   // Called once with the reason when the store turns unhealthy, on a RocksDB thread or on the caller's; at

@@ -58,6 +58,8 @@ class AdminView {
   virtual api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
       std::string after, std::size_t limit, std::optional<core::LinkStatus> status) = 0;
   virtual api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) = 0;
+  // Upstream's link object as last received; empty: none.
+  virtual api::Task<core::Result<std::string>> link_object(core::LinkId link_id) = 0;
   virtual api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id,
                                                                                 std::string after,
                                                                                 std::size_t limit) = 0;

@@ -200,12 +200,19 @@ api::Task<HttpResponse> AdminRoutes::add_link(Call call) {
   if (!outcome) co_return from_error(outcome.error());
   const bool added = *outcome == engine::AddOutcome::added;
   if (added) view_.note_action("links.add", link_id, uid_of(call.request));
+  HttpResponse response = co_await one_link(link_id, added ? 201 : 200);
+  co_return response;
+}
+
+api::Task<HttpResponse> AdminRoutes::one_link(core::LinkId link_id, int status) {
   auto record = co_await view_.link(link_id);
   if (!record) co_return from_error(record.error());
   if (!*record) co_return no_such_link(link_id);
+  auto object = co_await view_.link_object(link_id);
+  if (!object) co_return from_error(object.error());
   JsonWriter writer;
-  write_link(writer, **record, view_.link_ref(link_id), true);
-  co_return json(added ? 201 : 200, writer);
+  write_link(writer, **record, view_.link_ref(link_id), *object);
+  co_return json(status, writer);
 }
 
 api::Task<HttpResponse> AdminRoutes::list_links(Call call) {
@@ -218,20 +225,16 @@ api::Task<HttpResponse> AdminRoutes::list_links(Call call) {
   auto listing = co_await view_.links(after, limit, state);
   if (!listing) co_return from_error(listing.error());
   co_return list_of(*listing, [this](JsonWriter& writer, const core::LinkRecord& link) {
-    write_link(writer, link, view_.link_ref(link.link_id), false);
+    write_link(writer, link, view_.link_ref(link.link_id));
   });
 }
 
 api::Task<HttpResponse> AdminRoutes::show_link(Call call) {
   QueryReader query(call.target);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
-  const core::LinkId link_id{call.id};
-  auto record = co_await view_.link(link_id);
-  if (!record) co_return from_error(record.error());
-  if (!*record) co_return no_such_link(link_id);
-  JsonWriter writer;
-  write_link(writer, **record, view_.link_ref(link_id), true);
-  co_return json(200, writer);
+  core::LinkId link_id{call.id};
+  HttpResponse response = co_await one_link(std::move(link_id), 200);
+  co_return response;
 }
 
 api::Task<HttpResponse> AdminRoutes::sync_link(Call call) {

@@ -34,6 +34,7 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> add_link(Call call);
   api::Task<HttpResponse> list_links(Call call);
   api::Task<HttpResponse> show_link(Call call);
+  api::Task<HttpResponse> one_link(core::LinkId link_id, int status);
   api::Task<HttpResponse> sync_link(Call call);
   api::Task<HttpResponse> pause_link(Call call);
   api::Task<HttpResponse> resume_link(Call call);

@@ -130,8 +130,9 @@ void write_status_upstream(JsonWriter& writer, const StatusView& status) {
 
 }  // namespace
 
-void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref, bool with_data) {
-  writer.begin_object();
+namespace {
+
+void write_link_members(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref) {
   writer.member("link_id", std::string_view(link.link_id.str()));
   writer.member("link_ref", link_ref);
   writer.member("status", core::to_string(link.status));
@@ -156,7 +157,21 @@ void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_vi
   writer.member("transactions", link.counts.transactions);
   writer.member("pending", link.counts.pending);
   writer.end_object();
-  if (with_data) write_optional_json(writer, "data", link.link_json);
+}
+
+}  // namespace
+
+void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref) {
+  writer.begin_object();
+  write_link_members(writer, link, link_ref);
+  writer.end_object();
+}
+
+void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref,
+                const std::string& object) {
+  writer.begin_object();
+  write_link_members(writer, link, link_ref);
+  write_optional_json(writer, "data", object);
   writer.end_object();
 }
 

@@ -12,7 +12,10 @@ namespace syncd::daemon {
 // stored: numbers keep their text.
 
 // Without `data` in lists.
-void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref, bool with_data);
+void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref);
+// The same with upstream's link object under `data`.
+void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref,
+                const std::string& object);
 void write_account(JsonWriter& writer, const core::StoredAccount& account);
 void write_transaction(JsonWriter& writer, const core::StoredTransaction& transaction);
 void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry);

@@ -70,12 +70,15 @@ Millis longest_backoff(const Policy& policy) {
   return std::min(policy.backoff_max, policy.max_interval);
 }
 
-void take_link(const LinkObject& link, LinkRecord& record) {
+void take_link(const LinkObject& link, LinkUpdate& update) {
+  LinkRecord& record = update.record;
   record.institution_id = link.institution_id;
   record.provider = link.provider;
   record.upstream_state = link.state;
   record.upstream_error_code = link.error_code;
-  record.link_json = link.json;
+  const Digest digest = digest_of(link.json);
+  if (digest != record.link_digest) update.link_object = link.json;
+  record.link_digest = digest;
   // A link that names no products at all has not told us that transactions are missing.
   record.has_transactions_product = link.transactions.granted || !link.accounts.granted;
   if (link.transactions.refreshed_at) record.transactions_clock = link.transactions.refreshed_at;
@@ -352,7 +355,7 @@ LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
   assert(page->link.link_id == input.record.link_id.str());
   LinkUpdate update = begin(input);
   update.keep_alive.push_back(page);
-  take_link(page->link, update.record);
+  take_link(page->link, update);
   if (page->accounts_present) {
     const Digest digest = digest_of(page->accounts_json);
     if (digest != input.record.accounts_digest) diff_accounts(input, page->accounts, false, update);
@@ -385,7 +388,7 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
   assert(answer->link.link_id == input.record.link_id.str());
   LinkUpdate update = begin(input);
   update.keep_alive.push_back(answer);
-  take_link(answer->link, update.record);
+  take_link(answer->link, update);
   diff_accounts(input, answer->accounts, true, update);
   LinkRecord& record = update.record;
   record.accounts_pulled_at = input.now;
@@ -414,7 +417,7 @@ LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> a
   assert(answer->link.link_id == input.record.link_id.str());
   LinkUpdate update = begin(input);
   update.keep_alive.push_back(answer);
-  take_link(answer->link, update.record);
+  take_link(answer->link, update);
   const LinkCondition condition = condition_of(answer->link);
   if (condition.health == LinkHealth::connected) {
     update.record.next_due_at = input.now;

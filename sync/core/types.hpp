@@ -158,7 +158,7 @@ struct LinkRecord {
   std::string provider;
   std::string upstream_state;       // verbatim; empty before the first answer
   std::string upstream_error_code;  // verbatim; empty: none
-  std::string link_json;            // upstream's link object, whole, as last received; may be empty
+  Digest link_digest{};             // of upstream's link object as last stored; zeros: none is
   bool has_transactions_product = true;
   bool transactions_forbidden = false;
   std::optional<UpstreamTime> transactions_clock;

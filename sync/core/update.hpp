@@ -87,6 +87,8 @@ struct LinkUpdate {
   std::vector<TransactionPut> staged_puts;
   std::vector<std::string_view> staged_erases;
   std::vector<AccountPut> account_puts;
+  // Upstream's link object, whole, when it differs from the one that is stored.
+  std::optional<std::string_view> link_object;
 
   std::vector<Change> changes;  // in order
   std::optional<RelinkEntry> relink;

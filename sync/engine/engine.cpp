@@ -192,7 +192,7 @@ struct Engine::Impl {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
-    if (outcome.last_success_at) table.set_last_success_s(slot, seconds_of(*outcome.last_success_at));
+    if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at));
     switch (outcome.end) {
       case CycleEnd::finished:
         if (outcome.report.pages > 0) auth_pause = auth_probe_first;
@@ -399,6 +399,7 @@ struct Engine::Impl {
     // Two additions of the same link may have crossed: the table decides who was first.
     if (table.find(link.link_id.str())) co_return AddOutcome::existed;
     const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
+    table.set_fresh_since_s(slot, seconds_of(timers.wall_now()));
     if (committed && cause == core::Cause::manual) {
       want_now(slot, cause);
     } else if (committed) {
@@ -498,7 +499,7 @@ struct Engine::Impl {
     std::uint32_t oldest_s = 0xffffffff;
     const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
     for (Slot slot = 0; slot < table.size(); ++slot) {
-      const std::uint32_t at = table.last_success_s(slot);
+      const std::uint32_t at = table.fresh_since_s(slot);
       if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
       oldest_s = std::min(oldest_s, at);
       status.stale += at < fresh_since_s ? 1 : 0;
@@ -563,7 +564,8 @@ void Engine::reserve(std::size_t links) {
 
 void Engine::register_stored(const store::LinkSummary& summary) {
   const Slot slot = impl_->add(summary.link_id.str(), summary.status, summary.next_due_at);
-  impl_->table.set_last_success_s(slot, seconds_of(summary.last_success_at));
+  const bool never = summary.last_success_at == core::WallTime{};
+  impl_->table.set_fresh_since_s(slot, seconds_of(never ? summary.added_at : summary.last_success_at));
   impl_->gate.seed(summary.link_id, summary.recent_sends);
 }
 

@@ -59,8 +59,11 @@ struct EngineStatus {
   std::uint64_t in_flight = 0;  // cycles
   bool auth_refused = false;
   bool store_healthy = true;
-  std::uint64_t stale = 0;  // neither paused nor gone, and no success within the longest interval
-  std::optional<core::WallTime> oldest_success_at;  // over links neither paused nor gone
+  // Neither paused nor gone, and no success within the longest interval, counted from the registration before
+  // the first one.
+  std::uint64_t stale = 0;
+  // Over links neither paused nor gone: the last success, or the registration where there was none.
+  std::optional<core::WallTime> oldest_success_at;
   std::optional<core::WallTime> next_due_at;
 };
 

@@ -9,10 +9,10 @@ namespace syncd::engine {
 void LinkTable::reserve(std::size_t links) {
   constexpr std::size_t usual_id_bytes = 27;  // with its length
   links_.reserve(links);
-  last_success_s_.reserve(links);
+  fresh_since_s_.reserve(links);
   ids_.reserve(links * usual_id_bytes);
   heap_.reserve(links);
-  grow_index(links);
+  // Not the index: an estimate may be several times too high, and that would be written to memory at once.
 }
 
 std::string_view LinkTable::id(Slot slot) const {
@@ -30,7 +30,7 @@ LinkTable::Slot LinkTable::add(std::string_view link_id, core::LinkStatus status
   ids_.push_back(static_cast<char>(link_id.size() - 1));
   ids_.insert(ids_.end(), link_id.begin(), link_id.end());
   links_.push_back(link);
-  last_success_s_.push_back(0);
+  fresh_since_s_.push_back(0);
   if (links_.size() * 4 > index_.size() * 3) {
     grow_index(links_.size());
   } else {
@@ -142,7 +142,7 @@ std::size_t LinkTable::due_count(Tick now) const {
 }
 
 std::uint64_t LinkTable::resident_bytes() const {
-  return links_.capacity() * sizeof(Link) + last_success_s_.capacity() * sizeof(std::uint32_t) +
+  return links_.capacity() * sizeof(Link) + fresh_since_s_.capacity() * sizeof(std::uint32_t) +
          ids_.capacity() + index_.capacity() * sizeof(Slot) + heap_.capacity() * sizeof(Due);
 }
 

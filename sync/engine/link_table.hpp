@@ -29,9 +29,9 @@ class LinkTable {
 
   core::LinkStatus status(Slot slot) const { return links_[slot].status; }
   void set_status(Slot slot, core::LinkStatus status) { links_[slot].status = status; }
-  // Seconds since 1970 of the last success; 0: never.
-  std::uint32_t last_success_s(Slot slot) const { return last_success_s_[slot]; }
-  void set_last_success_s(Slot slot, std::uint32_t seconds) { last_success_s_[slot] = seconds; }
+  // Seconds since 1970 of the last success, of the registration before the first one; 0: unknown.
+  std::uint32_t fresh_since_s(Slot slot) const { return fresh_since_s_[slot]; }
+  void set_fresh_since_s(Slot slot, std::uint32_t seconds) { fresh_since_s_[slot] = seconds; }
 
   bool in_flight(Slot slot) const { return links_[slot].in_flight; }
   void set_in_flight(Slot slot, bool value) { links_[slot].in_flight = value; }
@@ -77,7 +77,7 @@ class LinkTable {
   void index_insert(Slot slot);
 
   std::vector<Link> links_;
-  std::vector<std::uint32_t> last_success_s_;
+  std::vector<std::uint32_t> fresh_since_s_;
   std::vector<char> ids_;    // each: one byte length - 1, then the bytes
   std::vector<Slot> index_;  // open addressing by hash of the id; a power of two
   std::vector<Due> heap_;

@@ -15,7 +15,7 @@ StoreGateway::StoreGateway(store::Store& store, api::IoExecutor io, api::Timers&
       io_(io),
       timers_(timers),
       report_(std::move(report)),
-      feed_head_(store.stats().feed_head),
+      feed_head_(store.feed_head()),
       feed_waiters_(io),
       idle_waiters_(io) {
 }
@@ -59,12 +59,13 @@ bool StoreGateway::healthy() const {
 }
 
 api::Task<void> StoreGateway::submit(Job& job) {
-  api::Waiters waiter(io_);
+  api::WakeSlot waiter(io_);
   job.waiter = &waiter;
   waiting_.push_back(&job);
   if (!busy_) start_round();
+  // The store thread has the job in its hands: being cancelled is no reason to leave.
   while (!job.done) {
-    co_await waiter.wait_uncancellable();
+    co_await waiter.wait();
   }
 }
 
@@ -88,7 +89,7 @@ void StoreGateway::run_round(Jobs jobs) {
     boost::asio::post(io_, [this, done = std::move(reads)]() mutable { finish(std::move(done)); });
   core::CommitReport report;
   if (!commits.empty()) report = commit_all(commits);
-  const std::uint64_t head = commits.empty() ? 0 : store_.stats().feed_head;
+  const std::uint64_t head = store_.feed_head();
   boost::asio::post(io_, [this, done = std::move(commits), report, head]() mutable {
     finish(std::move(done));
     end_round(report, head);
@@ -115,9 +116,11 @@ core::CommitReport StoreGateway::commit_all(const Jobs& commits) {
 }
 
 void StoreGateway::finish(Jobs jobs) {
+  // A task that goes on may end, and its job with it, and may hand over the next one: that joins the next
+  // round.
   for (Job* job : jobs) {
     job->done = true;
-    job->waiter->notify_all();
+    job->waiter->wake_inline(api::Wake::ready);
   }
 }
 

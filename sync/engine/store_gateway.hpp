@@ -12,6 +12,7 @@
 #include "store/store.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/api/waiters.hpp"
+#include "sync/api/wake_slot.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/engine/store_port.hpp"
 
@@ -59,7 +60,7 @@ class StoreGateway final : public StorePort {
     const core::LinkUpdate* update = nullptr;
     std::optional<core::Result<store::CommitOutcome>> outcome = {};
     bool done = false;
-    api::Waiters* waiter = nullptr;
+    api::WakeSlot* waiter = nullptr;
   };
   using Jobs = std::vector<Job*>;
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include "tests/bench/million.hpp"
 #include "tests/bench/rig.hpp"
 #include "tests/bench/site.hpp"
+#include "tests/bench/steady_store.hpp"
 #include "tests/bench/store_alone.hpp"
 
 namespace syncd::bench {
@@ -17,7 +19,7 @@ namespace {
 
 struct Arguments {
   std::string site, url, ca_file, store;
-  std::uint32_t links = 1000, months = 1, per_month = 5, connections = 64;
+  std::uint32_t links = 1000, months = 1, per_month = 5, connections = 64, workers = 0;
   double seconds = 5;
 };
 
@@ -36,9 +38,17 @@ RigOptions rig_options(const Arguments& arguments) {
   options.ca_file = arguments.ca_file;
   options.store_path = arguments.store;
   options.connections = arguments.connections;
+  options.workers = arguments.workers != 0 ? arguments.workers : 4 * arguments.connections;
   options.policy.accounts_interval = std::chrono::hours(24 * 365);
   options.policy.max_interval = std::chrono::hours(24);
   return options;
+}
+
+// A figure from a run in which something failed is none.
+void refuse_failures(const Rig& rig) {
+  if (rig.counts().failures == 0) return;
+  throw std::runtime_error(std::to_string(rig.counts().failures) +
+                           " failures; the first: " + rig.first_failure());
 }
 
 // Every link once from nothing, durable.
@@ -48,29 +58,29 @@ void backfill(const Arguments& arguments) {
   const double cpu = cpu_seconds();
   const double began = wall_seconds();
   rig.add_links(site.link_ids);
-  rig.run_until_drained(site.link_ids.size(), 600);
+  const bool drained = rig.run_until_drained(site.link_ids.size(), 600);
   const double wall = wall_seconds() - began;
   const double used = cpu_seconds() - cpu;
-  const double millions = static_cast<double>(rig.observer.created) / 1e6;
+  refuse_failures(rig);
+  if (!drained || rig.counts().created != site.transactions)
+    throw std::runtime_error("the backfill did not bring every transaction of the site");
+  const double millions = static_cast<double>(rig.counts().created) / 1e6;
   std::printf(
       "{\"transactions\": %llu, \"wall_s\": %.3f, \"cpu_s\": %.3f, \"transactions_per_s\": %.0f, "
-      "\"cpu_s_per_million\": %.3f, \"requests\": %llu, \"fsyncs\": %llu, \"failures\": %llu}\n",
-      static_cast<unsigned long long>(rig.observer.created), wall, used,
-      static_cast<double>(rig.observer.created) / wall, used / millions,
-      static_cast<unsigned long long>(rig.requests), static_cast<unsigned long long>(rig.groups),
-      static_cast<unsigned long long>(rig.observer.failures));
-  if (rig.observer.failures > 0)
-    std::fprintf(stderr, "first failure: %s\n", rig.observer.first_failure.c_str());
+      "\"cpu_s_per_million\": %.3f, \"requests\": %llu, \"fsyncs\": %llu}\n",
+      static_cast<unsigned long long>(rig.counts().created), wall, used,
+      static_cast<double>(rig.counts().created) / wall, used / millions,
+      static_cast<unsigned long long>(rig.requests), static_cast<unsigned long long>(rig.groups));
 }
 
-// The same links again and again, nothing new: as fast as it goes. The store must hold the backfill.
+// Links that have nothing new, as fast as it goes. The store is one that make-steady made.
 void steady(const Arguments& arguments) {
   RigOptions options = rig_options(arguments);
-  options.policy.interval = core::Millis(100);
+  options.policy.interval = core::Millis(1000);
   options.all_due = true;
   Rig rig(options);
   rig.run_for(1.0);
-  const CountingObserver before = rig.observer;
+  const Counts before = rig.counts();
   const std::uint64_t requests = rig.requests;
   const std::uint64_t groups = rig.groups;
   const double cpu = cpu_seconds();
@@ -78,15 +88,13 @@ void steady(const Arguments& arguments) {
   rig.run_for(arguments.seconds);
   const double wall = wall_seconds() - began;
   const double used = cpu_seconds() - cpu;
-  const auto cycles = static_cast<double>(rig.observer.cycles - before.cycles);
+  refuse_failures(rig);
+  const auto cycles = static_cast<double>(rig.counts().cycles - before.cycles);
+  if (cycles < 1 || rig.counts().created != 0) throw std::runtime_error("these were no visits without news");
   std::printf(
-      "{\"cycles\": %.0f, \"requests_per_s\": %.0f, \"cpu_us_per_cycle\": %.2f, \"fsyncs_per_1000\": %.2f, "
-      "\"failures\": %llu}\n",
+      "{\"cycles\": %.0f, \"requests_per_s\": %.0f, \"cpu_us_per_cycle\": %.2f, \"fsyncs_per_1000\": %.2f}\n",
       cycles, static_cast<double>(rig.requests - requests) / wall, used / cycles * 1e6,
-      static_cast<double>(rig.groups - groups) / cycles * 1000.0,
-      static_cast<unsigned long long>(rig.observer.failures - before.failures));
-  if (rig.observer.failures > 0)
-    std::fprintf(stderr, "first failure: %s\n", rig.observer.first_failure.c_str());
+      static_cast<double>(rig.groups - groups) / cycles * 1000.0);
 }
 
 int run(int argc, char** argv) {
@@ -103,11 +111,14 @@ int run(int argc, char** argv) {
     sub->add_option("--months", arguments.months);
     sub->add_option("--per-month", arguments.per_month);
     sub->add_option("--connections", arguments.connections);
+    sub->add_option("--workers", arguments.workers, "Links visited at once; 0: four times the connections");
     sub->add_option("--seconds", arguments.seconds);
     sub->callback([&arguments, action] { action(arguments); });
   };
   command("make-site", "Record the sandbox's answers as files", &make_site);
   command("backfill", "Drain every link of a site into an empty store", &backfill);
+  command("make-steady", "Fill a store with links that have nothing new, and write what answers them",
+          [](const Arguments& a) { make_steady(a.site, a.store, a.links); });
   command("steady", "Sync links that have nothing new, as fast as possible", &steady);
   command("store-alone", "Write the records of a site's backfill without network and parsing",
           [](const Arguments& a) { store_alone(a.site, a.store); });

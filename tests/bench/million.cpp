@@ -9,20 +9,13 @@
 
 #include "store/store.hpp"
 #include "sync/core/step.hpp"
+#include "tests/bench/link_ids.hpp"
 
 namespace syncd::bench {
 
 namespace {
 
 constexpr std::uint32_t group_size = 1000;
-
-std::string random_link_id(std::mt19937_64& random) {
-  static constexpr std::string_view alphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-  std::string id = "mk_";
-  for (int i = 0; i < 22; ++i)
-    id += alphabet[random() % alphabet.size()];
-  return id;
-}
 
 core::LinkUpdate idle_link(const std::string& link_id, core::WallTime now, std::uint64_t spread) {
   core::LinkUpdate update = core::step_add({core::LinkId{link_id}, {}, {}}, now);

@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fcntl.h>
 #include <stdexcept>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 
@@ -27,20 +29,21 @@ api::Budgets unbounded() {
   return {many, many, many, many, many, many, many, many};
 }
 
-api::Task<void> add_all(engine::Engine& engine, const std::vector<std::string>& link_ids, bool& done) {
+api::Task<void> add_all(engine::Engine& engine, const std::vector<std::string>& link_ids,
+                        boost::asio::io_context& io) {
   for (const std::string& link_id : link_ids) {
     engine::NewLink link{core::LinkId{link_id}, {}, {}};
     const auto added = co_await engine.add_link(std::move(link));
     if (!added) throw std::runtime_error(added.error().message);
   }
-  done = true;
+  io.stop();
 }
 
 api::Task<void> stop_all(engine::Engine& engine, engine::StoreGateway& gateway, api::SteadyTime grace_end,
-                         bool& done) {
+                         boost::asio::io_context& io) {
   co_await engine.stop(grace_end);
   co_await gateway.stop();
-  done = true;
+  io.stop();
 }
 
 const auto rethrow = [](std::exception_ptr error) {
@@ -50,15 +53,53 @@ const auto rethrow = [](std::exception_ptr error) {
 }  // namespace
 
 void CountingObserver::on_cycle(const core::CycleReport& report) {
-  ++cycles;
-  created += report.created;
-  drained += report.drained ? 1 : 0;
-  if (!report.error) return;
-  ++failures;
-  if (first_failure.empty()) first_failure = report.error->message;
+  next_.on_cycle(report);
+  ++counts.cycles;
+  counts.created += report.created;
+  counts.drained += report.drained ? 1 : 0;
+  if (report.error) {
+    ++counts.failures;
+    if (first_failure.empty()) first_failure = report.error->message;
+  }
+  if (reached_ && reached_(counts)) tell_();
 }
 
-Rig::Rig(const RigOptions& options) : timers_(io_.get_executor()) {
+void CountingObserver::on_auth_incident(bool refused, const core::Error& error) {
+  next_.on_auth_incident(refused, error);
+  counts.failures += refused ? 1 : 0;
+  if (first_failure.empty()) first_failure = error.message;
+}
+
+void CountingObserver::on_store_failed(const core::Error& error) {
+  next_.on_store_failed(error);
+  ++counts.failures;
+  if (first_failure.empty()) first_failure = error.message;
+}
+
+void CountingObserver::watch(std::function<bool(const Counts&)> reached, std::function<void()> tell) {
+  reached_ = std::move(reached);
+  tell_ = std::move(tell);
+}
+
+SilentStderr::SilentStderr() : kept_(dup(STDERR_FILENO)) {
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (kept_ < 0 || nowhere < 0) throw std::runtime_error("cannot open /dev/null");
+  dup2(nowhere, STDERR_FILENO);
+  close(nowhere);
+}
+
+SilentStderr::~SilentStderr() {
+  dup2(kept_, STDERR_FILENO);
+  close(kept_);
+}
+
+Rig::Rig(const RigOptions& options)
+    : timers_(io_.get_executor()),
+      log_({}, daemon::stderr_sink(), [this] { return timers_.wall_now(); }),
+      metrics_({.version = "bench", .started_at = timers_.wall_now()}),
+      daemon_observer_(log_, metrics_, timers_, false),
+      observer_(daemon_observer_) {
+  log_.links().set_salt("bench");
   store::StoreOptions store_options;
   store_options.path = options.store_path;
   store_options.environment = "sandbox";
@@ -75,17 +116,21 @@ Rig::Rig(const RigOptions& options) : timers_(io_.get_executor()) {
   api_options.client_id = "sandbox_bench";
   api_options.client_secret = std::make_shared<const api::Secret>("bench");
   client_ = std::make_unique<api::MoneykitApi>(*transport_, *gate_, timers_, std::move(api_options),
-                                               [this](const core::HttpReport&) { ++requests; });
+                                               [this](const core::HttpReport& report) {
+                                                 metrics_.record(report);
+                                                 ++requests;
+                                               });
   gateway_ = std::make_unique<engine::StoreGateway>(*store_, io_.get_executor(), timers_,
                                                     [this](const core::CommitReport& report) {
+                                                      metrics_.record(report);
                                                       ++groups;
                                                       commits += report.updates;
                                                     });
   engine::EngineOptions engine_options;
   engine_options.policy = options.policy;
-  engine_options.workers = options.connections;
+  engine_options.workers = options.workers;
   engine_options.discovery = false;
-  engine_ = std::make_unique<engine::Engine>(timers_, *client_, *gate_, *gateway_, observer, engine_options);
+  engine_ = std::make_unique<engine::Engine>(timers_, *client_, *gate_, *gateway_, observer_, engine_options);
   must(store_->for_each_link([&](const store::LinkSummary& summary) {
     store::LinkSummary stored = summary;
     if (options.all_due) stored.next_due_at = core::WallTime{};
@@ -98,35 +143,33 @@ Rig::~Rig() {
   if (!stopped_) stop();
 }
 
-template <class Done>
-void Rig::run(double seconds, Done done) {
-  const double end = wall_seconds() + seconds;
+void Rig::run(double seconds_max) {
   io_.restart();
-  while (!done() && wall_seconds() < end)
-    io_.run_one_for(std::chrono::milliseconds(50));
+  io_.run_for(std::chrono::microseconds(static_cast<std::int64_t>(seconds_max * 1e6)));
 }
 
 void Rig::add_links(const std::vector<std::string>& link_ids) {
-  bool done = false;
-  boost::asio::co_spawn(io_, add_all(*engine_, link_ids, done), rethrow);
-  run(600, [&] { return done; });
+  boost::asio::co_spawn(io_, add_all(*engine_, link_ids, io_), rethrow);
+  run(600);
 }
 
-void Rig::run_for(double seconds, std::uint64_t cycles_max) {
-  const std::uint64_t before = observer.cycles;
-  run(seconds, [&] { return observer.cycles - before >= cycles_max; });
+void Rig::run_for(double seconds) {
+  observer_.watch({}, {});
+  run(seconds);
 }
 
-void Rig::run_until_drained(std::uint64_t links, double seconds_max) {
-  run(seconds_max, [&] { return observer.drained >= links; });
+bool Rig::run_until_drained(std::uint64_t links, double seconds_max) {
+  observer_.watch([links](const Counts& counts) { return counts.drained >= links; }, [this] { io_.stop(); });
+  if (counts().drained < links) run(seconds_max);
+  return counts().drained >= links;
 }
 
 void Rig::stop() {
   stopped_ = true;
-  bool done = false;
+  observer_.watch({}, {});
   const auto grace_end = timers_.steady_now() + core::Millis(5'000);
-  boost::asio::co_spawn(io_, stop_all(*engine_, *gateway_, grace_end, done), rethrow);
-  run(30, [&] { return done; });
+  boost::asio::co_spawn(io_, stop_all(*engine_, *gateway_, grace_end, io_), rethrow);
+  run(30);
   transport_->shutdown();
   io_.restart();
   io_.run_for(std::chrono::seconds(2));

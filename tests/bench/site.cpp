@@ -47,27 +47,45 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
-void record_link(sandbox::Upstream& upstream, const std::string& link_id, const std::filesystem::path& root,
-                 Site& site) {
-  const std::filesystem::path folder = root / "links" / link_id;
-  std::filesystem::create_directories(folder);
+std::string add_link(sandbox::Upstream& upstream, std::uint32_t history_months,
+                     std::uint32_t transactions_per_month) {
+  sandbox::NewLink link;
+  link.accounts = 2;
+  link.history_months = history_months;
+  link.transactions_per_month = transactions_per_month;
+  return upstream.add_link(link, recorded_at);
+}
+
+// Asks for every page; `visit(target, cursor, body, page)`, the last time for the answer behind the end.
+template <class Visit>
+void walk_feed(sandbox::Upstream& upstream, const std::string& link_id, Visit visit) {
   std::string cursor;
   for (bool more = true, last = false; !last;) {
     last = !more;  // once more after the end: the answer to the last cursor
     std::string target = "/links/" + link_id + "/transactions/sync?size=500";
     if (!cursor.empty()) target += "&cursor=" + encode(cursor);
     const std::string body = ask(upstream, target);
-    write_file(folder / ("sync-" + encode(cursor) + ".json"), body);
     const auto page = core::parse_page(body);
     if (!page) throw std::runtime_error(page.error().message);
-    if (last) {
-      site.idle_target = target;
-      site.idle_bytes = body.size();
-    }
-    site.transactions += (*page)->created.size();
+    visit(target, cursor, body, **page, last);
     more = (*page)->has_more;
     cursor = (*page)->next;
   }
+}
+
+void record_link(sandbox::Upstream& upstream, const std::string& link_id, const std::filesystem::path& root,
+                 Site& site) {
+  const std::filesystem::path folder = root / "links" / link_id;
+  std::filesystem::create_directories(folder);
+  walk_feed(upstream, link_id,
+            [&](const std::string& target, const std::string& cursor, const std::string& body,
+                const core::Page& page, bool last) {
+              write_file(folder / ("sync-" + encode(cursor) + ".json"), body);
+              site.transactions += page.created.size();
+              if (!last) return;
+              site.idle_target = target;
+              site.idle_bytes = body.size();
+            });
   write_file(folder / "accounts.json", ask(upstream, "/links/" + link_id + "/accounts"));
 }
 
@@ -78,16 +96,31 @@ Site record_site(const SiteOptions& options) {
   upstream_options.budgets = sandbox::Budgets::unlimited();
   sandbox::Upstream upstream(upstream_options);
   Site site;
-  for (std::uint32_t i = 0; i < options.links; ++i) {
-    sandbox::NewLink link;
-    link.accounts = 2;
-    link.history_months = options.history_months;
-    link.transactions_per_month = options.transactions_per_month;
-    site.link_ids.push_back(upstream.add_link(link, recorded_at));
-  }
+  for (std::uint32_t i = 0; i < options.links; ++i)
+    site.link_ids.push_back(add_link(upstream, options.history_months, options.transactions_per_month));
   for (const std::string& link_id : site.link_ids)
     record_link(upstream, link_id, options.directory, site);
   return site;
+}
+
+RecordedLink record_one_link(std::uint32_t history_months, std::uint32_t transactions_per_month) {
+  sandbox::UpstreamOptions upstream_options;
+  upstream_options.budgets = sandbox::Budgets::unlimited();
+  sandbox::Upstream upstream(upstream_options);
+  RecordedLink recorded;
+  recorded.link_id = add_link(upstream, history_months, transactions_per_month);
+  walk_feed(upstream, recorded.link_id,
+            [&](const std::string& target, const std::string&, const std::string& body, const core::Page&,
+                bool last) {
+              if (!last) {
+                recorded.pages.push_back(body);
+                return;
+              }
+              recorded.idle_target = target;
+              recorded.idle_body = body;
+            });
+  recorded.accounts_body = ask(upstream, "/links/" + recorded.link_id + "/accounts");
+  return recorded;
 }
 
 void save_site(const std::string& directory, const Site& site) {

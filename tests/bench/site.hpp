@@ -22,6 +22,17 @@ struct Site {
   std::uint64_t idle_bytes = 0;
 };
 
+// One recorded link: the answers of its drain in order, the answer behind the last cursor (nothing new), and
+// its accounts. Every other link of a bank that never changes would say the same of itself.
+struct RecordedLink {
+  std::string link_id;
+  std::vector<std::string> pages;
+  std::string idle_target;  // path and query
+  std::string idle_body;
+  std::string accounts_body;
+};
+RecordedLink record_one_link(std::uint32_t history_months, std::uint32_t transactions_per_month);
+
 // Throws std::runtime_error when a file cannot be written or the sandbox answers anything but 200.
 Site record_site(const SiteOptions& options);
 // <dir>/site.txt keeps the ids and figures for the later steps.

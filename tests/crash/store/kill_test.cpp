@@ -107,7 +107,7 @@ class StoreKillTest : public testing::Test {
       EXPECT_TRUE(record);
       if (!record || !*record) continue;
       const auto k = std::stoull((*record)->cursor->text);
-      EXPECT_EQ((*record)->link_json, "{\"half\":" + std::to_string(k / 2) + "}");
+      EXPECT_EQ(store.link_object((*record)->link_id).value(), "{\"half\":" + std::to_string(k / 2) + "}");
       steps[static_cast<std::size_t>(link)] = k;
       total += k;
     }

@@ -65,7 +65,7 @@ core::LinkUpdate step(int link, std::uint64_t k, std::size_t fill) {
   update.record.link_id = update.link_id;
   update.record.fence = 1;
   update.record.cursor = core::Cursor{fmt::format("{}", k)};
-  update.record.link_json = fmt::format("{{\"half\":{}}}", k / 2);
+  update.link_object = keep(fmt::format("{{\"half\":{}}}", k / 2));
 
   if (k > rows_kept) {
     const auto id = keep(row_id(k - rows_kept));

@@ -59,6 +59,9 @@ class FakeView final : public daemon::AdminView {
     if (!knows(link_id) && !(added && added->link_id == link_id)) co_return std::nullopt;
     co_return found;
   }
+  api::Task<core::Result<std::string>> link_object(core::LinkId) override {
+    co_return std::string(R"({"link_id":"mk_1","odd":1.0})");
+  }
   api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId, std::string,
                                                                         std::size_t) override {
     store::Listing<core::StoredAccount> listing;
@@ -130,7 +133,6 @@ class FakeView final : public daemon::AdminView {
     link.cursor = core::Cursor{"secret-cursor"};
     link.last_error =
         core::ErrorNote{core::Errc::server, 502, "", "bad gateway", core::WallTime{core::Millis{1}}};
-    link.link_json = R"({"link_id":"mk_1","odd":1.0})";
     return link;
   }
   static std::optional<core::RelinkEntry> entry() {

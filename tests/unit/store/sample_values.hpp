@@ -55,7 +55,6 @@ inline core::LinkRecord sample_link() {
   link.provider = "pr";
   link.upstream_state = "st";
   link.upstream_error_code = "er";
-  link.link_json = "{\"link\":1}";
   link.transactions_forbidden = true;
   link.transactions_clock = clock_us(1);
   link.accounts_clock = clock_us(2);
@@ -75,6 +74,8 @@ inline core::LinkRecord sample_link() {
   link.accounts_pulled_at = wall_ms(9);
   link.accounts_pulled_clock = clock_us(5);
   link.accounts_digest = sample_digest();
+  link.link_digest = sample_digest();
+  link.link_digest[0] = 0xff;
   link.last_success_at = wall_ms(125'000);
   link.next_due_at = wall_ms(185'000);
   link.last_attempt_at = wall_ms(125'100);

@@ -95,28 +95,26 @@ TEST_F(StoreCommitTest, NothingToWriteIsNoCommit) {
   EXPECT_EQ(store_->stats().commits, 0u);
 }
 
-TEST_F(StoreCommitTest, LinkObjectIsKeptChangedAndErased) {
-  const auto with_json = [](std::string json, std::uint64_t fence) {
+TEST_F(StoreCommitTest, LinkObjectIsKeptUntilAnotherOneComes) {
+  const auto with_object = [](std::string_view json, std::uint64_t fence) {
     auto update = update_of("link", fence);
-    update.record.link_json = std::move(json);
+    if (!json.empty()) update.link_object = json;
     return update;
   };
-  commit(with_json("{\"a\":1}", 0));
-  EXPECT_EQ(load("link").link_json, "{\"a\":1}");
-  commit(with_json("{\"a\":1}", 1));
-  EXPECT_EQ(load("link").link_json, "{\"a\":1}");
+  const auto object = [this] { return store_->link_object(core::LinkId{"link"}).value(); };
+  EXPECT_EQ(object(), "");
+  commit(with_object("{\"a\":1}", 0));
+  EXPECT_EQ(object(), "{\"a\":1}");
+  commit(with_object("", 1));
+  EXPECT_EQ(object(), "{\"a\":1}");
   reopen();
-  commit(with_json("{\"a\":2}", 1));
-  EXPECT_EQ(load("link").link_json, "{\"a\":2}");
-  const auto first = with_json("", 1);
-  const auto second = with_json("{\"a\":3}", 1);
+  commit(with_object("{\"a\":2}", 1));
+  EXPECT_EQ(object(), "{\"a\":2}");
+  const auto first = with_object("{\"a\":3}", 1);
+  const auto second = with_object("{\"a\":4}", 1);
   commit_all({&first, &second});
   reopen();
-  EXPECT_EQ(load("link").link_json, "{\"a\":3}");
-  EXPECT_EQ(store_->links("", 10, {})->items.at(0).link_json, "{\"a\":3}");
-  commit(with_json("", 1));
-  reopen();
-  EXPECT_EQ(load("link").link_json, "");
+  EXPECT_EQ(object(), "{\"a\":4}");
 }
 
 TEST_F(StoreCommitTest, RowsArePutReplacedAndErased) {
