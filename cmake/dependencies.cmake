@@ -11,6 +11,8 @@ find_package(tomlplusplus 3.3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=252)
 
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4>=1.9)
+
 # The allocator of the daemon: memory that one thread takes and another gives back (updates, answers) is a
 # quarter of its work with the C library's. Sanitizers bring their own.
 add_library(syncd_malloc INTERFACE)

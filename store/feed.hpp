@@ -11,7 +11,8 @@
 namespace syncd::store {
 
 // The feed is stored in blocks: one value holds all entries of one LinkUpdate, its key the sequence of the
-// first. Five hundred rows of a page cost one key, and an entry need not repeat link, time and cause.
+// first. Five hundred rows of a page cost one key, and an entry need not repeat link, time and cause. Large
+// blocks are packed with LZ4 before they reach the log: the images of a page are much alike.
 
 // `changes` is not empty.
 void encode_feed_block(std::string& out, const core::LinkUpdate& update);

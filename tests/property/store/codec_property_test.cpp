@@ -199,6 +199,9 @@ RC_GTEST_PROP(CodecProperty, FeedBlocksComeBackFromAnySequence, ()) {
                               .before = text,
                               .after = text});
   }
+  // Now and then enough of it to be packed.
+  const std::string filler(*rc::gen::element<std::size_t>(0, 600, 20'000), 'x');
+  update.changes[0].before = filler;
   std::string value;
   encode_feed_block(value, update);
   const auto first = *rc::gen::inRange<std::uint64_t>(1, 1'000'000);

@@ -48,6 +48,7 @@ std::vector<Decoder> decoders() {
        [](View v) { return refusal(decode_dead_letter(wall_ms(1), "l", v)); }},
       {"freeze", freeze, [](View v) { return refusal(decode_freeze(v)); }},
       {"feed block", sample_feed_block(), decode_block},
+      {"feed block", sample_packed_feed_block(), decode_block},
       {"feed state", state, [](View v) { return refusal(decode_feed_state(v)); }},
   };
 }

@@ -254,8 +254,9 @@ TEST(ValueBytes, FeedBlock) {
   EXPECT_EQ(to_hex(value),
             "01"
             "02"
+            "00"  // format, two entries, not packed
             "d00f"
-            "03"  // format, two entries, time, manual
+            "03"  // time, manual
             "01"
             "6c"  // link
             "08"
@@ -286,6 +287,28 @@ TEST(ValueBytes, FeedBlock) {
   EXPECT_EQ(entries[1].sequence, 8u);
   EXPECT_EQ(entries[1].kind, core::ChangeKind::link_added);
   EXPECT_EQ(decode_feed_block_size(value), 2u);
+}
+
+// The bytes behind the head are LZ4's: any version of it reads them, not every version writes the same.
+TEST(ValueBytes, LargeFeedBlockIsPacked) {
+  core::LinkUpdate update;
+  update.link_id = core::LinkId{"l"};
+  update.at = wall_ms(1000);
+  const std::string image = "{\"amount\":\"1.10\",\"description\":\"the same words again and again\"}";
+  for (int i = 0; i < 500; ++i)
+    update.changes.push_back({core::ChangeKind::transaction_created, "t1", {}, image});
+  std::string value;
+  encode_feed_block(value, update);
+  EXPECT_LT(value.size(), 500 * image.size() / 10);
+  EXPECT_EQ(to_hex(value.substr(0, 4)), "01f40301");  // format, 500 entries, LZ4
+  EXPECT_EQ(decode_feed_block_size(value), 500u);
+  FeedWindow window{.after = 499, .limit = 10, .bytes = 0, .bytes_max = 1000};
+  std::vector<FeedEntry> entries;
+  EXPECT_EQ(decode_feed_block(value, 1, 1, window, entries), 500u);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].sequence, 500u);
+  EXPECT_EQ(entries[0].after, image);
+  EXPECT_EQ(entries[0].at, wall_ms(1000));
 }
 
 TEST(ValueBytes, FeedState) {

@@ -123,6 +123,18 @@ inline std::string sample_dead_letter_value() {
   return value;
 }
 
+inline std::string sample_packed_feed_block() {
+  core::LinkUpdate update;
+  update.link_id = core::LinkId{"l"};
+  update.at = wall_ms(1000);
+  static const std::string image(300, 'x');
+  update.changes.push_back({core::ChangeKind::transaction_updated, "t1", image, image});
+  update.changes.push_back({core::ChangeKind::transaction_created, "t2", {}, image});
+  std::string value;
+  store::encode_feed_block(value, update);
+  return value;
+}
+
 inline std::string sample_feed_block() {
   core::LinkUpdate update;
   update.link_id = core::LinkId{"l"};
