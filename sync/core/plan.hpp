@@ -38,11 +38,23 @@ std::optional<Error> check_page(const LinkRecord& record, const Page& page, cons
 // Upstream sent a pending row, whatever else the page says of it: the set was rebuilt.
 bool brings_pending(const Page& page);
 
+// The upstream clock of the drain, this page included: the latest that its pages have shown, since upstream
+// may leave it out. nullopt: none of them did.
+std::optional<UpstreamTime> drain_clock(const LinkRecord& record, const Page& page);
+
+// Upstream rebuilt its pending rows in the middle of the drain: what earlier pages brought of them is worth
+// nothing. Only a clock that advanced against the drain's own says so (contract 6.6); one that is missing, or
+// older, as a server that lags behind shows it, says nothing new.
+bool rebuilds_pending(const LinkRecord& record, const Page& page);
+
 // The drain ends here and the visible pending set is to be replaced: upstream rebuilt its pending rows since
 // the set was written, or sent some, or the whole history is being replayed.
 bool replaces_pending(const LinkRecord& record, const Page& page);
 
-// What step_page() must see of the store. Views point into the page.
+// The drain ends here and its new posted rows are to be matched with the pending rows they settle.
+bool matches_posted(const LinkRecord& record, const Page& page);
+
+// What step_page() must see of the store. Views point into the page and the record.
 LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const SeenRows* seen);
 LookupRequest plan_lookup(const LinkRecord& record, const AccountsAnswer& answer);
 // For a failure or a look at the link object: the relink entry only.

@@ -148,6 +148,28 @@ TEST(Lookup, PendingSetAndStageWhenTheyAreReplaced) {
   EXPECT_TRUE(request.staged);
 }
 
+TEST(Lookup, NoPendingRowsWhileTheyStay) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  const auto more =
+      parsed({.created = {posted("t1")}, .next = "c2", .more = true, .link = {.clock = clock_2}});
+  EXPECT_FALSE(core::plan_lookup(link.record(), *more, nullptr).pending);
+  const auto unchanged = parsed({.created = {posted("t1")}, .next = "c2"});
+  EXPECT_FALSE(core::plan_lookup(link.record(), *unchanged, nullptr).pending);
+}
+
+TEST(Lookup, WhatEarlierPagesPostedWhenThePendingSetIsReplaced) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  link.page({.created = {posted("t2"), posted("t1")}, .next = "c2", .more = true});
+  const auto more = parsed({.next = "c3", .more = true, .link = {.clock = clock_2}});
+  EXPECT_THAT(core::plan_lookup(link.record(), *more, nullptr).transaction_ids, IsEmpty());
+  const auto unchanged = parsed({.next = "c3"});
+  EXPECT_THAT(core::plan_lookup(link.record(), *unchanged, nullptr).transaction_ids, IsEmpty());
+  const auto last = parsed({.removed = {"t1"}, .next = "c3", .link = {.clock = clock_2}});
+  EXPECT_THAT(core::plan_lookup(link.record(), *last, nullptr).transaction_ids, ElementsAre("t1", "t2"));
+}
+
 TEST(Lookup, StaleRowsAtTheEndOfAResync) {
   OneLink link;
   link.page({.created = {posted("t1")}, .next = "c1"});
