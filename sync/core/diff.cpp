@@ -19,24 +19,56 @@ const StoredTransaction* find_row(const std::vector<StoredTransaction>& rows, st
 struct Word {
   std::string_view id;
   const TransactionRow* row = nullptr;  // null: removed
-  std::size_t order = 0;                // created, updated, removed
+  std::uint32_t order = 0;              // created, updated, removed
+  std::uint64_t key = 0;                // see sort_key()
 };
+
+// What all ids begin with.
+std::size_t common_prefix_bytes(const std::vector<Word>& words) {
+  std::string_view prefix = words.empty() ? std::string_view{} : words.front().id;
+  for (const Word& word : words) {
+    const auto [end, other] = std::ranges::mismatch(prefix, word.id);
+    prefix = {prefix.begin(), end};
+  }
+  return prefix.size();
+}
+
+// The eight bytes of an id behind its first `skip` ones as a number that orders like them. Ids differ there,
+// so that sorting a page compares numbers and hardly ever texts, which would cost a third of the whole step.
+std::uint64_t sort_key(std::string_view id, std::size_t skip) {
+  std::uint64_t key = 0;
+  for (std::size_t at = skip; at < skip + sizeof key; ++at)
+    key = key << 8 | (at < id.size() ? static_cast<unsigned char>(id[at]) : 0u);
+  return key;
+}
+
+bool in_order(const Word& a, const Word& b) {
+  if (a.key != b.key) return a.key < b.key;
+  const int compared = a.id.compare(b.id);
+  return compared != 0 ? compared < 0 : a.order < b.order;
+}
 
 // The last word per id, sorted by id.
 std::vector<Word> last_words(const Page& page) {
   std::vector<Word> words;
   words.reserve(page.created.size() + page.updated.size() + page.removed.size());
+  const auto add = [&words](std::string_view id, const TransactionRow* row) {
+    words.push_back({.id = id, .row = row, .order = static_cast<std::uint32_t>(words.size())});
+  };
   for (const TransactionRow& row : page.created)
-    words.push_back({row.transaction_id, &row, words.size()});
+    add(row.transaction_id, &row);
   for (const TransactionRow& row : page.updated)
-    words.push_back({row.transaction_id, &row, words.size()});
+    add(row.transaction_id, &row);
   for (const std::string_view id : page.removed)
-    words.push_back({id, nullptr, words.size()});
-  std::ranges::sort(
-      words, [](const Word& a, const Word& b) { return a.id != b.id ? a.id < b.id : a.order < b.order; });
+    add(id, nullptr);
+  const std::size_t skip = common_prefix_bytes(words);
+  for (Word& word : words)
+    word.key = sort_key(word.id, skip);
+  std::ranges::sort(words, in_order);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i + 1 < words.size() && words[i + 1].id == words[i].id) continue;
+    const bool more = i + 1 < words.size() && words[i + 1].key == words[i].key;
+    if (more && words[i + 1].id == words[i].id) continue;
     words[kept++] = words[i];
   }
   words.resize(kept);

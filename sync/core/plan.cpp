@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "sync/core/classify.hpp"
 
@@ -56,13 +57,44 @@ std::optional<SeenRows> SeenRows::for_first_drain(const LinkRecord& record) {
 
 void SeenRows::add(const Page& page) {
   if (gave_up_) return;
-  for (const TransactionRow& row : page.created)
-    hashes_.insert(stable_hash(row.transaction_id));
-  for (const TransactionRow& row : page.updated)
-    hashes_.insert(stable_hash(row.transaction_id));
-  if (hashes_.size() > rows_max) {
+  const std::size_t rows = rows_ + page.created.size() + page.updated.size();
+  if (rows > rows_max) {
     gave_up_ = true;
-    hashes_.clear();
+    slots_ = {};
+    return;
+  }
+  make_room(rows);
+  add(page.created);
+  add(page.updated);
+}
+
+void SeenRows::add(const std::vector<TransactionRow>& rows) {
+  for (const TransactionRow& row : rows) {
+    const std::uint64_t hash = hash_of(row.transaction_id);
+    std::uint64_t& slot = slots_[slot_of(hash)];
+    if (slot != free_slot) continue;
+    slot = hash;
+    ++rows_;
+  }
+}
+
+std::size_t SeenRows::slot_of(std::uint64_t hash) const {
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at] != free_slot && slots_[at] != hash)
+    at = (at + 1) & (slots_.size() - 1);
+  return at;
+}
+
+// At most half of the slots are taken, so that a search is short and always ends.
+void SeenRows::make_room(std::size_t rows) {
+  std::size_t slots = std::max(slots_.size(), slots_min);
+  while (slots < 2 * rows)
+    slots *= 2;
+  if (slots == slots_.size()) return;
+  const std::vector<std::uint64_t> before =
+      std::exchange(slots_, std::vector<std::uint64_t>(slots, free_slot));
+  for (const std::uint64_t hash : before) {
+    if (hash != free_slot) slots_[slot_of(hash)] = hash;
   }
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
-#include <unordered_set>
+#include <vector>
 
 #include "sync/core/page.hpp"
 #include "sync/core/policy.hpp"
@@ -20,13 +22,28 @@ class SeenRows {
   // The link holds no rows and its history is about to be read from the start.
   static std::optional<SeenRows> for_first_drain(const LinkRecord& record);
   bool may_hold(std::string_view transaction_id) const {
-    return gave_up_ || hashes_.contains(stable_hash(transaction_id));
+    return gave_up_ || (rows_ > 0 && slots_[slot_of(hash_of(transaction_id))] != free_slot);
   }
   void add(const Page& page);
 
  private:
   static constexpr std::size_t rows_max = 500'000;
-  std::unordered_set<std::uint64_t> hashes_;
+  static constexpr std::size_t slots_min = 1'024;
+  static constexpr std::uint64_t free_slot = 0;
+
+  // Of no meaning outside this process.
+  static std::uint64_t hash_of(std::string_view id) {
+    return std::max<std::uint64_t>(std::hash<std::string_view>{}(id), free_slot + 1);
+  }
+  // Where the hash is, or where it would go.
+  std::size_t slot_of(std::uint64_t hash) const;
+  void add(const std::vector<TransactionRow>& rows);
+  void make_room(std::size_t rows);
+
+  // Open addressing: a set with a node per row would cost a backfill several times as much. Empty, or a power
+  // of two.
+  std::vector<std::uint64_t> slots_;
+  std::size_t rows_ = 0;
   bool gave_up_ = false;
 };
 

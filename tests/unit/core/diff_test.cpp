@@ -1,3 +1,5 @@
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -130,6 +132,25 @@ TEST(LastWord, CountsWithinAPage) {
     link.page(page);
     EXPECT_EQ(link.news(), test.news);
     EXPECT_EQ(link.visible(), test.rows);
+  }
+}
+
+// Ids that are alike in front, in their length or all through must come in the order of their bytes: the
+// update is checked for it when it is applied.
+TEST(LastWord, IdsOfAnyShapeAreInTheirOrder) {
+  const std::vector<std::vector<std::string>> shapes = {
+      {"b", "a", "ab", "abc", "abcdefghij", "abcdefghi", "abcdefgh", "abcdefg"},
+      {"txn_b", "txn_", "txn_a", "txn_\xC3\xA9", "txn_z", "txn_aaaaaaaaaaaaaaaab", "txn_aaaaaaaaaaaaaaaaa"},
+      {"same", "same", "same"},
+  };
+  for (const auto& ids : shapes) {
+    OneLink link;
+    PageText page{.next = "c1"};
+    for (const std::string& id : ids)
+      page.created.push_back(posted(id));
+    link.page(page);
+    const std::set<std::string> expected(ids.begin(), ids.end());
+    EXPECT_EQ(link.visible(), Lines(expected.begin(), expected.end()));
   }
 }
 
