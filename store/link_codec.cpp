@@ -26,6 +26,7 @@ enum Flag : std::uint32_t {
   accounts_wanted = 1u << 12,
   with_accounts_digest = 1u << 13,
   with_last_error = 1u << 14,
+  drain_match_given_up = 1u << 15,
   with_link_digest = 1u << 16,
   known_flags = (1u << 17) - 1,
 };
@@ -75,6 +76,7 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.drain.open, drain_open);
   set(record.drain.brought_pending, drain_brought_pending);
   set(record.drain.clock.has_value(), with_drain_clock);
+  set(record.drain.match_given_up, drain_match_given_up);
   set(record.pending_clock.has_value(), with_pending_clock);
   set(record.accounts_pulled_clock.has_value(), with_accounts_pulled_clock);
   set(record.accounts_wanted, accounts_wanted);
@@ -139,10 +141,14 @@ void put_drain(Writer& out, const core::DrainState& drain) {
   out.varint(drain.cursor_hashes.size());
   for (const auto hash : drain.cursor_hashes)
     out.u64(hash);
+  out.varint(drain.posted_ids.size());
+  for (const auto& id : drain.posted_ids)
+    out.text(id);
 }
 
 void get_drain(Reader& in, std::uint32_t flags, core::DrainState& drain) {
-  constexpr std::uint32_t parts = drain_open | drain_brought_pending | with_drain_clock;
+  constexpr std::uint32_t parts =
+      drain_open | drain_brought_pending | with_drain_clock | drain_match_given_up;
   if ((flags & with_drain) == 0) {
     if ((flags & parts) != 0) in.refuse();
     return;
@@ -156,6 +162,10 @@ void get_drain(Reader& in, std::uint32_t flags, core::DrainState& drain) {
   const auto hashes = in.count();
   for (std::size_t i = 0; i < hashes && in.ok(); ++i)
     drain.cursor_hashes.push_back(in.u64());
+  drain.match_given_up = (flags & drain_match_given_up) != 0;
+  const auto posted = in.count();
+  for (std::size_t i = 0; i < posted && in.ok(); ++i)
+    drain.posted_ids.emplace_back(in.text());
 }
 
 void put_error(Writer& out, const core::ErrorNote& error) {

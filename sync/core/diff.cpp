@@ -1,19 +1,13 @@
 #include "sync/core/diff.hpp"
 
 #include <algorithm>
-#include <cassert>
-#include <cstdlib>
-#include <unordered_map>
 
+#include "sync/core/pending_match.hpp"
 #include "sync/core/plan.hpp"
-#include "sync/core/row_facts.hpp"
 
 namespace syncd::core {
 
 namespace {
-
-// Posted rows appear within this many days of the pending row they settle.
-constexpr int posted_after_days_max = 10;
 
 const StoredTransaction* find_row(const std::vector<StoredTransaction>& rows, std::string_view id) {
   const auto at = std::ranges::lower_bound(
@@ -25,72 +19,130 @@ const StoredTransaction* find_row(const std::vector<StoredTransaction>& rows, st
 struct Word {
   std::string_view id;
   const TransactionRow* row = nullptr;  // null: removed
-  std::size_t order = 0;                // created, updated, removed
+  std::uint32_t order = 0;              // created, updated, removed
+  std::uint64_t key = 0;                // see sort_key()
 };
+
+// What all ids begin with.
+std::size_t common_prefix_bytes(const std::vector<Word>& words) {
+  std::string_view prefix = words.empty() ? std::string_view{} : words.front().id;
+  for (const Word& word : words) {
+    const auto [end, other] = std::ranges::mismatch(prefix, word.id);
+    prefix = {prefix.begin(), end};
+  }
+  return prefix.size();
+}
+
+// The eight bytes of an id behind its first `skip` ones as a number that orders like them. Ids differ there,
+// so that sorting a page compares numbers and hardly ever texts, which would cost a third of the whole step.
+std::uint64_t sort_key(std::string_view id, std::size_t skip) {
+  std::uint64_t key = 0;
+  for (std::size_t at = skip; at < skip + sizeof key; ++at)
+    key = key << 8 | (at < id.size() ? static_cast<unsigned char>(id[at]) : 0u);
+  return key;
+}
+
+bool in_order(const Word& a, const Word& b) {
+  if (a.key != b.key) return a.key < b.key;
+  const int compared = a.id.compare(b.id);
+  return compared != 0 ? compared < 0 : a.order < b.order;
+}
 
 // The last word per id, sorted by id.
 std::vector<Word> last_words(const Page& page) {
   std::vector<Word> words;
   words.reserve(page.created.size() + page.updated.size() + page.removed.size());
+  const auto add = [&words](std::string_view id, const TransactionRow* row) {
+    words.push_back({.id = id, .row = row, .order = static_cast<std::uint32_t>(words.size())});
+  };
   for (const TransactionRow& row : page.created)
-    words.push_back({row.transaction_id, &row, words.size()});
+    add(row.transaction_id, &row);
   for (const TransactionRow& row : page.updated)
-    words.push_back({row.transaction_id, &row, words.size()});
+    add(row.transaction_id, &row);
   for (const std::string_view id : page.removed)
-    words.push_back({id, nullptr, words.size()});
-  std::ranges::sort(
-      words, [](const Word& a, const Word& b) { return a.id != b.id ? a.id < b.id : a.order < b.order; });
+    add(id, nullptr);
+  const std::size_t skip = common_prefix_bytes(words);
+  for (Word& word : words)
+    word.key = sort_key(word.id, skip);
+  std::ranges::sort(words, in_order);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i + 1 < words.size() && words[i + 1].id == words[i].id) continue;
+    const bool more = i + 1 < words.size() && words[i + 1].key == words[i].key;
+    if (more && words[i + 1].id == words[i].id) continue;
     words[kept++] = words[i];
   }
   words.resize(kept);
   return words;
 }
 
+const Word* find_word(const std::vector<Word>& words, std::string_view id) {
+  const auto at = std::ranges::lower_bound(words, id, {}, &Word::id);
+  return at != words.end() && at->id == id ? &*at : nullptr;
+}
+
+RowView view_of(const TransactionRow& row) {
+  return {row.transaction_id, row.account_id, row.json};
+}
+
+RowView view_of(const StoredTransaction& row) {
+  return {row.transaction_id, row.account_id, row.json};
+}
+
 class TransactionDiff {
  public:
   TransactionDiff(const StepInput& input, const Page& page, LinkUpdate& update)
-      : input_(input), page_(page), update_(update), replaces_(replaces_pending(input.record, page)) {}
+      : input_(input),
+        page_(page),
+        update_(update),
+        words_(last_words(page)),
+        replaces_(replaces_pending(input.record, page)),
+        rebuilt_(rebuilds_pending(input.record, page)) {}
 
   void run() {
-    const std::vector<Word> words = last_words(page_);
     drop_outdated_stage();
-    match_posted(words);
-    for (const Word& word : words)
+    if (matches_posted(input_.record, page_)) settled_ = match_posted(posted_rows(), vanishing_rows());
+    update_.transaction_puts.reserve(words_.size());
+    update_.changes.reserve(update_.changes.size() + words_.size());
+    for (const Word& word : words_)
       apply(word);
-    if (replaces_) replace_pending(words);
-    if (input_.record.resync && !page_.has_more) sweep(words);
+    if (replaces_) replace_pending();
+    name_origins();
+    if (input_.record.resync && !page_.has_more) sweep();
     finish();
   }
 
  private:
   LinkRecord& record() { return update_.record; }
+  const StoredTransaction* held(std::string_view id) const { return find_row(input_.held->transactions, id); }
+  bool mentions(std::string_view id) const { return find_word(words_, id) != nullptr; }
 
   // Rows staged by earlier pages are worthless once upstream has rebuilt its pending set in the middle of the
   // drain.
   void drop_outdated_stage() {
     const DrainState& drain = input_.record.drain;
-    const bool rebuilt = drain.open && drain.clock != page_.link.transactions.refreshed_at;
-    staged_valid_ = drain.open && !rebuilt;
-    if (drain.staged > 0 && (rebuilt || !page_.has_more)) {
+    if (drain.staged > 0 && (rebuilt_ || !page_.has_more)) {
       update_.staged_clear = true;
       record().drain.staged = 0;
     }
-    if (rebuilt) record().drain.brought_pending = false;
+    if (rebuilt_) record().drain.brought_pending = false;
     if (brings_pending(page_)) record().drain.brought_pending = true;
   }
 
+  // Earlier pages of this drain have listed the row among the pending ones.
+  bool is_staged(std::string_view id) const {
+    return !rebuilt_ && find_row(input_.held->staged, id) != nullptr;
+  }
+
   void apply(const Word& word) {
-    const StoredTransaction* held = find_row(input_.held->transactions, word.id);
+    const StoredTransaction* before = held(word.id);
     unstage(word.id);
     if (word.row == nullptr) {
-      if (held != nullptr) erase(*held);
+      if (before != nullptr) erase(*before);
     } else if (word.row->pending) {
-      take_pending(*word.row, held);
+      take_pending(*word.row, before);
     } else {
-      put(*word.row, held, posted_from_of(word.id, held));
+      if (before == nullptr) remember_posted(word.id);
+      write(view_of(*word.row), false, before);
     }
   }
 
@@ -99,63 +151,61 @@ class TransactionDiff {
   }
 
   // On the last page the row joins the set that replaces the visible one; before that it waits out of sight.
-  void take_pending(const TransactionRow& row, const StoredTransaction* held) {
+  void take_pending(const TransactionRow& row, const StoredTransaction* before) {
+    if (!page_.has_more) {
+      fresh_pending_.push_back(view_of(row));
+      return;
+    }
     // A posted row that turns pending again is visible already: it changes in place, so that the last page
-    // finds it among the pending rows.
-    if (page_.has_more && held != nullptr && !held->pending) {
-      write(row.transaction_id, row.account_id, row.json, true, held, held->posted_from);
+    // finds it among the pending rows. From then on these are no longer those from before the drain.
+    if (before != nullptr && !before->pending) {
+      write(view_of(row), true, before);
+      give_up_matching();
     }
-    if (page_.has_more) {
-      if (!update_.staged_erases.empty() && update_.staged_erases.back() == row.transaction_id) {
-        update_.staged_erases.pop_back();
-      }
-      update_.staged_puts.push_back(make_put(row.transaction_id, row.account_id, row.json, true, false, {}));
-      ++record().drain.staged;
-    } else {
-      fresh_pending_.push_back({row.transaction_id, row.account_id, row.json});
+    if (!update_.staged_erases.empty() && update_.staged_erases.back() == row.transaction_id) {
+      update_.staged_erases.pop_back();
     }
+    update_.staged_puts.push_back(make_put(view_of(row), true, false, {}));
+    ++record().drain.staged;
   }
 
-  TransactionPut make_put(std::string_view id, std::string_view account_id, std::string_view json,
-                          bool pending, bool was_pending, std::string_view posted_from) {
-    return {.transaction_id = id,
-            .account_id = account_id,
-            .json = json,
+  TransactionPut make_put(const RowView& row, bool pending, bool was_pending, std::string_view posted_from) {
+    return {.transaction_id = row.id,
+            .account_id = row.account_id,
+            .json = row.json,
             .pending = pending,
             .was_pending = was_pending,
             .generation = input_.record.generation,
             .posted_from = posted_from};
   }
 
-  void put(const TransactionRow& row, const StoredTransaction* held, std::string_view posted_from) {
-    write(row.transaction_id, row.account_id, row.json, false, held, posted_from);
-  }
-
-  // Compare before write; a row that only changes its generation (resync) is written without a feed entry.
-  void write(std::string_view id, std::string_view account_id, std::string_view json, bool pending,
-             const StoredTransaction* held, std::string_view posted_from) {
-    const bool same = held != nullptr && held->pending == pending && same_json(held->json, json);
-    if (same && held->generation == input_.record.generation) return;
-    const bool was_pending = held != nullptr && held->pending;
-    update_.transaction_puts.push_back(make_put(id, account_id, json, pending, was_pending, posted_from));
+  // Compare before write. A row of which upstream says what it said before, but whose generation (resync) or
+  // origin changes, is written without a feed entry.
+  void write(const RowView& row, bool pending, const StoredTransaction* before) {
+    const std::string_view posted_from = posted_from_of(row.id, before);
+    const bool same = before != nullptr && before->pending == pending && same_json(before->json, row.json);
+    const bool in_place = same && before->generation == input_.record.generation;
+    if (in_place && before->posted_from == posted_from) return;
+    const bool was_pending = before != nullptr && before->pending;
+    update_.transaction_puts.push_back(make_put(row, pending, was_pending, posted_from));
     count_pending(was_pending, pending);
     if (same) return;
-    if (held == nullptr) {
+    if (before == nullptr) {
       ++record().counts.transactions;
       ++update_.created;
-      update_.changes.push_back({ChangeKind::transaction_created, id, {}, json});
+      update_.changes.push_back({ChangeKind::transaction_created, row.id, {}, row.json});
     } else {
       ++update_.updated;
-      update_.changes.push_back({ChangeKind::transaction_updated, id, held->json, json});
+      update_.changes.push_back({ChangeKind::transaction_updated, row.id, before->json, row.json});
     }
   }
 
-  void erase(const StoredTransaction& held) {
-    update_.transaction_erases.push_back({held.transaction_id, held.pending});
-    count_pending(held.pending, false);
+  void erase(const StoredTransaction& row) {
+    update_.transaction_erases.push_back({row.transaction_id, row.pending});
+    count_pending(row.pending, false);
     --record().counts.transactions;
     ++update_.removed;
-    update_.changes.push_back({ChangeKind::transaction_removed, held.transaction_id, held.json, {}});
+    update_.changes.push_back({ChangeKind::transaction_removed, row.transaction_id, row.json, {}});
   }
 
   void count_pending(bool before, bool after) {
@@ -163,119 +213,135 @@ class TransactionDiff {
     record().counts.pending -= (before ? 1u : 0u);
   }
 
-  struct PendingRow {
-    std::string_view id, account_id, json;
-  };
-
-  static bool mentions(const std::vector<Word>& words, std::string_view id) {
-    return std::ranges::binary_search(words, id, {}, &Word::id);
-  }
-
   // The whole visible set gives way to what this drain brought: one generation, one commit.
-  void replace_pending(const std::vector<Word>& words) {
-    std::vector<PendingRow> set = fresh_pending_;
-    if (staged_valid_) {
-      for (const StoredTransaction& row : input_.held->staged) {
-        if (!mentions(words, row.transaction_id))
-          set.push_back({row.transaction_id, row.account_id, row.json});
-      }
+  void replace_pending() {
+    std::vector<RowView> set = std::move(fresh_pending_);
+    for (const StoredTransaction& row : input_.held->staged) {
+      if (!rebuilt_ && !mentions(row.transaction_id)) set.push_back(view_of(row));
     }
-    std::ranges::sort(set, {}, &PendingRow::id);
-    for (const PendingRow& row : set) {
-      write(row.id, row.account_id, row.json, true, find_row(input_.held->transactions, row.id), {});
+    std::ranges::sort(set, {}, &RowView::id);
+    for (const RowView& row : set)
+      write(row, true, held(row.id));
+    for (const StoredTransaction& row : input_.held->transactions) {
+      if (!row.pending || mentions(row.transaction_id)) continue;
+      if (!std::ranges::binary_search(set, std::string_view(row.transaction_id), {}, &RowView::id))
+        erase(row);
     }
-    for (const StoredTransaction& held : input_.held->transactions) {
-      if (!held.pending) continue;
-      const bool stays =
-          std::ranges::binary_search(set, std::string_view(held.transaction_id), {}, &PendingRow::id);
-      if (!stays && !mentions(words, held.transaction_id)) erase(held);
-    }
-    const std::optional<UpstreamTime>& clock = page_.link.transactions.refreshed_at;
+    const std::optional<UpstreamTime> clock = drain_clock(input_.record, page_);
     if (clock) record().pending_clock = clock;
   }
 
   // What a full replay did not mention no longer exists upstream.
-  void sweep(const std::vector<Word>& words) {
-    for (const StoredTransaction& held : input_.held->transactions) {
-      const bool stale = held.generation < input_.record.generation;
-      if (stale && !held.pending && !mentions(words, held.transaction_id)) erase(held);
+  void sweep() {
+    for (const StoredTransaction& row : input_.held->transactions) {
+      const bool stale = row.generation < input_.record.generation;
+      if (stale && !row.pending && !mentions(row.transaction_id)) erase(row);
     }
   }
 
-  // Which pending row each newly posted row settles, where that is certain both ways.
-  void match_posted(const std::vector<Word>& words) {
-    if (input_.record.counts.pending == 0) return;
-    std::unordered_map<std::string_view, int> claims;
-    for (const Word& word : words) {
-      if (word.row == nullptr || word.row->pending) continue;
-      if (find_row(input_.held->transactions, word.id) != nullptr) continue;
-      const StoredTransaction* settled = settled_by(*word.row, words);
-      if (settled == nullptr) continue;
-      posted_from_[word.id] = settled->transaction_id;
-      ++claims[settled->transaction_id];
+  // ---- which pending row a posted one settles: known when the drain ends, over all its pages ----
+
+  // A page before the last one only remembers its new rows: which pending rows vanish is not known yet.
+  void remember_posted(std::string_view id) {
+    DrainState& drain = record().drain;
+    if (!page_.has_more || input_.record.counts.pending == 0 || drain.match_given_up) return;
+    if (drain.posted_ids.size() >= drain_posted_max) {
+      give_up_matching();
+    } else {
+      drain.posted_ids.emplace_back(id);
     }
-    std::erase_if(posted_from_, [&](const auto& entry) { return claims[entry.second] > 1; });
   }
 
-  const StoredTransaction* settled_by(const TransactionRow& posted, const std::vector<Word>& words) {
-    const std::optional<RowFacts> facts = row_facts(posted.json);
-    if (!facts) return nullptr;
-    const StoredTransaction* best = nullptr;
-    int best_score = 0;
-    bool certain = false;
-    for (const StoredTransaction& held : input_.held->transactions) {
-      if (!held.pending || held.account_id != posted.account_id) continue;
-      if (mentions(words, held.transaction_id) || still_pending(held.transaction_id)) continue;
-      const int score = match_score(held, *facts);
-      if (score == 0 || score < best_score) continue;
-      certain = score > best_score;
-      best_score = score;
-      best = &held;
+  void give_up_matching() {
+    record().drain.posted_ids.clear();
+    record().drain.match_given_up = true;
+  }
+
+  // All that are new in this drain and still posted at its end.
+  std::vector<RowView> posted_rows() const {
+    std::vector<RowView> rows;
+    for (const Word& word : words_) {
+      const bool posted = word.row != nullptr && !word.row->pending;
+      if (posted && held(word.id) == nullptr) rows.push_back(view_of(*word.row));
     }
-    return certain ? best : nullptr;
+    std::vector<std::string_view> earlier(input_.record.drain.posted_ids.begin(),
+                                          input_.record.drain.posted_ids.end());
+    std::ranges::sort(earlier);
+    const auto repeated = std::ranges::unique(earlier);
+    earlier.erase(repeated.begin(), repeated.end());
+    for (const std::string_view id : earlier) {
+      const StoredTransaction* row = held(id);
+      if (row == nullptr || row->pending) continue;
+      const Word* word = find_word(words_, id);
+      if (word == nullptr) {
+        rows.push_back(view_of(*row));
+      } else if (word->row != nullptr && !word->row->pending) {
+        rows.push_back(view_of(*word->row));
+      }
+    }
+    return rows;
   }
 
-  // An earlier page of this drain has listed the row among the pending ones.
-  bool still_pending(std::string_view id) const {
-    return staged_valid_ && find_row(input_.held->staged, id) != nullptr;
+  // The visible pending rows of which this drain knows nothing any more.
+  std::vector<RowView> vanishing_rows() const {
+    std::vector<RowView> rows;
+    for (const StoredTransaction& row : input_.held->transactions) {
+      if (row.pending && !mentions(row.transaction_id) && !is_staged(row.transaction_id))
+        rows.push_back(view_of(row));
+    }
+    return rows;
   }
 
-  // 0: not the same payment. Otherwise higher for an equal description and a closer date.
-  static int match_score(const StoredTransaction& pending, const RowFacts& posted) {
-    const std::optional<RowFacts> facts = row_facts(pending.json);
-    if (!facts || facts->amount != posted.amount || facts->type != posted.type) return 0;
-    if (facts->currency != posted.currency) return 0;
-    const std::optional<int> from = civil_day(facts->date);
-    const std::optional<int> to = civil_day(posted.date);
-    if (!from || !to || std::abs(*to - *from) > posted_after_days_max) return 0;
-    const bool same_words =
-        !facts->raw_description.empty() && facts->raw_description == posted.raw_description;
-    return (same_words ? 100 : 0) + posted_after_days_max + 1 - std::abs(*to - *from);
+  std::string_view posted_from_of(std::string_view id, const StoredTransaction* before) const {
+    const auto at = std::ranges::lower_bound(settled_, id, {}, &Settled::posted_id);
+    if (at != settled_.end() && at->posted_id == id) return at->pending_id;
+    return before == nullptr ? std::string_view{} : before->posted_from;
   }
 
-  std::string_view posted_from_of(std::string_view id, const StoredTransaction* held) const {
-    if (held != nullptr) return held->posted_from;
-    const auto found = posted_from_.find(id);
-    return found == posted_from_.end() ? std::string_view{} : found->second;
+  // The rows of earlier pages that found theirs: upstream says nothing else of them than before.
+  void name_origins() {
+    for (const Settled& pair : settled_) {
+      const StoredTransaction* row = held(pair.posted_id);
+      if (row != nullptr && !mentions(pair.posted_id)) write(view_of(*row), false, row);
+    }
   }
 
   void finish() {
-    std::ranges::sort(update_.transaction_puts, {}, &TransactionPut::transaction_id);
-    std::ranges::sort(update_.transaction_erases, {}, &TransactionErase::transaction_id);
+    const auto by_id = [](auto& rows, auto id) {
+      if (!std::ranges::is_sorted(rows, {}, id)) std::ranges::sort(rows, {}, id);
+    };
+    by_id(update_.transaction_puts, &TransactionPut::transaction_id);
+    by_id(update_.transaction_erases, &TransactionErase::transaction_id);
   }
 
   const StepInput& input_;
   const Page& page_;
   LinkUpdate& update_;
+  const std::vector<Word> words_;  // by id
   const bool replaces_;
-  bool staged_valid_ = false;
-  std::vector<PendingRow> fresh_pending_;
-  std::unordered_map<std::string_view, std::string_view> posted_from_;
+  const bool rebuilt_;
+  std::vector<RowView> fresh_pending_;
+  std::vector<Settled> settled_;  // by posted id
 };
 
 const StoredAccount* find_account(const std::vector<StoredAccount>& accounts, std::string_view id) {
-  const auto found = std::ranges::find(accounts, id, &StoredAccount::account_id);
-  return found == accounts.end() ? nullptr : &*found;
+  const auto at = std::ranges::lower_bound(
+      accounts, id, {}, [](const StoredAccount& account) -> std::string_view { return account.account_id; });
+  return at != accounts.end() && at->account_id == id ? &*at : nullptr;
+}
+
+// By id. A list that names an account twice: the last one counts.
+std::vector<const AccountRow*> last_accounts(const std::vector<AccountRow>& rows) {
+  std::vector<const AccountRow*> last;
+  last.reserve(rows.size());
+  for (const AccountRow& row : rows)
+    last.push_back(&row);
+  std::ranges::sort(last, [](const AccountRow* a, const AccountRow* b) {
+    return a->account_id != b->account_id ? a->account_id < b->account_id : a > b;
+  });
+  const auto repeated = std::ranges::unique(last, {}, &AccountRow::account_id);
+  last.erase(repeated.begin(), repeated.end());
+  return last;
 }
 
 void diff_account(const StoredAccount* held, const AccountRow& row, LinkUpdate& update) {
@@ -305,18 +371,13 @@ void diff_transactions(const StepInput& input, const Page& page, LinkUpdate& upd
 
 void diff_accounts(const StepInput& input, const std::vector<AccountRow>& rows, bool complete,
                    LinkUpdate& update) {
-  // A list that names an account twice: the last one counts.
-  std::vector<const AccountRow*> last;
-  for (const AccountRow& row : rows) {
-    std::erase_if(last, [&](const AccountRow* other) { return other->account_id == row.account_id; });
-    last.push_back(&row);
-  }
+  const std::vector<const AccountRow*> last = last_accounts(rows);
   for (const AccountRow* row : last)
     diff_account(find_account(input.held->accounts, row->account_id), *row, update);
   if (!complete) return;
   for (const StoredAccount& held : input.held->accounts) {
     const bool listed =
-        std::ranges::any_of(last, [&](const AccountRow* row) { return row->account_id == held.account_id; });
+        std::ranges::binary_search(last, std::string_view(held.account_id), {}, &AccountRow::account_id);
     if (listed || held.gone) continue;
     update.account_puts.push_back(
         {.account_id = held.account_id, .json = held.json, .gone = true, .gone_since = input.now});
@@ -326,12 +387,18 @@ void diff_accounts(const StepInput& input, const std::vector<AccountRow>& rows, 
 }
 
 bool names_unknown_account(const StepInput& input, const Page& page) {
-  const auto known = [&](std::string_view account_id) {
-    const StoredAccount* held = find_account(input.held->accounts, account_id);
-    if (held != nullptr && !held->gone) return true;
-    return std::ranges::find(page.accounts, account_id, &AccountRow::account_id) != page.accounts.end();
+  if (page.created.empty() && page.updated.empty()) return false;
+  std::vector<std::string_view> known;
+  known.reserve(input.held->accounts.size() + page.accounts.size());
+  for (const StoredAccount& account : input.held->accounts) {
+    if (!account.gone) known.push_back(account.account_id);
+  }
+  for (const AccountRow& account : page.accounts)
+    known.push_back(account.account_id);
+  std::ranges::sort(known);
+  const auto unknown = [&](const TransactionRow& row) {
+    return !std::ranges::binary_search(known, row.account_id);
   };
-  const auto unknown = [&](const TransactionRow& row) { return !known(row.account_id); };
   return std::ranges::any_of(page.created, unknown) || std::ranges::any_of(page.updated, unknown);
 }
 

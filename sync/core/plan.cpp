@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "sync/core/classify.hpp"
 
@@ -18,6 +19,33 @@ bool relink_may_be_open(const LinkRecord& record) {
   return record.status == LinkStatus::relink || record.status == LinkStatus::paused;
 }
 
+bool accounts_changed(const LinkRecord& record, const Page& page) {
+  return page.accounts_present && digest_of(page.accounts_json) != record.accounts_digest;
+}
+
+// Sorted, each once: what the page names and, at the end of a drain, what its earlier pages have posted.
+std::vector<std::string_view> ids_to_look_up(const LinkRecord& record, const Page& page,
+                                             const SeenRows* seen) {
+  std::vector<std::string_view> ids;
+  if (record.counts.transactions == 0) return ids;
+  const auto want = [&](std::string_view id) {
+    if (seen == nullptr || seen->may_hold(id)) ids.push_back(id);
+  };
+  for (const TransactionRow& row : page.created)
+    want(row.transaction_id);
+  for (const TransactionRow& row : page.updated)
+    want(row.transaction_id);
+  for (const std::string_view id : page.removed)
+    want(id);
+  if (matches_posted(record, page)) {
+    ids.insert(ids.end(), record.drain.posted_ids.begin(), record.drain.posted_ids.end());
+  }
+  std::ranges::sort(ids);
+  const auto repeated = std::ranges::unique(ids);
+  ids.erase(repeated.begin(), repeated.end());
+  return ids;
+}
+
 }  // namespace
 
 std::optional<SeenRows> SeenRows::for_first_drain(const LinkRecord& record) {
@@ -29,13 +57,44 @@ std::optional<SeenRows> SeenRows::for_first_drain(const LinkRecord& record) {
 
 void SeenRows::add(const Page& page) {
   if (gave_up_) return;
-  for (const TransactionRow& row : page.created)
-    hashes_.insert(stable_hash(row.transaction_id));
-  for (const TransactionRow& row : page.updated)
-    hashes_.insert(stable_hash(row.transaction_id));
-  if (hashes_.size() > rows_max) {
+  const std::size_t rows = rows_ + page.created.size() + page.updated.size();
+  if (rows > rows_max) {
     gave_up_ = true;
-    hashes_.clear();
+    slots_ = {};
+    return;
+  }
+  make_room(rows);
+  add(page.created);
+  add(page.updated);
+}
+
+void SeenRows::add(const std::vector<TransactionRow>& rows) {
+  for (const TransactionRow& row : rows) {
+    const std::uint64_t hash = hash_of(row.transaction_id);
+    std::uint64_t& slot = slots_[slot_of(hash)];
+    if (slot != free_slot) continue;
+    slot = hash;
+    ++rows_;
+  }
+}
+
+std::size_t SeenRows::slot_of(std::uint64_t hash) const {
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at] != free_slot && slots_[at] != hash)
+    at = (at + 1) & (slots_.size() - 1);
+  return at;
+}
+
+// At most half of the slots are taken, so that a search is short and always ends.
+void SeenRows::make_room(std::size_t rows) {
+  std::size_t slots = std::max(slots_.size(), slots_min);
+  while (slots < 2 * rows)
+    slots *= 2;
+  if (slots == slots_.size()) return;
+  const std::vector<std::uint64_t> before =
+      std::exchange(slots_, std::vector<std::uint64_t>(slots, free_slot));
+  for (const std::uint64_t hash : before) {
+    if (hash != free_slot) slots_[slot_of(hash)] = hash;
   }
 }
 
@@ -72,40 +131,37 @@ bool brings_pending(const Page& page) {
   return std::ranges::any_of(page.created, is_pending) || std::ranges::any_of(page.updated, is_pending);
 }
 
+std::optional<UpstreamTime> drain_clock(const LinkRecord& record, const Page& page) {
+  const std::optional<UpstreamTime>& clock = page.link.transactions.refreshed_at;
+  return record.drain.open ? std::max(record.drain.clock, clock) : clock;
+}
+
+bool rebuilds_pending(const LinkRecord& record, const Page& page) {
+  if (!record.drain.open || !record.drain.clock) return false;
+  return drain_clock(record, page) > record.drain.clock;
+}
+
 bool replaces_pending(const LinkRecord& record, const Page& page) {
   if (page.has_more) return false;
   if (record.resync) return true;
-  const std::optional<UpstreamTime>& clock = page.link.transactions.refreshed_at;
-  const bool advanced = clock && (!record.pending_clock || *clock > *record.pending_clock);
+  const bool advanced = drain_clock(record, page) > record.pending_clock;
   // Rows that earlier pages staged count only while upstream has not rebuilt the set since.
-  const bool staged = record.drain.open && record.drain.brought_pending && record.drain.clock == clock;
+  const bool staged = record.drain.open && record.drain.brought_pending && !rebuilds_pending(record, page);
   return advanced || staged || brings_pending(page);
+}
+
+bool matches_posted(const LinkRecord& record, const Page& page) {
+  return record.counts.pending > 0 && !record.drain.match_given_up && replaces_pending(record, page);
 }
 
 LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const SeenRows* seen) {
   LookupRequest request;
   request.link_id = record.link_id;
-  const bool rows = has_rows(page);
-  if (rows && record.counts.transactions > 0) {
-    const auto want = [&](std::string_view id) {
-      if (seen == nullptr || seen->may_hold(id)) request.transaction_ids.push_back(id);
-    };
-    for (const TransactionRow& row : page.created)
-      want(row.transaction_id);
-    for (const TransactionRow& row : page.updated)
-      want(row.transaction_id);
-    for (const std::string_view id : page.removed)
-      want(id);
-    std::ranges::sort(request.transaction_ids);
-    const auto repeated = std::ranges::unique(request.transaction_ids);
-    request.transaction_ids.erase(repeated.begin(), repeated.end());
-  }
+  request.transaction_ids = ids_to_look_up(record, page, seen);
   const bool replaces = replaces_pending(record, page);
-  request.pending = record.counts.pending > 0 && (rows || replaces);
+  request.pending = record.counts.pending > 0 && replaces;
   request.staged = record.drain.staged > 0 && replaces;
-  const bool accounts_changed =
-      page.accounts_present && digest_of(page.accounts_json) != record.accounts_digest;
-  request.accounts = rows || accounts_changed;
+  request.accounts = has_rows(page) || accounts_changed(record, page);
   const LinkHealth health = condition_of(page.link).health;
   request.relink = relink_may_be_open(record) || health == LinkHealth::needs_owner;
   request.stale_below = record.resync && !page.has_more ? record.generation : 0;

@@ -11,6 +11,7 @@ namespace {
 std::string text_member(simdjson::ondemand::object& object, std::string_view name) {
   simdjson::ondemand::value value;
   if (object.find_field_unordered(name).get(value) != simdjson::SUCCESS) return {};
+  if (bool null = false; value.is_null().get(null) == simdjson::SUCCESS && null) return {};
   std::string_view text;
   if (value.get_string().get(text) == simdjson::SUCCESS) return std::string(text);
   // An amount may be a bare number: its text counts.

@@ -6,7 +6,8 @@
 
 namespace syncd::core {
 
-// The few members of a stored transaction that the matching of pending and posted rows looks at.
+// The few members of a stored transaction that the matching of pending and posted rows looks at; empty where
+// they are missing or null.
 struct RowFacts {
   std::string amount;  // text
   std::string type;

@@ -268,7 +268,7 @@ void move_drain(const StepInput& input, const Page& page, LinkUpdate& update) {
   ++drain.pages;
   const bool idle = update.changes.empty() && update.staged_puts.empty() && !record.resync;
   drain.idle_pages = idle ? drain.idle_pages + 1 : 0;
-  drain.clock = page.link.transactions.refreshed_at;
+  drain.clock = drain_clock(input.record, page);
   drain.cursor_hashes.push_back(stable_hash(page.next));
   if (drain.cursor_hashes.size() > cursor_hashes_max) drain.cursor_hashes.erase(drain.cursor_hashes.begin());
 }
@@ -280,8 +280,9 @@ void start_resync(const StepInput& input, LinkUpdate& update) {
   record.resyncs_in_window = new_window ? 1 : record.resyncs_in_window + 1;
   if (new_window) record.resync_started_at = input.now;
   record.cursor.reset();
-  // A resync that is itself refused goes on under the same mark: rows met so far keep their worth.
-  if (!record.resync) ++record.generation;
+  // Also when a resync is itself refused: the replay begins anew, and a row that only the earlier attempt has
+  // met may be gone from upstream since.
+  ++record.generation;
   record.resync = true;
   update.staged_clear = record.drain.staged > 0;
   record.drain = {};

@@ -124,6 +124,10 @@ struct RecentSend {
   bool operator==(const RecentSend&) const = default;
 };
 
+// Rows that a drain remembers in order to tell at its end which pending rows they settle. One that posts more
+// than this while pending rows are visible is a piece of history, and nothing is matched in it.
+inline constexpr std::size_t drain_posted_max = 1'000;
+
 // A drain that has begun (some pages committed) and not ended (`has_more` was true).
 struct DrainState {
   bool open = false;
@@ -131,8 +135,10 @@ struct DrainState {
   std::uint32_t idle_pages = 0;  // consecutive pages that changed nothing while promising more
   std::uint32_t staged = 0;      // pending rows waiting for the last page
   bool brought_pending = false;
-  std::optional<UpstreamTime> clock;         // `products.transactions.refreshed_at` of its pages
+  std::optional<UpstreamTime> clock;         // the latest `products.transactions.refreshed_at` of its pages
   std::vector<std::uint64_t> cursor_hashes;  // the last few positions, to notice a circle
+  std::vector<std::string> posted_ids;       // new posted rows of its pages; at most drain_posted_max
+  bool match_given_up = false;               // its posted rows are not matched with pending ones
   bool operator==(const DrainState&) const = default;
 };
 

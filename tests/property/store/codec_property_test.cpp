@@ -72,7 +72,9 @@ core::LinkRecord any_link() {
                   .staged = any<std::uint32_t>(),
                   .brought_pending = any<bool>(),
                   .clock = any_clock(),
-                  .cursor_hashes = any<std::vector<std::uint64_t>>()};
+                  .cursor_hashes = any<std::vector<std::uint64_t>>(),
+                  .posted_ids = any<std::vector<std::string>>(),
+                  .match_given_up = any<bool>()};
   }
   link.pending_clock = any_clock();
   link.accounts_pulled_at = any_time();

@@ -1,3 +1,5 @@
+#include <set>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -133,6 +135,25 @@ TEST(LastWord, CountsWithinAPage) {
   }
 }
 
+// Ids that are alike in front, in their length or all through must come in the order of their bytes: the
+// update is checked for it when it is applied.
+TEST(LastWord, IdsOfAnyShapeAreInTheirOrder) {
+  const std::vector<std::vector<std::string>> shapes = {
+      {"b", "a", "ab", "abc", "abcdefghij", "abcdefghi", "abcdefgh", "abcdefg"},
+      {"txn_b", "txn_", "txn_a", "txn_\xC3\xA9", "txn_z", "txn_aaaaaaaaaaaaaaaab", "txn_aaaaaaaaaaaaaaaaa"},
+      {"same", "same", "same"},
+  };
+  for (const auto& ids : shapes) {
+    OneLink link;
+    PageText page{.next = "c1"};
+    for (const std::string& id : ids)
+      page.created.push_back(posted(id));
+    link.page(page);
+    const std::set<std::string> expected(ids.begin(), ids.end());
+    EXPECT_EQ(link.visible(), Lines(expected.begin(), expected.end()));
+  }
+}
+
 TEST(LastWord, OfCreatedTwiceIsTheSecond) {
   OneLink link = with_t1();
   link.page({.created = {posted("t2", "1.00"), posted("t2", "2.00")}, .next = "c2"});
@@ -205,6 +226,41 @@ TEST(FullPull, TheSameAccountsAreNoNews) {
   const auto update = link.accounts({account("acc_1")});
   EXPECT_THAT(update.account_puts, IsEmpty());
   EXPECT_THAT(link.news(), IsEmpty());
+}
+
+// As many as an answer may hold, in any order, half of them twice.
+TEST(FullPull, OfVeryManyAccounts) {
+  constexpr int accounts = 40'000;
+  OneLink link = with_t1();
+  std::vector<std::string> rows;
+  for (int i = 0; i < accounts; ++i)
+    rows.push_back(account("a" + std::to_string(i * 7919 % accounts), "1.00"));
+  for (int i = 0; i < accounts / 2; ++i)
+    rows.push_back(account("a" + std::to_string(i), "2.00"));
+  link.accounts(rows);
+  EXPECT_EQ(link.record().counts.accounts, static_cast<std::uint64_t>(accounts));
+  EXPECT_EQ(link.store.accounts["a0"].json, account("a0", "2.00"));
+  EXPECT_EQ(link.store.accounts["a39999"].json, account("a39999", "1.00"));
+  EXPECT_TRUE(link.store.accounts["acc_1"].gone);
+  link.news();
+  link.accounts(rows);
+  EXPECT_THAT(link.news(), IsEmpty());
+}
+
+TEST(UnknownAccount, IsFoundAmongVeryMany) {
+  constexpr int accounts = 30'000;
+  OneLink link;
+  PageText page{.accounts = std::vector<std::string>{}};
+  for (int i = 0; i < accounts; ++i) {
+    const std::string id = "a" + std::to_string(i * 7919 % accounts);
+    page.accounts->push_back(account(id));
+    page.created.push_back(RowText{.id = "t" + std::to_string(i), .account = id}.json());
+  }
+  link.page(page);
+  link.accounts(*page.accounts);
+  EXPECT_FALSE(link.page(page).accounts_next);
+  page.updated = {RowText{.id = "t0", .account = "another"}.json()};
+  EXPECT_TRUE(link.page(page).accounts_next);
 }
 
 TEST(UnknownAccount, WantsAFullPull) {
@@ -286,6 +342,167 @@ TEST(PostedFrom, StaysThroughLaterUpdates) {
   link.page({.created = {posted("t1")}, .next = "c2", .link = {.clock = clock_2}});
   link.page({.updated = {posted("t1", "10.50")}, .next = "c3", .link = {.clock = clock_3}});
   EXPECT_EQ(link.store.rows["t1"].posted_from, "p1");
+}
+
+TEST(PostedFrom, IsNoRowThatStaysUnderAnUnchangedClock) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  link.page({.created = {posted("t1")}, .next = "c2"});
+  EXPECT_THAT(link.visible(), ElementsAre("p1?", "t1"));
+  EXPECT_EQ(link.store.rows["t1"].posted_from, "");
+}
+
+// ---- the same, over the pages of a drain ----
+
+// Holds pending p1 and p2, which nothing but their amounts (1.00 and 2.00) tells apart.
+struct PostedFromOverPages : testing::Test {
+  PostedFromOverPages() {
+    link.page({.created = {pending("p1", "1.00"), pending("p2", "2.00")}, .next = "c1"});
+    link.accounts({account("acc_1")});
+    link.news();
+  }
+  // One more page of a drain under clock_2.
+  core::LinkUpdate page(PageText text, bool more) {
+    text.next = "n" + std::to_string(++pages_);
+    text.more = more;
+    text.link.clock = clock_2;
+    return link.page(text);
+  }
+  std::string from(const std::string& id) { return link.store.rows.at(id).posted_from; }
+
+  OneLink link;
+
+ private:
+  int pages_ = 0;
+};
+
+TEST_F(PostedFromOverPages, IsNamedWhenTheDrainEnds) {
+  page({.created = {posted("t1", "1.00")}}, true);
+  EXPECT_EQ(from("t1"), "");
+  const auto last = page({.created = {posted("t2", "2.00")}}, false);
+  EXPECT_EQ(from("t1"), "p1");
+  EXPECT_EQ(from("t2"), "p2");
+  EXPECT_EQ(last.created, 1u);
+  EXPECT_EQ(last.updated, 0u);
+  // Upstream says the same of t1 as before: no entry of its own.
+  EXPECT_THAT(link.news(), ElementsAre("transaction.created t1", "transaction.created t2",
+                                       "transaction.removed p1", "transaction.removed p2"));
+  EXPECT_EQ(link.record().drain, core::DrainState{});
+}
+
+TEST_F(PostedFromOverPages, TwoPagesThatClaimOneRowAreNoMatch) {
+  page({.created = {posted("t1", "1.00")}}, true);
+  page({.created = {posted("t2", "1.00")}}, true);
+  page({.created = {posted("t3", "2.00")}}, false);
+  EXPECT_EQ(from("t1"), "");
+  EXPECT_EQ(from("t2"), "");
+  EXPECT_EQ(from("t3"), "p2");
+}
+
+TEST_F(PostedFromOverPages, IsNoRowThatAnotherPageListsAgain) {
+  for (const bool before : {true, false}) {
+    SCOPED_TRACE(before);
+    link = OneLink();
+    link.page({.created = {pending("p1", "1.00")}, .next = "c1"});
+    const PageText again{.created = {pending("p1", "1.00")}};
+    const PageText settles{.created = {posted("t1", "1.00")}};
+    page(before ? again : settles, true);
+    page(before ? settles : again, true);
+    page({}, false);
+    EXPECT_THAT(link.visible(), ElementsAre("p1?", "t1"));
+    EXPECT_EQ(from("t1"), "");
+  }
+}
+
+TEST_F(PostedFromOverPages, IsNoRowThatTheLastPageListsAgain) {
+  page({.created = {posted("t1", "1.00"), posted("t2", "2.00")}}, true);
+  page({.created = {pending("p1", "1.00")}}, false);
+  EXPECT_EQ(from("t1"), "");
+  EXPECT_EQ(from("t2"), "p2");
+}
+
+TEST_F(PostedFromOverPages, IsARowThatWasListedBeforeTheSetWasRebuiltWithoutIt) {
+  page({.created = {posted("t1", "1.00"), pending("p1", "1.00")}}, true);
+  link.page({.created = {pending("p2", "2.00")}, .next = "end", .link = {.clock = clock_3}});
+  EXPECT_THAT(link.visible(), ElementsAre("p2?", "t1"));
+  EXPECT_EQ(from("t1"), "p1");
+}
+
+TEST_F(PostedFromOverPages, IsOfTheRowAsItIsAtTheEnd) {
+  page({.created = {posted("t1", "9.00"), posted("t2", "9.00")}}, true);
+  page({.updated = {posted("t1", "1.00")}}, true);
+  page({.updated = {posted("t2", "2.00")}}, false);
+  EXPECT_EQ(from("t1"), "p1");
+  EXPECT_EQ(from("t2"), "p2");
+}
+
+TEST_F(PostedFromOverPages, RowThatIsGoneByThenClaimsNothing) {
+  for (const bool on_last_page : {true, false}) {
+    SCOPED_TRACE(on_last_page);
+    link = OneLink();
+    link.page({.created = {pending("p1", "1.00")}, .next = "c1"});
+    page({.created = {posted("t1", "1.00"), posted("t2", "1.00")}}, true);
+    page({.removed = {"t2"}}, !on_last_page);
+    if (!on_last_page) page({}, false);
+    EXPECT_THAT(link.visible(), ElementsAre("t1"));
+    EXPECT_EQ(from("t1"), "p1");
+  }
+}
+
+TEST_F(PostedFromOverPages, RowThatTurnedPendingByThenHasNone) {
+  for (const bool on_last_page : {true, false}) {
+    SCOPED_TRACE(on_last_page);
+    link = OneLink();
+    link.page({.created = {pending("p1", "1.00")}, .next = "c1"});
+    page({.created = {posted("t1", "1.00")}}, true);
+    page({.created = {pending("t1", "1.00")}}, !on_last_page);
+    if (!on_last_page) page({}, false);
+    EXPECT_THAT(link.visible(), ElementsAre("t1?"));
+    EXPECT_EQ(from("t1"), "");
+  }
+}
+
+// t1 was not pending before the drain, so nothing can have come from it.
+TEST_F(PostedFromOverPages, IsNoRowThatTurnedPendingInTheDrainOnly) {
+  link.page({.created = {posted("t1", "5.00")}, .next = "c1b"});
+  page({.created = {pending("t1", "5.00")}}, true);
+  page({.created = {posted("t5", "5.00")}}, true);
+  link.page({.next = "end", .link = {.clock = clock_3}});
+  EXPECT_THAT(link.visible(), ElementsAre("t5"));
+  EXPECT_EQ(from("t5"), "");
+}
+
+TEST_F(PostedFromOverPages, NothingIsNamedWhenThePendingRowsStay) {
+  link.page({.created = {posted("t1", "1.00")}, .next = "c2", .more = true});
+  link.page({.next = "c3"});
+  EXPECT_THAT(link.visible(), ElementsAre("p1?", "p2?", "t1"));
+  EXPECT_EQ(from("t1"), "");
+}
+
+TEST_F(PostedFromOverPages, MatchingIsGivenUpBeyondItsBound) {
+  for (const std::size_t rows : {core::drain_posted_max, core::drain_posted_max + 1}) {
+    SCOPED_TRACE(rows);
+    link = OneLink();
+    link.page({.created = {pending("p1", "1.00")}, .next = "c1"});
+    PageText many;
+    for (std::size_t i = 1; i < rows; ++i)
+      many.created.push_back(posted("x" + std::to_string(i), "7.00"));
+    page(many, true);
+    page({.created = {posted("t1", "1.00")}}, true);
+    const bool fits = rows == core::drain_posted_max;
+    EXPECT_EQ(link.record().drain.posted_ids.size(), fits ? rows : 0u);
+    EXPECT_EQ(link.record().drain.match_given_up, !fits);
+    page({}, false);
+    EXPECT_EQ(from("t1"), fits ? "p1" : "");
+    EXPECT_FALSE(link.record().drain.match_given_up);
+  }
+}
+
+TEST(PostedFrom, NothingIsRememberedWhileNoRowIsPending) {
+  OneLink link;
+  link.page({.created = {posted("t1"), pending("p1")}, .next = "c1", .more = true});
+  link.page({.created = {posted("t2")}, .next = "c2", .more = true});
+  EXPECT_THAT(link.record().drain.posted_ids, IsEmpty());
 }
 
 TEST(PostedFrom, IsNoRowThatIsStillPending) {

@@ -101,6 +101,43 @@ TEST(Pending, ClockThatMovesBetweenFurtherPagesDropsTheEarlierOnes) {
   EXPECT_THAT(link.visible(), ElementsAre("new?", "t1"));
 }
 
+// Only a clock that advanced says that upstream rebuilt the set.
+TEST(Pending, ClockThatIsMissingOrOlderInTheMiddleChangesNothing) {
+  for (const char* last : {"", clock_1, clock_2}) {
+    for (const char* middle : {"", clock_1, clock_2}) {
+      OneLink link = with_p1();
+      link.page({.created = {pending("p2")}, .next = "c2", .more = true, .link = {.clock = clock_2}});
+      link.page({.created = {pending("p3")}, .next = "c3", .more = true, .link = {.clock = middle}});
+      link.page({.created = {posted("t2")}, .next = "c4", .link = {.clock = last}});
+      EXPECT_THAT(link.visible(), ElementsAre("p2?", "p3?", "t1", "t2")) << middle << ", " << last;
+      EXPECT_EQ(link.record().pending_clock, core::parse_upstream_time(clock_2)) << middle << ", " << last;
+    }
+  }
+}
+
+TEST(Pending, ClockThatAppearsInTheMiddleChangesNothing) {
+  OneLink link = with_p1();
+  link.page({.created = {pending("p2")}, .next = "c2", .more = true, .link = {.clock = ""}});
+  link.page({.next = "c3", .link = {.clock = clock_2}});
+  EXPECT_THAT(link.visible(), ElementsAre("p2?", "t1"));
+}
+
+TEST(Pending, ClockThatMovesBehindAMissingOneDropsWhatWasCollected) {
+  OneLink link = with_p1();
+  link.page({.created = {pending("old")}, .next = "c2", .more = true, .link = {.clock = clock_2}});
+  link.page({.created = {pending("older")}, .next = "c3", .more = true, .link = {.clock = ""}});
+  link.page({.created = {pending("new")}, .next = "c4", .link = {.clock = clock_3}});
+  EXPECT_THAT(link.visible(), ElementsAre("new?", "t1"));
+}
+
+TEST(Pending, IsReplacedWhenOnlyAnEarlierPageShowedTheNewClock) {
+  OneLink link = with_p1();
+  link.page({.created = {posted("t2")}, .next = "c2", .more = true, .link = {.clock = clock_2}});
+  link.page({.next = "c3", .link = {.clock = ""}});
+  EXPECT_THAT(link.visible(), ElementsAre("t1", "t2"));
+  EXPECT_EQ(link.record().pending_clock, core::parse_upstream_time(clock_2));
+}
+
 TEST(Pending, PostedUnderTheSameIdIsAnUpdate) {
   OneLink link = with_p1();
   link.page({.updated = {posted("p1", "2.00")}, .next = "c2", .link = {.clock = clock_2}});

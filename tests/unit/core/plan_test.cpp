@@ -148,6 +148,69 @@ TEST(Lookup, PendingSetAndStageWhenTheyAreReplaced) {
   EXPECT_TRUE(request.staged);
 }
 
+// One page of rows with these ids.
+void add_rows(core::SeenRows& seen, const std::vector<std::string>& ids) {
+  core::Page page;
+  for (const std::string& id : ids)
+    page.created.emplace_back().transaction_id = id;
+  seen.add(page);
+}
+
+std::vector<std::string> many_ids(std::string_view prefix, int count) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < count; ++i)
+    ids.push_back(std::string(prefix) + std::to_string(i));
+  return ids;
+}
+
+TEST(SeenRows, KnowAllOfTheirsAndHardlyAnyOther) {
+  auto seen = core::SeenRows::for_first_drain(OneLink().record());
+  ASSERT_TRUE(seen);
+  EXPECT_FALSE(seen->may_hold("a0"));
+  for (const char* prefix : {"a", "b", "c", "a"})
+    add_rows(*seen, many_ids(prefix, 5'000));
+  for (const char* prefix : {"a", "b", "c"}) {
+    for (const std::string& id : many_ids(prefix, 5'000))
+      ASSERT_TRUE(seen->may_hold(id)) << id;
+  }
+  const auto others = many_ids("d", 5'000);
+  EXPECT_LT(std::ranges::count_if(others, [&](const std::string& id) { return seen->may_hold(id); }), 5);
+}
+
+TEST(SeenRows, GiveUpBeyondTheirBound) {
+  auto seen = core::SeenRows::for_first_drain(OneLink().record());
+  ASSERT_TRUE(seen);
+  for (const char* prefix : {"a", "b", "c", "d", "e"})
+    add_rows(*seen, many_ids(prefix, 100'000));
+  EXPECT_FALSE(seen->may_hold("other"));
+  add_rows(*seen, {"one more"});
+  EXPECT_TRUE(seen->may_hold("other"));
+  add_rows(*seen, {"and another"});
+  EXPECT_TRUE(seen->may_hold("other"));
+}
+
+TEST(Lookup, NoPendingRowsWhileTheyStay) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  const auto more =
+      parsed({.created = {posted("t1")}, .next = "c2", .more = true, .link = {.clock = clock_2}});
+  EXPECT_FALSE(core::plan_lookup(link.record(), *more, nullptr).pending);
+  const auto unchanged = parsed({.created = {posted("t1")}, .next = "c2"});
+  EXPECT_FALSE(core::plan_lookup(link.record(), *unchanged, nullptr).pending);
+}
+
+TEST(Lookup, WhatEarlierPagesPostedWhenThePendingSetIsReplaced) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  link.page({.created = {posted("t2"), posted("t1")}, .next = "c2", .more = true});
+  const auto more = parsed({.next = "c3", .more = true, .link = {.clock = clock_2}});
+  EXPECT_THAT(core::plan_lookup(link.record(), *more, nullptr).transaction_ids, IsEmpty());
+  const auto unchanged = parsed({.next = "c3"});
+  EXPECT_THAT(core::plan_lookup(link.record(), *unchanged, nullptr).transaction_ids, IsEmpty());
+  const auto last = parsed({.removed = {"t1"}, .next = "c3", .link = {.clock = clock_2}});
+  EXPECT_THAT(core::plan_lookup(link.record(), *last, nullptr).transaction_ids, ElementsAre("t1", "t2"));
+}
+
 TEST(Lookup, StaleRowsAtTheEndOfAResync) {
   OneLink link;
   link.page({.created = {posted("t1")}, .next = "c1"});

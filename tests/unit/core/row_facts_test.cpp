@@ -27,9 +27,11 @@ TEST(RowFacts, AmountsKeepTheirText) {
   }
 }
 
-TEST(RowFacts, MissingAndNullAreEmptyOrAtLeastNoMatchForText) {
-  const auto facts = row_facts(R"({"amount":"1"})");
+TEST(RowFacts, MissingAndNullAreEmpty) {
+  const auto facts = row_facts(R"({"amount":"1","raw_description":null,"type":null })");
   ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->amount, "1");
+  EXPECT_EQ(facts->type, "");
   EXPECT_EQ(facts->raw_description, "");
   EXPECT_EQ(facts->date, "");
 }

@@ -459,12 +459,23 @@ TEST_F(Resync, OfTheSameHistoryIsNoNews) {
   EXPECT_EQ(link.store.rows["t2"].generation, 2u);
 }
 
-TEST_F(Resync, RefusedInTheMiddleGoesOnUnderTheSameMark) {
+TEST_F(Resync, RefusedInTheMiddleBeginsAnotherGeneration) {
   link.fails(Errc::cursor_rejected);
   link.page({.created = {posted("t1")}, .next = "n1", .more = true});
   link.fails(Errc::cursor_rejected);
-  EXPECT_EQ(link.record().generation, 2u);
+  EXPECT_EQ(link.record().generation, 3u);
+  EXPECT_TRUE(link.record().resync);
   EXPECT_FALSE(link.record().drain.open);
+}
+
+TEST_F(Resync, SweepsWhatOnlyTheRefusedAttemptHasMet) {
+  link.fails(Errc::cursor_rejected);
+  link.page({.created = {posted("t1"), posted("t3")}, .next = "n1", .more = true});
+  link.fails(Errc::cursor_rejected);
+  link.news();
+  link.page({.created = {posted("t2", "2.00"), pending("p1")}, .next = "n2"});
+  EXPECT_THAT(link.visible(), ElementsAre("p1?", "t2"));
+  EXPECT_THAT(link.news(), ElementsAre("transaction.removed t1", "transaction.removed t3"));
 }
 
 TEST_F(Resync, IsLimitedWithinADay) {

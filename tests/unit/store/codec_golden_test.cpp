@@ -120,7 +120,7 @@ TEST(ValueBytes, FullLinkRecord) {
             "c701"
             "02"
             "06"      // two recent sends: sync 100 ms before that success, accounts 3 ms later
-            "ffff05"  // every flag
+            "ffff07"  // every flag
             "02"
             "6375"  // customer
             "02"
@@ -151,7 +151,12 @@ TEST(ValueBytes, FullLinkRecord) {
             "02"  // drain: pages, idle pages, staged, clock, two hashes
             "0000000000000001"
             "ffffffffffffffff"
-            "08"  // pending clock
+            "02"
+            "01"
+            "78"
+            "02"
+            "7979"  // drain: two posted rows
+            "08"    // pending clock
             "12"
             "0a"  // accounts pulled at, under clock
             "0102030405060708090a0b0c0d0e0f10"
@@ -199,9 +204,11 @@ TEST(ValueBytes, EveryMemberOfTheLinkRecordIsKnown) {
                resync_started_at, resyncs_in_window, drain, pending_clock, accounts_pulled_at,
                accounts_pulled_clock, accounts_wanted, accounts_digest, next_due_at, last_attempt_at,
                last_success_at, failures, protocol_failures, last_error, counts, recent_sends] = record;
-  const auto& [open, pages, idle_pages, staged, brought_pending, clock, cursor_hashes] = drain;
+  const auto& [open, pages, idle_pages, staged, brought_pending, clock, cursor_hashes, posted_ids,
+               match_given_up] = drain;
   EXPECT_EQ(fence, 260u);
   EXPECT_EQ(pages, 3u);
+  EXPECT_TRUE(match_given_up);
 }
 
 TEST(ValueBytes, RelinkEntry) {

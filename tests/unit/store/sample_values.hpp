@@ -69,7 +69,9 @@ inline core::LinkRecord sample_link() {
                 .staged = 4,
                 .brought_pending = true,
                 .clock = clock_us(3),
-                .cursor_hashes = {1, ~std::uint64_t{0}}};
+                .cursor_hashes = {1, ~std::uint64_t{0}},
+                .posted_ids = {"x", "yy"},
+                .match_given_up = true};
   link.pending_clock = clock_us(4);
   link.accounts_pulled_at = wall_ms(9);
   link.accounts_pulled_clock = clock_us(5);
