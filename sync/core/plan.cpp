@@ -103,8 +103,7 @@ LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const Seen
   const bool replaces = replaces_pending(record, page);
   request.pending = record.counts.pending > 0 && (rows || replaces);
   request.staged = record.drain.staged > 0 && replaces;
-  const bool accounts_changed =
-      page.accounts_present && digest_of(page.accounts_json) != record.accounts_digest;
+  const bool accounts_changed = page.accounts_present && page.accounts_digest != record.accounts_digest;
   request.accounts = rows || accounts_changed;
   const LinkHealth health = condition_of(page.link).health;
   request.relink = relink_may_be_open(record) || health == LinkHealth::needs_owner;
