@@ -26,7 +26,9 @@ enum Flag : std::uint32_t {
   accounts_wanted = 1u << 12,
   with_accounts_digest = 1u << 13,
   with_last_error = 1u << 14,
-  known_flags = (1u << 15) - 1,
+  accounts_forbidden = 1u << 15,
+  accounts_failing = 1u << 16,
+  known_flags = (1u << 17) - 1,
 };
 
 // Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
@@ -69,6 +71,8 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.accounts_wanted, accounts_wanted);
   set(record.accounts_digest != core::Digest{}, with_accounts_digest);
   set(record.last_error.has_value(), with_last_error);
+  set(record.accounts_forbidden, accounts_forbidden);
+  set(record.accounts_failing, accounts_failing);
   return flags;
 }
 
@@ -220,6 +224,8 @@ core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string
   if ((flags & ~std::uint32_t{known_flags}) != 0) in.refuse();
   record.has_transactions_product = (flags & has_transactions_product) != 0;
   record.transactions_forbidden = (flags & transactions_forbidden) != 0;
+  record.accounts_forbidden = (flags & accounts_forbidden) != 0;
+  record.accounts_failing = (flags & accounts_failing) != 0;
   record.resync = (flags & in_resync) != 0;
   record.accounts_wanted = (flags & accounts_wanted) != 0;
   record.customer_user_id = in.text();
