@@ -46,7 +46,7 @@ std::vector<ResponseCase> refused_framing() {
       {"cl_hex", ok_answer("Content-Length: 0x5\r\n", "hello"), ""},
       {"cl_empty", ok_answer("Content-Length:\r\n", "hello"), ""},
       {"cl_overflow", ok_answer("Content-Length: 18446744073709551621\r\n", "hello"), ""},
-      {"cl_above_limit", ok_answer("Content-Length: 16777217\r\n", ""), "larger than allowed"},
+      {"cl_above_limit", ok_answer("Content-Length: 16777217\r\n", ""), "body larger than allowed"},
       {"no_length", ok_answer("Content-Type: application/json\r\n", "hello"), "without a length"},
       {"no_content_with_body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", "204 or 304"},
       {"no_content_chunked", "HTTP/1.1 204 No Content\r\n" + te + "\r\n" + chunks, "204 or 304"},
