@@ -350,8 +350,9 @@ void go_on_without_accounts(const StepInput& input, LinkUpdate& update) {
   const bool well = record.upstream_state == "connected" && record.status != LinkStatus::relink;
   if (well && !record.drain.open) {
     succeed(input, update);
-  } else {
-    record.last_error = input.record.last_error;  // the link's own trouble is what matters
+  } else {  // the link's own trouble is what matters
+    record.last_error = input.record.last_error;
+    record.accounts_failing = false;
   }
 }
 
