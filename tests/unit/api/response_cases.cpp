@@ -108,7 +108,7 @@ std::vector<ResponseCase> refused_chunks() {
       {"chunk_size_prefix", chunked_answer("0x5\r\nhello\r\n0\r\n\r\n"), ""},
       {"chunk_size_empty", chunked_answer("\r\nhello\r\n0\r\n\r\n"), ""},
       {"chunk_size_space", chunked_answer("5 \r\nhello\r\n0\r\n\r\n"), ""},
-      {"chunk_size_above_limit", chunked_answer("1000001\r\n"), ""},
+      {"chunk_size_above_limit", chunked_answer("1000001\r\n"), "body larger than allowed"},
       {"chunk_without_crlf", chunked_answer("5\r\nhelloX0\r\n\r\n"), ""},
       {"chunk_bare_lf", chunked_answer("5\nhello\r\n0\r\n\r\n"), ""},
       {"trailer", chunked_answer("5\r\nhello\r\n0\r\nX-A: b\r\n\r\n"), "trailer"},

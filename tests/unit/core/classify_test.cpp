@@ -210,7 +210,7 @@ TEST(LinkConditions, OfErrorCodes) {
   }
 }
 
-// moneykit-api.md section 8 (c): the state may still say that the link is connected.
+// An authorisation that has ended may show at a product first, while the state still says connected.
 TEST(LinkConditions, AProductThatCannotBeRefreshedForWantOfTheOwnerSpeaksForTheLink) {
   for (const bool of_accounts : {false, true}) {
     LinkObject link = link_in("connected");

@@ -74,9 +74,9 @@ std::string pending(std::string_view id, std::string_view amount) {
 }
 
 std::string account(std::string_view id, std::string_view balance) {
-  return fmt::format(
-      R"({{"account_id":"{}","account_type":"depository.checking","name":"Checking","balances":{{"current":{}}}}})",
-      id, balance);
+  return fmt::format(R"({{"account_id":"{}","account_type":"depository.checking","name":"Checking",)"
+                     R"("balances":{{"current":{}}}}})",
+                     id, balance);
 }
 
 std::string LinkText::json() const {

@@ -202,7 +202,7 @@ TEST(SyncAnswer, EachRequiredMemberOfAnAccountIsNamed) {
   }
 }
 
-// Balances are numbers: their text is what is kept (J-6 rewrites some, which the design does not want).
+// Balances are numbers: their text is what is kept.
 TEST(SyncAnswer, BalancesKeepTheirText) {
   for (const char* number : {"1e2", "-0.0", "100.10", "12345678901234567890123456789012345678"}) {
     const std::string account = replaced(sample_account(), "445.89", number);

@@ -138,7 +138,7 @@ TEST(TransactionsProduct, ThatNeverAnsweredIsWhatTheLinkSays) {
   EXPECT_FALSE(link.record().has_transactions_product);
 }
 
-// moneykit-api.md section 8 (c)
+// The authorisation has ended, which shows at a product while the state still says connected.
 TEST(ProductError, AuthExpiredOpensTheRelinkEntryOfAConnectedLink) {
   OneLink link;
   link.page({.created = {posted("t1")}, .next = "c1"});
