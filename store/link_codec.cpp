@@ -28,7 +28,9 @@ enum Flag : std::uint32_t {
   with_last_error = 1u << 14,
   drain_match_given_up = 1u << 15,
   with_link_digest = 1u << 16,
-  known_flags = (1u << 17) - 1,
+  accounts_forbidden = 1u << 17,
+  accounts_failing = 1u << 18,
+  known_flags = (1u << 19) - 1,
 };
 
 // Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
@@ -83,6 +85,8 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.accounts_digest != core::Digest{}, with_accounts_digest);
   set(record.last_error.has_value(), with_last_error);
   set(record.link_digest != core::Digest{}, with_link_digest);
+  set(record.accounts_forbidden, accounts_forbidden);
+  set(record.accounts_failing, accounts_failing);
   return flags;
 }
 
@@ -240,6 +244,8 @@ core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string
   if ((flags & ~std::uint32_t{known_flags}) != 0) in.refuse();
   record.has_transactions_product = (flags & has_transactions_product) != 0;
   record.transactions_forbidden = (flags & transactions_forbidden) != 0;
+  record.accounts_forbidden = (flags & accounts_forbidden) != 0;
+  record.accounts_failing = (flags & accounts_failing) != 0;
   record.resync = (flags & in_resync) != 0;
   record.accounts_wanted = (flags & accounts_wanted) != 0;
   record.customer_user_id = in.text();

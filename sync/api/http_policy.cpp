@@ -59,7 +59,7 @@ Verdict ResponseHead::content_length_field(std::string_view value) {
   const char* const begin = end - value.size();
   const auto [stop, error] = std::from_chars(begin, end, length);
   if (error != std::errc{} || stop != end) return "Content-Length is not one plain number";
-  if (length > limits_.body_bytes_max) return "body larger than allowed";
+  if (length > limits_.body_bytes_max) return body_too_large;
   content_length_ = length;
   return {};
 }

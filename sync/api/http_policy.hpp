@@ -17,6 +17,8 @@ struct ResponseLimits {
 
 // Why an answer is refused, for people; empty: it is not. Always a literal.
 using Verdict = std::string_view;
+// The one that a smaller page can mend.
+inline constexpr Verdict body_too_large = "body larger than allowed";
 
 // The head of one response, judged field by field. Stricter than RFC 9112 where leniency has let two parties
 // disagree about where a message ends (request smuggling, response splitting): exactly one framing, stated

@@ -132,6 +132,7 @@ ResponseReader::Progress ResponseReader::feed(std::string_view bytes) {
       }
       return progress;
     }
+    if (ec == http::error::body_limit) return refuse(body_too_large);
     if (ec) return refuse(ec.message());
     if (!parser.is_done()) continue;
     if (!parser.head.informational()) {

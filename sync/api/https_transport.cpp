@@ -140,6 +140,15 @@ struct Exchange {
     return error;
   }
 
+  // Framing that is not plain comes from something in front of upstream and meets all links alike: it passes,
+  // like a 502. A body over the limit is upstream's own, and about this one request.
+  TransportError refused(std::string_view why) const {
+    const bool too_large = why == body_too_large;
+    TransportError error = pool.failure(too_large ? Errc::protocol : Errc::server, "answer of", why);
+    error.error.too_large = too_large;
+    return error;
+  }
+
   TransportError interrupted(Wake wake) const {
     const auto& limits = pool.options().deadlines;
     if (wake == Wake::cancelled) return pool.failure(Errc::cancelled, "request to", "given up");
@@ -217,7 +226,7 @@ Task<Outcome<bool>> Exchange::receive() {
       case Pump::State::complete:
         co_return pump.reusable;
       case Pump::State::refused:
-        co_return std::unexpected(pool.failure(Errc::protocol, "answer of", pump.reason));
+        co_return std::unexpected(refused(pump.reason));
       case Pump::State::failed:
         co_return std::unexpected(lost(pump.reason, pump.reset));
       case Pump::State::closed:

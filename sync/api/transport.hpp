@@ -32,7 +32,7 @@ struct HttpReply {
 };
 
 struct TransportError {
-  core::Error error;  // transport, timeout, protocol (framing), cancelled
+  core::Error error;  // transport, timeout, server (framing), protocol (too large), cancelled
   // The request went out on a kept-alive connection that closed before the first byte of an answer: an
   // idempotent request may be sent once more, as a new request with its own place in the budget.
   bool connection_was_stale = false;

@@ -1,5 +1,6 @@
 #include "sync/core/classify.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -56,11 +57,27 @@ Verdict verdict_of_401(std::string_view api_code, const ErrorContext& context) {
   return {Errc::auth, "the credentials were refused"};
 }
 
+// Codes of which it is known that they mean the link itself.
+constexpr std::array<std::string_view, 6> codes_about_links{
+    "link_error.bad_state",           "link_error.not_found",        "link_error.deleted",
+    "link_error.unauthorized_access", "link_error.forbidden_action", "link_error.bad_config"};
+
+// How a cursor that has ended is reported is not documented: whatever could be that.
+bool may_mean_cursor(std::string_view api_code, const ErrorContext& context) {
+  return context.sent_cursor && context.endpoint == Endpoint::sync &&
+         std::ranges::find(codes_about_links, api_code) == codes_about_links.end();
+}
+
+constexpr Verdict cursor_refused{Errc::cursor_rejected, "the stored cursor was not accepted"};
+
+bool is_about_link(std::string_view api_code, const ErrorContext& context) {
+  return context.link_call && api_code.starts_with("link_error.");
+}
+
 // 404 and 410 end a link only when upstream itself says so about a link.
 Verdict verdict_of_absence(std::string_view api_code, const ErrorContext& context) {
-  if (context.link_call && api_code.starts_with("link_error.")) {
-    return {Errc::gone, "the link does not exist any more"};
-  }
+  if (may_mean_cursor(api_code, context)) return cursor_refused;
+  if (is_about_link(api_code, context)) return {Errc::gone, "the link does not exist any more"};
   return {Errc::protocol, "the address is not known upstream; check upstream.base_url"};
 }
 
@@ -68,9 +85,8 @@ Verdict verdict_of_bad_request(int status, const ErrorAnswer& answer, const Erro
   if (answer.error_code.starts_with("api_error.auth.")) return {Errc::auth, "the credentials were refused"};
   const bool names_state = answer.error_code == "link_error.bad_state" || !answer.link_error_code.empty();
   if (status == 422 && names_state) return verdict_of_state(answer.link_error_code);
-  if (context.sent_cursor && context.endpoint == Endpoint::sync) {
-    return {Errc::cursor_rejected, "the stored cursor was not accepted"};
-  }
+  if (may_mean_cursor(answer.error_code, context)) return cursor_refused;
+  if (status == 422 && is_about_link(answer.error_code, context)) return verdict_of_state({});
   return {Errc::protocol, "the request was refused as malformed"};
 }
 
@@ -92,30 +108,50 @@ Verdict verdict_of_refusal(int status, const ErrorAnswer& answer, const ErrorCon
   }
 }
 
-// `answer`: with a code, otherwise nullptr: then something between us and upstream may have answered, and
-// that must not condemn a link or the credentials.
-Verdict verdict_of(int status, const ErrorAnswer* answer, const ErrorContext& context) {
-  if (status == 408) return {Errc::timeout, "the request took too long to arrive"};
-  if (status == 429) return {Errc::throttled, "too many requests"};
-  if (status >= 500) return {Errc::server, "the server failed"};
-  if (status >= 300 && status < 400) return {Errc::server, "redirects are not followed"};
-  if (status < 400) return {Errc::protocol, "this status was not expected"};
-  if (answer != nullptr) return verdict_of_refusal(status, *answer, context);
+// Without a code something between us and upstream may have answered, and that must not condemn a link or the
+// credentials. It may have been about the cursor when it is JSON: the link object is asked before that is
+// believed.
+Verdict verdict_without_code(int status, bool json, const ErrorContext& context) {
+  const bool refused = status == 400 || status == 404 || status == 410 || status == 422;
+  if (refused && json && may_mean_cursor({}, context)) return cursor_refused;
   const bool proxy = status == 401 || status == 403 || status == 404 || status == 407 || status == 410;
   if (proxy)
     return {Errc::server, "the answer is not MoneyKit's; something in front of it may have answered"};
   return {Errc::protocol, "the request was refused without a reason"};
 }
 
+// `answer`: nullptr when the body was no JSON object.
+Verdict verdict_of(int status, const ErrorAnswer* answer, const ErrorContext& context) {
+  if (status == 408) return {Errc::timeout, "the request took too long to arrive"};
+  if (status == 429) return {Errc::throttled, "too many requests"};
+  if (status >= 500) return {Errc::server, "the server failed"};
+  if (status >= 300 && status < 400) return {Errc::server, "redirects are not followed"};
+  if (status < 400) return {Errc::protocol, "this status was not expected"};
+  const bool coded = answer != nullptr && !answer->error_code.empty();
+  if (coded) return verdict_of_refusal(status, *answer, context);
+  return verdict_without_code(status, answer != nullptr, context);
+}
+
+// What is stored stays readable meanwhile.
+LinkCondition condition_of_connected(const LinkObject& link) {
+  for (const ProductInfo* product : {&link.transactions, &link.accounts}) {
+    if (!product->failing) continue;
+    const LinkCondition condition = condition_of_error_code(product->error_code);
+    if (condition.health == LinkHealth::needs_owner) {
+      return {.health = LinkHealth::needs_owner, .reason = condition.reason};
+    }
+  }
+  return {.health = LinkHealth::connected, .reason = link.state};
+}
+
 }  // namespace
 
 Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorContext& context,
                       std::optional<Millis> retry_after) {
-  if (answer != nullptr && answer->error_code.empty()) answer = nullptr;
   const Verdict verdict = verdict_of(http_status, answer, context);
   Error error{.code = verdict.code, .message = {}, .http_status = http_status};
   error.message = fmt::format("{} call: HTTP {}", to_string(context.endpoint), http_status);
-  if (answer != nullptr) {
+  if (answer != nullptr && !answer->error_code.empty()) {
     error.api_code = answer->error_code;
     error.link_error_code = answer->link_error_code;
     fmt::format_to(std::back_inserter(error.message), " {}", error.api_code);
@@ -127,6 +163,19 @@ Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorCon
   const bool waits = error.code == Errc::throttled || error.code == Errc::server;
   if (waits) error.retry_after = retry_after;
   return error;
+}
+
+bool is_doubtful(const Error& error) {
+  switch (error.code) {
+    case Errc::gone:
+      return error.http_status == 404;
+    case Errc::cursor_rejected:
+      return true;
+    case Errc::upstream_state:
+      return error.http_status == 422 && !condition_of_error_code(error.link_error_code).known;
+    default:
+      return false;
+  }
 }
 
 LinkCondition condition_of_error_code(std::string_view link_error_code) {
@@ -143,7 +192,7 @@ LinkCondition condition_of_error_code(std::string_view link_error_code) {
 }
 
 LinkCondition condition_of(const LinkObject& link) {
-  if (link.state == "connected") return {.health = LinkHealth::connected, .reason = link.state};
+  if (link.state == "connected") return condition_of_connected(link);
   if (link.state == "error") {
     LinkCondition condition = condition_of_error_code(link.error_code);
     if (condition.reason.empty()) condition.reason = link.state;

@@ -11,25 +11,31 @@ namespace syncd::core {
 
 // Retry-After as delta-seconds or as an IMF-fixdate (RFC 9110 10.2.3 and 5.6.7; obsolete date forms too). A
 // date is taken relative to `date` (the answer's own Date header) when that is present, else to `now`: a
-// wrong local clock must not turn into years. Negative and past: zero. Capped at one hour. nullopt: absent or
-// not understood.
+// wrong local clock must not turn into years. One second to one hour. nullopt: absent, not understood, or not
+// in the future (zero, negative, past).
 std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now);
 
 // Delay to use for a 429 that says nothing.
 inline constexpr Millis retry_after_default{60'000};
+inline constexpr Millis retry_after_min{1'000};
 inline constexpr Millis retry_after_max{3'600'000};
 
 struct ErrorContext {
   Endpoint endpoint = Endpoint::sync;
-  bool sent_cursor =
-      false;  // the request carried a cursor: a 400, or a 422 that names no state, may be about it
+  // The request carried a cursor: a 400, 404, 410 or 422 that has no known meaning about the link may be
+  // about that.
+  bool sent_cursor = false;
   bool link_call = true;  // the request named a link
 };
 
-// Turns a non-2xx answer into an Error. `answer` is the parsed body, or nullptr when it was not upstream's
-// JSON.
+// Turns a non-2xx answer into an Error. `answer` is the parsed body, or nullptr when it was no JSON object.
+// Three verdicts are to be believed only beside the link object (GET /links/{id}), see is_doubtful().
 Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorContext& context,
                       std::optional<Millis> retry_after);
+
+// The answer may mean the link, its cursor or something in the way: a 404 about a link, a refused cursor, and
+// a 422 about a state that it does not name. What the link object says decides.
+bool is_doubtful(const Error& error);
 
 // What a link's own state says, independent of the request having worked.
 enum class LinkHealth : std::uint8_t {
@@ -46,6 +52,8 @@ struct LinkCondition {
   bool data_readable = true;  // `incomplete`, not_ready and deleted forbid data calls
   bool known = true;          // false: a state or code this version does not know; treated as an outage
 };
+// A connected link one of whose products could not be refreshed for want of its owner needs its owner,
+// although its state has not followed (yet).
 LinkCondition condition_of(const LinkObject& link);
 // The same for a `link_error_code` of a 422.
 LinkCondition condition_of_error_code(std::string_view link_error_code);

@@ -22,9 +22,13 @@ constexpr std::array<std::string_view, 8> product_errors{"rate_limit",        "a
                                                          "institution_error", "no_permission"};
 constexpr std::array<std::string_view, 7> providers{"moneykit", "finicity", "plaid",   "yodlee",
                                                     "mx",       "akoya",    "sophtron"};
+constexpr std::array<std::string_view, 4> account_kinds{"depository", "investment", "liability", "other"};
 
 }  // namespace
 
+bool is_known_account_type(std::string_view word) {
+  return word == "unknown" || contains(account_kinds, word.substr(0, word.find('.')));
+}
 bool is_known_link_state(std::string_view word) {
   return contains(link_states, word);
 }

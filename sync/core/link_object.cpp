@@ -4,6 +4,14 @@
 namespace syncd::core {
 namespace {
 
+// An error that is older than the last success is a memory. A time that is missing or not understood does not
+// make it one.
+bool is_failing(const ProductInfo& product, std::string_view last_attempted_at) {
+  if (product.error_code.empty()) return false;
+  const auto attempted_at = parse_upstream_time(last_attempted_at);
+  return !attempted_at || !product.refreshed_at || *attempted_at >= *product.refreshed_at;
+}
+
 // `null` or an object; a refresh time that cannot be understood counts as none, because a page must not be
 // lost for the sake of a hint.
 bool read_product(Reader& reader, ProductInfo& product, std::uint32_t& unknown) {
@@ -11,6 +19,7 @@ bool read_product(Reader& reader, ProductInfo& product, std::uint32_t& unknown) 
   Reader::Object object;
   if (!reader.enter(object)) return false;
   product.granted = true;
+  std::string_view last_attempted_at;
   std::string_view name;
   while (reader.next(object, name)) {
     bool read = false;
@@ -22,11 +31,14 @@ bool read_product(Reader& reader, ProductInfo& product, std::uint32_t& unknown) 
     } else if (name == "error_code") {
       read = reader.at("error_code", reader.text_or_null(product.error_code));
       if (!product.error_code.empty() && !is_known_product_error(product.error_code)) ++unknown;
+    } else if (name == "last_attempted_at") {
+      read = reader.at("last_attempted_at", reader.text_or_null(last_attempted_at));
     } else {
       read = reader.skip();
     }
     if (!read) return false;
   }
+  product.failing = is_failing(product, last_attempted_at);
   return reader.ok();
 }
 

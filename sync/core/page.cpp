@@ -8,11 +8,18 @@
 
 namespace syncd::core {
 
+namespace {
+
+constexpr const char* too_many_rows = "holds more rows than an answer may";
+
+}  // namespace
+
 std::unexpected<Error> refused(const Reader& reader, std::string_view what, std::string_view body) {
   return std::unexpected(Error{.code = Errc::protocol,
                                .message = fmt::format("{} was refused: {}", what, reader.message()),
                                .body_bytes = body.size(),
-                               .body_digest = digest_of(body)});
+                               .body_digest = digest_of(body),
+                               .too_large = reader.message().ends_with(too_many_rows)});
 }
 
 bool read_id(Reader& reader, std::string_view& id) {
@@ -131,24 +138,70 @@ bool read_transaction(Reader& reader, TransactionRow& row, std::uint32_t& unknow
   return true;
 }
 
-bool read_account(Reader& reader, AccountRow& row) {
+bool skip_object(Reader& reader) {
   Reader::Object object;
   if (!reader.enter(object)) return false;
   std::string_view name;
   while (reader.next(object, name)) {
-    const bool read =
-        name == "account_id" ? reader.at("account_id", read_id(reader, row.account_id)) : reader.skip();
-    if (!read) return false;
+    if (!reader.skip()) return false;
   }
-  if (!reader.ok()) return false;
-  if (row.account_id.empty()) return reader.fail_member("account_id", "is missing");
-  row.json = reader.slice(object);
+  return reader.ok();
+}
+
+// The members of an account that must be there. All but the id are only looked at: the row is kept whole.
+struct AccountReading {
+  Reader& reader;
+  AccountRow& row;
+  std::string_view type = {};
+  bool has_type = false;
+  bool has_name = false;
+  bool has_balances = false;
+
+  bool member(std::string_view name) {
+    if (name == "account_id") return reader.at("account_id", read_id(reader, row.account_id));
+    if (name == "account_type") {
+      has_type = true;
+      return reader.at("account_type", reader.text(type));
+    }
+    if (name == "name") {
+      has_name = true;
+      std::string_view text;
+      return reader.at("name", reader.text(text));
+    }
+    if (name == "balances") {
+      has_balances = true;
+      return reader.at("balances", skip_object(reader));
+    }
+    return reader.skip();
+  }
+
+  bool read() {
+    Reader::Object object;
+    if (!reader.enter(object)) return false;
+    std::string_view name;
+    while (reader.next(object, name)) {
+      if (!member(name)) return false;
+    }
+    if (!reader.ok()) return false;
+    if (row.account_id.empty()) return reader.fail_member("account_id", "is missing");
+    if (!has_type) return reader.fail_member("account_type", "is missing");
+    if (!has_name) return reader.fail_member("name", "is missing");
+    if (!has_balances) return reader.fail_member("balances", "is missing");
+    row.json = reader.slice(object);
+    return true;
+  }
+};
+
+bool read_account(Reader& reader, AccountRow& row, std::uint32_t& unknown) {
+  AccountReading reading{.reader = reader, .row = row};
+  if (!reading.read()) return false;
+  if (!is_known_account_type(reading.type)) ++unknown;
   return true;
 }
 
 // Counts down over all lists of an answer.
 bool take_row(Reader& reader, std::size_t& rows_left) {
-  if (rows_left == 0) return reader.fail("holds more rows than an answer may");
+  if (rows_left == 0) return reader.fail(too_many_rows);
   --rows_left;
   return true;
 }
@@ -166,9 +219,9 @@ bool read_rows(Reader& reader, std::vector<Row>& rows, std::size_t& rows_left, R
 }
 
 bool read_accounts(Reader& reader, std::vector<AccountRow>& rows, std::size_t& rows_left,
-                   Reader::Array& array) {
+                   Reader::Array& array, std::uint32_t& unknown) {
   return read_rows(reader, rows, rows_left, array,
-                   [&](AccountRow& row) { return read_account(reader, row); });
+                   [&](AccountRow& row) { return read_account(reader, row, unknown); });
 }
 
 struct PageReading {
@@ -177,6 +230,9 @@ struct PageReading {
   std::size_t rows_left = page_rows_max;
   bool has_link = false;
   bool has_transactions = false;
+  bool has_created = false;
+  bool has_updated = false;
+  bool has_removed = false;
   bool has_more = false;
 
   bool transactions_member(std::string_view name) {
@@ -185,11 +241,18 @@ struct PageReading {
       return read_transaction(reader, out, page.unknown_values);
     };
     const auto id = [this](std::string_view& out) { return read_id(reader, out); };
-    if (name == "created")
+    if (name == "created") {
+      has_created = true;
       return reader.at("created", read_rows(reader, page.created, rows_left, array, row));
-    if (name == "updated")
+    }
+    if (name == "updated") {
+      has_updated = true;
       return reader.at("updated", read_rows(reader, page.updated, rows_left, array, row));
-    if (name == "removed") return reader.at("removed", read_rows(reader, page.removed, rows_left, array, id));
+    }
+    if (name == "removed") {
+      has_removed = true;
+      return reader.at("removed", read_rows(reader, page.removed, rows_left, array, id));
+    }
     return reader.skip();
   }
 
@@ -201,15 +264,20 @@ struct PageReading {
     while (reader.next(object, name)) {
       if (!transactions_member(name)) return false;
     }
-    return reader.ok();
+    if (!reader.ok()) return false;
+    // The cursor moves past what these lists should have held: a missing one is a loss, not an empty one.
+    if (!has_created) return reader.fail_member("created", "is missing");
+    if (!has_updated) return reader.fail_member("updated", "is missing");
+    return has_removed || reader.fail_member("removed", "is missing");
   }
 
   bool accounts() {
     if (reader.take_null()) return true;
     Reader::Array array;
-    if (!read_accounts(reader, page.accounts, rows_left, array)) return false;
+    if (!read_accounts(reader, page.accounts, rows_left, array, page.unknown_values)) return false;
     page.accounts_present = true;
     page.accounts_json = reader.slice(array);
+    page.accounts_digest = digest_of(page.accounts_json);
     return true;
   }
 
@@ -267,7 +335,8 @@ bool read_accounts_answer(Reader& reader, AccountsAnswer& answer) {
     if (name == "accounts") {
       has_accounts = true;
       Reader::Array array;
-      read = reader.at("accounts", read_accounts(reader, answer.accounts, rows_left, array));
+      read = reader.at("accounts",
+                       read_accounts(reader, answer.accounts, rows_left, array, answer.unknown_values));
     } else if (name == "link") {
       has_link = true;
       read = reader.at("link", read_link(reader, answer.link, answer.unknown_values));

@@ -40,7 +40,8 @@ struct AccountRow {
 struct ProductInfo {
   bool granted = false;  // the member is present and not null
   std::optional<UpstreamTime> refreshed_at;
-  std::string_view error_code;  // empty: none
+  std::string_view error_code;  // of the last try to refresh it; empty: none
+  bool failing = false;         // error_code is set and no later try has succeeded
 };
 
 struct LinkObject {
@@ -69,6 +70,7 @@ struct Page : AnswerBase {
   LinkObject link;
   bool accounts_present = false;
   std::string_view accounts_json;  // the array's text
+  Digest accounts_digest{};        // of accounts_json
   std::vector<AccountRow> accounts;
   std::vector<TransactionRow> created;
   std::vector<TransactionRow> updated;
@@ -108,7 +110,8 @@ struct IntrospectAnswer {
 
 // Limits of the reader.
 inline constexpr std::size_t json_depth_max = 64;
-inline constexpr std::size_t page_rows_max = 100'000;  // rows of all lists of one answer together
+// Rows of all lists of one answer together; beyond that the answer is refused as too_large.
+inline constexpr std::size_t page_rows_max = 100'000;
 
 // Each takes the body (moved in) and gives the answer, or Errc::protocol with a message that names the place
 // and the reason but never the content. The whole document is checked (RFC 8259; UTF-8; no duplicate member

@@ -20,7 +20,7 @@ bool relink_may_be_open(const LinkRecord& record) {
 }
 
 bool accounts_changed(const LinkRecord& record, const Page& page) {
-  return page.accounts_present && digest_of(page.accounts_json) != record.accounts_digest;
+  return page.accounts_present && page.accounts_digest != record.accounts_digest;
 }
 
 // Sorted, each once: what the page names and, at the end of a drain, what its earlier pages have posted.

@@ -111,9 +111,7 @@ std::string_view trim(std::string_view text) {
 
 // Digits of any length; what is beyond the cap is the cap.
 std::optional<Millis> parse_delta(std::string_view text) {
-  const bool negative = take(text, "-");
   if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-  if (negative) return Millis{0};
   const Millis cap = retry_after_max;
   Millis delay{0};
   for (const char c : text)
@@ -121,16 +119,22 @@ std::optional<Millis> parse_delta(std::string_view text) {
   return delay;
 }
 
+// An answer that asks for no wait at all would have everybody back at once: it has named no time.
+std::optional<Millis> in_the_future(Millis delay) {
+  if (delay <= Millis{0}) return std::nullopt;
+  return std::clamp(delay, retry_after_min, retry_after_max);
+}
+
 }  // namespace
 
 std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now) {
   value = trim(value);
-  if (const auto delay = parse_delta(value)) return delay;
+  if (const auto delay = parse_delta(value)) return in_the_future(*delay);
   const auto until = parse_http_date(value, now);
   if (!until) return std::nullopt;
   const auto server_now = parse_http_date(trim(date), now);
   const WallTime from = server_now ? WallTime{*server_now} : now;
-  return std::clamp<Millis>(WallTime{*until} - from, Millis{0}, retry_after_max);
+  return in_the_future(WallTime{*until} - from);
 }
 
 }  // namespace syncd::core

@@ -79,8 +79,10 @@ void take_link(const LinkObject& link, LinkUpdate& update) {
   const Digest digest = digest_of(link.json);
   if (digest != record.link_digest) update.link_object = link.json;
   record.link_digest = digest;
-  // A link that names no products at all has not told us that transactions are missing.
-  record.has_transactions_product = link.transactions.granted || !link.accounts.granted;
+  // A link that names no products at all has not told us that transactions are missing, and one whose feed
+  // has answered has them, whatever it names.
+  const bool fed = record.cursor || record.resync;
+  record.has_transactions_product = link.transactions.granted || !link.accounts.granted || fed;
   if (link.transactions.refreshed_at) record.transactions_clock = link.transactions.refreshed_at;
   if (link.accounts.refreshed_at) record.accounts_clock = link.accounts.refreshed_at;
 }
@@ -159,19 +161,19 @@ bool told_by_this_drain(const StepInput& input, std::string_view reason) {
   return record.drain.open && record.last_error && record.last_error->api_code == reason;
 }
 
-void wait_for_owner(const StepInput& input, std::string_view reason, LinkUpdate& update) {
+void wait_for_owner(const StepInput& input, std::string_view reason, bool told, LinkUpdate& update) {
   LinkRecord& record = update.record;
   const bool was_waiting = input.record.status == LinkStatus::relink;
-  const std::uint32_t counted = told_by_this_drain(input, reason) ? 0 : 1;
+  const std::uint32_t counted = told ? 0 : 1;
   open_relink(input, reason, update);
   record.failures = was_waiting ? input.record.failures + counted : 0;
   record.next_due_at = input.now + slow_look(scaled(input.policy.probe_base, input.policy),
                                              input.policy.max_interval, record.failures, input.entropy);
 }
 
-void wait_for_upstream(const StepInput& input, std::string_view reason, LinkUpdate& update) {
+void wait_for_upstream(const StepInput& input, bool told, LinkUpdate& update) {
   LinkRecord& record = update.record;
-  const bool counted = record.failures > 0 && told_by_this_drain(input, reason);
+  const bool counted = input.record.failures > 0 && told;
   const std::uint32_t looks = counted ? input.record.failures - 1 : input.record.failures;
   set_status_unless_relink(record, LinkStatus::backoff);
   record.next_due_at = input.now + slow_look(scaled(input.policy.outage_base, input.policy),
@@ -187,8 +189,8 @@ void block(const StepInput& input, LinkUpdate& update) {
 }
 
 // The level that the link itself reports, when it is anything but connected. Data that came with it was
-// applied.
-void apply_condition(const StepInput& input, const LinkCondition& condition, LinkUpdate& update) {
+// applied where it is readable. `told`: an earlier page of the same drain has said so.
+void apply_condition(const StepInput& input, const LinkCondition& condition, bool told, LinkUpdate& update) {
   const std::string_view reason = condition.reason;
   const auto note = [&](Errc code, std::string message) {
     note_error(input, code, 200, reason, std::move(message), update);
@@ -198,16 +200,16 @@ void apply_condition(const StepInput& input, const LinkCondition& condition, Lin
       return;
     case LinkHealth::needs_owner:
       note(Errc::relink_required, "the link's owner must reconnect it");
-      wait_for_owner(input, reason, update);
+      wait_for_owner(input, reason, told, update);
       return;
     case LinkHealth::outage:
       note(Errc::upstream_state, condition.known ? "upstream cannot refresh the link now"
                                                  : "the link is in a state this version does not know");
-      wait_for_upstream(input, reason, update);
+      wait_for_upstream(input, told, update);
       return;
     case LinkHealth::not_ready:
       note(Errc::upstream_state, "the link is not connected yet");
-      wait_for_upstream(input, reason, update);
+      wait_for_upstream(input, told, update);
       return;
     case LinkHealth::unsupported:
       note(Errc::forbidden, "the link has no account that could be read");
@@ -221,6 +223,7 @@ void apply_condition(const StepInput& input, const LinkCondition& condition, Lin
 }
 
 bool accounts_due(const StepInput& input, const LinkRecord& record) {
+  if (record.accounts_forbidden) return input.retry_refused;
   if (record.accounts_wanted || record.accounts_pulled_at == WallTime{}) return true;
   if (record.accounts_clock && record.accounts_clock > record.accounts_pulled_clock) return true;
   return input.now - record.accounts_pulled_at >= input.policy.accounts_interval;
@@ -233,20 +236,22 @@ void succeed(const StepInput& input, LinkUpdate& update) {
   record.status = LinkStatus::active;
   record.failures = 0;
   record.protocol_failures = 0;
+  record.accounts_failing = false;
   record.last_error.reset();
   record.last_success_at = input.now;
   record.next_due_at = next_scheduled(record.link_id, input.now, input.policy);
 }
 
-// The feed answered, the accounts are still to be asked. What failed so far is forgotten only when they
+// The feed answered, the accounts are still to be asked. What failed with them is forgotten only when they
 // answer too: otherwise a link whose accounts alone fail would be new to failing at each visit, asked again
 // within the minute, and change its status twice each time.
 void keep_failing(const StepInput& input, LinkUpdate& update) {
   const LinkStatus before = input.record.status;
   const bool failing =
       before == LinkStatus::backoff || before == LinkStatus::quarantined || before == LinkStatus::blocked;
-  if (!failing) return;
+  if (!failing || !input.record.accounts_failing) return;
   LinkRecord& record = update.record;
+  record.accounts_failing = true;
   record.status = before;
   record.failures = input.record.failures;
   record.protocol_failures = input.record.protocol_failures;
@@ -332,22 +337,111 @@ void back_off(const StepInput& input, const Error& error, LinkUpdate& update) {
 }
 
 void wait_for_window(const StepInput& input, const Error& error, LinkUpdate& update) {
-  const Millis window = std::min(error.retry_after.value_or(retry_after_default), retry_after_max);
+  const Millis window =
+      std::clamp(error.retry_after.value_or(retry_after_default), retry_after_min, retry_after_max);
   const Millis spread = window / 10 + Millis(1);
   update.record.next_due_at =
       input.now + window +
       Millis(static_cast<std::int64_t>(input.entropy % static_cast<std::uint64_t>(spread.count())));
 }
 
-// Transactions may be refused while accounts are granted: only both together block the link.
-void refuse_access(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
-  if (endpoint == Endpoint::sync && error.http_status == 403) {
-    update.record.transactions_forbidden = true;
-    update.record.next_due_at = input.now;
-    update.accounts_next = true;
-    return;
+bool reads_transactions(const LinkRecord& record) {
+  return record.has_transactions_product && !record.transactions_forbidden;
+}
+
+// The feed has answered in this cycle and the accounts are refused: they alone are off.
+void go_on_without_accounts(const StepInput& input, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  const bool well = record.upstream_state == "connected" && record.status != LinkStatus::relink;
+  if (well && !record.drain.open) {
+    succeed(input, update);
+  } else {  // the link's own trouble is what matters
+    record.last_error = input.record.last_error;
+    record.accounts_failing = false;
+  }
+}
+
+// Nothing of the link is ours to read. When it has just been seen connected its owner has done their part:
+// there is nothing left that the entry could wait for.
+void refuse_link(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
+  const bool refused = error.http_status == 401 || error.http_status == 403;
+  const bool connected = endpoint != Endpoint::link && update.record.upstream_state == "connected";
+  if (refused && connected && relink_is_open(input)) {
+    resolve_relink(input, "reconnected", update);
+    update.record.status = LinkStatus::blocked;
   }
   block(input, update);
+}
+
+// Either product may be refused while the other is granted: only both together block the link.
+void refuse_access(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  const bool product = error.http_status == 403;
+  if (product && endpoint == Endpoint::sync) {
+    record.transactions_forbidden = true;
+    if (!record.accounts_forbidden || input.retry_refused) {
+      record.next_due_at = input.now;
+      update.accounts_next = true;
+      return;
+    }
+  }
+  if (product && endpoint == Endpoint::accounts) {
+    record.accounts_forbidden = true;
+    if (reads_transactions(record)) return go_on_without_accounts(input, update);
+  }
+  refuse_link(input, error, endpoint, update);
+}
+
+// What has come so far ends a row of failures, as far as that was about the feed. Pages that bring nothing
+// and promise more do not: a drain that never ends is a failure, too.
+bool progresses(const StepInput& input, const Page& page, const LinkUpdate& update) {
+  const bool brings =
+      !update.changes.empty() || !update.transaction_puts.empty() || !update.staged_puts.empty();
+  return (brings || !page.has_more) && !input.record.accounts_failing;
+}
+
+// The rows of a page, the cursor behind them, and what follows from the link's condition.
+void take_page(const StepInput& input, const Page& page, const LinkCondition& condition, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  if (page.accounts_present) {
+    if (page.accounts_digest != input.record.accounts_digest)
+      diff_accounts(input, page.accounts, false, update);
+    record.accounts_digest = page.accounts_digest;
+  }
+  if (names_unknown_account(input, page)) record.accounts_wanted = true;
+  diff_transactions(input, page, update);
+  move_drain(input, page, update);
+  update.more = page.has_more;
+  record.transactions_forbidden = false;
+  const bool progress = progresses(input, page, update);
+  if (progress) record.protocol_failures = 0;
+
+  const bool connected = condition.health == LinkHealth::connected;
+  if (!connected) {
+    apply_condition(input, condition, told_by_this_drain(input, condition.reason), update);
+    if (update.more) record.next_due_at = input.now;
+  } else if (page.has_more) {
+    if (progress) record.failures = 0;
+    record.next_due_at = input.now;
+  } else {
+    succeed(input, update);
+  }
+  const bool readable = condition.health != LinkHealth::unsupported;
+  update.accounts_next = !update.more && readable && accounts_due(input, record);
+  if (update.accounts_next && connected) keep_failing(input, update);
+}
+
+void take_accounts(const StepInput& input, const AccountsAnswer& answer, LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  diff_accounts(input, answer.accounts, true, update);
+  record.accounts_pulled_at = input.now;
+  // As far as known: an accounts answer may leave out the clock that sync answers show.
+  record.accounts_pulled_clock = record.accounts_clock;
+  record.accounts_wanted = false;
+  record.accounts_forbidden = false;
+  record.accounts_failing = false;
+  // The embedded accounts of the next sync answer are compared again: the pull may have been newer.
+  record.accounts_digest = {};
 }
 
 }  // namespace
@@ -357,30 +451,13 @@ LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
   LinkUpdate update = begin(input);
   update.keep_alive.push_back(page);
   take_link(page->link, update);
-  if (page->accounts_present) {
-    const Digest digest = digest_of(page->accounts_json);
-    if (digest != input.record.accounts_digest) diff_accounts(input, page->accounts, false, update);
-    update.record.accounts_digest = digest;
-  }
-  if (names_unknown_account(input, *page)) update.record.accounts_wanted = true;
-  diff_transactions(input, *page, update);
-  move_drain(input, *page, update);
-  update.more = page->has_more;
-  update.record.transactions_forbidden = false;
-
+  update.record.has_transactions_product = true;  // it has just answered
   const LinkCondition condition = condition_of(page->link);
-  if (condition.health != LinkHealth::connected) {
-    apply_condition(input, condition, update);
-    update.more = update.more && condition.data_readable;
-    if (update.more) update.record.next_due_at = input.now;
-  } else if (page->has_more) {
-    update.record.next_due_at = input.now;
+  if (condition.data_readable) {
+    take_page(input, *page, condition, update);
   } else {
-    succeed(input, update);
+    apply_condition(input, condition, false, update);
   }
-  const bool readable = condition.data_readable && condition.health != LinkHealth::unsupported;
-  update.accounts_next = !update.more && readable && accounts_due(input, update.record);
-  if (update.accounts_next && condition.health == LinkHealth::connected) keep_failing(input, update);
   note_status(input, update);
   return update;
 }
@@ -390,24 +467,16 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
   LinkUpdate update = begin(input);
   update.keep_alive.push_back(answer);
   take_link(answer->link, update);
-  diff_accounts(input, answer->accounts, true, update);
-  LinkRecord& record = update.record;
-  record.accounts_pulled_at = input.now;
-  // As far as known: an accounts answer may leave out the clock that sync answers show.
-  record.accounts_pulled_clock = record.accounts_clock;
-  record.accounts_wanted = false;
-  // The embedded accounts of the next sync answer are compared again: the pull may have been newer.
-  record.accounts_digest = {};
-
+  const LinkRecord& record = update.record;
   const LinkCondition condition = condition_of(answer->link);
-  const bool reads_transactions = record.has_transactions_product && !record.transactions_forbidden;
+  if (condition.data_readable) take_accounts(input, *answer, update);
   if (condition.health != LinkHealth::connected) {
     // When a drain of this cycle has just said the same, saying it again would count the wait twice.
     const bool already_said = input.record.last_error &&
                               input.record.last_error->at == input.record.last_attempt_at &&
                               input.record.last_error->api_code == condition.reason;
-    if (!already_said || !reads_transactions) apply_condition(input, condition, update);
-  } else if (!reads_transactions || !record.drain.open) {
+    if (!already_said || !reads_transactions(record)) apply_condition(input, condition, false, update);
+  } else if (!reads_transactions(record) || !record.drain.open) {
     succeed(input, update);
   }
   note_status(input, update);
@@ -424,7 +493,7 @@ LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> a
     update.record.next_due_at = input.now;
     update.more = true;
   } else {
-    apply_condition(input, condition, update);
+    apply_condition(input, condition, false, update);
   }
   note_status(input, update);
   return update;
@@ -439,9 +508,11 @@ LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpo
   }
   const std::string& word = error.link_error_code.empty() ? error.api_code : error.link_error_code;
   note_error(input, error.code, error.http_status, word, error.message, update);
+  // A look that fails says nothing about which of the two had failed before.
+  if (endpoint != Endpoint::link) update.record.accounts_failing = endpoint == Endpoint::accounts;
   switch (error.code) {
     case Errc::relink_required:
-      wait_for_owner(input, word, update);
+      wait_for_owner(input, word, false, update);
       break;
     case Errc::gone:
       retire(input, update);
@@ -450,7 +521,7 @@ LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpo
       refuse_access(input, error, endpoint, update);
       break;
     case Errc::upstream_state:
-      wait_for_upstream(input, word, update);
+      wait_for_upstream(input, false, update);
       break;
     case Errc::cursor_rejected:
       if (may_resync(input)) {

@@ -24,9 +24,12 @@ struct StepInput {
   Cause cause = Cause::schedule;
   std::vector<RecentSend> recent_sends;  // of the last minute, to be stored with the link
   std::uint64_t entropy = 0;             // for jitter
+  // This cycle may ask again for a product that was refused: once a day, and whenever somebody asks for it.
+  bool retry_refused = false;
 };
 
-// A page that check_page() let pass.
+// A page that check_page() let pass. Where its link says that the data cannot be read, it counts as a look at
+// the link and nothing more; the same goes for a pull of accounts.
 LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page);
 // A full accounts pull about this very link: the only thing that may mark an account as gone.
 LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsAnswer> answer);

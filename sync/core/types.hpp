@@ -167,6 +167,7 @@ struct LinkRecord {
   Digest link_digest{};             // of upstream's link object as last stored; zeros: none is
   bool has_transactions_product = true;
   bool transactions_forbidden = false;
+  bool accounts_forbidden = false;
   std::optional<UpstreamTime> transactions_clock;
   std::optional<UpstreamTime> accounts_clock;
 
@@ -189,6 +190,8 @@ struct LinkRecord {
       last_success_at{};  // the last commit that ended a drain (or, without transactions, an accounts pull)
   std::uint32_t failures = 0;  // consecutive
   std::uint32_t protocol_failures = 0;
+  bool accounts_failing =
+      false;  // what has failed is the pull of accounts: an answer of the feed mends nothing
   std::optional<ErrorNote> last_error;
   Counts counts;
   std::vector<RecentSend> recent_sends;

@@ -15,11 +15,19 @@ namespace {
 using core::Endpoint;
 using core::Errc;
 
+// The fewest rows that a page is asked for when larger ones come out larger than an answer may be.
+constexpr std::uint32_t page_size_min = 16;
+
 // The state of one cycle: the record as of the last commit, and the report that grows.
 class Cycle {
  public:
   Cycle(CycleContext context, core::LinkRecord record, core::Cause cause)
-      : context_(context), record_(std::move(record)), cause_(cause), began_at_(context.timers.steady_now()) {
+      : context_(context),
+        record_(std::move(record)),
+        cause_(cause),
+        began_at_(context.timers.steady_now()),
+        retry_refused_(may_retry_refused()),
+        page_size_(context.policy.page_size) {
     report().link_id = record_.link_id;
     report().cause = cause;
     report().status_before = record_.status;
@@ -65,13 +73,16 @@ class Cycle {
     return record_.status == core::LinkStatus::relink || never_ready;
   }
 
-  bool reads_transactions() const {
-    if (!record_.has_transactions_product) return false;
-    if (!record_.transactions_forbidden) return true;
-    // A refused product is tried again once a day, and whenever somebody asks for it.
+  // A refused product is tried again once a day, and whenever somebody asks for it. A blocked link is visited
+  // for nothing else.
+  bool may_retry_refused() const {
     const auto today = std::chrono::floor<std::chrono::days>(context_.timers.wall_now());
     const auto last_day = std::chrono::floor<std::chrono::days>(record_.last_attempt_at);
-    return cause_ == core::Cause::manual || today != last_day;
+    return cause_ == core::Cause::manual || today != last_day || record_.status == core::LinkStatus::blocked;
+  }
+
+  bool reads_transactions() const {
+    return record_.has_transactions_product && (!record_.transactions_forbidden || retry_refused_);
   }
 
   bool accounts_next() const {
@@ -102,7 +113,8 @@ class Cycle {
             .policy = context_.policy,
             .cause = cause_,
             .recent_sends = context_.gate.recent_sends(record_.link_id),
-            .entropy = context_.timers.random()};
+            .entropy = context_.timers.random(),
+            .retry_refused = retry_refused_};
   }
 
   // Reads what the step must see. Ends the cycle on failure (then null).
@@ -224,9 +236,16 @@ class Cycle {
     co_return false;
   }
 
-  // 404 may mean the link or something in the way: the link object decides.
-  static bool doubtful(const core::Error& error) {
-    return error.code == Errc::gone && error.http_status == 404;
+  // What a doubtful refusal means now that the link object has said that the link is connected.
+  core::Error beside_a_live_link(core::Error error, Endpoint endpoint) const {
+    const bool feed = endpoint == Endpoint::sync;
+    if (error.code == Errc::gone) {
+      error.code = feed && record_.cursor ? Errc::cursor_rejected : Errc::protocol;
+      error.message = feed ? "the transaction feed is not found though the link exists"
+                           : "the accounts are not found though the link exists";
+    }
+    if (error.code == Errc::cursor_rejected && !record_.cursor) error.code = Errc::protocol;
+    return error;
   }
 
   api::Task<void> look() {
@@ -284,8 +303,7 @@ class Cycle {
 
   // Fetches, decides and commits one page. True: there is another.
   api::Task<bool> one_page() {
-    auto answer = co_await context_.upstream.sync_page(record_.link_id, record_.cursor,
-                                                       context_.policy.page_size, cause_);
+    auto answer = co_await context_.upstream.sync_page(record_.link_id, record_.cursor, page_size_, cause_);
     if (answer) {
       auto refusal = core::check_page(record_, **answer, context_.policy);
       if (refusal) answer = std::unexpected(std::move(*refusal));
@@ -306,20 +324,31 @@ class Cycle {
     if (seen_) seen_->add(*page);
     ++report().pages;
     report().unknown_values += page->unknown_values;
-    report().drained = !page->has_more;
     if (!more) note_condition();
+    // Data that the link calls unreadable was not taken, and its other data must not be asked for.
+    if (!core::condition_of(page->link).data_readable) {
+      end(CycleEnd::finished);
+      co_return false;
+    }
+    report().drained = !page->has_more;
     co_return more;
   }
 
+  // The rest of the cycle asks for smaller pages. False: they cannot be smaller.
+  bool reduce_page_size() {
+    if (page_size_ <= page_size_min) return false;
+    page_size_ = std::max(page_size_ / 2, page_size_min);
+    return true;
+  }
+
+  // True: the feed is to be asked again, for less or from the start.
   api::Task<bool> failed_page(core::Error error) {
-    if (doubtful(error)) {
+    if (error.too_large && reduce_page_size()) co_return true;
+    if (core::is_doubtful(error)) {
       co_await look();
-      // The link exists although its feed does not: that is no answer to believe.
       if (ended_) co_return false;
-      error.code = Errc::protocol;
-      error.message = "the transaction feed is not found though the link exists";
+      error = beside_a_live_link(std::move(error), Endpoint::sync);
     }
-    if (error.code == Errc::cursor_rejected && !record_.cursor) error.code = Errc::protocol;
     seen_.reset();
     const bool again = co_await record_failure(std::move(error), Endpoint::sync);
     co_return again;
@@ -359,11 +388,10 @@ class Cycle {
   }
 
   api::Task<void> failed_accounts(core::Error error) {
-    if (doubtful(error)) {
+    if (core::is_doubtful(error)) {
       co_await look();
       if (ended_) co_return;
-      error.code = Errc::protocol;
-      error.message = "the accounts are not found though the link exists";
+      error = beside_a_live_link(std::move(error), Endpoint::accounts);
     }
     co_await record_failure(std::move(error), Endpoint::accounts);
   }
@@ -372,6 +400,8 @@ class Cycle {
   core::LinkRecord record_;
   core::Cause cause_;
   api::SteadyTime began_at_;
+  const bool retry_refused_;
+  std::uint32_t page_size_;  // rows to ask for
   std::optional<core::SeenRows> seen_;
   CycleOutcome outcome_;
   bool ended_ = false;

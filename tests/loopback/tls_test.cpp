@@ -323,7 +323,7 @@ TEST_P(TlsConnection, surplus_bytes_are_refused) {
   HttpClient client(tls_options(server_.start()));
   const auto outcome = client.get();
   ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().error.code, Errc::protocol);
+  EXPECT_EQ(outcome.error().error.code, Errc::server);
 }
 
 TEST_P(TlsConnection, closed_under_the_request_is_called_stale) {

@@ -58,6 +58,8 @@ core::LinkRecord any_link() {
   link.upstream_error_code = any<std::string>();
   link.has_transactions_product = any<bool>();
   link.transactions_forbidden = any<bool>();
+  link.accounts_forbidden = any<bool>();
+  link.accounts_failing = any<bool>();
   link.transactions_clock = any_clock();
   link.accounts_clock = any_clock();
   if (any<bool>()) link.cursor = core::Cursor{any<std::string>()};

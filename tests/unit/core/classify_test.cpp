@@ -52,10 +52,21 @@ TEST(Classify, EveryDocumentedRefusal) {
       {422, "link_error.bad_state", "deleted", first_sync, Errc::gone},
       {422, "link_error.bad_state", "no_accounts", first_sync, Errc::forbidden},
       {422, "link_error.new_word", "auth_expired", sync_after_cursor, Errc::relink_required},
+      {422, "link_error.new_word", "", first_sync, Errc::upstream_state},
+      {422, "link_error.new_word", "", link_call, Errc::upstream_state},
+      {422, "link_error.new_word", "", links_call, Errc::protocol},
       {422, "api_error.request.validation_failed", "", first_sync, Errc::protocol},
       {422, "api_error.request.validation_failed", "", sync_after_cursor, Errc::cursor_rejected},
       {422, "cursor_error.expired", "", sync_after_cursor, Errc::cursor_rejected},
       {422, "api_error.request.validation_failed", "", links_call, Errc::protocol},
+      {422, "link_error.cursor_expired", "", sync_after_cursor, Errc::cursor_rejected},
+      {404, "cursor_error.not_found", "", sync_after_cursor, Errc::cursor_rejected},
+      {404, "link_error.cursor_not_found", "", sync_after_cursor, Errc::cursor_rejected},
+      {404, "link_error.not_found", "", sync_after_cursor, Errc::gone},
+      {410, "cursor_error.expired", "", sync_after_cursor, Errc::cursor_rejected},
+      {410, "link_error.deleted", "", sync_after_cursor, Errc::gone},
+      {410, "cursor_error.expired", "", first_sync, Errc::protocol},
+      {400, "link_error.bad_config", "", sync_after_cursor, Errc::protocol},
       {400, "cursor_error.invalid", "", sync_after_cursor, Errc::cursor_rejected},
       {400, "cursor_error.invalid", "", first_sync, Errc::protocol},
       {400, "cursor_error.invalid", "", links_call, Errc::protocol},
@@ -70,6 +81,44 @@ TEST(Classify, EveryDocumentedRefusal) {
     EXPECT_EQ(error.api_code, c.api_code);
     EXPECT_EQ(error.link_error_code, c.link_error_code);
   }
+}
+
+// The body of a validation failure as frameworks print it: {"detail":[...]}.
+TEST(Classify, JsonWithoutACodeMayBeAboutTheCursor) {
+  for (const int status : {400, 404, 410, 422}) {
+    EXPECT_EQ(classify({status, "", "", sync_after_cursor, {}}).code, Errc::cursor_rejected) << status;
+    EXPECT_NE(classify({status, nullptr, "", sync_after_cursor, {}}).code, Errc::cursor_rejected) << status;
+    EXPECT_NE(classify({status, "", "", first_sync, {}}).code, Errc::cursor_rejected) << status;
+    EXPECT_NE(classify({status, "", "", links_call, {}}).code, Errc::cursor_rejected) << status;
+  }
+  for (const int status : {401, 403, 407}) {
+    EXPECT_EQ(classify({status, "", "", sync_after_cursor, {}}).code, Errc::server) << status;
+  }
+}
+
+TEST(Classify, DoubtfulIsWhatTheLinkObjectMayContradict) {
+  const Case doubtful[] = {
+      {404, "link_error.not_found", "", first_sync, Errc::gone},
+      {422, "link_error.bad_state", "", first_sync, Errc::upstream_state},
+      {422, "link_error.bad_state", "never_seen", first_sync, Errc::upstream_state},
+      {422, "link_error.new_word", "", first_sync, Errc::upstream_state},
+      {422, "api_error.request.validation_failed", "", sync_after_cursor, Errc::cursor_rejected},
+      {404, "", "", sync_after_cursor, Errc::cursor_rejected},
+  };
+  for (const Case& c : doubtful) {
+    EXPECT_EQ(classify(c).code, c.expected) << c.status << ' ' << c.api_code;
+    EXPECT_TRUE(is_doubtful(classify(c))) << c.status << ' ' << c.api_code;
+  }
+  const Case clear[] = {
+      {410, "link_error.deleted", "", first_sync, {}},
+      {422, "link_error.bad_state", "auth_expired", first_sync, {}},
+      {422, "link_error.bad_state", "institution_error", first_sync, {}},
+      {403, "link_error.forbidden_action", "", first_sync, {}},
+      {503, nullptr, "", sync_after_cursor, {}},
+      {409, "api_error.conflict", "", sync_after_cursor, {}},
+  };
+  for (const Case& c : clear)
+    EXPECT_FALSE(is_doubtful(classify(c))) << c.status;
 }
 
 TEST(Classify, WhatAProxySaysCondemnsNobody) {
@@ -159,6 +208,28 @@ TEST(LinkConditions, OfErrorCodes) {
     EXPECT_EQ(condition_of(link_in("error", code)).health, LinkHealth::outage) << code;
     EXPECT_TRUE(condition_of(link_in("error", code)).known) << code;
   }
+}
+
+// An authorisation that has ended may show at a product first, while the state still says connected.
+TEST(LinkConditions, AProductThatCannotBeRefreshedForWantOfTheOwnerSpeaksForTheLink) {
+  for (const bool of_accounts : {false, true}) {
+    LinkObject link = link_in("connected");
+    ProductInfo& product = of_accounts ? link.accounts : link.transactions;
+    product = {.granted = true, .refreshed_at = {}, .error_code = "auth_expired", .failing = true};
+    EXPECT_EQ(condition_of(link).health, LinkHealth::needs_owner);
+    EXPECT_EQ(condition_of(link).reason, "auth_expired");
+    EXPECT_TRUE(condition_of(link).data_readable);
+    product.failing = false;  // it has succeeded since
+    EXPECT_EQ(condition_of(link).health, LinkHealth::connected);
+    // Troubles that pass: what is stored upstream can be read as before.
+    for (const char* code : {"rate_limit", "timeout", "institution_error", "no_permission", "brand_new"}) {
+      product = {.granted = true, .refreshed_at = {}, .error_code = code, .failing = true};
+      EXPECT_EQ(condition_of(link).health, LinkHealth::connected) << code;
+    }
+  }
+  LinkObject down = link_in("error", "institution_error");
+  down.transactions = {.granted = true, .refreshed_at = {}, .error_code = "auth_expired", .failing = true};
+  EXPECT_EQ(condition_of(down).health, LinkHealth::outage);
 }
 
 // J-5

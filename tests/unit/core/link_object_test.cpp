@@ -85,6 +85,25 @@ TEST(LinkObjects, OptionalMembersMayBeNullOrMissing) {
   EXPECT_EQ((*granted)->link.transactions.refreshed_at, std::nullopt);
 }
 
+TEST(LinkObjects, AProductsErrorCountsUntilALaterTrySucceeds) {
+  const auto failing = [](const std::string& members) {
+    const auto answer =
+        parse_link(R"({"link_id":"a","state":"connected","products":{"transactions":{)" + members + R"(}}})");
+    EXPECT_TRUE(answer) << members;
+    return answer && (*answer)->link.transactions.failing;
+  };
+  const std::string error = R"("error_code":"auth_expired")";
+  const std::string at_1 = R"(,"last_attempted_at":"2025-05-01T10:00:00Z")";
+  const std::string at_2 = R"(,"last_attempted_at":"2025-05-01T11:00:00Z")";
+  const std::string success_2 = R"(,"refreshed_at":"2025-05-01T11:00:00Z")";
+  EXPECT_TRUE(failing(error));
+  EXPECT_TRUE(failing(error + at_1));
+  EXPECT_TRUE(failing(error + success_2));
+  EXPECT_TRUE(failing(error + at_2 + success_2));
+  EXPECT_FALSE(failing(error + at_1 + success_2));
+  EXPECT_FALSE(failing(R"("error_code":null)" + at_1));
+}
+
 // J-4
 TEST(LinkObjects, RequiredMembersMustBeThere) {
   constexpr const char* front = "a link answer was refused: ";

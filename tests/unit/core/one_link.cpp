@@ -74,12 +74,15 @@ std::string pending(std::string_view id, std::string_view amount) {
 }
 
 std::string account(std::string_view id, std::string_view balance) {
-  return fmt::format(R"({{"account_id":"{}","balances":{{"current":{}}}}})", id, balance);
+  return fmt::format(R"({{"account_id":"{}","account_type":"depository.checking","name":"Checking",)"
+                     R"("balances":{{"current":{}}}}})",
+                     id, balance);
 }
 
 std::string LinkText::json() const {
-  const std::string transactions =
-      has_transactions ? fmt::format(R"({{"refreshed_at":{}}})", or_null(clock)) : "null";
+  const std::string transactions = has_transactions ? fmt::format(R"({{"refreshed_at":{},"error_code":{}}})",
+                                                                  or_null(clock), or_null(product_error))
+                                                    : "null";
   return fmt::format(
       R"({{"link_id":"{}","institution_id":"chase","provider":"mx","state":"{}","error_code":{},)"
       R"("products":{{"accounts":{{"refreshed_at":{}}},"transactions":{}}}}})",
@@ -185,7 +188,8 @@ core::StepInput OneLink::input(const core::LookupRequest& request) const {
           .policy = policy,
           .cause = core::Cause::schedule,
           .recent_sends = {},
-          .entropy = entropy};
+          .entropy = entropy,
+          .retry_refused = retry_refused};
 }
 
 core::LinkUpdate OneLink::commit(core::LinkUpdate update) {

@@ -44,6 +44,7 @@ struct LinkText {
   std::string clock = clock_1;      // of products.transactions; empty: null
   std::string accounts_clock = {};  // empty: null
   bool has_transactions = true;     // the product is granted
+  std::string product_error = {};   // of products.transactions; empty: null
   std::string json() const;
 };
 
@@ -116,6 +117,7 @@ class OneLink {
   core::Policy policy;
   core::WallTime now;
   std::uint64_t entropy = 7;
+  bool retry_refused = false;  // of the cycles that the answers belong to
 
  private:
   core::LinkUpdate commit(core::LinkUpdate update);

@@ -23,8 +23,11 @@ std::string page_with(const std::string& transactions, const std::string& rest =
   return R"({"transactions":)" + transactions + "," + rest + R"(,"link":)" + sample_link() + "}";
 }
 
+// The three lists, empty.
+constexpr const char* no_rows = R"({"created":[],"updated":[],"removed":[]})";
+
 std::string page_of(const std::string& row) {
-  return page_with(R"({"created":[)" + row + "]}");
+  return page_with(R"({"created":[)" + row + R"(],"updated":[],"removed":[]})");
 }
 
 std::string refusal(std::string body) {
@@ -82,7 +85,8 @@ TEST(SyncAnswer, ViewsLieInTheBodyOrInItsUnescapedStrings) {
 }
 
 TEST(SyncAnswer, ShortBodiesKeepTheirViews) {
-  const auto page = parse_page(R"({"transactions":{},"has_more":false,"link":{"link_id":"a","state":"b"}})");
+  const auto page = parse_page(R"({"transactions":{"created":[],"updated":[],"removed":[]},"has_more":false,)"
+                               R"("link":{"link_id":"a","state":"b"}})");
   ASSERT_TRUE(page);
   const auto copy = *page;  // the owner is shared, never moved
   EXPECT_EQ(copy->link.link_id, "a");
@@ -99,7 +103,8 @@ TEST(SyncAnswer, SlicesAreTightWhateverTheLayout) {
       "\"type\":\"debit\",\"currency\":\"USD\",\"date\":\"2024-01-01\",\"pending\":false } \t, \n"
       " {\"pending\":true,\"date\":\"2024-01-02T00:00:00\",\"currency\":\"USD\",\"type\":\"credit\","
       "\"amount\":2.50,"
-      "\"account_id\":\"a\",\"transaction_id\":\"u\"}\n ] } , \"accounts\" : [ ] , \"has_more\" : false , "
+      "\"account_id\":\"a\",\"transaction_id\":\"u\"}\n ] , \"updated\":[],\"removed\" : [] } , \"accounts\" "
+      ": [ ] , \"has_more\" : false , "
       "\"link\" :\n"
       "{\"link_id\":\"l\",\"state\":\"connected\"}\r\n} \n");
   ASSERT_TRUE(page) << page.error().message;
@@ -114,7 +119,7 @@ TEST(SyncAnswer, SlicesAreTightWhateverTheLayout) {
 }
 
 TEST(SyncAnswer, OptionalPartsMayBeMissing) {
-  const auto page = parse_page(page_with("{}"));
+  const auto page = parse_page(page_with(no_rows));
   ASSERT_TRUE(page) << page.error().message;
   EXPECT_TRUE((*page)->created.empty() && (*page)->updated.empty() && (*page)->removed.empty());
   EXPECT_FALSE((*page)->accounts_present);
@@ -122,7 +127,7 @@ TEST(SyncAnswer, OptionalPartsMayBeMissing) {
   for (const char* rest :
        {R"("cursor":null,"accounts":null,"has_more":true)", R"("cursor":{},"has_more":true)",
         R"("cursor":{"next":null},"has_more":true)", R"("cursor":{"next":""},"has_more":true)"}) {
-    const auto other = parse_page(page_with(R"({"created":[]})", rest));
+    const auto other = parse_page(page_with(no_rows, rest));
     ASSERT_TRUE(other) << other.error().message;
     EXPECT_EQ((*other)->next, "");
     EXPECT_FALSE((*other)->accounts_present);
@@ -133,11 +138,13 @@ TEST(SyncAnswer, OptionalPartsMayBeMissing) {
 // J-4
 TEST(SyncAnswer, RequiredPartsMustBeThere) {
   const std::string link = sample_link();
+  const std::string front = R"({"transactions":)" + std::string(no_rows) + R"(,"has_more":false)";
   EXPECT_EQ(refusal("{}"), "transactions is missing");
-  EXPECT_EQ(refusal(R"({"transactions":{},"link":)" + link + "}"), "has_more is missing");
-  EXPECT_EQ(refusal(R"({"transactions":{},"has_more":false})"), "link is missing");
-  EXPECT_EQ(refusal(R"({"transactions":{},"has_more":false,"link":null})"), "link is null");
-  EXPECT_EQ(refusal(R"({"transactions":{},"has_more":false,"link":{}})"), "link.link_id is missing");
+  EXPECT_EQ(refusal(R"({"transactions":)" + std::string(no_rows) + R"(,"link":)" + link + "}"),
+            "has_more is missing");
+  EXPECT_EQ(refusal(front + "}"), "link is missing");
+  EXPECT_EQ(refusal(front + R"(,"link":null})"), "link is null");
+  EXPECT_EQ(refusal(front + R"(,"link":{}})"), "link.link_id is missing");
   EXPECT_EQ(refusal(page_with("null")), "transactions is null");
   EXPECT_EQ(refusal(page_with("[]")), "transactions is not an object");
   EXPECT_EQ(refusal(page_with(R"({"created":null})")), "transactions.created is null");
@@ -146,20 +153,84 @@ TEST(SyncAnswer, RequiredPartsMustBeThere) {
   EXPECT_EQ(refusal(page_with(R"({"removed":["a",null]})")), "transactions.removed[1] is null");
   EXPECT_EQ(refusal(page_with(R"({"removed":[{"transaction_id":"a"}]})")),
             "transactions.removed[0] is not a string");
-  EXPECT_EQ(refusal(page_with("{}", R"("has_more":null)")), "has_more is null");
-  EXPECT_EQ(refusal(page_with("{}", R"("has_more":"false")")), "has_more is not a boolean");
-  EXPECT_EQ(refusal(page_with("{}", R"("has_more":0)")), "has_more is not a boolean");
-  EXPECT_EQ(refusal(page_with("{}", R"("cursor":"abc","has_more":true)")), "cursor is not an object");
-  EXPECT_EQ(refusal(page_with("{}", R"("cursor":{"next":5},"has_more":true)")),
+  EXPECT_EQ(refusal(page_with(no_rows, R"("has_more":null)")), "has_more is null");
+  EXPECT_EQ(refusal(page_with(no_rows, R"("has_more":"false")")), "has_more is not a boolean");
+  EXPECT_EQ(refusal(page_with(no_rows, R"("has_more":0)")), "has_more is not a boolean");
+  EXPECT_EQ(refusal(page_with(no_rows, R"("cursor":"abc","has_more":true)")), "cursor is not an object");
+  EXPECT_EQ(refusal(page_with(no_rows, R"("cursor":{"next":5},"has_more":true)")),
             "cursor.next is not a string");
-  EXPECT_EQ(refusal(page_with("{}", R"("accounts":{},"has_more":true)")), "accounts is not an array");
-  EXPECT_EQ(refusal(page_with("{}", R"("accounts":[{}],"has_more":true)")),
+  EXPECT_EQ(refusal(page_with(no_rows, R"("accounts":{},"has_more":true)")), "accounts is not an array");
+  EXPECT_EQ(refusal(page_with(no_rows, R"("accounts":[{}],"has_more":true)")),
             "accounts[0].account_id is missing");
-  EXPECT_EQ(refusal(page_with("{}", R"("accounts":[{"account_id":null}],"has_more":true)")),
+  EXPECT_EQ(refusal(page_with(no_rows, R"("accounts":[{"account_id":null}],"has_more":true)")),
             "accounts[0].account_id is null");
   EXPECT_EQ(refusal("[]"), "the answer is not an object");
   EXPECT_EQ(refusal("null"), "the answer is null");
   EXPECT_EQ(refusal("<html>"), "the answer is not an object");
+}
+
+// The cursor moves past the rows of a list that is left out, and nobody would ever ask for them again.
+TEST(SyncAnswer, TheThreeListsMustBeThere) {
+  EXPECT_EQ(refusal(page_with("{}")), "transactions.created is missing");
+  EXPECT_EQ(refusal(page_with(R"({"updated":[],"removed":[]})")), "transactions.created is missing");
+  EXPECT_EQ(refusal(page_with(R"({"created":[],"removed":[]})")), "transactions.updated is missing");
+  EXPECT_EQ(refusal(page_with(R"({"created":[],"updated":[]})")), "transactions.removed is missing");
+}
+
+// J-4
+TEST(SyncAnswer, EachRequiredMemberOfAnAccountIsNamed) {
+  const std::pair<std::string, std::string> members[] = {
+      {"account_id", R"("account_id":"acc_LeL7Asd3HZGN9vtvQ00001",)"},
+      {"account_type", R"("account_type":"depository.checking",)"},
+      {"name", R"("name":"Plain Checking",)"},
+      {"balances", R"("balances":{"currency":"USD","available":340.12,"current":445.89,"limit":null,)"
+                   R"("balance_date":"2024-03-01"},)"}};
+  const auto with = [](const std::string& account) {
+    return page_with(no_rows,
+                     R"("accounts":[)" + sample_account(2) + "," + account + R"(],"has_more":false)");
+  };
+  for (const auto& [name, text] : members) {
+    const std::string place = "accounts[1]." + name;
+    EXPECT_EQ(refusal(with(replaced(sample_account(), text, ""))), place + " is missing");
+    EXPECT_EQ(refusal(with(replaced(sample_account(), text, "\"" + name + "\":null,"))), place + " is null");
+    EXPECT_EQ(
+        refusal(with(replaced(sample_account(), text, "\"" + name + "\":7,"))).substr(0, place.size() + 8),
+        place + " is not ");
+    const std::string body =
+        R"({"accounts":[)" + replaced(sample_account(), text, "") + R"(],"link":)" + sample_link() + "}";
+    EXPECT_FALSE(parse_accounts(body)) << name;
+  }
+}
+
+// Balances are numbers: their text is what is kept.
+TEST(SyncAnswer, BalancesKeepTheirText) {
+  for (const char* number : {"1e2", "-0.0", "100.10", "12345678901234567890123456789012345678"}) {
+    const std::string account = replaced(sample_account(), "445.89", number);
+    const auto page = parse_page(page_with(no_rows, R"("accounts":[)" + account + R"(],"has_more":false)"));
+    ASSERT_TRUE(page) << page.error().message;
+    EXPECT_EQ((*page)->accounts[0].json, account);
+    EXPECT_EQ((*page)->accounts_digest, digest_of((*page)->accounts_json));
+  }
+}
+
+// J-5
+TEST(SyncAnswer, UnknownAccountTypesAreKeptAndCounted) {
+  const auto unknown = [](const std::string& type) {
+    const std::string account = replaced(sample_account(), "depository.checking", type);
+    const auto page = parse_page(page_with(no_rows, R"("accounts":[)" + account + R"(],"has_more":false)"));
+    const auto answer = parse_accounts(R"({"accounts":[)" + account + R"(],"link":)" + sample_link() + "}");
+    EXPECT_TRUE(page && answer) << type;
+    EXPECT_EQ((*page)->unknown_values, (*answer)->unknown_values);
+    EXPECT_EQ((*page)->accounts[0].json, account);
+    return (*page)->unknown_values;
+  };
+  for (const char* type : {"depository.savings", "liability.credit_card", "investment.ira.roth", "investment",
+                           "other", "unknown", "depository.brand_new"}) {
+    EXPECT_EQ(unknown(type), 0u) << type;
+  }
+  for (const char* type : {"credit_card", "loan.mortgage", "unknown.thing", "depositoryx", ""}) {
+    EXPECT_EQ(unknown(type), 1u) << type;
+  }
 }
 
 // J-4
@@ -253,7 +324,7 @@ TEST(SyncAnswer, IdsHaveOneTo256BytesAndNoControlCharacters) {
 
 TEST(SyncAnswer, CursorsAreLimited) {
   const auto with_cursor = [](std::size_t bytes) {
-    return page_with("{}", R"("cursor":{"next":")" + std::string(bytes, 'c') + R"("},"has_more":true)");
+    return page_with(no_rows, R"("cursor":{"next":")" + std::string(bytes, 'c') + R"("},"has_more":true)");
   };
   EXPECT_EQ(refusal(with_cursor(cursor_bytes_max)), "accepted");
   EXPECT_EQ(refusal(with_cursor(cursor_bytes_max + 1)), "cursor.next is longer than a cursor may be");
@@ -262,13 +333,16 @@ TEST(SyncAnswer, CursorsAreLimited) {
 // J-8
 TEST(SyncAnswer, RowsAreLimitedOverAllLists) {
   const auto with_removed = [](std::size_t rows) {
-    std::string list = R"({"removed":["a")";
+    std::string list = R"({"created":[],"updated":[],"removed":["a")";
     for (std::size_t i = 1; i < rows; ++i)
       list += ",\"a\"";
     return page_with(list + "]}", R"("accounts":[)" + sample_account() + R"(],"has_more":false)");
   };
   EXPECT_EQ(refusal(with_removed(page_rows_max - 1)), "accepted");
   EXPECT_EQ(refusal(with_removed(page_rows_max)), "accounts holds more rows than an answer may");
+  // A smaller page may pass; what is wrong in itself is wrong in any size.
+  EXPECT_TRUE(parse_page(with_removed(page_rows_max)).error().too_large);
+  EXPECT_FALSE(parse_page("{}").error().too_large);
 }
 
 // J-2, J-3
@@ -295,7 +369,7 @@ TEST(SyncAnswer, MessagesNeverShowContent) {
         page_of(replaced(sample_transaction(), "2024-02-02", secret)),
         page_of(replaced(sample_transaction(), "{", "{\"" + secret + "\":nope,")),
         page_of(replaced(sample_transaction(), "{", "{\"" + secret + "\":1,\"" + secret + "\":2,")),
-        page_with("{}", "\"" + secret + "\":x"), page_with("\"" + secret + "\"")}) {
+        page_with(no_rows, "\"" + secret + "\":x"), page_with("\"" + secret + "\"")}) {
     const auto page = parse_page(body);
     ASSERT_FALSE(page);
     EXPECT_EQ(page.error().message.find(secret), std::string::npos) << page.error().message;

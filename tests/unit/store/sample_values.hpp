@@ -56,6 +56,7 @@ inline core::LinkRecord sample_link() {
   link.upstream_state = "st";
   link.upstream_error_code = "er";
   link.transactions_forbidden = true;
+  link.accounts_forbidden = true;
   link.transactions_clock = clock_us(1);
   link.accounts_clock = clock_us(2);
   link.cursor = core::Cursor{"cur"};
@@ -83,6 +84,7 @@ inline core::LinkRecord sample_link() {
   link.last_attempt_at = wall_ms(125'100);
   link.failures = 7;
   link.protocol_failures = 1;
+  link.accounts_failing = true;
   link.last_error = core::ErrorNote{
       .code = core::Errc::server, .http_status = 503, .api_code = "ec", .message = "em", .at = wall_ms(10)};
   link.counts = {.accounts = 2, .transactions = 300, .pending = 4};
