@@ -89,14 +89,18 @@ std::string give_to_group(const std::string& path, const std::string& group) {
   return {};
 }
 
-// Only the last directory: a path whose upper part is missing is more likely mistyped.
-core::Result<void> make_directory(const std::string& socket_path) {
+// Only the last directory: a path whose upper part is missing is more likely mistyped. A new one belongs to
+// the group too, which could not reach the socket otherwise.
+core::Result<void> make_directory(const std::string& socket_path, const std::string& group) {
   const std::string directory = std::filesystem::path(socket_path).parent_path().string();
-  if (mkdir(directory.c_str(), 0750) != 0 && errno != EEXIST) {
+  const bool made = mkdir(directory.c_str(), 0700) == 0;
+  if (!made && errno == EEXIST) return {};
+  if (!made || chmod(directory.c_str(), 0750) != 0) {
     return refuse(
         fmt::format("admin socket {}: its directory cannot be made: {}; make it for the daemon's user",
                     socket_path, reason_of(errno)));
   }
+  give_to_group(directory, group);  // the socket's own warning says the same
   return {};
 }
 
@@ -121,7 +125,8 @@ std::optional<gid_t> group_of_file(int descriptor) {
   socklen_t size = sizeof(address);
   struct stat status{};
   if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
-  if (address.sun_path[0] == '\0' || stat(address.sun_path, &status) != 0) return std::nullopt;
+  const std::string path(address.sun_path, strnlen(address.sun_path, sizeof(address.sun_path)));
+  if (path.empty() || stat(path.c_str(), &status) != 0) return std::nullopt;
   return status.st_gid;
 }
 
@@ -170,7 +175,7 @@ core::Result<Listener> Listener::duplicate() const {
 }
 
 core::Result<Listener> listen_unix(const std::string& path, const std::string& group) {
-  if (auto made = make_directory(path); !made) return std::unexpected(made.error());
+  if (auto made = make_directory(path, group); !made) return std::unexpected(made.error());
   if (auto cleared = clear_stale(path); !cleared) return std::unexpected(cleared.error());
   Listener listener;
   listener.unix_ = true;

@@ -174,7 +174,7 @@ TEST_F(DaemonProcess, FeedsTheWatchdogAfterAWriteOfTheStore) {
   close(systemd);
   EXPECT_TRUE(std::ranges::any_of(received, [](const auto& text) { return text.starts_with("READY=1"); }));
   bool written = false;
-  for (const auto& entry : std::filesystem::directory_iterator(dir_.path() / "store")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path() / "store")) {
     if (entry.path().extension() == ".log") written = written || read_text(entry.path()).contains("watchdog");
   }
   EXPECT_TRUE(written) << "the probe writes";

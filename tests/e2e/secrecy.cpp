@@ -47,7 +47,7 @@ Confidences confidences_of(Daemon& daemon, const std::vector<std::string>& link_
 
 std::map<std::string, std::string> public_texts(Daemon& daemon) {
   std::map<std::string, std::string> texts = {{"the log", daemon.log()}, {"the metrics", daemon.scrape()}};
-  for (const auto& entry : std::filesystem::directory_iterator(daemon.dir() / "store")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(daemon.dir() / "store")) {
     const std::string name = entry.path().filename().string();
     // LOG and LOG.old.*, OPTIONS-*: what the database writes for people.
     if (name.starts_with("LOG") || name.starts_with("OPTIONS")) {

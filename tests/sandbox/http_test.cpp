@@ -276,7 +276,12 @@ TEST_F(Validation, UnknownPathsAndMethods) {
   EXPECT_EQ(ask("links").status, 404);
   EXPECT_EQ(ask("/links/%zz").status, 404);
   EXPECT_EQ(send("POST", "/links", "{}").status, 405);
-  EXPECT_EQ(ask("/links/" + id + "/accounts/numbers").status, 404);
+  // Calls that this sandbox does not offer are no such path, and not a link that is gone.
+  for (const char* rest : {"/accounts/numbers", "/identity", "/investments/holdings"}) {
+    const auto absent = ask("/links/" + id + rest);
+    EXPECT_EQ(absent.status, 404) << rest;
+    EXPECT_EQ(code_of(absent), "api_error.request.not_found") << rest;
+  }
 }
 
 using Reads = Fixture;

@@ -139,12 +139,6 @@ class Connection {
   bool connected_ = false;
 };
 
-mode_t current_umask() {
-  const mode_t mask = umask(0077);
-  umask(mask);
-  return mask;
-}
-
 int port_of(const std::string& name) {
   return std::stoi(name.substr(name.rfind(':') + 1));
 }
@@ -373,11 +367,13 @@ TEST(Listener, ADuplicateIsTheSameSocketWithoutItsFile) {
 
 TEST(Listener, MakesTheDirectoryButNoWholePath) {
   const ScratchDirectory scratch;
+  const mode_t before = umask(0077);
   const auto listener = daemon::listen_unix(scratch.path("run/admin.sock"), "");
+  umask(before);
   ASSERT_TRUE(listener) << listener.error().message;
   struct stat status{};
   ASSERT_EQ(stat(scratch.path("run").c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777U, 0750U & ~current_umask());
+  EXPECT_EQ(status.st_mode & 0777U, 0750U);
   EXPECT_EQ(status.st_uid, geteuid());
   EXPECT_FALSE(daemon::listen_unix(scratch.path("a/b/admin.sock"), ""));
   EXPECT_NE(stat(scratch.path("a").c_str(), &status), 0);
