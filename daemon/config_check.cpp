@@ -27,7 +27,7 @@ std::string reason_of(int error_number) {
 
 std::string place_of(const ConfigReading& reading, const char* key) {
   const auto found = reading.loaded.origins.find(key);
-  return found == reading.loaded.origins.end() ? "default" : found->second;
+  return found == reading.loaded.origins.end() ? "defaults" : found->second;
 }
 
 // Reads the file as the TLS client would: a directory, an empty file and garbage are found out here.

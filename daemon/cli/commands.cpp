@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t tail_entries = 20;
 constexpr core::Millis follow_wait{30'000};
+constexpr core::Millis wait_max{60'000};  // the daemon's own limit
 constexpr core::Millis retry_first{250};
 constexpr core::Millis retry_max{10'000};
 
@@ -110,7 +111,8 @@ struct FeedPosition {
   std::string epoch;           // empty: nothing was read yet
 };
 
-void print_feed_page(const Session& session, const JsonValue& page, FeedPosition& position) {
+// False: the feed began anew, the position is back at its start and nothing was printed.
+bool print_feed_page(const Session& session, const JsonValue& page, FeedPosition& position) {
   const std::string epoch = page.at("epoch");
   const bool anew = !position.epoch.empty() && position.epoch != epoch;
   if (anew) {
@@ -120,11 +122,12 @@ void print_feed_page(const Session& session, const JsonValue& page, FeedPosition
   }
   position.epoch = epoch;
   const JsonValue* items = page.find("items");
-  if (anew || items == nullptr) return;
+  if (anew || items == nullptr) return !anew;
   for (const JsonValue& entry : items->items) {
     print(session.json ? entry.raw + "\n" : render_feed_entry(entry));
     position.sequence = to_number(entry.at("seq", "0"));
   }
+  return true;
 }
 
 std::string new_link_body(const AddOptions& options) {
@@ -202,10 +205,17 @@ CliResult<int> add_link(const Session& session, const AddOptions& options) {
 }
 
 CliResult<int> sync_link(const Session& session, const std::string& link_id, const std::string& wait) {
-  if (session.dry_run) return describe_change(session, link_id, "sync");
+  const auto wanted = daemon::parse_duration(wait);
+  if (session.dry_run) {
+    if (!wait.empty() && (!wanted || *wanted > wait_max)) {
+      return std::unexpected(CliError{
+          daemon::exit_failure, "wait must be a duration up to 1m, for example 10s", "invalid_parameter"});
+    }
+    return describe_change(session, link_id, "sync");
+  }
   const std::string query = wait.empty() ? "" : "?wait=" + percent_encoded(wait);
   // One that is not well formed is refused by the daemon.
-  const core::Millis waiting = daemon::parse_duration(wait).value_or(core::Millis{0});
+  const core::Millis waiting = wanted.value_or(core::Millis{0});
   const auto answer = session.client.post(link_path(link_id, "/sync" + query), {}, waiting);
   if (!answer) return std::unexpected(answer.error());
   const bool ended = answer->status == 200;
@@ -285,14 +295,15 @@ CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> af
     if (answer) {
       answered = true;
       pause = retry_first;
-      print_feed_page(session, answer->value, position);
-      if (!follow && answer->value.at("next", "").empty()) return daemon::exit_ok;
+      const bool printed = print_feed_page(session, answer->value, position);
+      if (printed && !follow && answer->value.at("next", "").empty()) return daemon::exit_ok;
       continue;
     }
     // A daemon that is restarted comes back; one that was never there is told at once.
     const bool comes_back = follow && answered && answer.error().exit_code == daemon::exit_unavailable;
     if (!comes_back) return std::unexpected(answer.error());
     if (pause == retry_first) fmt::print(stderr, "{}; trying again\n", answer.error().message);
+    // tidy: allow sleep: the pause between two looks at a daemon that is down, which nothing announces
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, retry_max);
   }

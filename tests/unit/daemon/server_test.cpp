@@ -32,21 +32,21 @@ using testing::HasSubstr;
 
 namespace {
 
-// Answers with what it was asked; `/wait` waits until it is cancelled, `/large` is more than a socket takes.
+// Answers with what it was asked; `/wait` waits until it is cancelled, and `/wait/large` then has more to say
+// than a socket takes.
 class Echo final : public daemon::HttpService {
  public:
   explicit Echo(api::Timers& timers) : timers_(timers) {}
   api::Task<HttpResponse> handle(HttpRequest request) override {
-    if (request.target == "/wait") {
+    if (request.target.starts_with("/wait")) {
       waiting.set_value();
       const api::SteadyTime never = timers_.steady_now() + std::chrono::hours(1);
       co_await timers_.sleep_until(never);
       woken.set_value();
     }
     HttpResponse response;
-    if (request.target == "/large") {
+    if (request.target == "/wait/large") {
       response.body = std::string(large_bytes, 'x');
-      waiting.set_value();
       co_return response;
     }
     response.content_type = "text/plain";
@@ -262,12 +262,8 @@ TEST(HttpServer, StopDoesNotWaitForWhoDoesNotRead) {
   options.write_deadline = std::chrono::hours(1);  // not to be waited for
   options.stop_write_deadline = core::Millis{1};
   Running running(*daemon::listen_unix(path, ""), options);
-  const Connection waits(path);
-  waits.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
-  running.echo.waiting.get_future().wait();
-  running.echo.waiting = {};
   const Connection deaf(path);
-  deaf.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+  deaf.send("GET /wait/large HTTP/1.1\r\nHost: a\r\n\r\n");
   running.echo.waiting.get_future().wait();
   running.stop();
 }
