@@ -62,6 +62,7 @@ StartupServer::StartupServer(std::vector<Place> places) : impl_(std::make_unique
   impl.thread = std::thread([&impl] { impl.io.run(); });
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape): only a lack of memory throws here, and ends the process
 StartupServer::~StartupServer() {
   Impl& impl = *impl_;
   boost::asio::post(impl.io, [&impl] { impl.group.spawn(impl.stop()); });
