@@ -50,11 +50,6 @@ std::optional<HostPort> split_host_port(std::string_view text) {
 
 }  // namespace
 
-bool is_loopback_host(std::string_view host) {
-  if (host == "localhost" || host == "::1") return true;
-  return host.starts_with("127.") && is_ip(AF_INET, host);
-}
-
 std::expected<ListenAddress, std::string> parse_listen_address(std::string_view text) {
   const std::optional<HostPort> parts = split_host_port(text);
   if (!parts || !parts->port) return std::unexpected("is not of the form ADDRESS:PORT");

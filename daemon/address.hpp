@@ -16,7 +16,4 @@ struct ListenAddress {
 // for people.
 std::expected<ListenAddress, std::string> parse_listen_address(std::string_view text);
 
-// 127.0.0.0/8, ::1, or the name `localhost`.
-bool is_loopback_host(std::string_view host);
-
 }  // namespace syncd::daemon

@@ -28,6 +28,7 @@
 #include "daemon/scrape.hpp"
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
+#include "daemon/startup_server.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 
@@ -38,7 +39,8 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
-constexpr std::string_view budget_note = "budget";  // what the clean stop before left of the minute
+constexpr std::string_view budget_note = "budget";      // what the clean stop before left of the minute
+constexpr std::string_view watchdog_note = "watchdog";  // written to see whether writing works
 constexpr core::Millis status_every{10'000};
 constexpr core::Millis heartbeat_period{1'100};  // the scheduler moves at least once in it
 
@@ -88,6 +90,8 @@ struct App::Impl {
   // ---- start, in this order; each step logs why it failed and gives the exit code ----
   int start();
   int open_listeners();
+  std::unique_ptr<StartupServer> answer_while_starting();
+  ServerOptions admin_options(gid_t socket_group);
   int connect_upstream();
   int open_store();
   int restore_budgets();
@@ -110,7 +114,7 @@ struct App::Impl {
   int close_store();
 
   [[noreturn]] void die(std::exception_ptr error);
-  int fail(int code, std::string_view event, std::string_view message) {
+  int fail(int code, EventName event, std::string_view message) {
     log.error(event, message);
     notifier.status(message);
     return code;
@@ -158,10 +162,13 @@ int App::Impl::start() {
                .add("environment", std::string_view(environment_of(config)))
                .add("store", std::string_view(config.store.path)));
   using Step = int (Impl::*)();
-  for (const Step step : {&Impl::open_listeners, &Impl::open_store, &Impl::connect_upstream,
-                          &Impl::restore_budgets, &Impl::register_links}) {
+  if (const int code = open_listeners(); code != exit_ok) return code;
+  auto meanwhile = answer_while_starting();
+  for (const Step step :
+       {&Impl::open_store, &Impl::connect_upstream, &Impl::restore_budgets, &Impl::register_links}) {
     if (const int code = (this->*step)(); code != exit_ok) return code;
   }
+  meanwhile.reset();
   start_serving();
   return exit_ok;
 }
@@ -176,12 +183,6 @@ int App::Impl::open_listeners() {
     if (!listener) return fail(exit_unavailable, "listen_failed", listener.error().message);
     admin_listeners.push_back(std::move(*listener));
   }
-  if (!config.admin.listen.empty()) {
-    auto listener = listen_tcp(*parse_listen_address(config.admin.listen));
-    if (!listener)
-      return fail(exit_unavailable, "listen_failed", "admin.listen: " + listener.error().message);
-    admin_listeners.push_back(std::move(*listener));
-  }
   if (!config.metrics.listen.empty()) {
     auto listener = listen_tcp(*parse_listen_address(config.metrics.listen));
     if (!listener)
@@ -192,6 +193,32 @@ int App::Impl::open_listeners() {
     if (!listener.warning().empty()) log.warn("socket_group", listener.warning());
   }
   return exit_ok;
+}
+
+// The rules of the admin socket: who may ask, and that a refusal is seen.
+ServerOptions App::Impl::admin_options(gid_t socket_group) {
+  ServerOptions options;
+  options.admits = [this, own_user = geteuid(), socket_group](const Peer& peer) {
+    if (may_use(peer, own_user, socket_group)) return true;
+    log.warn("admin_refused", "a user who is not in the group of the admin socket was refused",
+             LogFields{}.add("uid", peer.uid));
+    return false;
+  };
+  return options;
+}
+
+std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
+  std::vector<StartupServer::Place> places;
+  for (const Listener& listener : admin_listeners) {
+    // No line in the log: that belongs to this thread.
+    ServerOptions options;
+    options.admits = [own_user = geteuid(), group = listener.group()](const Peer& peer) {
+      return may_use(peer, own_user, group);
+    };
+    places.push_back({.listener = &listener, .options = std::move(options)});
+  }
+  if (metrics_listener) places.push_back({.listener = &*metrics_listener, .options = {}});
+  return std::make_unique<StartupServer>(std::move(places));
 }
 
 int App::Impl::open_store() {
@@ -281,8 +308,7 @@ void App::Impl::start_serving() {
       std::make_unique<MetricsService>([this] { return scraper->scrape(); },
                                        [this] { return view->healthy(); }, [this] { return view->ready(); });
   for (Listener& listener : admin_listeners) {
-    ServerOptions options;
-    if (!listener.is_unix()) options.hosts = {"127.0.0.1", "localhost", "[::1]"};
+    ServerOptions options = admin_options(listener.group());
     admin_servers.push_back(std::make_unique<HttpServer>(
         io.get_executor(), timers, *routes, std::move(listener), std::move(options), on_exception()));
     log.info("listening", "the admin API answers",
@@ -352,16 +378,20 @@ api::Task<void> App::Impl::show_status() {
   }
 }
 
-// Pings only while the scheduler moves and the store's thread answers. A stop has its own time limit in the
-// unit.
+// Pings only while the scheduler moves and the store takes a durable write: a disk that hangs shows here and
+// nowhere else. A stop has its own time limit in the unit.
 api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
   WatchdogJudge judge;
   while (!process.stopping) {
-    auto probe = [](store::Store& answering) { return answering.healthy(); };
-    co_await gateway->run(std::move(probe));
-    const bool alive = judge.alive(engine->heartbeat());
-    if (alive) notifier.watchdog();
-    if (!alive) log.error("stalled", "the scheduler does not move; systemd will restart the service");
+    auto probe = [](store::Store& open) { return open.put_note(watchdog_note, {}); };
+    const auto written = co_await gateway->run(std::move(probe));
+    const WatchdogJudge::Verdict verdict = judge.look(engine->heartbeat(), written.has_value());
+    if (verdict.alive) {
+      notifier.watchdog();
+    } else {
+      log.error("stalled", "no work is done; systemd will restart the service",
+                LogFields{}.add("heartbeat_moved", verdict.moved).add("store_writes", written.has_value()));
+    }
     const api::SteadyTime next = timers.steady_now() + std::max(interval / 3, heartbeat_period);
     co_await timers.sleep_until(next);
   }
@@ -419,10 +449,14 @@ api::Task<void> App::Impl::stop() {
   notifier.stopping();
   log.info("stopping", "moneykit-syncd stops");
   const api::SteadyTime grace_end = timers.steady_now() + config.daemon.stop_grace;
+  // The engine first, which then takes no new link; the others do not wait for whoever reads an answer
+  // slowly.
+  engine::TaskGroup stops{io.get_executor(), on_exception()};
+  stops.spawn(engine->stop(grace_end));
   for (const auto& server : admin_servers) {
-    co_await server->stop();
+    stops.spawn(server->stop());
   }
-  co_await engine->stop(grace_end);
+  co_await stops.join();
   const std::string snapshot = gate->snapshot();
   if (gateway->healthy() && !snapshot.empty()) {
     auto work = [&](store::Store& open) { return open.put_note(budget_note, snapshot); };

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <system_error>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ constexpr std::size_t file_bytes_max = 1 << 20;
 struct Loader {
   Config config;
   std::map<std::string, std::string, std::less<>> origins;
+  std::set<std::string, std::less<>> refused;
   std::vector<ConfigProblem> problems;
 
   void refuse(std::string where, std::string key, std::string reason, std::string next_step) {
@@ -36,8 +38,11 @@ struct Loader {
     std::optional<Refusal> refusal = value ? check_value(key, *value) : std::optional{value.error()};
     // A refused value still counts as given: the key must not be reported as missing as well.
     origins[key.full_name()] = where;
-    if (refusal)
+    if (refusal) {
+      refused.insert(key.full_name());
       return refuse(where, key.full_name(), std::move(refusal->reason), std::move(refusal->next_step));
+    }
+    refused.erase(key.full_name());
     set_value(key, config, *value);
   }
 };
@@ -208,6 +213,11 @@ std::expected<std::string, std::string> read_whole(const std::string& path) {
   return text;
 }
 
+// The parser ends its complaints with what it saw, which may be a secret that lacks its quotes.
+std::string_view without_content(std::string_view complaint) {
+  return complaint.substr(0, complaint.find(", saw "));
+}
+
 void read_file(Loader& loader, const std::string& path) {
   const auto text = read_whole(path);
   if (!text) {
@@ -220,7 +230,7 @@ void read_file(Loader& loader, const std::string& path) {
   } catch (const toml::parse_error& error) {
     return loader.refuse(
         fmt::format("{}:{}:{}", path, error.source().begin.line, error.source().begin.column), "",
-        fmt::format("is not valid TOML: {}", error.description()), "correct the line");
+        fmt::format("is not valid TOML: {}", without_content(error.description())), "correct the line");
   }
   for (const auto& [name, node] : root) {
     const std::string where = place(path, name.source());
@@ -277,12 +287,14 @@ std::string origin_of(const Loader& loader, const std::string& key, const std::s
   return found == loader.origins.end() ? fallback : found->second;
 }
 
-// Rules over several keys. Only asked when each value is acceptable by itself.
+// Rules over several keys. Asked of those that are acceptable by themselves.
 void check_together(Loader& loader, const std::string& path) {
   const Config::Schedule& schedule = loader.config.schedule;
   const auto not_above = [&](const char* low, core::Millis low_value, const char* high,
                              core::Millis high_value) {
-    if (low_value <= high_value) return;
+    const bool both_known = !loader.refused.contains(std::string("schedule.") + low) &&
+                            !loader.refused.contains(std::string("schedule.") + high);
+    if (low_value <= high_value || !both_known) return;
     // Blame the one that was written, if only one was.
     const bool low_given = loader.origins.contains(std::string("schedule.") + low);
     const std::string culprit = std::string("schedule.") + (low_given ? low : high);
@@ -326,8 +338,7 @@ Environment process_environment() {
   return found;
 }
 
-std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::string& path,
-                                                                    const Environment& environment) {
+ConfigReading read_config(const std::string& path, const Environment& environment) {
   Loader loader;
   for (const ConfigKey& key : config_keys())
     set_value(key, loader.config, key.default_value);
@@ -337,11 +348,24 @@ std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::s
   read_environment(loader, environment);
   const bool sources_readable =
       std::ranges::none_of(loader.problems, [](const ConfigProblem& problem) { return problem.key.empty(); });
-  // What a file that could not be read would have said is not missing.
+  // What a file that could not be read would have said is not missing, and its values are not the defaults.
   if (sources_readable) check_required(loader, path);
-  if (loader.problems.empty()) check_together(loader, path);
-  if (!loader.problems.empty()) return std::unexpected(std::move(loader.problems));
-  return LoadedConfig{std::move(loader.config), std::move(loader.origins)};
+  if (sources_readable) check_together(loader, path);
+  if (!sources_readable) {
+    for (const ConfigKey& key : config_keys()) {
+      if (!loader.origins.contains(key.full_name())) loader.refused.insert(key.full_name());
+    }
+  }
+  return {.loaded = {std::move(loader.config), std::move(loader.origins)},
+          .unknown = std::move(loader.refused),
+          .problems = std::move(loader.problems)};
+}
+
+std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::string& path,
+                                                                    const Environment& environment) {
+  ConfigReading reading = read_config(path, environment);
+  if (!reading.problems.empty()) return std::unexpected(std::move(reading.problems));
+  return std::move(reading.loaded);
 }
 
 std::string dump_config(const LoadedConfig& loaded) {

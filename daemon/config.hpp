@@ -4,6 +4,7 @@
 #include <expected>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,6 +100,16 @@ struct LoadedConfig {
 using Environment = std::vector<std::pair<std::string, std::string>>;
 // The variables of this process that start with MONEYKIT_SYNCD__.
 Environment process_environment();
+
+// What could be read of a configuration, and what is wrong with the rest.
+struct ConfigReading {
+  LoadedConfig loaded;
+  // Keys whose value is not known: it was refused, or a file that might have named it could not be read.
+  std::set<std::string, std::less<>> unknown;
+  std::vector<ConfigProblem> problems;
+};
+// Reads as load_config() does, and keeps what is acceptable beside the problems, for further checks.
+ConfigReading read_config(const std::string& path, const Environment& environment);
 
 // Reads `path`, then `conf.d/*.toml` beside it in name order, then the environment; later values win. Either
 // a configuration in which every value is acceptable, or every problem there is.

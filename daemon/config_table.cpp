@@ -18,10 +18,14 @@ using std::string_view_literals::operator""sv;
 
 constexpr std::size_t unix_path_bytes_max = 107;  // sockaddr_un::sun_path without its NUL
 
+// Nothing that stands under [upstream] is repeated in a message: a secret may have been put there by mistake.
 std::optional<Refusal> check_base_url(std::string_view text) {
   const auto url = api::parse_base_url(text);
   if (url) return std::nullopt;
-  return Refusal{url.error().message, "write for example \"https://api.moneykit.com\""};
+  std::string reason = url.error().message;
+  const std::string quote = fmt::format("\"{}\": ", text);
+  if (const std::size_t at = reason.find(quote); at != std::string::npos) reason.erase(0, at + quote.size());
+  return Refusal{std::move(reason), "write for example \"https://api.moneykit.com\""};
 }
 
 std::optional<Refusal> check_client_id(std::string_view text) {
@@ -39,8 +43,10 @@ std::optional<Refusal> check_absolute(std::string_view text) {
   return Refusal{fmt::format("\"{}\" is not an absolute path", text), "write the whole path, from \"/\" on"};
 }
 
-std::optional<Refusal> check_optional_path(std::string_view text) {
-  return text.empty() ? std::nullopt : check_absolute(text);
+std::optional<Refusal> check_upstream_file(std::string_view text) {
+  if (text.empty() || !check_absolute(text)) return std::nullopt;
+  return Refusal{"is not an absolute path (the value is not repeated here: it may be a secret)",
+                 "name a file, from \"/\" on; the secret itself belongs into that file"};
 }
 
 std::optional<Refusal> check_socket(std::string_view text) {
@@ -59,12 +65,11 @@ std::optional<Refusal> check_listen(std::string_view text) {
   return Refusal{fmt::format("\"{}\" {}", text, listen.error()), "write for example \"127.0.0.1:9464\""};
 }
 
+// Without tokens every local user, and every page in a local browser, could read and steer everything.
 std::optional<Refusal> check_admin_listen(std::string_view text) {
-  if (auto refusal = check_listen(text)) return refusal;
-  if (text.empty() || is_loopback_host(parse_listen_address(text)->address)) return std::nullopt;
-  return Refusal{
-      fmt::format("\"{}\" is not a loopback address, and the TCP listener has no authentication yet", text),
-      "write \"127.0.0.1:PORT\", or leave it empty and use the unix socket"};
+  if (text.empty()) return std::nullopt;
+  return Refusal{"is set, and this version has no access tokens: over TCP it could not tell who is asking",
+                 "leave it empty and use the unix socket, from elsewhere through ssh -L"};
 }
 
 std::optional<Refusal> check_group(std::string_view text) {
@@ -187,14 +192,14 @@ void add_upstream(std::vector<ConfigKey>& keys) {
       "sandbox store; a store never changes between sandbox and live."));
   keys.push_back(text(
       section, "client_secret_file", [](C& c) -> std::string& { return c.upstream.client_secret_file; }, "",
-      check_optional_path, "absolute path",
+      check_upstream_file, "absolute path",
       "File with the client secret, of mode 0400 or 0600. Empty: the systemd credential "
       "`moneykit-client-secret`. The secret itself is never written into the configuration."));
   keys.push_back(choice(
       section, "auth", [](C& c) -> std::string& { return c.upstream.auth; }, "headers", auth_choices,
       "Send the client id and secret with each request, or exchange them for a bearer token."));
   keys.push_back(text(
-      section, "ca_file", [](C& c) -> std::string& { return c.upstream.ca_file; }, "", check_optional_path,
+      section, "ca_file", [](C& c) -> std::string& { return c.upstream.ca_file; }, "", check_upstream_file,
       "absolute path", "PEM file of the certificate authorities to trust. Empty: the system's."));
   keys.push_back(flag(
       section, "allow_private_addresses", [](C& c) -> bool& { return c.upstream.allow_private_addresses; },
@@ -323,15 +328,17 @@ void add_process(std::vector<ConfigKey>& keys) {
   keys.push_back(text(
       "admin", "socket", [](C& c) -> std::string& { return c.admin.socket; },
       "/run/moneykit-syncd/admin.sock", check_socket, "absolute path of at most 107 bytes",
-      "Unix socket of the admin API, mode 0660. Not used when systemd hands over a socket."));
+      "Unix socket of the admin API, mode 0660. Its directory is made, with mode 0750, if only that one is "
+      "missing. Not used when systemd hands over a socket."));
   keys.push_back(text(
       "admin", "group", [](C& c) -> std::string& { return c.admin.group; }, "moneykit-admin", check_group,
-      "group name", "Group that may use the socket. One that does not exist is skipped with a warning."));
+      "group name",
+      "Group that may use the socket, beside root and the daemon's own user. One that does not exist is "
+      "skipped with a warning."));
   keys.push_back(text(
-      "admin", "listen", [](C& c) -> std::string& { return c.admin.listen; }, "", check_admin_listen,
-      "`ADDRESS:PORT`, loopback only",
-      "Additional TCP listener, for example `127.0.0.1:8420`. Every local user can reach it. Empty: "
-      "none."));
+      "admin", "listen", [](C& c) -> std::string& { return c.admin.listen; }, "", check_admin_listen, "empty",
+      "Reserved for access over TCP with tokens, which this version does not have: anything but an empty "
+      "text is refused."));
   keys.push_back(text(
       "metrics", "listen", [](C& c) -> std::string& { return c.metrics.listen; }, "127.0.0.1:9464",
       check_listen, "`ADDRESS:PORT`",
@@ -441,8 +448,8 @@ std::optional<Refusal> check_value(const ConfigKey& key, const ConfigValue& valu
     if (key.check != nullptr) return key.check(*text_value);
     if (key.choices.empty() || std::ranges::find(key.choices, *text_value) != key.choices.end())
       return std::nullopt;
-    return Refusal{fmt::format("{} is not one of the accepted values", quoted(*text_value)),
-                   "use " + describe_range(key)};
+    const std::string shown = key.section == "upstream" ? "the value" : quoted(*text_value);
+    return Refusal{fmt::format("{} is not one of the accepted values", shown), "use " + describe_range(key)};
   }
   std::uint64_t amount = 0;
   if (const auto* number_value = std::get_if<std::uint64_t>(&value)) {

@@ -6,6 +6,46 @@
 
 namespace syncd::daemon {
 
+namespace {
+
+constexpr std::size_t page_limit = 1000;
+constexpr std::size_t counted_pages_max = 10;  // of a queue, for the status
+
+struct StoreFigures {
+  store::StoreStats stats;
+  StatusView::Length relinks_open;
+  StatusView::Length dead_letters;
+};
+
+// `read` gives the page behind `after`; a page may be empty and still have a next one.
+template <class Read>
+core::Result<StatusView::Length> count_entries(Read read) {
+  StatusView::Length length;
+  std::string after;
+  for (std::size_t pages = 0; pages < counted_pages_max; ++pages) {
+    auto page = read(after);
+    if (!page) return std::unexpected(page.error());
+    length.count += page->items.size();
+    after = std::move(page->next);
+    if (after.empty()) return length;
+  }
+  length.more = true;
+  return length;
+}
+
+core::Result<StoreFigures> figures_of(store::Store& store) {
+  const auto relinks = count_entries([&store](const std::string& after) {
+    return store.relink_entries(after, page_limit, core::RelinkStatus::open);
+  });
+  if (!relinks) return std::unexpected(relinks.error());
+  const auto letters =
+      count_entries([&store](const std::string& after) { return store.dead_letters(after, page_limit); });
+  if (!letters) return std::unexpected(letters.error());
+  return StoreFigures{.stats = store.stats(), .relinks_open = *relinks, .dead_letters = *letters};
+}
+
+}  // namespace
+
 api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink link) {
   return parts_.engine.add_link(std::move(link));
 }
@@ -88,8 +128,13 @@ api::Task<core::Result<std::optional<core::RelinkEntry>>> LiveView::relink_entry
 }
 
 api::Task<core::Result<StatusView>> LiveView::status() {
-  auto work = [](store::Store& store) { return store.stats(); };
-  store::StoreStats stats = co_await parts_.store.run(std::move(work));
+  auto work = [](store::Store& store) { return figures_of(store); };
+  auto figures = co_await parts_.store.run(std::move(work));
+  // A store that failed has no more entries to count; the rest of the status is wanted all the more.
+  if (!figures) {
+    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}, {}}; };
+    figures = co_await parts_.store.run(std::move(stats_alone));
+  }
   const api::TransportStats connections = parts_.transport.stats();
   StatusView view;
   view.version = SYNCD_VERSION;
@@ -101,7 +146,9 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   view.engine = parts_.engine.status();
   view.budget = parts_.gate.use();
   view.connections = {.open = connections.open, .idle = connections.idle, .waiting = connections.waiting};
-  view.store = stats;
+  view.store = figures->stats;
+  view.relinks_open = figures->relinks_open;
+  view.dead_letters = figures->dead_letters;
   view.discovery = parts_.observer.discovery();
   view.config_reload_ok = parts_.process.config_reload_ok;
   view.config_loaded_at = parts_.process.config_loaded_at;

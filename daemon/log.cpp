@@ -69,13 +69,13 @@ std::optional<std::uint64_t> Log::admit(const std::string& identity, core::WallT
   return suppressed;
 }
 
-void Log::write(LogLevel level, std::string_view event, std::string_view message, const LogFields& fields) {
+void Log::write(LogLevel level, EventName event, std::string_view message, const LogFields& fields) {
   if (level < options_.level) return;
   const core::WallTime now = clock_();
   std::uint64_t suppressed = 0;
   if (level >= LogLevel::warn) {
     const std::optional<std::uint64_t> admitted =
-        admit(fmt::format("{}\n{}\n{}", event, message, fields.text()), now);
+        admit(fmt::format("{}\n{}\n{}", std::string_view(event), message, fields.text()), now);
     if (!admitted) return;
     suppressed = *admitted;
   }
@@ -85,7 +85,7 @@ void Log::write(LogLevel level, std::string_view event, std::string_view message
   writer.begin_object();
   writer.member("ts", std::string_view(core::format_wall_time(now)));
   writer.member("level", to_string(level));
-  writer.member("event", event);
+  writer.member("event", std::string_view(event));
   writer.member("msg", message.substr(0, message_bytes_max));
   if (suppressed > 0) writer.member("repeated", suppressed);
   if (!fields.text().empty()) writer.raw(fields.text());

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "daemon/json_writer.hpp"
+#include "daemon/log_events.hpp"
 #include "sync/core/types.hpp"
 
 namespace syncd::daemon {
@@ -23,9 +24,9 @@ std::string_view to_string(LogLevel level);
 class LogFields {
  public:
   template <class T>
-  LogFields& add(std::string_view name, const T& value) {
+  LogFields& add(MemberName name, const T& value) {
     JsonWriter writer;
-    writer.member(name, value);
+    writer.member(std::string_view(name), value);
     if (!text_.empty()) text_ += ',';
     text_ += writer.text();
     return *this;
@@ -57,8 +58,9 @@ struct LogOptions {
   bool journal_prefix = false;  // `<6>` in front of each line
 };
 
-// One JSON object per line. An identical warning or error (same event, message and fields) is written once a
-// minute at most; the next one carries `repeated`, the number of lines left out.
+// One JSON object per line, of a kind in log_events.hpp. An identical warning or error (same event, message
+// and fields) is written once a minute at most; the next one carries `repeated`, the number of lines left
+// out.
 //
 // Thread: one at a time; the io thread owns it once the daemon runs.
 class Log {
@@ -67,17 +69,17 @@ class Log {
   using Clock = std::function<core::WallTime()>;
   Log(LogOptions options, Sink sink, Clock clock);
 
-  void write(LogLevel level, std::string_view event, std::string_view message, const LogFields& fields = {});
-  void debug(std::string_view event, std::string_view message, const LogFields& fields = {}) {
+  void write(LogLevel level, EventName event, std::string_view message, const LogFields& fields = {});
+  void debug(EventName event, std::string_view message, const LogFields& fields = {}) {
     write(LogLevel::debug, event, message, fields);
   }
-  void info(std::string_view event, std::string_view message, const LogFields& fields = {}) {
+  void info(EventName event, std::string_view message, const LogFields& fields = {}) {
     write(LogLevel::info, event, message, fields);
   }
-  void warn(std::string_view event, std::string_view message, const LogFields& fields = {}) {
+  void warn(EventName event, std::string_view message, const LogFields& fields = {}) {
     write(LogLevel::warn, event, message, fields);
   }
-  void error(std::string_view event, std::string_view message, const LogFields& fields = {}) {
+  void error(EventName event, std::string_view message, const LogFields& fields = {}) {
     write(LogLevel::error, event, message, fields);
   }
   void set_level(LogLevel level) { options_.level = level; }

@@ -7,9 +7,9 @@
 
 #include "daemon/app.hpp"
 #include "daemon/config.hpp"
+#include "daemon/config_check.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/online_check.hpp"
-#include "daemon/secret_file.hpp"
 
 namespace {
 
@@ -25,9 +25,8 @@ int report(const std::vector<ConfigProblem>& problems) {
 }
 
 int check_config(const std::string& path, bool online) {
-  const auto loaded = load_config(path, process_environment());
+  const auto loaded = load_checked_config(path, process_environment());
   if (!loaded) return report(loaded.error());
-  if (const auto problems = check_files(loaded->config); !problems.empty()) return report(problems);
   if (!online) {
     fmt::print("ok\n");
     return exit_ok;
@@ -46,9 +45,8 @@ int dump(const std::string& path) {
 }
 
 int run_daemon(const std::string& path) {
-  auto loaded = load_config(path, process_environment());
+  auto loaded = load_checked_config(path, process_environment());
   if (!loaded) return report(loaded.error());
-  if (const auto problems = check_files(loaded->config); !problems.empty()) return report(problems);
   App app(std::move(*loaded), path);
   return app.run();
 }

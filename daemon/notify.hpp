@@ -24,13 +24,17 @@ class Notifier {
 };
 
 // Decides whether a watchdog ping is honest: the engine's heartbeat, which moves at least every second, must
-// have moved since the last look.
+// have moved since the last look, and the store must have taken a write.
 class WatchdogJudge {
  public:
-  bool alive(std::uint64_t heartbeat) {
+  struct Verdict {
+    bool alive = false;
+    bool moved = false;
+  };
+  Verdict look(std::uint64_t heartbeat, bool store_writes) {
     const bool moved = !last_ || *last_ != heartbeat;
     last_ = heartbeat;
-    return moved;
+    return {.alive = moved && store_writes, .moved = moved};
   }
 
  private:

@@ -1,9 +1,7 @@
 #include "daemon/secret_file.hpp"
 
-#include <cerrno>
 #include <cstdlib>
-#include <system_error>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -26,6 +24,15 @@ std::expected<std::string, ConfigProblem> client_secret_path(const Config& confi
                                credential_name)});
 }
 
+// The message without the path, unless there is something at it.
+std::string without_path(std::string message, const std::string& path) {
+  struct stat status{};
+  if (lstat(path.c_str(), &status) == 0) return message;
+  for (std::size_t at = message.find(path); at != std::string::npos; at = message.find(path))
+    message.replace(at, path.size(), "(the named one)");
+  return message;
+}
+
 }  // namespace
 
 std::expected<api::Secret, ConfigProblem> read_client_secret(const Config& config) {
@@ -35,23 +42,10 @@ std::expected<api::Secret, ConfigProblem> read_client_secret(const Config& confi
   const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
   auto secret = api::load_secret_file(*path, directory != nullptr ? directory : "");
   if (secret) return std::move(*secret);
-  return std::unexpected(ConfigProblem{
-      .where = "client secret", .key = key_name, .reason = secret.error().message, .next_step = ""});
-}
-
-std::vector<ConfigProblem> check_files(const Config& config) {
-  std::vector<ConfigProblem> problems;
-  const auto secret = read_client_secret(config);
-  if (!secret) problems.push_back(secret.error());
-  const std::string& ca_file = config.upstream.ca_file;
-  if (!ca_file.empty() && access(ca_file.c_str(), R_OK) != 0) {
-    problems.push_back(
-        {.where = ca_file,
-         .key = "upstream.ca_file",
-         .reason = "cannot be read: " + std::generic_category().message(errno),
-         .next_step = "name a readable PEM file, or leave it empty for the system's authorities"});
-  }
-  return problems;
+  std::string reason = secret.error().message;
+  if (!config.upstream.client_secret_file.empty()) reason = without_path(std::move(reason), *path);
+  return std::unexpected(
+      ConfigProblem{.where = "client secret", .key = key_name, .reason = std::move(reason), .next_step = ""});
 }
 
 }  // namespace syncd::daemon

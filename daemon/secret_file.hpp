@@ -1,7 +1,6 @@
 #pragma once
 
 #include <expected>
-#include <string>
 #include <vector>
 
 #include "daemon/config.hpp"
@@ -10,10 +9,8 @@
 namespace syncd::daemon {
 
 // The client secret, from the configured file or the systemd credential. The problem says what to do when
-// there is neither, or when others could read it.
+// there is neither, or when others could read it. A configured path is named only where something lies at it:
+// otherwise it may be the secret itself.
 std::expected<api::Secret, ConfigProblem> read_client_secret(const Config& config);
-
-// Checks what a start would need from the file system: the client secret and the CA file.
-std::vector<ConfigProblem> check_files(const Config& config);
 
 }  // namespace syncd::daemon

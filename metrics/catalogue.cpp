@@ -238,9 +238,9 @@ void add_store(Table& table) {
            "Updates that shared one synced write.")
       .upper_bounds({1, 2, 4, 8, 16, 32, 64, 128, 256});
   rows.add(Id::feed_head_sequence, gauge, "moneykit_syncd_feed_head_sequence",
-           "Highest sequence of the feed.");
+           "Highest sequence of the feed that is committed; it may not have been shown to anybody yet.");
   rows.add(Id::feed_published_sequence, gauge, "moneykit_syncd_feed_published_sequence",
-           "Highest sequence that was ever shown to a consumer.");
+           "Highest sequence that was ever shown to a consumer; up to it no sequence gets other content.");
   rows.add(Id::feed_epoch, gauge, "moneykit_syncd_feed_epoch",
            "Epoch of the feed; a change means that consumers must read it anew.");
   rows.add(Id::store_healthy, gauge, "moneykit_syncd_store_healthy",

@@ -36,6 +36,13 @@ struct StatusView {
     std::uint64_t only_here = 0;
   };
   std::optional<Discovery> discovery;
+  // Entries of a queue in the store. Counting ends at a bound: then there are `more`.
+  struct Length {
+    std::uint64_t count = 0;
+    bool more = false;
+  };
+  Length relinks_open;
+  Length dead_letters;
   bool config_reload_ok = true;
   core::WallTime config_loaded_at{};
   std::string auth_error;  // why our credentials are refused; empty: they are not

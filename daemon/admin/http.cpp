@@ -1,8 +1,15 @@
 #include "daemon/admin/http.hpp"
 
+#include <algorithm>
+
 #include "daemon/json_writer.hpp"
 
 namespace syncd::daemon {
+
+bool may_use(const Peer& peer, uid_t own_user, gid_t socket_group) {
+  if (peer.uid == 0 || peer.uid == own_user || peer.gid == socket_group) return true;
+  return std::ranges::find(peer.groups, socket_group) != peer.groups.end();
+}
 
 std::string_view reason_phrase(int status) {
   switch (status) {

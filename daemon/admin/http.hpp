@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 #include "sync/api/task.hpp"
 
@@ -14,7 +15,12 @@ struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;
+  std::vector<gid_t> groups = {};  // the supplementary ones
 };
+
+// Whether the peer may use a socket of this group: root, the daemon's own user, and the group's members. The
+// kernel asks the same of the file's mode; this holds also where the mode was widened.
+bool may_use(const Peer& peer, uid_t own_user, gid_t socket_group);
 
 // One request, after framing; nothing in it is checked yet.
 struct HttpRequest {

@@ -1,12 +1,17 @@
 #include "daemon/admin/http_server.hpp"
 
-#include <algorithm>
+#include <cerrno>
+#include <exception>
 #include <optional>
 #include <sys/socket.h>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -29,19 +34,29 @@ using Stream = beast::basic_stream<Protocol, api::IoExecutor>;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
+constexpr std::size_t groups_usual = 32;
 constexpr core::Millis accept_pause{200};  // when the process is out of descriptors
+
+std::vector<gid_t> groups_of(int descriptor) {
+  std::vector<gid_t> groups(groups_usual);
+  auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+  int failed = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+  if (failed != 0 && errno == ERANGE) {
+    groups.resize(size / sizeof(gid_t));
+    failed = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+  }
+  groups.resize(failed == 0 ? size / sizeof(gid_t) : 0);
+  return groups;
+}
 
 std::optional<Peer> peer_of(int descriptor) {
   ucred credentials{};
   socklen_t size = sizeof(credentials);
   if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
-  return Peer{.uid = credentials.uid, .gid = credentials.gid, .pid = credentials.pid};
-}
-
-// `localhost:8420` -> `localhost`, `[::1]:8420` -> `[::1]`
-std::string_view host_without_port(std::string_view host) {
-  const std::size_t colon = host.find_last_of(":]");
-  return colon != std::string_view::npos && host[colon] == ':' ? host.substr(0, colon) : host;
+  return Peer{.uid = credentials.uid,
+              .gid = credentials.gid,
+              .pid = credentials.pid,
+              .groups = groups_of(descriptor)};
 }
 
 std::string_view view_of(beast::string_view text) {
@@ -66,6 +81,13 @@ std::optional<HttpResponse> answer_bad_request(const beast::error_code& ec, cons
 }  // namespace
 
 struct HttpServer::Impl {
+  // What became of one request.
+  struct Answered {
+    HttpResponse response;
+    bool peer_left = false;
+    std::exception_ptr defect;
+  };
+
   api::IoExecutor executor;
   api::Timers& timers;
   HttpService& service;
@@ -94,8 +116,13 @@ struct HttpServer::Impl {
   api::Task<void> accept_all();
   api::Task<void> serve(Socket socket);
   api::Task<bool> answer_one(Stream& stream, beast::flat_buffer& buffer, const std::optional<Peer>& peer);
+  api::Task<Answered> ask_service(Stream& stream, HttpRequest request);
+  api::Task<void> handle(HttpRequest request, Answered& answered);
+  static api::Task<void> watch_peer(Stream& stream, Answered& answered);
   api::Task<bool> send(Stream& stream, HttpResponse response, unsigned version, bool keep_alive, bool head);
-  std::optional<HttpResponse> refuse_browser(const http::request<http::string_body>& request) const;
+  bool admits(const std::optional<Peer>& peer) const {
+    return !listener.is_unix() || !options.admits || (peer && options.admits(*peer));
+  }
 };
 
 api::Task<void> HttpServer::Impl::accept_all() {
@@ -152,36 +179,50 @@ api::Task<bool> HttpServer::Impl::answer_one(Stream& stream, beast::flat_buffer&
   const unsigned version = message.version();
   const bool keep_alive = message.keep_alive();
   const bool head = message.method() == http::verb::head;
-  HttpResponse response;
-  auto refusal = refuse_browser(message);
-  if (refusal) {
-    response = std::move(*refusal);
-  } else {
+  Answered answered;
+  if (admits(peer)) {
     HttpRequest request;
     request.method = head ? "GET" : std::string(view_of(message.method_string()));
     request.target = view_of(message.target());
     request.content_type = view_of(message[http::field::content_type]);
     request.body = std::move(message.body());
     request.peer = peer;
-    response = co_await service.handle(std::move(request));
+    answered = co_await ask_service(stream, std::move(request));
+  } else {
+    answered.response = problem(403, "not_permitted", "you are neither root nor in the group of this socket");
   }
-  const bool sent = co_await send(stream, std::move(response), version, keep_alive && !stopping, head);
-  co_return sent&& keep_alive;
+  // Also to a peer that left: it may have closed only its sending half.
+  const bool again = keep_alive && !answered.peer_left && !stopping;
+  const bool sent = co_await send(stream, std::move(answered.response), version, again, head);
+  co_return sent&& again;
 }
 
-// A web page must not reach this listener through the reader's browser (cross-site requests, DNS rebinding).
-std::optional<HttpResponse> HttpServer::Impl::refuse_browser(
-    const http::request<http::string_body>& request) const {
-  if (options.hosts.empty()) return std::nullopt;
-  const std::string_view host = host_without_port(view_of(request[http::field::host]));
-  if (request.count(http::field::host) != 1 ||
-      std::ranges::find(options.hosts, host) == options.hosts.end()) {
-    return problem(403, "wrong_host", "the Host header does not name this listener");
+// Both parts end before this does: the first to end cancels the other.
+api::Task<HttpServer::Impl::Answered> HttpServer::Impl::ask_service(Stream& stream, HttpRequest request) {
+  using namespace asio::experimental::awaitable_operators;
+  Answered answered;
+  auto answer = handle(std::move(request), answered);
+  auto departure = watch_peer(stream, answered);
+  co_await (std::move(answer) || std::move(departure));
+  if (answered.defect) std::rethrow_exception(answered.defect);
+  co_return answered;
+}
+
+// A defect is carried over by hand: the wait for one of two tasks would go on waiting for the other.
+api::Task<void> HttpServer::Impl::handle(HttpRequest request, Answered& answered) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  try {
+    answered.response = co_await service.handle(std::move(request));
+  } catch (...) {
+    answered.defect = std::current_exception();
   }
-  if (request.count(http::field::origin) != 0) {
-    return problem(403, "foreign_origin", "requests from web pages are not accepted");
-  }
-  return std::nullopt;
+}
+
+// Ends when the peer has closed the connection; bytes it sent ahead do not count.
+api::Task<void> HttpServer::Impl::watch_peer(Stream& stream, Answered& answered) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto [ec] = co_await stream.socket().async_wait(Socket::wait_error, nothrow);
+  if (!ec) answered.peer_left = true;
 }
 
 api::Task<bool> HttpServer::Impl::send(Stream& stream, HttpResponse response, unsigned version,
@@ -198,7 +239,7 @@ api::Task<bool> HttpServer::Impl::send(Stream& stream, HttpResponse response, un
   message.keep_alive(keep_alive);
   message.content_length(response.body.size());
   if (!head) message.body() = std::move(response.body);
-  stream.expires_after(options.write_deadline);
+  stream.expires_after(stopping ? options.stop_write_deadline : options.write_deadline);
   const auto [ec, bytes] = co_await http::async_write(stream, message, nothrow);
   co_return !ec;
 }

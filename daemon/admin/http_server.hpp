@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "daemon/admin/http.hpp"
 #include "daemon/admin/socket_listener.hpp"
@@ -18,12 +17,13 @@ struct ServerOptions {
   std::uint64_t body_bytes_max = 64 * 1024;
   core::Millis read_deadline{10'000};  // for a whole request; also how long a connection may idle
   core::Millis write_deadline{30'000};
-  // Refuse what a browser sends on behalf of a foreign page: only these Host values (without port), no
-  // Origin. Empty: no such check.
-  std::vector<std::string> hosts;
+  core::Millis stop_write_deadline{1'000};  // for an answer that is still to be sent while the server stops
+  // Unix sockets: whether this peer may ask anything; a peer that is not known may not. Empty: everybody.
+  std::function<bool(const Peer&)> admits;
 };
 
-// HTTP/1.1 on one listening socket: one request at a time on each connection, strict limits, keep-alive.
+// HTTP/1.1 on one listening socket: one request at a time on each connection, strict limits, keep-alive. A
+// request whose client has closed its end is cancelled, so that nobody's abandoned wait holds a connection.
 //
 // Lifecycle: start(), then stop() awaited to its end before destruction. Thread: the io thread.
 class HttpServer {

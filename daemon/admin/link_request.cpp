@@ -3,6 +3,7 @@
 #include <deque>
 #include <string_view>
 
+#include "sync/core/json_text.hpp"
 #include "sync/core/page.hpp"
 #include "sync/core/reader.hpp"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t tags_max = 32;
 constexpr std::size_t tag_bytes_max = 128;
+constexpr std::size_t name_shown_max = 64;
 
 bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
   core::Reader::Array array;
@@ -31,7 +33,8 @@ bool read_id_member(core::Reader& reader, std::string_view& id) {
   return core::is_valid_id(id) || reader.fail("must have 1 to 256 bytes and no control characters");
 }
 
-bool read_new_link(core::Reader& reader, engine::NewLink& link) {
+// `unknown`: the name that the failure is about, which the reader's messages do not carry.
+bool read_new_link(core::Reader& reader, engine::NewLink& link, std::string& unknown) {
   core::Reader::Object object;
   if (!reader.enter(object)) return false;
   std::string_view name;
@@ -46,7 +49,8 @@ bool read_new_link(core::Reader& reader, engine::NewLink& link) {
     } else if (name == "tags") {
       if (!reader.at("tags", read_tags(reader, link.tags))) return false;
     } else {
-      return reader.fail("has a member that is not known here; known are link_id, customer_user_id and tags");
+      unknown = name.substr(0, name_shown_max);
+      return reader.fail("has a member that is not known here");
     }
   }
   if (!reader.ok()) return false;
@@ -60,7 +64,14 @@ std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
   std::deque<std::string> unescaped;
   core::Reader reader(body, unescaped);
   engine::NewLink link;
-  if (reader.ok() && read_new_link(reader, link) && reader.finish()) return link;
+  std::string unknown;
+  if (reader.ok() && read_new_link(reader, link, unknown) && reader.finish()) return link;
+  if (!unknown.empty()) {
+    std::string quoted;
+    core::append_json_string(quoted, unknown);
+    return std::unexpected("the body: member " + quoted +
+                           " is not known here; known are link_id, customer_user_id and tags");
+  }
   // The reader speaks of upstream's answers.
   constexpr std::string_view document = "the answer";
   const std::string message = reader.message();

@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t limit_default = 100;
 constexpr std::uint64_t limit_max = 1000;
 constexpr core::Millis wait_max{60'000};
-constexpr std::size_t after_bytes_max = 512;
+constexpr std::size_t after_bytes_max = 256;  // an id: `next` of these lists is the last one
 
 HttpResponse refuse_parameter(std::string_view detail) {
   return problem(400, "invalid_parameter", detail);

@@ -87,6 +87,14 @@ void write_status_budget(JsonWriter& writer, const std::vector<api::BudgetUse>& 
   writer.end_array();
 }
 
+void write_length(JsonWriter& writer, std::string_view name, const StatusView::Length& length) {
+  writer.key(name).begin_object();
+  writer.member("count", length.count).member("more", length.more).end_object();
+}
+
+// `head` is what is committed, `published` what a consumer has been shown. Only up to `published` are
+// sequences promised never to carry other content, so a position to continue from comes from /v1/feed, not
+// from here.
 void write_status_store(JsonWriter& writer, const StatusView& status) {
   const store::StoreStats& store = status.store;
   writer.key("feed").begin_object();
@@ -257,6 +265,10 @@ void write_status(JsonWriter& writer, const StatusView& status) {
   write_status_budget(writer, status.budget);
   write_status_upstream(writer, status);
   write_status_store(writer, status);
+  writer.key("queues").begin_object();
+  write_length(writer, "relink_open", status.relinks_open);
+  write_length(writer, "dead_letters", status.dead_letters);
+  writer.end_object();
   writer.key("config").begin_object();
   writer.member("last_reload_ok", status.config_reload_ok);
   write_time(writer, "loaded_at", status.config_loaded_at);

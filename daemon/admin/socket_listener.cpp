@@ -4,6 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <filesystem>
 #include <grp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -87,6 +89,21 @@ std::string give_to_group(const std::string& path, const std::string& group) {
   return {};
 }
 
+// Only the last directory: a path whose upper part is missing is more likely mistyped. A new one belongs to
+// the group too, which could not reach the socket otherwise.
+core::Result<void> make_directory(const std::string& socket_path, const std::string& group) {
+  const std::string directory = std::filesystem::path(socket_path).parent_path().string();
+  const bool made = mkdir(directory.c_str(), 0700) == 0;
+  if (!made && errno == EEXIST) return {};
+  if (!made || chmod(directory.c_str(), 0750) != 0) {
+    return refuse(
+        fmt::format("admin socket {}: its directory cannot be made: {}; make it for the daemon's user",
+                    socket_path, reason_of(errno)));
+  }
+  give_to_group(directory, group);  // the socket's own warning says the same
+  return {};
+}
+
 std::string bound_name(int descriptor) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
@@ -100,6 +117,17 @@ std::string bound_name(int descriptor) {
   const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
   inet_ntop(AF_INET6, &v6->sin6_addr, text.data(), text.size());
   return fmt::format("[{}]:{}", text.data(), ntohs(v6->sin6_port));
+}
+
+// The group of the file that a unix socket is bound to; nullopt: it has no file.
+std::optional<gid_t> group_of_file(int descriptor) {
+  sockaddr_un address{};
+  socklen_t size = sizeof(address);
+  struct stat status{};
+  if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return std::nullopt;
+  const std::string path(address.sun_path, strnlen(address.sun_path, sizeof(address.sun_path)));
+  if (path.empty() || stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status.st_gid;
 }
 
 socklen_t ip_address(const ListenAddress& listen, sockaddr_storage& storage) {
@@ -129,13 +157,25 @@ Listener::~Listener() {
 void Listener::swap(Listener& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(unix_, other.unix_);
+  std::swap(group_, other.group_);
   std::swap(name_, other.name_);
   std::swap(warning_, other.warning_);
   std::swap(file_, other.file_);
   std::swap(file_identity_, other.file_identity_);
 }
 
+core::Result<Listener> Listener::duplicate() const {
+  Listener copy;
+  copy.descriptor_ = fcntl(descriptor_, F_DUPFD_CLOEXEC, 3);
+  if (copy.descriptor_ < 0) return refuse(fmt::format("{}: {}", name_, reason_of(errno)));
+  copy.unix_ = unix_;
+  copy.group_ = group_;
+  copy.name_ = name_;
+  return copy;
+}
+
 core::Result<Listener> listen_unix(const std::string& path, const std::string& group) {
+  if (auto made = make_directory(path, group); !made) return std::unexpected(made.error());
   if (auto cleared = clear_stale(path); !cleared) return std::unexpected(cleared.error());
   Listener listener;
   listener.unix_ = true;
@@ -162,6 +202,7 @@ core::Result<Listener> listen_unix(const std::string& path, const std::string& g
   if (chmod(path.c_str(), 0660) != 0 || listen(listener.descriptor_, backlog) != 0) {
     return refuse(fmt::format("admin socket {}: {}", path, reason_of(errno)));
   }
+  if (stat(path.c_str(), &status) == 0) listener.group_ = status.st_gid;
   return listener;
 }
 
@@ -197,6 +238,13 @@ core::Result<std::vector<Listener>> inherited_listeners() {
           "systemd handed over a socket that is not a listening unix stream socket; use ListenStream= with a "
           "path in the socket unit");
     }
+    const std::optional<gid_t> group = group_of_file(listener.descriptor_);
+    if (!group) {
+      return refuse(
+          "the file of the socket that systemd handed over cannot be seen: who may use it is decided by its "
+          "group; use ListenStream= with a path in the socket unit");
+    }
+    listener.group_ = *group;
     listeners.push_back(std::move(listener));
   }
   return listeners;

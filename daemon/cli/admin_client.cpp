@@ -1,6 +1,7 @@
 #include "daemon/cli/admin_client.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -26,6 +27,12 @@ CliError unreachable(const std::string& socket, const error_code& ec) {
   std::string next = "is moneykit-syncd running? Try: systemctl status moneykit-syncd";
   if (ec == boost::system::errc::permission_denied) {
     next = "you must be in the group moneykit-admin, or root";
+  } else if (ec == asio::error::timed_out) {
+    next =
+        "it accepts connections but does not answer in time; see its log, for example: journalctl -u "
+        "moneykit-syncd";
+  } else if (ec == http::error::end_of_stream || ec == asio::error::connection_reset) {
+    next = "it ended the connection without an answer, as when it stops; try again";
   }
   return {daemon::exit_unavailable,
           fmt::format("cannot reach the daemon at {}: {}; {}", socket, ec.message(), next)};
@@ -34,7 +41,59 @@ CliError unreachable(const std::string& socket, const error_code& ec) {
 CliError refused(const Answer& answer) {
   const std::string detail = answer.value.at("detail", "");
   return {answer.status == 503 ? daemon::exit_unavailable : daemon::exit_failure,
-          detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail};
+          detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail,
+          answer.value.at("code", "")};
+}
+
+using Socket = asio::local::stream_protocol::socket;
+using Request = http::request<http::string_body>;
+using Parser = http::response_parser<http::string_body>;
+
+// One connection, on which each step has a time by which it must be done.
+class Conversation {
+ public:
+  error_code connect(const std::string& path, core::Millis limit) {
+    socket_.async_connect(asio::local::stream_protocol::endpoint(path), [this](error_code ec) { end(ec); });
+    return run(limit);
+  }
+  error_code exchange(const Request& request, Parser& parser, core::Millis limit) {
+    http::async_write(socket_, request, [this, &parser](error_code ec, std::size_t) {
+      if (ec) return end(ec);
+      http::async_read(socket_, buffer_, parser, [this](error_code failed, std::size_t) { end(failed); });
+    });
+    return run(limit);
+  }
+
+ private:
+  void end(error_code ec) { result_ = ec; }
+  // timed_out when the step is not done by then; the connection is of no more use.
+  error_code run(core::Millis limit) {
+    result_.reset();
+    io_.restart();
+    io_.run_for(limit);
+    if (result_) return *result_;
+    socket_.close();
+    io_.run();
+    return asio::error::timed_out;
+  }
+
+  asio::io_context io_{1};
+  Socket socket_{io_};
+  boost::beast::flat_buffer buffer_;
+  std::optional<error_code> result_;
+};
+
+Request make_request(std::string_view method, const std::string& target, const std::string& body) {
+  Request request;
+  request.version(11);
+  request.method_string({method.data(), method.size()});
+  request.target(target);
+  request.set(http::field::host, "localhost");
+  request.set(http::field::connection, "close");
+  if (!body.empty()) request.set(http::field::content_type, "application/json");
+  request.body() = body;
+  request.prepare_payload();
+  return request;
 }
 
 }  // namespace
@@ -45,31 +104,20 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
-CliResult<Answer> Client::send(std::string_view method, const std::string& target,
-                               const std::string& body) const {
+CliResult<Answer> Client::send(std::string_view method, const std::string& target, const std::string& body,
+                               core::Millis wait) const {
   if (socket_.size() > 107)
     return std::unexpected(CliError{daemon::exit_usage, "the socket's path is too long"});
-  asio::io_context io{1};
-  asio::local::stream_protocol::socket stream(io);
-  error_code ec;
-  stream.connect(asio::local::stream_protocol::endpoint(socket_), ec);
-  if (ec) return std::unexpected(unreachable(socket_, ec));
-  http::request<http::string_body> request;
-  request.version(11);
-  request.method_string({method.data(), method.size()});
-  request.target(target);
-  request.set(http::field::host, "localhost");
-  request.set(http::field::connection, "close");
-  if (!body.empty()) request.set(http::field::content_type, "application/json");
-  request.body() = body;
-  request.prepare_payload();
-  http::write(stream, request, ec);
-  if (ec) return std::unexpected(unreachable(socket_, ec));
-  boost::beast::flat_buffer buffer;
-  http::response_parser<http::string_body> parser;
+  Conversation conversation;
+  if (const error_code ec = conversation.connect(socket_, patience_.connect); ec) {
+    return std::unexpected(unreachable(socket_, ec));
+  }
+  const Request request = make_request(method, target, body);
+  Parser parser;
   parser.body_limit(answer_bytes_max);
-  http::read(stream, buffer, parser, ec);
-  if (ec) return std::unexpected(unreachable(socket_, ec));
+  if (const error_code ec = conversation.exchange(request, parser, patience_.answer + wait); ec) {
+    return std::unexpected(unreachable(socket_, ec));
+  }
   Answer answer;
   answer.status = static_cast<int>(parser.get().result_int());
   answer.body = parser.get().body();

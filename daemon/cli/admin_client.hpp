@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "daemon/cli/json_value.hpp"
+#include "sync/core/types.hpp"
 
 namespace syncd::cli {
 
 struct CliError {
   int exit_code = 1;
   std::string message;
+  std::string problem = {};  // the `code` of the daemon's answer; empty: it did not answer
 };
 template <class T>
 using CliResult = std::expected<T, CliError>;
@@ -22,24 +24,37 @@ struct Answer {
   std::string body;
 };
 
-// Talks to the daemon over its unix socket, one connection per request; blocking.
+// How long the daemon may take.
+struct Patience {
+  core::Millis connect{5'000};
+  core::Millis answer{10'000};  // beyond the time that the daemon was asked to wait
+};
+
+// Talks to the daemon over its unix socket, one connection per request; blocking, but never for ever.
 class Client {
  public:
-  explicit Client(std::string socket) : socket_(std::move(socket)) {}
+  explicit Client(std::string socket, Patience patience = {})
+      : socket_(std::move(socket)), patience_(patience) {}
 
-  // Any 2xx answer; the problem's detail as an error otherwise.
-  CliResult<Answer> get(const std::string& target) const { return send("GET", target, {}); }
-  CliResult<Answer> post(const std::string& target, const std::string& body) const {
-    return send("POST", target, body);
+  // Any 2xx answer; the problem's detail as an error otherwise. `wait`: how long the daemon was asked to
+  // wait.
+  CliResult<Answer> get(const std::string& target, core::Millis wait = core::Millis{0}) const {
+    return send("GET", target, {}, wait);
+  }
+  CliResult<Answer> post(const std::string& target, const std::string& body,
+                         core::Millis wait = core::Millis{0}) const {
+    return send("POST", target, body, wait);
   }
   // All pages of a list, `limit` items at most (0: all).
   CliResult<std::vector<JsonValue>> list(const std::string& path, const std::string& query,
                                          std::size_t limit) const;
 
  private:
-  CliResult<Answer> send(std::string_view method, const std::string& target, const std::string& body) const;
+  CliResult<Answer> send(std::string_view method, const std::string& target, const std::string& body,
+                         core::Millis wait) const;
 
   std::string socket_;
+  Patience patience_;
 };
 
 // For a path segment or a query value.

@@ -1,13 +1,17 @@
 #include "daemon/cli/commands.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include <fmt/format.h>
 
+#include "daemon/admin/link_request.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
+#include "daemon/duration.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/json_writer.hpp"
 
@@ -16,6 +20,10 @@ namespace syncd::cli {
 namespace {
 
 constexpr std::uint64_t tail_entries = 20;
+constexpr core::Millis follow_wait{30'000};
+constexpr core::Millis wait_max{60'000};  // the daemon's own limit
+constexpr core::Millis retry_first{250};
+constexpr core::Millis retry_max{10'000};
 
 core::WallTime wall_now() {
   return std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
@@ -48,13 +56,45 @@ std::uint64_t to_number(const std::string& text) {
   return value;
 }
 
-// A change that is only described: looks the link up, so that a wrong id is found out.
+// What a dry run found. `status` empty: the link is not registered.
+int print_dry_run(const Session& session, std::string_view verb, const std::string& link_id,
+                  const std::string& status, bool would_change) {
+  if (session.json) {
+    daemon::JsonWriter writer;
+    writer.begin_object().member("dry_run", true).member("action", verb);
+    writer.member("link_id", std::string_view(link_id)).key("status");
+    if (status.empty()) {
+      writer.null();
+    } else {
+      writer.string(status);
+    }
+    writer.member("would_change", would_change).end_object();
+    return print_json(writer.take());
+  }
+  const std::string name = printable(link_id);
+  if (status.empty()) {
+    print(fmt::format("would register link {} and sync it at once; nothing was changed\n", name));
+  } else if (would_change) {
+    print(fmt::format("would {} link {} (now {}); nothing was changed\n", verb, name, printable(status)));
+  } else {
+    print(fmt::format("link {} is {} already; nothing would change\n", name,
+                      verb == "add" ? "registered" : printable(status)));
+  }
+  return daemon::exit_ok;
+}
+
+// A change that is only described, by the rules of the daemon: an unknown or impossible id and a link that is
+// gone are the errors they would be in earnest.
 CliResult<int> describe_change(const Session& session, const std::string& link_id, std::string_view verb) {
   const auto link = session.client.get(link_path(link_id));
   if (!link) return std::unexpected(link.error());
-  print(fmt::format("would {} link {} (now {}); nothing was changed\n", verb, printable(link_id),
-                    link->value.at("status")));
-  return daemon::exit_ok;
+  const std::string status = link->value.at("status");
+  if (const auto refusal = dry_run_refusal(verb, status)) {
+    return std::unexpected(CliError{daemon::exit_failure, *refusal, "conflict"});
+  }
+  const bool paused = status == "paused";
+  const bool would_change = verb == "sync" || (verb == "pause") != paused;
+  return print_dry_run(session, verb, link_id, status, would_change);
 }
 
 CliResult<int> change_state(const Session& session, const std::string& link_id, std::string_view verb) {
@@ -64,6 +104,30 @@ CliResult<int> change_state(const Session& session, const std::string& link_id, 
   if (session.json) return print_json(answer->body);
   print(fmt::format("link {} is {}\n", printable(link_id), answer->value.at("status")));
   return daemon::exit_ok;
+}
+
+struct FeedPosition {
+  std::uint64_t sequence = 0;  // of the last entry that was printed
+  std::string epoch;           // empty: nothing was read yet
+};
+
+// False: the feed began anew, the position is back at its start and nothing was printed.
+bool print_feed_page(const Session& session, const JsonValue& page, FeedPosition& position) {
+  const std::string epoch = page.at("epoch");
+  const bool anew = !position.epoch.empty() && position.epoch != epoch;
+  if (anew) {
+    fmt::print(stderr, "the feed began anew (epoch {} after {}): reading it from the start\n",
+               printable(epoch), printable(position.epoch));
+    position.sequence = 0;
+  }
+  position.epoch = epoch;
+  const JsonValue* items = page.find("items");
+  if (anew || items == nullptr) return !anew;
+  for (const JsonValue& entry : items->items) {
+    print(session.json ? entry.raw + "\n" : render_feed_entry(entry));
+    position.sequence = to_number(entry.at("seq", "0"));
+  }
+  return true;
 }
 
 std::string new_link_body(const AddOptions& options) {
@@ -82,7 +146,26 @@ std::string new_link_body(const AddOptions& options) {
   return writer.take();
 }
 
+// The link id of a new link is checked by the daemon, whom we ask about it, the rest here.
+CliResult<int> describe_add(const Session& session, const AddOptions& options) {
+  if (const auto body = daemon::parse_new_link(new_link_body(options)); !body) {
+    return std::unexpected(CliError{daemon::exit_failure, body.error(), "invalid_body"});
+  }
+  const auto known = session.client.get(link_path(options.link_id));
+  if (known) return print_dry_run(session, "add", options.link_id, known->value.at("status"), false);
+  if (known.error().problem != "link_not_found") return std::unexpected(known.error());
+  return print_dry_run(session, "add", options.link_id, {}, true);
+}
+
 }  // namespace
+
+std::optional<std::string> dry_run_refusal(std::string_view verb, std::string_view status) {
+  if (verb == "sync" && (status == "paused" || status == "gone")) {
+    return fmt::format("the link is {}: it is not visited", status);
+  }
+  if (status == "gone") return "the link is gone upstream: it is not visited any more";
+  return std::nullopt;
+}
 
 CliResult<int> show_status(const Session& session) {
   const auto answer = session.client.get("/v1/status");
@@ -110,15 +193,7 @@ CliResult<int> show_link(const Session& session, const std::string& link_id) {
 }
 
 CliResult<int> add_link(const Session& session, const AddOptions& options) {
-  if (session.dry_run) {
-    const auto known = session.client.get(link_path(options.link_id));
-    if (!known && known.error().exit_code != daemon::exit_failure) return std::unexpected(known.error());
-    print(known ? fmt::format("link {} is registered already; nothing would change\n",
-                              printable(options.link_id))
-                : fmt::format("would register link {} and sync it at once; nothing was changed\n",
-                              printable(options.link_id)));
-    return daemon::exit_ok;
-  }
+  if (session.dry_run) return describe_add(session, options);
   const auto answer = session.client.post("/v1/links", new_link_body(options));
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
@@ -130,9 +205,18 @@ CliResult<int> add_link(const Session& session, const AddOptions& options) {
 }
 
 CliResult<int> sync_link(const Session& session, const std::string& link_id, const std::string& wait) {
-  if (session.dry_run) return describe_change(session, link_id, "sync");
+  const auto wanted = daemon::parse_duration(wait);
+  if (session.dry_run) {
+    if (!wait.empty() && (!wanted || *wanted > wait_max)) {
+      return std::unexpected(CliError{
+          daemon::exit_failure, "wait must be a duration up to 1m, for example 10s", "invalid_parameter"});
+    }
+    return describe_change(session, link_id, "sync");
+  }
   const std::string query = wait.empty() ? "" : "?wait=" + percent_encoded(wait);
-  const auto answer = session.client.post(link_path(link_id, "/sync" + query), {});
+  // One that is not well formed is refused by the daemon.
+  const core::Millis waiting = wanted.value_or(core::Millis{0});
+  const auto answer = session.client.post(link_path(link_id, "/sync" + query), {}, waiting);
   if (!answer) return std::unexpected(answer.error());
   const bool ended = answer->status == 200;
   const bool failed =
@@ -193,35 +277,35 @@ CliResult<int> show_relink(const Session& session, const std::string& link_id) {
 }
 
 CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> after, bool follow) {
-  std::string epoch;
-  std::uint64_t position = after.value_or(0);
+  FeedPosition position;
+  position.sequence = after.value_or(0);
   if (!after) {
     const auto status = session.client.get("/v1/status");
     if (!status) return std::unexpected(status.error());
     const std::uint64_t head = to_number(status->value.at("feed.head", "0"));
-    position = head > tail_entries ? head - tail_entries : 0;
+    position.sequence = head > tail_entries ? head - tail_entries : 0;
   }
+  core::Millis pause = retry_first;
+  bool answered = false;
   while (true) {
     const auto answer =
-        session.client.get(fmt::format("/v1/feed?after={}&limit=500{}", position, follow ? "&wait=30s" : ""));
-    if (!answer) return std::unexpected(answer.error());
-    const std::string now_epoch = answer->value.at("epoch");
-    if (!epoch.empty() && epoch != now_epoch) {
-      fmt::print(stderr, "the feed began anew (epoch {} after {}): reading it from the start\n", now_epoch,
-                 epoch);
-      epoch = now_epoch;
-      position = 0;
+        session.client.get(fmt::format("/v1/feed?after={}&limit=500{}", position.sequence,
+                                       follow ? "&wait=" + daemon::format_duration(follow_wait) : ""),
+                           follow ? follow_wait : core::Millis{0});
+    if (answer) {
+      answered = true;
+      pause = retry_first;
+      const bool printed = print_feed_page(session, answer->value, position);
+      if (printed && !follow && answer->value.at("next", "").empty()) return daemon::exit_ok;
       continue;
     }
-    epoch = now_epoch;
-    const JsonValue* items = answer->value.find("items");
-    const bool found = items != nullptr && !items->items.empty();
-    for (std::size_t at = 0; found && at < items->items.size(); ++at) {
-      const JsonValue& entry = items->items[at];
-      print(session.json ? entry.raw + "\n" : render_feed_entry(entry));
-      position = to_number(entry.at("seq", "0"));
-    }
-    if (!follow && answer->value.at("next", "").empty()) return daemon::exit_ok;
+    // A daemon that is restarted comes back; one that was never there is told at once.
+    const bool comes_back = follow && answered && answer.error().exit_code == daemon::exit_unavailable;
+    if (!comes_back) return std::unexpected(answer.error());
+    if (pause == retry_first) fmt::print(stderr, "{}; trying again\n", answer.error().message);
+    // tidy: allow sleep: the pause between two looks at a daemon that is down, which nothing announces
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, retry_max);
   }
 }
 

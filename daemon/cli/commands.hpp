@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/cli/admin_client.hpp"
@@ -15,6 +16,9 @@ struct Session {
   bool json = false;
   bool dry_run = false;
 };
+
+// Why the daemon would refuse to `sync`, `pause` or `resume` a link of this status; nullopt: it would not.
+std::optional<std::string> dry_run_refusal(std::string_view verb, std::string_view status);
 
 // Each prints to standard output and returns an exit code, or an error to print.
 CliResult<int> show_status(const Session& session);
@@ -34,7 +38,8 @@ CliResult<int> list_accounts(const Session& session, const std::string& link_id)
 CliResult<int> list_transactions(const Session& session, const std::string& link_id, std::size_t limit);
 CliResult<int> list_relinks(const Session& session, const std::string& status);
 CliResult<int> show_relink(const Session& session, const std::string& link_id);
-// `after` empty: the last entries only. With `follow`, runs until it is interrupted.
+// `after` empty: the last entries only. With `follow`, runs until it is interrupted, also over restarts of
+// the daemon.
 CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> after, bool follow);
 
 }  // namespace syncd::cli

@@ -39,6 +39,12 @@ std::string uptime_of(const JsonValue& status) {
   return span_of(std::chrono::seconds(seconds));
 }
 
+// `17`, or `10,000 or more` where the daemon stopped counting
+std::string length_of(const JsonValue& status, const std::string& path) {
+  const bool more = status.at(path + ".more") == "true";
+  return grouped(status.at(path + ".count")) + (more ? " or more" : "");
+}
+
 class Sheet {
  public:
   void add(std::string_view name, std::string_view value) {
@@ -83,6 +89,9 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
   sheet.add("oldest success", time_and_age(status, "links.oldest_success_at", now));
   sheet.add("feed", fmt::format("epoch {}, head {}, shown up to {}", status.at("feed.epoch"),
                                 grouped(status.at("feed.head")), grouped(status.at("feed.published"))));
+  sheet.add("queues",
+            fmt::format("{} relink entries open, {} dead letters", length_of(status, "queues.relink_open"),
+                        length_of(status, "queues.dead_letters")));
   sheet.add(
       "store",
       fmt::format("{} on disk, {} free, {} commits since start", bytes_of(status.at("store.disk_bytes")),

@@ -62,6 +62,24 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   const Result dry = ctl({"links", "add", link_id_, "--dry-run"});
   EXPECT_EQ(dry.code, 0);
   EXPECT_THAT(dry.output, HasSubstr("would register"));
+  EXPECT_EQ(ctl({"links", "add", link_id_, "--dry-run", "--json"}).output,
+            R"({"dry_run":true,"action":"add","link_id":")" + link_id_ +
+                "\",\"status\":null,\"would_change\":true}\n");
+  // What would be refused in earnest is refused here.
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"links", "add", ""},
+                                             {"links", "add", std::string(257, 'x')},
+                                             {"links", "add", "two\nlines"},
+                                             {"links", "add", link_id_, "--user", std::string(257, 'u')},
+                                             {"links", "add", link_id_, "--tag", std::string(129, 't')}}) {
+    std::vector<std::string> dry_run = wrong;
+    dry_run.emplace_back("--dry-run");
+    EXPECT_EQ(ctl(dry_run).code, 1) << ctl(dry_run).output;
+    EXPECT_EQ(ctl(wrong).code, 1);
+  }
+  const Result nobody = ctl({"links", "pause", "mk_nobody", "--dry-run"});
+  EXPECT_EQ(nobody.code, 1);
+  EXPECT_THAT(nobody.output, HasSubstr("no link mk_nobody is registered here"));
   EXPECT_TRUE(daemon_.links().empty()) << "a dry run changes nothing";
 
   EXPECT_THAT(ctl({"links", "add", link_id_, "--user", "u1", "--tag", "vip"}).output,
@@ -89,6 +107,18 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   EXPECT_THAT(ctl({"links", "pause", link_id_}).output, HasSubstr("is paused"));
   EXPECT_EQ(ctl({"links", "sync", link_id_}).code, 1);
   EXPECT_THAT(ctl({"links", "ls"}).output, HasSubstr("1 link: 1 paused"));
+  EXPECT_EQ(ctl({"links", "sync", link_id_, "--dry-run"}).code, 1) << "as it would be in earnest";
+  EXPECT_THAT(ctl({"links", "sync", link_id_, "--dry-run"}).output,
+              HasSubstr("the link is paused: it is not visited"));
+  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "61s", "--dry-run"}).output, HasSubstr("up to 1m"));
+  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "61s"}).output, HasSubstr("up to 1m"));
+  EXPECT_EQ(ctl({"links", "pause", link_id_, "--dry-run", "--json"}).output,
+            R"({"dry_run":true,"action":"pause","link_id":")" + link_id_ +
+                "\",\"status\":\"paused\",\"would_change\":false}\n");
+  EXPECT_EQ(ctl({"links", "resume", link_id_, "--dry-run", "--json"}).output,
+            R"({"dry_run":true,"action":"resume","link_id":")" + link_id_ +
+                "\",\"status\":\"paused\",\"would_change\":true}\n");
+  EXPECT_THAT(ctl({"links", "ls"}).output, HasSubstr("1 link: 1 paused")) << "a dry run changes nothing";
   EXPECT_THAT(ctl({"links", "resume", link_id_}).output, HasSubstr("is active"));
   const Result unknown = ctl({"links", "show", "mk_nobody"});
   EXPECT_EQ(unknown.code, 1);
@@ -112,6 +142,34 @@ TEST_F(AdminCli, ShowsTheRelinkQueueAndTheFeed) {
   const auto lines = static_cast<std::uint64_t>(std::ranges::count(all.output, '\n'));
   EXPECT_EQ(lines, daemon_.admin("GET", "/v1/status")["feed"]["head"].number());
   EXPECT_THAT(ctl({"status"}).output, HasSubstr("1 relink"));
+  EXPECT_THAT(ctl({"status"}).output, HasSubstr("1 relink entries open, 0 dead letters"));
+}
+
+TEST_F(AdminCli, FollowsTheFeedOverARestart) {
+  daemon_.start();
+  daemon_.add_link(link_id_);
+  daemon_.wait_for("the first sync",
+                   [&] { return daemon_.links()[link_id_]["last_success_at"].text() != "null"; });
+  const auto head = [&] { return daemon_.admin("GET", "/v1/status")["feed"]["head"].number(); };
+  Process follower({MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock", "feed", "tail", "--follow",
+                    "--after", "0", "--json"},
+                   dir_.path() / "follow.log");
+  const auto seen = [&](std::uint64_t sequence) {
+    return follower.log().find("\"seq\":" + std::to_string(sequence) + ",") != std::string::npos;
+  };
+  daemon_.wait_for("the follower to have caught up", [&] { return seen(head()); });
+  daemon_.process().send(SIGTERM);
+  EXPECT_EQ(daemon_.process().wait(end_limit).code, 0);
+  wait_until(
+      "the follower to notice", [&] { return follower.log().find("trying again") != std::string::npos; },
+      [&] { return follower.log_tail(); });
+  daemon_.start();
+  const std::uint64_t before = head();
+  sandbox_.control("POST", "links/" + link_id_ + "/refresh", R"({"changes":true})");
+  EXPECT_EQ(ctl({"links", "sync", link_id_, "--wait", "30s"}).code, 0);
+  ASSERT_GT(head(), before);
+  daemon_.wait_for("the follower to go on", [&] { return seen(head()); });
+  EXPECT_TRUE(follower.running());
 }
 
 }  // namespace

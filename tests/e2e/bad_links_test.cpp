@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/e2e/oracle.hpp"
+#include "tests/e2e/secrecy.hpp"
 
 // Fifty links, more than half of them broken in every way there is: the others do not notice.
 namespace syncd::test::e2e {
@@ -69,7 +70,8 @@ Tuning quick() {
           .cycle = "page_size = 40\nprotocol_failures_max = 3\ndrain_idle_pages_max = 4\n",
           .budget = "sync_per_app = " + std::to_string(sync_per_app) + "\nsync_per_link = " +
                     std::to_string(sync_per_link) + "\naccounts_per_app = 1000\naccounts_per_link = 20\n",
-          .daemon = ""};
+          .daemon = "",
+          .link_ids = "hash"};
 }
 
 class BadLinks : public testing::Test {
@@ -232,6 +234,26 @@ class BadLinks : public testing::Test {
     EXPECT_GE(sync["in_minute_per_link_max"].number(), sync_per_link - 3);
   }
 
+  /// Whatever went wrong, nothing of it is told in what others may read.
+  void expect_secrecy() {
+    std::vector<std::string> link_ids = healthy_;
+    link_ids.insert(link_ids.end(), broken_.begin(), broken_.end());
+    const Confidences confidences = confidences_of(daemon_, link_ids);
+    EXPECT_GT(confidences.size(), link_ids.size() + 20) << "ids, names and descriptions";
+    const auto texts = public_texts(daemon_);
+    EXPECT_GE(texts.size(), 4U) << "the log, the metrics, the database's own";
+    EXPECT_EQ(leaks(texts, confidences), std::vector<std::string>{});
+    // That the search would find each of them in each text.
+    for (const auto& [where, text] : texts) {
+      for (const auto& [confidence, name] : confidences) {
+        const std::map<std::string, std::string> planted{
+            {where, text + "{\"msg\":\"x " + confidence + "\"}\n"}};
+        ASSERT_EQ(leaks(planted, {{confidence, name}}).size(), 1U) << name << " in " << where;
+      }
+    }
+    EXPECT_EQ(undocumented_lines(daemon_.log()), std::vector<std::string>{});
+  }
+
   ScratchDir dir_;
   Sandbox sandbox_;
   Daemon daemon_;
@@ -257,6 +279,7 @@ TEST_F(BadLinks, EachHasItsStatusAndTheOthersAreCurrent) {
   EXPECT_EQ(replay_feed(daemon_).problems, std::vector<std::string>{});
   press(healthy_.front());
   expect_manners();
+  expect_secrecy();
   daemon_.process().send(SIGTERM);
   EXPECT_EQ(daemon_.process().wait(std::chrono::seconds{30}).code, 0);
 }

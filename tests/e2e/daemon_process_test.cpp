@@ -1,6 +1,16 @@
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -100,6 +110,76 @@ TEST_F(DaemonProcess, ComesBackOverTheSocketOfACrash) {
   daemon_.start();
 }
 
+// A fresh machine: nothing of what the configuration names exists yet but the secret.
+TEST_F(DaemonProcess, TheFirstStartMakesWhatItNeeds) {
+  const auto fresh = variant("fresh.toml", dir_.path() / "admin.sock", dir_.path() / "run/admin.sock");
+  EXPECT_EQ(run_to_end({"check-config", "--config", fresh}, dir_.path() / "check.log").code, 0)
+      << read_text(dir_.path() / "check.log");
+  EXPECT_FALSE(std::filesystem::exists(dir_.path() / "run")) << "a check changes nothing";
+  Process process({SYNCD_PROGRAM, "run", "--config", fresh}, dir_.path() / "fresh.log");
+  wait_until(
+      "the daemon to be ready",
+      [&] { return request({dir_.path() / "run/admin.sock"}, "GET", "/-/ready").status == 200; },
+      [&] { return process.log_tail(); });
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(dir_.path() / "run").permissions() & perms::others_all, perms::none);
+  process.send(SIGTERM);
+  EXPECT_EQ(process.wait(end_limit).code, 0);
+}
+
+TEST_F(DaemonProcess, AnswersThatItIsStartingWhileTheStoreOpens) {
+  daemon_.start();
+  daemon_.process().send(SIGTERM);
+  EXPECT_EQ(daemon_.process().wait(end_limit).code, 0);
+  // Opening the store ends with the salt of the log's names. From a pipe it comes when we say so.
+  const std::filesystem::path salt = dir_.path() / "store/log-salt";
+  std::filesystem::remove(salt);
+  ASSERT_EQ(mkfifo(salt.c_str(), 0600), 0);
+  daemon_.launch();
+  daemon_.wait_for("an answer", [&] { return daemon_.ask("GET", "/-/healthy").status != 0; });
+  const Reply healthy = daemon_.ask("GET", "/-/healthy");
+  EXPECT_EQ(healthy.status, 503);
+  EXPECT_THAT(healthy.body, HasSubstr("is starting"));
+  EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 503);
+  Process ctl({MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock", "status"},
+              dir_.path() / "ctl.log");
+  EXPECT_EQ(ctl.wait(end_limit).code, 69);
+  EXPECT_THAT(read_text(dir_.path() / "ctl.log"), HasSubstr("the daemon is starting"));
+  std::ofstream(salt, std::ios::binary) << "0123456789abcdef";
+  daemon_.wait_until_ready();
+  EXPECT_EQ(daemon_.ask("GET", "/v1/status").status, 200);
+}
+
+TEST_F(DaemonProcess, FeedsTheWatchdogAfterAWriteOfTheStore) {
+  const int systemd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = dir_.path() / "notify.sock";
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  ASSERT_EQ(bind(systemd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  const timeval limit{60, 0};
+  setsockopt(systemd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  setenv("WATCHDOG_USEC", "3000000", 1);
+  daemon_.start();
+  unsetenv("NOTIFY_SOCKET");
+  unsetenv("WATCHDOG_USEC");
+  std::vector<std::string> received;
+  while (std::ranges::count(received, "WATCHDOG=1") < 3) {
+    std::array<char, 4096> buffer{};
+    const ssize_t bytes = recv(systemd, buffer.data(), buffer.size(), 0);
+    ASSERT_GT(bytes, 0) << daemon_.process().log_tail();
+    received.emplace_back(buffer.data(), static_cast<std::size_t>(bytes));
+  }
+  close(systemd);
+  EXPECT_TRUE(std::ranges::any_of(received, [](const auto& text) { return text.starts_with("READY=1"); }));
+  bool written = false;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path() / "store")) {
+    if (entry.path().extension() == ".log") written = written || read_text(entry.path()).contains("watchdog");
+  }
+  EXPECT_TRUE(written) << "the probe writes";
+}
+
 TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   daemon_.start();
   const std::string before = read_text(config());
@@ -126,6 +206,14 @@ TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   }
   EXPECT_TRUE(found);
   EXPECT_EQ(daemon_.metric("moneykit_syncd_config_last_reload_successful"), "1");
+
+  // A secret in the place of its file's name is not repeated where everybody reads.
+  std::string misplaced = before;
+  const std::string file = dir_.path() / "secret";
+  misplaced.replace(misplaced.find(file), file.size(), "canary-5f1c");
+  write_private(config(), misplaced);
+  reload_until("upstream.client_secret_file: is not an absolute path");
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr("canary")));
 
   std::filesystem::remove(config());
   daemon_.process().send(SIGHUP);

@@ -69,13 +69,21 @@ Daemon::Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& 
   config += "[cycle]\n" + tuning.cycle + "[budget]\n" + tuning.budget + "[daemon]\n" + tuning.daemon;
   config += "[admin]\nsocket = \"" + admin_.text + "\"\ngroup = \"\"\n";
   config += "[metrics]\nlisten = \"127.0.0.1:0\"\n";
-  config += "[log]\nlink_ids = \"plain\"\njournal_prefix = \"never\"\n";
+  config += "[log]\nlink_ids = \"" + tuning.link_ids + "\"\njournal_prefix = \"never\"\n";
   write_private(dir_ / "config.toml", config);
 }
 
 void Daemon::start() {
+  launch();
+  wait_until_ready();
+}
+
+void Daemon::launch() {
   process_ = std::make_unique<Process>(
       std::vector<std::string>{SYNCD_PROGRAM, "run", "--config", dir_ / "config.toml"}, dir_ / "daemon.log");
+}
+
+void Daemon::wait_until_ready() {
   wait_for(
       "the daemon to be ready",
       [this] {
@@ -132,7 +140,7 @@ std::string Daemon::log() const {
   return text_of(dir_ / "daemon.log");
 }
 
-std::string Daemon::metric(std::string_view name) {
+std::string Daemon::scrape() const {
   // The port is the system's choice: the log names it, the last start last.
   const std::string lines = log();
   constexpr std::string_view field = "\"address\":\"";
@@ -142,13 +150,17 @@ std::string Daemon::metric(std::string_view name) {
   }
   const std::size_t begin = lines.find(field, lines.rfind('\n', line) + 1) + field.size();
   const std::string address = lines.substr(begin, lines.find('"', begin) - begin);
-  const std::string scrape = "\n" + request({"http://" + address}, "GET", "/metrics").body;
-  const std::size_t found = scrape.find("\n" + std::string(name) + " ");
+  return request({"http://" + address}, "GET", "/metrics").body;
+}
+
+std::string Daemon::metric(std::string_view name) {
+  const std::string page = "\n" + scrape();
+  const std::size_t found = page.find("\n" + std::string(name) + " ");
   if (found == std::string::npos) {
     return {};
   }
   const std::size_t value = found + name.size() + 2;
-  return scrape.substr(value, scrape.find('\n', value) - value);
+  return page.substr(value, page.find('\n', value) - value);
 }
 
 void Daemon::wait_for(std::string_view what, const std::function<bool()>& condition,

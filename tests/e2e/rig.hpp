@@ -39,6 +39,7 @@ struct Tuning {
   std::string cycle;
   std::string budget;
   std::string daemon;
+  std::string link_ids = "plain";  ///< how the log names links
 };
 
 /// The real daemon on a store of its own. It is started, killed and started again on the same directory.
@@ -46,8 +47,11 @@ class Daemon {
  public:
   Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& tuning);
 
-  /// Starts it and waits until the admin API answers.
+  /// Starts it and waits until it is ready.
   void start();
+  /// Starts it; it may still have everything to do.
+  void launch();
+  void wait_until_ready();
   void kill_now() { process_->kill_now(); }
   Process& process() { return *process_; }
   [[nodiscard]] const std::filesystem::path& dir() const { return dir_; }
@@ -63,6 +67,8 @@ class Daemon {
   std::map<std::string, Json> links();
   /// All lines written since the first start.
   [[nodiscard]] std::string log() const;
+  /// What the metrics listener shows.
+  [[nodiscard]] std::string scrape() const;
   /// The value of a metric without labels, as the exposition writes it; empty when it is not there.
   std::string metric(std::string_view name);
   void wait_for(std::string_view what, const std::function<bool()>& condition,

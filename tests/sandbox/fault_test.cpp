@@ -209,6 +209,12 @@ TEST_F(Faults, ScriptErrorsNameRuleAndMember) {
             R"(rule 1: "probability" must be a number from 0 to 1)");
   EXPECT_EQ(problem(R"([{"match":{"endpoint":"syncs"},"fault":"reset"}])"),
             R"(rule 1, match: "endpoint" names no endpoint ("syncs"))");
+  EXPECT_EQ(problem(R"([{"fault":"malformed","variant":"htlm"}])"),
+            R"(rule 1: "variant" names no variant ("htlm"))");
+  EXPECT_EQ(problem(R"([{"fault":"throttle","variant":"html"}])"),
+            R"(rule 1: "variant" names no variant ("html"))");
+  EXPECT_EQ(problem(R"([{"fault":"reset","variant":"html"}])"),
+            R"(rule 1: "variant" is not known to this fault)");
   EXPECT_FALSE(problem("{").empty());
   EXPECT_FALSE(problem(R"({"rules":[],"more":1})").empty());
   EXPECT_EQ(problem(R"({"rules":[]})"), "");

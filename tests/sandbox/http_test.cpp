@@ -276,7 +276,12 @@ TEST_F(Validation, UnknownPathsAndMethods) {
   EXPECT_EQ(ask("links").status, 404);
   EXPECT_EQ(ask("/links/%zz").status, 404);
   EXPECT_EQ(send("POST", "/links", "{}").status, 405);
-  EXPECT_EQ(ask("/links/" + id + "/accounts/numbers").status, 404);
+  // Calls that this sandbox does not offer are no such path, and not a link that is gone.
+  for (const char* rest : {"/accounts/numbers", "/identity", "/investments/holdings"}) {
+    const auto absent = ask("/links/" + id + rest);
+    EXPECT_EQ(absent.status, 404) << rest;
+    EXPECT_EQ(code_of(absent), "api_error.request.not_found") << rest;
+  }
 }
 
 using Reads = Fixture;
@@ -392,11 +397,12 @@ TEST_F(Writes, PatchChangesWebhookAndTagsOnlyWhenNamed) {
 }
 
 TEST_F(Writes, RefreshIsAcceptedNowAndDoneLater) {
+  id = upstream.add_link({.refresh_every = std::chrono::days{365}}, now);
   const auto before = upstream.truth(id, now)->transactions_refreshed_at;
   Switches switches;
   switches.refresh_failure_permille = 0;
   upstream.set_switches(switches);
-  now += 30min;
+  now += 25h;
   const auto accepted = send("POST", "/links/" + id + "/products", R"({"products":["transactions"]})");
   ASSERT_EQ(accepted.status, 202) << accepted.body;
   EXPECT_EQ(upstream.truth(id, now)->transactions_refreshed_at, before);
@@ -407,6 +413,25 @@ TEST_F(Writes, RefreshIsAcceptedNowAndDoneLater) {
   EXPECT_EQ(send("POST", "/links/" + id + "/products", R"({"products":["accounts"]})").status, 202);
   EXPECT_EQ(send("POST", "/links/" + id + "/products", R"({"products":["account_numbers"]})").status, 403);
   EXPECT_EQ(send("POST", "/links/" + id + "/products", R"({"products":[]})").status, 422);
+}
+
+// The bank delivers by its own schedule too, and its time may run faster than that of the wire.
+TEST_F(Writes, RefreshIntervalsRunFromTheLastSuccessInBankTime) {
+  id = upstream.add_link({.refresh_every = std::chrono::days{365}}, now);
+  ASSERT_TRUE(upstream.truth(id, now)->transactions_refreshed_at);
+  const auto ask_for = [&](const char* product) {
+    return send("POST", "/links/" + id + "/products", R"({"products":[")" + std::string(product) + R"("]})");
+  };
+  now += 30min;
+  EXPECT_EQ(ask_for("accounts").status, 429) << "hourly, and the first success was half an hour ago";
+  upstream.set_bank_speed(60);
+  const auto date = ask_for("transactions");
+  EXPECT_EQ(date.status, 429);
+  EXPECT_EQ(retry_after(date), http_date(std::chrono::ceil<std::chrono::seconds>(now + 1410s)))
+      << "23.5 hours of the bank, told in time of the wire";
+  EXPECT_EQ(retry_after(ask_for("accounts")), "30");
+  now += 30min;
+  EXPECT_EQ(ask_for("accounts").status, 202);
 }
 
 TEST_F(Writes, WebhookTestNeedsAWebhook) {

@@ -135,6 +135,48 @@ TEST(Server, ControlMovesTheBanks) {
       << "control calls are not counted";
 }
 
+TEST(Server, ControlRefusesWhatItCannotMean) {
+  RunningServer server;
+  Client client(server.endpoint());
+  const std::string link = "/sandbox/links/" + server.link_id();
+  struct Case {
+    const char* method;
+    std::string target;
+    const char* body;
+    const char* complaint;
+  };
+  const Case cases[] = {
+      {"POST", "/sandbox/links", R"({"count":"3"})", "\\\"count\\\" must be an integer"},
+      {"POST", "/sandbox/links", R"({"count":0})", "\\\"count\\\" must be an integer from 1 to"},
+      {"POST", "/sandbox/links", R"({"accounts":13})", "\\\"accounts\\\" must be an integer from 0 to 12"},
+      {"POST", "/sandbox/links", R"({"transactions_product":1})",
+       "\\\"transactions_product\\\" must be true or"},
+      {"POST", "/sandbox/links", R"({"webhook":false})", "\\\"webhook\\\" must be a string"},
+      {"POST", "/sandbox/links", R"({"state":"error"})", "\\\"error_code\\\" is missing"},
+      {"GET", "/sandbox/links?from=x", "", "must be whole numbers"},
+      {"POST", link + "/state", R"({"state":"error","error_code":7})", "\\\"error_code\\\" must be a string"},
+      {"POST", link + "/refresh", R"({"changes":"yes"})", "\\\"changes\\\" must be true or false"},
+      {"POST", link + "/relink", R"({"new_accounts":"yes"})", "\\\"new_accounts\\\" must be true or false"},
+      {"POST", "/sandbox/clock/advance", R"({"seconds":1.5})", "\\\"seconds\\\" must be an integer"},
+      {"POST", "/sandbox/credentials", "{}", "\\\"client_secret\\\" is missing or empty"},
+      {"POST", "/sandbox/credentials", "", "\\\"client_secret\\\" is missing or empty"},
+      {"PUT", "/sandbox/recorded", "{}", "\\\"keep\\\" must be an integer from 0"},
+      {"PUT", "/sandbox/budgets", R"({"sync":{"per_link":"9"}})",
+       "\\\"sync\\\": \\\"per_link\\\" must be an integer"},
+      {"PUT", "/sandbox/budgets", R"({"sync":{"per_links":9}})", "\\\"per_links\\\" is not known here"},
+      {"PUT", "/sandbox/budgets", R"({"unlimited":1})", "\\\"unlimited\\\" must be true or false"},
+  };
+  for (const Case& test : cases) {
+    const Answer answer = client.call(test.method, test.target, test.body);
+    EXPECT_TRUE(answer.head.contains(" 400 ")) << test.target << test.body << answer.head;
+    EXPECT_TRUE(answer.body.contains(test.complaint)) << answer.body;
+  }
+  EXPECT_TRUE(client.call("POST", "/sandbox/institutions/no_bank/outage").head.contains(" 404 "));
+  EXPECT_TRUE(client.call("GET", "/sandbox/links").body.starts_with(R"({"total":1,)")) << "nothing was done";
+  EXPECT_TRUE(client.call("GET", "/links/" + server.link_id()).head.contains(" 200 "))
+      << "the secret is the same";
+}
+
 TEST(Server, RecordsBodiesByteForByte) {
   RunningServer server;
   Client client(server.endpoint());

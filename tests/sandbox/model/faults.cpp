@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include <boost/json.hpp>
 
@@ -20,6 +21,26 @@ constexpr std::array<std::string_view, 21> fault_names = {
     "refuse_cursor", "expired_token", "unauthorized", "unauthorized_access",
     "forbidden",     "not_found",     "deleted",      "bad_state",
     "throttle"};
+
+/// The variants of a kind, the default first; empty: it has none.
+std::span<const std::string_view> variants_of(FaultKind kind) {
+  static constexpr std::array<std::string_view, 11> malformed = {
+      "truncated", "html",     "garbage", "empty",      "duplicate_key", "bad_utf8",
+      "deep",      "trailing", "array",   "null_lists", "wrong_types"};
+  static constexpr std::array<std::string_view, 5> bad_cursor = {"null", "empty", "absent", "number", "huge"};
+  static constexpr std::array<std::string_view, 8> throttle = {
+      "seconds", "date", "absurd", "absurd_date", "negative", "past_date", "text", "none"};
+  switch (kind) {
+    case FaultKind::malformed:
+      return malformed;
+    case FaultKind::bad_cursor:
+      return bad_cursor;
+    case FaultKind::throttle:
+      return throttle;
+    default:
+      return {};
+  }
+}
 
 bool adds_only(FaultKind kind) {
   return kind == FaultKind::latency || kind == FaultKind::slow;
@@ -163,6 +184,11 @@ void read_fault(MemberReader& reader, FaultRule& rule) {
   rule.retry_after_seconds = reader.integer("retry_after_seconds", -any_count, any_count).value_or(30);
   rule.length = static_cast<std::uint32_t>(reader.integer("length", 1, 1'000'000).value_or(3));
   rule.error_code = reader.text("error_code");
+  const auto variants = variants_of(rule.kind);
+  if (!rule.variant.empty() && std::ranges::find(variants, rule.variant) == variants.end()) {
+    reader.complain("variant", variants.empty() ? "is not known to this fault"
+                                                : "names no variant (\"" + rule.variant + "\")");
+  }
   if (rule.kind == FaultKind::status && rule.status == 0) {
     reader.complain("status", "is missing");
   }

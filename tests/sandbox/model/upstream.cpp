@@ -452,6 +452,10 @@ void Upstream::set_budgets(const Budgets& budgets) {
   impl_->meter.set_budgets(budgets);
 }
 
+void Upstream::set_bank_speed(double speed) {
+  impl_->bank_speed = speed;
+}
+
 FaultPlan& Upstream::faults() {
   return impl_->faults;
 }

@@ -156,6 +156,8 @@ class Upstream {
   [[nodiscard]] const Switches& switches() const;
   void set_switches(const Switches& switches);
   void set_budgets(const Budgets& budgets);
+  /// How many seconds pass at the banks for one on the wire: waits for the bank are told in wire time.
+  void set_bank_speed(double speed);
   FaultPlan& faults();
   /// Every bearer token ends now: the next use gets expired_access_token.
   void expire_tokens();

@@ -105,6 +105,7 @@ struct Upstream::Impl {
   StringMap<std::uint32_t> exchangeable;
   std::unordered_map<std::uint64_t, TimePoint>
       refresh_requested;      ///< link and product to the last accepted 202
+  double bank_speed = 1.0;    ///< bank seconds for one second on the wire
   std::uint64_t counter = 0;  ///< makes invented tokens differ
   std::uint64_t throttles = 0;
   TimePoint latest;

@@ -1,6 +1,7 @@
 // Calls on links: the link itself, accounts, transactions, the feed, users.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include <boost/json.hpp>
 
@@ -29,6 +30,14 @@ bool reads_transactions(Endpoint endpoint) {
 bool plain_tag(std::string_view tag) {
   return !tag.empty() && tag.size() <= tag_length_max &&
          ((tag[0] >= '0' && tag[0] <= '9') || ((tag[0] | 0x20) >= 'a' && (tag[0] | 0x20) <= 'z'));
+}
+
+/// When the bank last delivered the product, by its schedule or asked for.
+std::optional<TimePoint> last_success(const Link& link, std::size_t product) {
+  if (products.at(product) == "accounts") {
+    return link.accounts_clock().refreshed_at;
+  }
+  return products.at(product) == "transactions" ? link.transactions_clock().refreshed_at : std::nullopt;
 }
 
 std::string join_link(std::string body, const std::string& link) {
@@ -244,15 +253,16 @@ HttpResponse Upstream::Impl::request_refresh(Call& call) {
     // The interval runs in the bank's time, from the last accepted request or success.
     const std::uint64_t key = static_cast<std::uint64_t>(call.link_number) << 3U | product;
     const auto interval = product == 0 ? options.accounts_refresh_interval : options.other_refresh_interval;
-    std::optional<TimePoint> last;
+    std::optional<TimePoint> last = last_success(*call.link, product);
     if (const auto asked = refresh_requested.find(key); asked != refresh_requested.end()) {
-      last = asked->second;
+      last = std::max(last.value_or(asked->second), asked->second);
     }
     if (last && call.now < *last + interval) {
       ++meter.of(call.endpoint).throttled_by_interval;
       // Not a closed window: other products of the link may still be asked for.
       const RetryAfterForm form = throttles++ % 2 == 0 ? RetryAfterForm::seconds : RetryAfterForm::date;
-      return rate_limited(call.wire_now, *last + interval - call.now, form);
+      const auto left = static_cast<double>((*last + interval - call.now).count()) / bank_speed;
+      return rate_limited(call.wire_now, Milliseconds{static_cast<std::int64_t>(std::ceil(left))}, form);
     }
   }
   const std::string as_it_is = call.link->link_json();

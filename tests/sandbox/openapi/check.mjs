@@ -172,8 +172,10 @@ const walkWrites = async (id) => {
   await call('PATCH', `/links/${id}`, { body: { webhook: '' }, status: 422, wrongRequest: true });
   await call('POST', `/webhooks/test/link/${id}`, { body: { webhook_event: 'transactions.updates_available', webhook_idempotency_key: 'k2' }, status: 400 });
   await call('POST', `/webhooks/test/link/${id}`, { body: { webhook_event: 'nothing' }, status: 422, wrongRequest: true });
-  await call('POST', `/links/${id}/products`, { body: { products: ['transactions'] }, status: 202 });
-  await call('POST', `/links/${id}/products`, { body: { products: ['transactions'] }, status: 429 });
+  // An hour and more after the first success, and before the bank's own next one.
+  await control('POST', '/clock/advance', { seconds: 7200 });
+  await call('POST', `/links/${id}/products`, { body: { products: ['accounts'] }, status: 202 });
+  await call('POST', `/links/${id}/products`, { body: { products: ['accounts'] }, status: 429 });
   await call('POST', `/links/${id}/products`, { body: { products: ['account_numbers'] }, status: 403 });
   await call('POST', `/links/${id}/products`, { body: { products: [] }, status: 422, wrongRequest: true });
   await call('POST', `/links/${id}/reset`, { status: 200 });

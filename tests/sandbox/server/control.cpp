@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <expected>
 #include <optional>
 #include <span>
 
@@ -10,13 +11,16 @@
 
 #include "tests/sandbox/model/errors.hpp"
 #include "tests/sandbox/model/text.hpp"
+#include "tests/sandbox/server/control_body.hpp"
 
 namespace syncd::sandbox {
 namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t links_at_once_max = 1'000'000;
+constexpr std::int64_t links_at_once_max = 1'000'000;
+constexpr std::int64_t budget_max = 1'000'000'000;
+constexpr std::int64_t kept_max = 100'000;
 constexpr std::size_t listed_max = 10'000;
 
 struct Control {
@@ -37,29 +41,16 @@ HttpResponse done(bool found) {
                : problem(404, "no such link, or the link does not allow this");
 }
 
-std::string text_of(const json::object& object, std::string_view name, std::string_view fallback = "") {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string(fallback);
-}
-
-bool flag_of(const json::object& object, std::string_view name, bool fallback) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_bool() ? value->get_bool() : fallback;
-}
-
-std::int64_t integer_of(const json::object& object, std::string_view name, std::int64_t fallback) {
-  const json::value* const value = object.if_contains(name);
-  return value != nullptr && value->is_int64() ? value->get_int64() : fallback;
-}
-
-std::size_t query_count(const Target& target, std::string_view name, std::size_t fallback) {
+/// nullopt: it is there and no whole number.
+std::optional<std::size_t> query_count(const Target& target, std::string_view name, std::size_t fallback) {
   const std::string* const text = target.find(name);
-  std::size_t value = fallback;
-  if (text != nullptr &&
-      std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) {
+  if (text == nullptr) {
     return fallback;
   }
-  return value;
+  std::size_t value = 0;
+  const char* const end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, value);
+  return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(value) : std::nullopt;
 }
 
 std::string rows_json(const std::map<std::string, std::string>& rows) {
@@ -102,10 +93,13 @@ HttpResponse advance_clock(Control& control) {
 
 HttpResponse list_links(Control& control) {
   Upstream& upstream = control.sandbox.upstream();
-  const std::size_t from = query_count(control.target, "from", 0);
-  const std::size_t limit = std::min(query_count(control.target, "limit", 1000), listed_max);
+  const auto from = query_count(control.target, "from", 0);
+  const auto limit = query_count(control.target, "limit", 1000);
+  if (!from || !limit) {
+    return problem(400, "\"from\" and \"limit\" must be whole numbers");
+  }
   std::string out = "{\"total\":" + std::to_string(upstream.link_count()) + ",\"links\":[";
-  for (const LinkSummary& link : upstream.links(from, limit, control.sandbox.now())) {
+  for (const LinkSummary& link : upstream.links(*from, std::min(*limit, listed_max), control.sandbox.now())) {
     out.append(out.ends_with('[') ? "{" : ",{");
     out.append("\"link_id\":\"")
         .append(link.link_id)
@@ -118,21 +112,39 @@ HttpResponse list_links(Control& control) {
   return json_response(200, out.append("]}"));
 }
 
-HttpResponse add_links(Control& control) {
-  const json::object& body = control.body;
+/// The state and error code that a body wants, or what is wrong with them.
+struct WantedState {
+  LinkState state = LinkState::connected;
+  std::string code;
+};
+std::expected<WantedState, HttpResponse> read_state(const json::object& body) {
+  const auto state = link_state_from_name(text_of(body, "state"));
+  if (!state) {
+    return std::unexpected(
+        problem(400, "\"state\" must be connecting, awaiting_token_exchange, connected, error or deleted"));
+  }
+  WantedState wanted{*state, text_of(body, "error_code")};
+  if (*state == LinkState::error && wanted.code.empty()) {
+    return std::unexpected(
+        problem(400, "\"error_code\" is missing; state error needs one, for instance auth_expired"));
+  }
+  return wanted;
+}
+
+/// The link that a body describes, or what is wrong with it.
+std::expected<NewLink, HttpResponse> read_link(const json::object& body, RangeReader& ranges) {
   NewLink link;
   link.institution = text_of(body, "institution_id", link.institution);
   if (find_institution(link.institution) == nullptr) {
-    return problem(400, "\"institution_id\" names no institution");
+    return std::unexpected(problem(400, "\"institution_id\" names no institution"));
   }
   link.user_id = text_of(body, "user_id");
-  const auto bounded = [&](std::string_view name, std::int64_t fallback, std::int64_t high) {
-    return std::clamp<std::int64_t>(integer_of(body, name, fallback), 0, high);
+  const auto bounded = [&](std::string_view name, std::uint32_t fallback, std::int64_t high) {
+    return static_cast<std::uint32_t>(ranges.integer(name, fallback, 0, high));
   };
-  link.accounts = static_cast<std::uint32_t>(bounded("accounts", 0, 12));
-  link.history_months = static_cast<std::uint32_t>(bounded("history_months", link.history_months, 240));
-  link.transactions_per_month =
-      static_cast<std::uint32_t>(bounded("transactions_per_month", link.transactions_per_month, 10'000));
+  link.accounts = bounded("accounts", 0, 12);
+  link.history_months = bounded("history_months", link.history_months, 240);
+  link.transactions_per_month = bounded("transactions_per_month", link.transactions_per_month, 10'000);
   link.transactions_product = flag_of(body, "transactions_product", true);
   if (const auto every = bounded("refresh_every_seconds", 0, 31'536'000); every != 0) {
     link.refresh_every = std::chrono::seconds{every};
@@ -141,24 +153,33 @@ HttpResponse add_links(Control& control) {
     link.expires_after = std::chrono::seconds{expires};
   }
   if (body.contains("state")) {
-    const auto state = link_state_from_name(text_of(body, "state"));
-    if (!state) {
-      return problem(400, "\"state\" names no link state");
+    auto wanted = read_state(body);
+    if (!wanted) {
+      return std::unexpected(wanted.error());
     }
-    link.state = *state;
-    link.error_code = text_of(body, "error_code");
+    link.state = wanted->state;
+    link.error_code = std::move(wanted->code);
   }
   if (body.contains("webhook")) {
     link.webhook = text_of(body, "webhook");
   }
-  const auto count = integer_of(body, "count", 1);
-  if (count < 1 || count > static_cast<std::int64_t>(links_at_once_max)) {
-    return problem(400, "\"count\" must be from 1 to 1000000");
+  return link;
+}
+
+HttpResponse add_links(Control& control) {
+  RangeReader ranges(control.body);
+  const auto link = read_link(control.body, ranges);
+  if (!link) {
+    return link.error();
+  }
+  const auto count = ranges.integer("count", 1, 1, links_at_once_max);
+  if (!ranges.problem().empty()) {
+    return problem(400, ranges.problem());
   }
   std::string out = "{\"link_ids\":[";
   for (std::int64_t i = 0; i < count; ++i) {
     out.append(i == 0 ? "\"" : ",\"")
-        .append(control.sandbox.upstream().add_link(link, control.sandbox.now()))
+        .append(control.sandbox.upstream().add_link(*link, control.sandbox.now()))
         .append("\"");
   }
   return json_response(201, out.append("]}"));
@@ -194,15 +215,12 @@ HttpResponse show_truth(Control& control) {
 }
 
 HttpResponse set_state(Control& control) {
-  const auto state = link_state_from_name(text_of(control.body, "state"));
-  if (!state) {
-    return problem(400, "\"state\" must be connecting, awaiting_token_exchange, connected, error or deleted");
+  const auto wanted = read_state(control.body);
+  if (!wanted) {
+    return wanted.error();
   }
-  const std::string code = text_of(control.body, "error_code");
-  if (*state == LinkState::error && code.empty()) {
-    return problem(400, "\"error_code\" is missing; state error needs one, for instance auth_expired");
-  }
-  return done(control.sandbox.upstream().set_state(control.name, *state, code, control.sandbox.now()));
+  return done(
+      control.sandbox.upstream().set_state(control.name, wanted->state, wanted->code, control.sandbox.now()));
 }
 
 HttpResponse set_access(Control& control) {
@@ -287,6 +305,10 @@ HttpResponse change_switches(Control& control) {
 }
 
 HttpResponse change_budgets(Control& control) {
+  const json::value* const unlimited = control.body.if_contains("unlimited");
+  if (unlimited != nullptr && !unlimited->is_bool()) {
+    return problem(400, "\"unlimited\" must be true or false");
+  }
   Budgets budgets = flag_of(control.body, "unlimited", false) ? Budgets::unlimited() : Budgets{};
   for (const auto& member : control.body) {
     if (member.key() == "unlimited") {
@@ -297,11 +319,16 @@ HttpResponse change_budgets(Control& control) {
       return problem(400, "\"" + std::string(member.key()) + "\" names no endpoint, or is no object");
     }
     const json::object& wanted = member.value().get_object();
+    if (const std::string wrong = wrong_member(wanted, "per_app:integer per_link:integer"); !wrong.empty()) {
+      return problem(400, "\"" + std::string(member.key()) + "\": " + wrong);
+    }
+    RangeReader ranges(wanted);
     Budget& budget = budgets.of(*endpoint);
-    budget.per_app = static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(integer_of(wanted, "per_app", budget.per_app), 0, 1'000'000'000));
-    budget.per_link = static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(integer_of(wanted, "per_link", budget.per_link), 0, 1'000'000'000));
+    budget.per_app = static_cast<std::uint32_t>(ranges.integer("per_app", budget.per_app, 0, budget_max));
+    budget.per_link = static_cast<std::uint32_t>(ranges.integer("per_link", budget.per_link, 0, budget_max));
+    if (!ranges.problem().empty()) {
+      return problem(400, "\"" + std::string(member.key()) + "\": " + ranges.problem());
+    }
   }
   control.sandbox.upstream().set_budgets(budgets);
   return done(true);
@@ -341,13 +368,13 @@ struct Route {
   std::string_view method;
   std::array<std::string_view, 3> path;  ///< after /sandbox; empty entries end it, "*" is Control::name
   Handler handler;
-  std::string_view
-      members{};  ///< what the body may hold, separated by blanks; "*": the handler judges itself
+  /// What the body may hold: `name:type` separated by blanks; "*": the handler judges itself.
+  std::string_view members{};
 };
 
 constexpr std::array<Route, 29> routes = {{
     {"GET", {"clock"}, show_clock},
-    {"POST", {"clock", "advance"}, advance_clock, "seconds"},
+    {"POST", {"clock", "advance"}, advance_clock, "seconds:integer"},
     {"POST",
      {"clock", "speed"},
      [](Control& c) {
@@ -358,36 +385,43 @@ constexpr std::array<Route, 29> routes = {{
        c.sandbox.set_speed(static_cast<double>(speed));
        return show_clock(c);
      },
-     "speed"},
+     "speed:integer"},
     {"GET", {"links"}, list_links},
     {"POST",
      {"links"},
      add_links,
-     "count institution_id user_id accounts history_months transactions_per_month transactions_product "
-     "refresh_every_seconds expires_after_seconds state error_code webhook"},
+     "count:integer institution_id:text user_id:text accounts:integer history_months:integer "
+     "transactions_per_month:integer transactions_product:flag refresh_every_seconds:integer "
+     "expires_after_seconds:integer state:text error_code:text webhook:text"},
     {"GET", {"links", "*", "truth"}, show_truth},
-    {"POST", {"links", "*", "state"}, set_state, "state error_code"},
-    {"POST", {"links", "*", "access"}, set_access, "access"},
+    {"POST", {"links", "*", "state"}, set_state, "state:text error_code:text"},
+    {"POST", {"links", "*", "access"}, set_access, "access:text"},
     {"POST",
      {"links", "*", "reset"},
      [](Control& c) { return done(c.sandbox.upstream().reset(c.name, c.sandbox.now())); }},
     {"POST",
      {"links", "*", "delete"},
      [](Control& c) { return done(c.sandbox.upstream().remove(c.name, c.sandbox.now())); }},
-    {"POST", {"links", "*", "relink"}, relink, "username password new_accounts"},
-    {"POST", {"links", "*", "refresh"}, refresh, "changes"},
+    {"POST", {"links", "*", "relink"}, relink, "username:text password:text new_accounts:flag"},
+    {"POST", {"links", "*", "refresh"}, refresh, "changes:flag"},
     {"POST",
      {"links", "*", "expire-cursors"},
      [](Control& c) { return done(c.sandbox.upstream().expire_cursors(c.name)); }},
     {"POST",
      {"institutions", "*", "outage"},
      [](Control& c) {
+       if (find_institution(c.name) == nullptr) {
+         return problem(404, "no such institution");
+       }
        const auto changed =
            c.sandbox.upstream().set_outage(c.name, flag_of(c.body, "down", true), c.sandbox.now());
        return json_response(200, "{\"changed\":" + std::to_string(changed) + "}");
      },
-     "down"},
-    {"POST", {"sessions", "*", "complete"}, complete_session, "institution_id username password"},
+     "down:flag"},
+    {"POST",
+     {"sessions", "*", "complete"},
+     complete_session,
+     "institution_id:text username:text password:text"},
     {"GET", {"faults"}, show_faults},
     {"PUT", {"faults"}, change_faults, "*"},
     {"POST", {"faults"}, change_faults, "*"},
@@ -411,10 +445,14 @@ constexpr std::array<Route, 29> routes = {{
     {"POST",
      {"credentials"},
      [](Control& c) {
-       c.sandbox.upstream().set_client_secret(text_of(c.body, "client_secret"));
+       const std::string secret = text_of(c.body, "client_secret");
+       if (secret.empty()) {
+         return problem(400, "\"client_secret\" is missing or empty");
+       }
+       c.sandbox.upstream().set_client_secret(secret);
        return done(true);
      },
-     "client_secret"},
+     "client_secret:text"},
     {"GET",
      {"statistics"},
      [](Control& c) { return json_response(200, statistics_json(c.sandbox.upstream().statistics())); }},
@@ -429,11 +467,15 @@ constexpr std::array<Route, 29> routes = {{
     {"PUT",
      {"recorded"},
      [](Control& c) {
-       c.sandbox.keep_exchanges(
-           static_cast<std::size_t>(std::clamp<std::int64_t>(integer_of(c.body, "keep", 0), 0, 100'000)));
+       RangeReader ranges(c.body);
+       const auto keep = ranges.integer("keep", -1, 0, kept_max);
+       if (!ranges.problem().empty()) {
+         return problem(400, ranges.problem());
+       }
+       c.sandbox.keep_exchanges(static_cast<std::size_t>(keep));
        return done(true);
      },
-     "keep"},
+     "keep:integer"},
 }};
 
 bool fits(const Route& route, std::span<const std::string> path, std::string& name) {
@@ -449,19 +491,7 @@ bool fits(const Route& route, std::span<const std::string> path, std::string& na
   return true;
 }
 
-bool among(std::string_view names, std::string_view name) {
-  while (!names.empty()) {
-    const auto blank = names.find(' ');
-    if (names.substr(0, blank) == name) {
-      return true;
-    }
-    names.remove_prefix(blank == std::string_view::npos ? names.size() : blank + 1);
-  }
-  return false;
-}
-
-/// The body as an object, or the 400 that names what is wrong. A misspelt member is an error: ignored, it
-/// would make a test that passes for the wrong reason.
+/// The body as an object, or the 400 that names what is wrong.
 std::optional<HttpResponse> read_body(const HttpRequest& request, const Route& route, json::object& body) {
   if (request.body.empty()) {
     return std::nullopt;
@@ -476,10 +506,10 @@ std::optional<HttpResponse> read_body(const HttpRequest& request, const Route& r
   } else if (route.members != "*") {
     return problem(400, "the body must be an object");
   }
-  for (const auto& member : body) {
-    if (route.members != "*" && !among(route.members, member.key())) {
-      return problem(400, "\"" + std::string(member.key()) + "\" is not known here" +
-                              (route.members.empty() ? "" : "; known are: " + std::string(route.members)));
+  if (route.members != "*") {
+    const std::string wrong = wrong_member(body, route.members);
+    if (!wrong.empty()) {
+      return problem(400, wrong);
     }
   }
   return std::nullopt;

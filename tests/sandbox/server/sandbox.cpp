@@ -10,6 +10,7 @@ Sandbox::Sandbox(UpstreamOptions options, double speed, std::size_t exchanges_ke
       base_(base_wall_),
       exchanges_kept_(exchanges_kept),
       upstream_(std::move(options)) {
+  upstream_.set_bank_speed(speed);
 }
 
 TimePoint Sandbox::wire_now() const {
@@ -25,6 +26,7 @@ void Sandbox::set_speed(double speed) {
   base_ = now();
   base_wall_ = wire_now();
   speed_ = speed;
+  upstream_.set_bank_speed(speed);
 }
 
 HttpResponse Sandbox::respond(const HttpRequest& request) {

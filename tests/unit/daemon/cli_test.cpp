@@ -1,9 +1,18 @@
+#include <cstring>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <thread>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/cli/admin_client.hpp"
+#include "daemon/cli/commands.hpp"
 #include "daemon/cli/json_value.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
+#include "tests/unit/daemon/scratch.hpp"
 
 namespace syncd::test {
 
@@ -99,6 +108,81 @@ TEST(CliRender, FeedEntry) {
       cli::render_feed_entry(json(R"({"epoch":1,"seq":42,"at":"2025-05-06T16:31:12.000Z","link_id":"mk_1",)"
                                   R"("kind":"transaction.created","id":"t1"})")),
       "        42  2025-05-06T16:31:12.000Z  transaction.created   mk_1  t1\n");
+}
+
+namespace {
+
+// A socket on which something listens that never answers by itself.
+class MuteDaemon {
+ public:
+  MuteDaemon() : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof(address.sun_path) - 1);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(fd_, 8), 0);
+  }
+  ~MuteDaemon() { close(fd_); }
+  MuteDaemon(const MuteDaemon&) = delete;
+  MuteDaemon& operator=(const MuteDaemon&) = delete;
+
+  std::string path() const { return scratch_.path("admin.sock"); }
+  // Takes one connection, answers with `text` and closes.
+  void answer_once(const std::string& text) const {
+    const int client = accept(fd_, nullptr, nullptr);
+    send(client, text.data(), text.size(), MSG_NOSIGNAL);
+    shutdown(client, SHUT_WR);
+    char ignored = 0;
+    while (recv(client, &ignored, 1, 0) > 0) {
+    }
+    close(client);
+  }
+
+ private:
+  ScratchDirectory scratch_;
+  int fd_;
+};
+
+constexpr cli::Patience little{.connect = core::Millis{1'000}, .answer = core::Millis{20}};
+
+}  // namespace
+
+TEST(CliClient, DoesNotWaitForEver) {
+  const MuteDaemon mute;
+  const cli::Client client(mute.path(), little);
+  const auto answer = client.get("/v1/status");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().exit_code, 69);
+  EXPECT_THAT(answer.error().message, HasSubstr("does not answer in time"));
+  const auto waited = client.get("/v1/feed?wait=1s", core::Millis{10});
+  ASSERT_FALSE(waited);
+  EXPECT_EQ(waited.error().exit_code, 69);
+}
+
+TEST(CliClient, SaysThatTheDaemonIsStarting) {
+  const MuteDaemon daemon;
+  const std::string body = R"({"code":"starting","detail":"the daemon is starting"})";
+  std::thread thread([&] {
+    daemon.answer_once("HTTP/1.1 503 Service Unavailable\r\nContent-Length: " + std::to_string(body.size()) +
+                       "\r\n\r\n" + body);
+  });
+  const auto answer = cli::Client(daemon.path()).get("/v1/status");
+  thread.join();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().exit_code, 69);
+  EXPECT_EQ(answer.error().problem, "starting");
+  EXPECT_EQ(answer.error().message, "the daemon is starting");
+}
+
+TEST(CliDryRun, RefusesWhatTheDaemonWould) {
+  EXPECT_FALSE(cli::dry_run_refusal("sync", "active"));
+  EXPECT_FALSE(cli::dry_run_refusal("sync", "relink"));
+  EXPECT_EQ(cli::dry_run_refusal("sync", "paused"), "the link is paused: it is not visited");
+  EXPECT_EQ(cli::dry_run_refusal("sync", "gone"), "the link is gone: it is not visited");
+  EXPECT_FALSE(cli::dry_run_refusal("pause", "paused"));
+  EXPECT_FALSE(cli::dry_run_refusal("resume", "active"));
+  EXPECT_TRUE(cli::dry_run_refusal("pause", "gone"));
+  EXPECT_TRUE(cli::dry_run_refusal("resume", "gone"));
 }
 
 }  // namespace syncd::test

@@ -132,11 +132,12 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "are"},
       {"[store]\npath = \"data\"",
        "config.toml:4: store.path: \"data\" is not an absolute path; write the whole path, from \"/\" on"},
-      {"[admin]\nlisten = \"0.0.0.0:8420\"",
-       "config.toml:4: admin.listen: \"0.0.0.0:8420\" is not a loopback address, and the TCP listener has no "
-       "authentication yet; write \"127.0.0.1:PORT\", or leave it empty and use the unix socket"},
-      {"[admin]\nlisten = \"8420\"",
-       "config.toml:4: admin.listen: \"8420\" is not of the form ADDRESS:PORT; write for example "
+      {"[admin]\nlisten = \"127.0.0.1:8420\"",
+       "config.toml:4: admin.listen: is set, and this version has no access tokens: over TCP it could not "
+       "tell "
+       "who is asking; leave it empty and use the unix socket, from elsewhere through ssh -L"},
+      {"[metrics]\nlisten = \"8420\"",
+       "config.toml:4: metrics.listen: \"8420\" is not of the form ADDRESS:PORT; write for example "
        "\"127.0.0.1:9464\""},
       {"[metrics]\nlisten = \"127.0.0.1:99999\"",
        "config.toml:4: metrics.listen: \"127.0.0.1:99999\" has a port that is not between 0 and 65535; write "
@@ -245,6 +246,29 @@ TEST(Config, NeverRepeatsAMisplacedSecret) {
   for (const std::string& problem : problems) {
     EXPECT_THAT(problem, HasSubstr("secrets do not belong into the configuration"));
     EXPECT_THAT(problem, testing::Not(HasSubstr("canary")));
+  }
+}
+
+// Whatever stands under [upstream], and whatever lacks its quotes, may be the secret in the wrong place.
+TEST(Config, RepeatsNoValueOfUpstream) {
+  for (const char* key : {"base_url", "client_id", "client_secret_file", "auth", "ca_file"}) {
+    const ScratchDirectory scratch;
+    const std::string id = std::string(key) == "client_id" ? "" : "client_id = \"sandbox_1\"\n";
+    const std::string path = scratch.write("config.toml", "[upstream]\n" + id + key + " = \"canary 5f1c\"\n");
+    const std::string variable = std::string("MONEYKIT_SYNCD__UPSTREAM__") + key;
+    const auto problems = problems_of(scratch, path, {{variable, "canary 5f1c"}});
+    EXPECT_EQ(problems.size(), 2U) << key;
+    EXPECT_THAT(problems, testing::Each(HasSubstr(key)));
+    EXPECT_THAT(problems, testing::Each(testing::Not(HasSubstr("canary")))) << key;
+  }
+  for (const char* value : {"true-canary", "tcanary", "0xcanary", "20260101canary", "canary", "'canary"}) {
+    const ScratchDirectory scratch;
+    const std::string path =
+        scratch.write("config.toml", std::string(minimal) + "client_secret = " + value + "\n");
+    const auto problems = problems_of(scratch, path);
+    ASSERT_EQ(problems.size(), 1U) << value;
+    EXPECT_THAT(problems[0], HasSubstr("config.toml:3:"));
+    EXPECT_THAT(problems[0], testing::Not(HasSubstr("anary"))) << value;
   }
 }
 

@@ -30,29 +30,29 @@ struct Capture {
 TEST(Log, WritesOneObjectPerLine) {
   Capture capture;
   Log log = capture.make();
-  log.info("started", "moneykit-syncd started", LogFields{}.add("links", 3).add("path", "/var/lib/x"));
+  log.info("starting", "moneykit-syncd starts", LogFields{}.add("links", 3).add("store", "/var/lib/x"));
   ASSERT_EQ(capture.lines.size(), 1U);
-  EXPECT_EQ(capture.lines[0], R"({"ts":"2025-05-06T16:31:12.451Z","level":"info","event":"started",)"
-                              R"("msg":"moneykit-syncd started","links":3,"path":"/var/lib/x"})");
+  EXPECT_EQ(capture.lines[0], R"({"ts":"2025-05-06T16:31:12.451Z","level":"info","event":"starting",)"
+                              R"("msg":"moneykit-syncd starts","links":3,"store":"/var/lib/x"})");
 }
 
 TEST(Log, NeverBreaksALine) {
   Capture capture;
   Log log = capture.make();
-  log.info("x", "two\nlines \x1b[31m \xFF", LogFields{}.add("evil", "\"},{\"a\":\"\n"));
+  log.info("ready", "two\nlines \x1b[31m \xFF", LogFields{}.add("error", "\"},{\"a\":\"\n"));
   ASSERT_EQ(capture.lines.size(), 1U);
   EXPECT_EQ(capture.lines[0].find('\n'), std::string::npos);
   EXPECT_EQ(capture.lines[0].find('\x1b'), std::string::npos);
-  EXPECT_NE(capture.lines[0].find(R"("evil":"\"},{\"a\":\"\n")"), std::string::npos) << capture.lines[0];
+  EXPECT_NE(capture.lines[0].find(R"("error":"\"},{\"a\":\"\n")"), std::string::npos) << capture.lines[0];
 }
 
 TEST(Log, PutsThePriorityInFrontForTheJournal) {
   Capture capture;
   Log log = capture.make({.level = LogLevel::debug, .journal_prefix = true});
-  log.debug("a", "a");
-  log.info("a", "a");
-  log.warn("a", "a");
-  log.error("a", "b");
+  log.debug("ready", "a");
+  log.info("ready", "a");
+  log.warn("ready", "a");
+  log.error("ready", "b");
   ASSERT_EQ(capture.lines.size(), 4U);
   EXPECT_TRUE(capture.lines[0].starts_with("<7>{"));
   EXPECT_TRUE(capture.lines[1].starts_with("<6>{"));
@@ -63,10 +63,10 @@ TEST(Log, PutsThePriorityInFrontForTheJournal) {
 TEST(Log, LeavesOutWhatIsBelowTheLevel) {
   Capture capture;
   Log log = capture.make({.level = LogLevel::warn});
-  log.info("a", "a");
-  log.warn("a", "a");
+  log.info("ready", "a");
+  log.warn("ready", "a");
   log.set_level(LogLevel::debug);
-  log.debug("a", "a");
+  log.debug("ready", "a");
   EXPECT_EQ(capture.lines.size(), 2U);
 }
 
@@ -74,11 +74,11 @@ TEST(Log, SuppressesIdenticalWarningsAndSaysHowMany) {
   Capture capture;
   Log log = capture.make();
   for (int count = 0; count < 10; ++count)
-    log.warn("disk", "low");
-  log.warn("disk", "lower");
+    log.warn("store_notice", "low");
+  log.warn("store_notice", "lower");
   EXPECT_EQ(capture.lines.size(), 2U) << "another message is another warning";
   capture.now += core::Millis{60'000};
-  log.warn("disk", "low");
+  log.warn("store_notice", "low");
   ASSERT_EQ(capture.lines.size(), 3U);
   EXPECT_NE(capture.lines[2].find(R"("repeated":9)"), std::string::npos) << capture.lines[2];
   for (int count = 0; count < 3; ++count)
@@ -89,9 +89,9 @@ TEST(Log, SuppressesIdenticalWarningsAndSaysHowMany) {
 TEST(Log, AClockThatWentBackDoesNotSilenceAWarningForEver) {
   Capture capture;
   Log log = capture.make();
-  log.warn("disk", "low");
+  log.warn("store_notice", "low");
   capture.now -= core::Millis{86'400'000};
-  log.warn("disk", "low");
+  log.warn("store_notice", "low");
   EXPECT_EQ(capture.lines.size(), 2U);
 }
 

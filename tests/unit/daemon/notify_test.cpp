@@ -80,13 +80,14 @@ TEST(Notifier, ReadsTheWatchdogIntervalForThisProcessOnly) {
   EXPECT_FALSE(daemon::Notifier::watchdog_interval());
 }
 
-TEST(WatchdogJudge, WantsAHeartbeatThatMoves) {
+TEST(WatchdogJudge, WantsAHeartbeatThatMovesAndAStoreThatWrites) {
   daemon::WatchdogJudge judge;
-  EXPECT_TRUE(judge.alive(1)) << "the first look proves nothing against it";
-  EXPECT_TRUE(judge.alive(2));
-  EXPECT_FALSE(judge.alive(2));
-  EXPECT_FALSE(judge.alive(2));
-  EXPECT_TRUE(judge.alive(3));
+  EXPECT_TRUE(judge.look(1, true).alive) << "the first look proves nothing against it";
+  EXPECT_TRUE(judge.look(2, true).alive);
+  EXPECT_FALSE(judge.look(2, true).alive);
+  EXPECT_FALSE(judge.look(2, true).moved);
+  EXPECT_FALSE(judge.look(3, false).alive) << "it moves, but nothing can be stored";
+  EXPECT_TRUE(judge.look(4, true).alive);
 }
 
 }  // namespace syncd::test

@@ -113,6 +113,10 @@ class FakeView final : public daemon::AdminView {
     if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
     daemon::StatusView view;
     view.version = "1.2.3";
+    view.store.feed_head = 9;
+    view.store.published = 7;
+    view.relinks_open = {.count = 3, .more = false};
+    view.dead_letters = {.count = 1000, .more = true};
     co_return view;
   }
   bool knows(const core::LinkId& link_id) const override {
@@ -246,7 +250,7 @@ TEST_F(Routes, RefusesBodiesThatAreNotExactlyRight) {
       {R"({"link_id":""})", "link_id must have 1 to 256 bytes"},
       {R"({"link_id":"a\u0000b"})", "link_id must have 1 to 256 bytes"},
       {R"({"link_id":"a","link_id":"a"})", "twice"},
-      {R"({"link_id":"a","colour":"red"})", "not known here"},
+      {R"({"link_id":"a","colour":"red"})", R"(member \"colour\" is not known here; known are link_id, )"},
       {R"({"link_id":"a","tags":"x"})", "tags"},
       {R"({"link_id":"a","tags":[1]})", "tags[0] is not a string"},
       {R"({"link_id":"a","tags":[""]})", "1 to 128 bytes"},
@@ -311,6 +315,9 @@ TEST_F(Routes, RelinkQueue) {
 }
 
 TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
+  // A list would begin anew behind an id that cannot be.
+  const std::string longer_than_an_id = "/v1/links?after=" + std::string(257, 'a');
+  const std::string relink_longer_than_an_id = "/v1/relink?after=" + std::string(257, 'a');
   struct Case {
     const char* target;
     const char* detail;
@@ -325,6 +332,8 @@ TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
       {"/v1/links?state=happy", "query parameter state must be one of active, "},
       {"/v1/links?colour=red", "query parameter colour is not known here"},
       {"/v1/links?after=", "query parameter after is empty"},
+      {longer_than_an_id.c_str(), "query parameter after is longer than 256 bytes"},
+      {relink_longer_than_an_id.c_str(), "query parameter after is longer than 256 bytes"},
       {"/v1/links?limit", "each query parameter must have the form name=value"},
       {"/v1/links?after=%zz", "the query has a bad percent-encoding"},
       {"/v1/links?after=%00", "the query has a bad percent-encoding"},
@@ -386,6 +395,13 @@ TEST_F(Routes, ProblemsHaveTheStandardShape) {
   const HttpResponse broken = ask("GET", "/v1/status");
   EXPECT_EQ(broken.status, 503);
   EXPECT_THAT(broken.body, HasSubstr("the disk is gone"));
+}
+
+TEST_F(Routes, StatusTellsQueuesAndWhatOfTheFeedWasShown) {
+  const HttpResponse status = ask("GET", "/v1/status");
+  EXPECT_THAT(status.body, HasSubstr(R"("head":9,"published":7})"));
+  EXPECT_THAT(status.body, HasSubstr(R"("queues":{"relink_open":{"count":3,"more":false},)"
+                                     R"("dead_letters":{"count":1000,"more":true}})"));
 }
 
 TEST_F(Routes, HealthAndReadiness) {

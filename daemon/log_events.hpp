@@ -1,0 +1,146 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace syncd::daemon {
+
+// One kind of line that the daemon writes. The table below is the only place where a kind is made known: the
+// name of an event or of a member that is not in it does not compile, and docs/logs.md is written from it.
+struct LogEvent {
+  std::string_view name;
+  std::string_view levels;  // one or more of debug, info, warn, error, separated by blanks
+  std::string_view fields;  // members behind ts, level, event and msg, separated by blanks
+  std::string_view meaning;
+};
+
+struct LogMember {
+  std::string_view name;
+  std::string_view meaning;
+};
+
+inline constexpr auto log_events = std::to_array<LogEvent>({
+    {"starting", "info", "version environment store", "The process begins to start."},
+    {"config_problem", "error", "",
+     "Something is wrong with the configuration; `msg` names place, key and next step."},
+    {"listen_failed", "error", "", "A socket cannot be listened on; the process ends (69)."},
+    {"socket_group", "warn", "", "The admin socket could not be given to its group."},
+    {"store_open_failed", "error", "", "The store cannot be opened; the process ends (74)."},
+    {"store_notice", "warn", "", "What opening the store found: a new feed epoch and why, lax permissions."},
+    {"store_read_failed", "error", "", "The store cannot be read at the start; the process ends (74)."},
+    {"unclean_stop", "info", "", "The last run was killed: budgets are taken for spent for a minute."},
+    {"links_loaded", "info", "links", "The stored links are in the schedule."},
+    {"listening", "info", "address", "A listener answers: the admin API or metrics, says `msg`."},
+    {"ready", "info", "links", "Everything runs; READY=1 went to systemd."},
+    {"cycle", "info",
+     "link institution cause outcome pages created updated removed account_changes status duration_ms "
+     "next_due_at error "
+     "http_status code",
+     "One visit to a link has ended. `error`, `http_status` and `code` only after a failure."},
+    {"relink_opened", "info", "link institution", "The link needs its owner; there is a new relink entry."},
+    {"relink_resolved", "info", "link institution",
+     "The link is connected again; its relink entry is closed."},
+    {"link_quarantined", "warn", "link institution",
+     "The link's answers broke the protocol again and again."},
+    {"link_blocked", "warn", "link institution", "Upstream forbids us this link."},
+    {"auth_refused", "error", "error", "Upstream refuses our credentials: nothing is fetched."},
+    {"auth_accepted", "info", "", "Upstream accepts our credentials again."},
+    {"discovery", "info warn", "only_upstream only_here links_only_upstream links_only_here",
+     "Upstream's list of links was compared with the store; a warning when they differ."},
+    {"discovery_failed", "warn", "outcome error", "The comparison failed; it is tried again."},
+    {"operator_action", "info", "action link uid", "Somebody changed something through the admin API."},
+    {"admin_refused", "warn", "uid",
+     "A user who may not use the admin socket reached it and was refused (403)."},
+    {"database", "warn error", "", "A warning or error of RocksDB itself, stripped of keys and values."},
+    {"store_failed", "error", "error", "The store failed: fetching stops, the process ends (74)."},
+    {"stalled", "error", "heartbeat_moved store_writes",
+     "The scheduler does not move or the store takes no write: systemd gets no ping and will restart the "
+     "service."},
+    {"reloaded", "info", "changed", "The configuration was read again; these keys have a new value."},
+    {"restart_needed", "warn", "keys", "These keys were changed and take effect at the next start."},
+    {"reload_failed", "error", "problems",
+     "The new configuration is not acceptable; the old one stays in effect."},
+    {"signal", "info", "signal", "A signal asked the process to stop."},
+    {"stopped_at_once", "warn", "", "A second signal: the process ends without waiting."},
+    {"stopping", "info", "", "The stop has begun."},
+    {"budget_note_failed", "warn", "error",
+     "The used budgets could not be kept: the next start begins carefully."},
+    {"store_close_failed", "error", "error", "The store could not be closed cleanly."},
+    {"stopped", "info", "exit_code", "The last line of a run."},
+    {"defect", "error", "error", "An exception reached the top: the process ends; what is committed stays."},
+});
+
+inline constexpr auto log_members = std::to_array<LogMember>({
+    {"account_changes", "accounts created, updated, gone or returned"},
+    {"action", "`links.add`, `links.sync`, `links.pause` or `links.resume`"},
+    {"address", "of the listener: `127.0.0.1:9464`, a path, or `systemd`"},
+    {"cause", "why the link was visited: `schedule`, `manual`, `probe`, ..."},
+    {"changed", "keys, separated by blanks"},
+    {"code", "upstream's `error_code`, as sent"},
+    {"created", "transactions"},
+    {"duration_ms", "of the whole visit, waits for a budget included"},
+    {"environment", "`sandbox` or `live`"},
+    {"error", "what failed, for people; never a row's text or a secret"},
+    {"exit_code", "of the process"},
+    {"heartbeat_moved", "whether the scheduler moved since the last look"},
+    {"http_status", "of upstream's answer"},
+    {"institution", "upstream's institution id, empty while it is not known"},
+    {"keys", "keys, separated by blanks"},
+    {"link", "the link's short name in logs (`link_ref`), or its id with `log.link_ids = \"plain\"`"},
+    {"links", "how many"},
+    {"links_only_here", "the first twenty of them, as `link` writes them"},
+    {"links_only_upstream", "the first twenty of them, as `link` writes them"},
+    {"next_due_at", "when the link will be visited again"},
+    {"only_here", "links that upstream does not list"},
+    {"only_upstream", "links that the store does not know"},
+    {"outcome", "`success`, `yielded`, or the kind of the failure"},
+    {"pages", "of upstream's feed"},
+    {"problems", "how many"},
+    {"removed", "transactions"},
+    {"signal", "its number"},
+    {"status", "of the link, afterwards"},
+    {"store", "directory of the store"},
+    {"store_writes", "whether a durable write of the probe was done"},
+    {"uid", "the user at the other end of the admin socket, as the kernel says"},
+    {"updated", "transactions"},
+    {"version", "of the program"},
+});
+
+// Deliberately not defined: reached at compile time by a name that is not in the tables.
+void this_name_is_not_in_the_tables_of_log_events();
+
+// The name of an event in `log_events`.
+class EventName {
+ public:
+  // Implicit, so that a line is written with its name in quotes.
+  consteval EventName(const char* name) : text_(name) {
+    if (!std::ranges::any_of(log_events, [this](const LogEvent& event) { return event.name == text_; })) {
+      this_name_is_not_in_the_tables_of_log_events();
+    }
+  }
+  constexpr operator std::string_view() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+// The name of a member in `log_members`.
+class MemberName {
+ public:
+  consteval MemberName(const char* name) : text_(name) {
+    if (!std::ranges::any_of(log_members, [this](const LogMember& member) { return member.name == text_; })) {
+      this_name_is_not_in_the_tables_of_log_events();
+    }
+  }
+  constexpr operator std::string_view() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+// The reference page, docs/logs.md.
+std::string logs_reference();
+
+}  // namespace syncd::daemon

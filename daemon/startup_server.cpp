@@ -1,0 +1,72 @@
+#include "daemon/startup_server.hpp"
+
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include "sync/engine/system_timers.hpp"
+#include "sync/engine/task_group.hpp"
+
+namespace syncd::daemon {
+
+namespace {
+
+class StartupService final : public HttpService {
+ public:
+  api::Task<HttpResponse> handle(HttpRequest request) override {
+    if (request.target == "/-/healthy" || request.target == "/-/ready") {
+      co_return HttpResponse{.status = 503,
+                             .content_type = "text/plain; charset=utf-8",
+                             .body = "moneykit-syncd is starting.\n",
+                             .allow = {}};
+    }
+    co_return problem(503, "starting", "the daemon is starting and still opens its store; try again soon");
+  }
+};
+
+void rethrow(std::exception_ptr error) {
+  std::rethrow_exception(std::move(error));
+}
+
+}  // namespace
+
+struct StartupServer::Impl {
+  boost::asio::io_context io{1};
+  engine::SystemTimers timers{io.get_executor()};
+  StartupService service;
+  std::vector<std::unique_ptr<HttpServer>> servers;
+  engine::TaskGroup group{io.get_executor(), rethrow};
+  std::thread thread;
+
+  api::Task<void> stop() {
+    for (const auto& server : servers) {
+      co_await server->stop();
+    }
+  }
+};
+
+StartupServer::StartupServer(std::vector<Place> places) : impl_(std::make_unique<Impl>()) {
+  Impl& impl = *impl_;
+  for (Place& place : places) {
+    // Without a descriptor to spare nobody is told; the start itself goes on.
+    auto listener = place.listener->duplicate();
+    if (!listener) continue;
+    impl.servers.push_back(std::make_unique<HttpServer>(impl.io.get_executor(), impl.timers, impl.service,
+                                                        std::move(*listener), std::move(place.options),
+                                                        rethrow));
+    impl.servers.back()->start();
+  }
+  impl.thread = std::thread([&impl] { impl.io.run(); });
+}
+
+// NOLINTNEXTLINE(bugprone-exception-escape): only a lack of memory throws here, and ends the process
+StartupServer::~StartupServer() {
+  Impl& impl = *impl_;
+  boost::asio::post(impl.io, [&impl] { impl.group.spawn(impl.stop()); });
+  impl.thread.join();
+}
+
+}  // namespace syncd::daemon

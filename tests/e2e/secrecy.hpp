@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/rig.hpp"
+
+namespace syncd::test::e2e {
+
+/// Texts that must not be written anywhere but into the store itself, each with a name for people.
+using Confidences = std::map<std::string, std::string>;
+
+/// The client secret, and for each link its id, its accounts' names and its transactions' descriptions, as
+/// the admin API shows them.
+Confidences confidences_of(Daemon& daemon, const std::vector<std::string>& link_ids);
+
+/// Every text that the daemon leaves behind for others: its log, the database's own logs, the metrics; by
+/// name.
+std::map<std::string, std::string> public_texts(Daemon& daemon);
+
+/// `name of the confidence in name of the text`, for each that is found.
+std::vector<std::string> leaks(const std::map<std::string, std::string>& texts,
+                               const Confidences& confidences);
+
+/// Lines of a log that are not as docs/logs.md says: another event, level or member, or no JSON.
+std::vector<std::string> undocumented_lines(const std::string& log);
+
+}  // namespace syncd::test::e2e
