@@ -39,8 +39,8 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
                                                              std::string(put.json), put.gone, put.gone_since};
   }
   for (const core::Change& change : update.changes) {
-    feed.push_back({.epoch = 1,
-                    .sequence = feed.size() + 1,
+    feed.push_back({.epoch = epoch,
+                    .sequence = head() + 1,
                     .at = update.at,
                     .link_id = update.link_id,
                     .kind = change.kind,
@@ -75,6 +75,29 @@ core::Held ModelStore::lookup(const core::LookupRequest& request) const {
     held.relink = entry->second;
   }
   return held;
+}
+
+store::FeedSlice ModelStore::read_feed(std::uint64_t after, std::size_t limit) {
+  published_epoch_ = epoch;
+  published_ = head();
+  store::FeedSlice slice{.entries = {}, .epoch = epoch, .head = head()};
+  const auto begin = std::ranges::upper_bound(feed, after, {}, &store::FeedEntry::sequence);
+  const auto left = static_cast<std::size_t>(feed.end() - begin);
+  slice.entries.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(limit, left)));
+  return slice;
+}
+
+void ModelStore::reopen() {
+  const bool lost = published_epoch_ > epoch || (published_epoch_ == epoch && published_ > head());
+  if (!lost) return;
+  epoch = published_epoch_ + 1;
+  published_epoch_ = epoch;
+  published_ = 0;
+  feed.clear();
+}
+
+void ModelStore::put_back(const ModelDatabase& copy) {
+  static_cast<ModelDatabase&>(*this) = copy;
 }
 
 }  // namespace syncd::test

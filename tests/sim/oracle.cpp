@@ -1,5 +1,6 @@
 #include "tests/sim/oracle.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string_view>
 
@@ -36,67 +37,12 @@ void compare(const std::string& what, const Rows& expected, const Rows& actual, 
   }
 }
 
-// State that the feed describes, rebuilt from its entries alone.
-struct Replay {
-  std::map<std::string, Rows> transactions;
-  std::map<std::string, Rows> accounts;  // not gone
-  std::map<std::string, bool> relink_open;
-};
-
-void replay_row(const store::FeedEntry& entry, Rows& rows, bool created, bool removed,
-                Violations& violations) {
-  const std::string what = "feed " + std::to_string(entry.sequence) + " " +
-                           std::string(core::to_string(entry.kind)) + " " + entry.id;
-  const auto held = rows.find(entry.id);
-  if (created != (held == rows.end()))
-    violations.push_back(what + ": does not follow from the entries before it");
-  if (!created && held != rows.end() && held->second != entry.before)
-    violations.push_back(what + ": before is not what was");
-  if (removed) {
-    rows.erase(entry.id);
-    return;
-  }
-  if (!created && core::same_json(entry.before, entry.after))
-    violations.push_back(what + ": changes nothing");
-  rows[entry.id] = entry.after;
-}
-
-void replay_entry(const store::FeedEntry& entry, Replay& replay, Violations& violations) {
-  using enum core::ChangeKind;
-  const std::string& link = entry.link_id.str();
-  switch (entry.kind) {
-    case transaction_created:
-      return replay_row(entry, replay.transactions[link], true, false, violations);
-    case transaction_updated:
-      return replay_row(entry, replay.transactions[link], false, false, violations);
-    case transaction_removed:
-      return replay_row(entry, replay.transactions[link], false, true, violations);
-    case account_created:
-      return replay_row(entry, replay.accounts[link], true, false, violations);
-    case account_updated:
-      return replay_row(entry, replay.accounts[link], false, false, violations);
-    case account_gone:
-      return replay_row(entry, replay.accounts[link], false, true, violations);
-    case account_returned:
-      replay.accounts[link][entry.id] = entry.after;
-      return;
-    case relink_opened:
-    case relink_resolved: {
-      bool& open = replay.relink_open[link];
-      const bool opens = entry.kind == relink_opened;
-      if (open == opens)
-        violations.push_back("feed " + std::to_string(entry.sequence) + ": relink entry twice in a row");
-      open = opens;
-      return;
-    }
-    case link_status:
-      if (entry.before == entry.after)
-        violations.push_back("feed " + std::to_string(entry.sequence) + ": status unchanged");
-      return;
-    case link_added:
-    case link_purged:
-      return;
-  }
+// The contract's table: these wait for a person, all others pass by themselves.
+bool needs_owner(std::string_view error_code) {
+  static constexpr std::string_view codes[] = {
+      "auth_expired",         "user_setup_required", "invalid_credentials", "user_oauth_denied",
+      "user_input_incorrect", "user_error",          "incomplete"};
+  return std::ranges::find(codes, error_code) != std::end(codes);
 }
 
 bool relink_open(const ModelStore& store, const core::LinkId& link_id) {
@@ -118,58 +64,71 @@ void check_rows_at_cursor(const ModelStore& store, sandbox::Upstream& upstream, 
     compare(what + ": pending", expected->pending, visible(store, link_id, true), violations);
 }
 
-void check_converged(const ModelStore& store, sandbox::Upstream& upstream, sandbox::TimePoint now,
-                     Violations& violations) {
-  for (const auto& [link_id, record] : store.links) {
-    const auto truth = upstream.truth(link_id.str(), now);
-    const std::string what = "at rest, link " + link_id.str();
-    if (!truth || truth->state == sandbox::LinkState::deleted) {
-      if (record.status != core::LinkStatus::gone) {
-        violations.push_back(what + ": deleted upstream but " + std::string(core::to_string(record.status)));
-      }
-      continue;
+void check_equal(const ModelStore& store, const sandbox::Truth& truth, const core::LinkId& link_id,
+                 std::string_view when, Violations& violations) {
+  const std::string what = std::string(when) + ", link " + link_id.str();
+  compare(what + ": posted", truth.posted, visible(store, link_id, false), violations);
+  compare(what + ": pending", truth.pending, visible(store, link_id, true), violations);
+  Rows accounts;
+  if (const auto held = store.accounts.find(link_id); held != store.accounts.end()) {
+    for (const auto& [id, account] : held->second) {
+      if (!account.gone) accounts[id] = account.json;
     }
-    if (record.status != core::LinkStatus::active) {
-      violations.push_back(what + ": healthy upstream but " + std::string(core::to_string(record.status)) +
-                           (record.last_error ? " (" + record.last_error->message + ")" : ""));
-      continue;
-    }
-    check_rows_at_cursor(store, upstream, link_id, now, violations);
-    const bool current = truth->transactions_refreshed_at && record.transactions_clock &&
-                         std::chrono::floor<std::chrono::milliseconds>(*record.transactions_clock) ==
-                             *truth->transactions_refreshed_at;
-    if (!current) continue;  // refreshed after the last visit: the next one brings it
-    compare(what + ": posted", truth->posted, visible(store, link_id, false), violations);
-    compare(what + ": pending", truth->pending, visible(store, link_id, true), violations);
   }
+  compare(what + ": account", truth.accounts, accounts, violations);
 }
 
-void check_feed(const ModelStore& store, Violations& violations) {
-  Replay replay;
-  std::uint64_t expected_sequence = 1;
-  for (const store::FeedEntry& entry : store.feed) {
-    if (entry.sequence != expected_sequence++)
-      violations.push_back("feed: gap or repeat at " + std::to_string(entry.sequence));
-    replay_entry(entry, replay, violations);
+void check_quiet(const ModelStore& store, sandbox::Upstream& upstream, const core::LinkId& link_id,
+                 const QuietMoment& moment, Violations& violations) {
+  using core::LinkStatus;
+  const auto found = store.links.find(link_id);
+  if (found == store.links.end()) {
+    violations.push_back("in quiet, link " + link_id.str() + ": not registered");
+    return;
   }
-  for (const auto& [link_id, rows] : store.rows) {
-    Rows all;
-    for (const auto& [id, row] : rows)
-      all[id] = row.json;
-    compare("feed replay, transactions of " + link_id.str(), all, replay.transactions[link_id.str()],
-            violations);
+  const core::LinkRecord& record = found->second;
+  const auto truth = upstream.truth(link_id.str(), moment.true_now);
+  const auto entry = store.relink.find(link_id);
+  const bool open = relink_open(store, link_id);
+  const auto say = [&](const std::string& what) {
+    violations.push_back("in quiet, link " + link_id.str() + ": " + what + "; here it is " +
+                         std::string(core::to_string(record.status)) +
+                         (open ? ", open: " + entry->second.reason : "") +
+                         (record.last_error ? " (" + record.last_error->message + ")" : ""));
+  };
+  if (record.status == LinkStatus::paused) return;  // nobody looks at it: it keeps what it had
+  if (!truth || truth->state == sandbox::LinkState::deleted) {
+    if (record.status != LinkStatus::gone || open) say("deleted upstream");
+    return;
   }
-  for (const auto& [link_id, accounts] : store.accounts) {
-    Rows present;
-    for (const auto& [id, account] : accounts) {
-      if (!account.gone) present[id] = account.json;
-    }
-    compare("feed replay, accounts of " + link_id.str(), present, replay.accounts[link_id.str()], violations);
+  if (truth->state == sandbox::LinkState::error) {
+    const bool owner = needs_owner(truth->error_code);
+    if (owner && (record.status != LinkStatus::relink || !open || entry->second.reason != truth->error_code))
+      say("upstream needs its owner: " + truth->error_code);
+    // An entry that was open stays so until the link is connected.
+    const bool waits = open ? record.status == LinkStatus::relink : record.status == LinkStatus::backoff;
+    if (!owner && !waits) say("an outage upstream: " + truth->error_code);
+    return;
   }
+  if (record.status != LinkStatus::active || open) say("healthy upstream");
+  if (moment.wall_now - record.last_success_at > moment.oldest_success)
+    say("not visited since " + core::format_wall_time(record.last_success_at));
+  check_equal(store, *truth, link_id, "in quiet", violations);
+}
+
+void check_healed(const ModelStore& store, sandbox::Upstream& upstream, sandbox::TimePoint now,
+                  Violations& violations) {
   for (const auto& [link_id, record] : store.links) {
-    if (replay.relink_open[link_id.str()] != relink_open(store, link_id)) {
-      violations.push_back("feed replay: relink entry of " + link_id.str() + " differs");
+    const auto truth = upstream.truth(link_id.str(), now);
+    const std::string what = "healed, link " + link_id.str();
+    const bool deleted = !truth || truth->state == sandbox::LinkState::deleted;
+    const auto wanted = deleted ? core::LinkStatus::gone : core::LinkStatus::active;
+    if (record.status != wanted) {
+      violations.push_back(what + (deleted ? ": deleted" : ": healthy") + " upstream but " +
+                           std::string(core::to_string(record.status)) +
+                           (record.last_error ? " (" + record.last_error->message + ")" : ""));
     }
+    if (!deleted) check_equal(store, *truth, link_id, "healed", violations);
   }
 }
 
@@ -203,14 +162,50 @@ void check_counts(const ModelStore& store, const core::LinkId& link_id, Violatio
                        std::to_string(real.transactions) + "/" + std::to_string(real.pending));
 }
 
-void check_budgets(const sandbox::Upstream& upstream, Violations& violations) {
-  for (const auto& [endpoint, statistics] : upstream.statistics().endpoints) {
-    const std::string what = "endpoint " + std::string(sandbox::endpoint_name(endpoint));
-    if (statistics.throttled_by_budget > 0) {
-      violations.push_back(what + ": " + std::to_string(statistics.throttled_by_budget) +
-                           " requests over budget");
+void check_action(const core::LinkUpdate& update, const core::LinkRecord& before, Violations& violations) {
+  core::LinkRecord rest = update.record;
+  rest.fence = before.fence;
+  rest.status = before.status;
+  rest.next_due_at = before.next_due_at;
+  rest.recent_sends = before.recent_sends;
+  const bool rows = !update.transaction_puts.empty() || !update.transaction_erases.empty() ||
+                    !update.staged_puts.empty() || !update.staged_erases.empty() || update.staged_clear ||
+                    !update.account_puts.empty();
+  if (rest == before && !rows) return;
+  violations.push_back("link " + update.link_id.str() + ": a pause or resume changed more than the status");
+}
+
+std::vector<std::pair<sandbox::Endpoint, sandbox::Budget>> limits_of(const api::Budgets& budgets) {
+  using enum sandbox::Endpoint;
+  return {{sync, {.per_app = budgets.sync_per_app, .per_link = budgets.sync_per_link}},
+          {accounts, {.per_app = budgets.accounts_per_app, .per_link = budgets.accounts_per_link}},
+          {link, {.per_app = budgets.link_per_app, .per_link = budgets.link_per_link}},
+          {links, {.per_app = budgets.links_per_app}},
+          {token, {.per_app = budgets.token_per_client}},
+          {introspect, {.per_app = budgets.token_per_client}}};
+}
+
+void check_budgets(const sandbox::Upstream& upstream, const api::Budgets& budgets, Tally& tally,
+                   Violations& violations) {
+  const auto statistics = upstream.statistics();
+  const auto judge = [&](const std::string& what, std::uint32_t most, std::uint32_t limit) {
+    if (most > limit) {
+      violations.push_back(what + ": " + std::to_string(most) + " requests in a minute, allowed are " +
+                           std::to_string(limit));
     }
+    if (most == limit) tally.add("budget used to the last: " + what);
+  };
+  std::uint64_t judged = 0;
+  for (const auto& [endpoint, limit] : limits_of(budgets)) {
+    const auto books = statistics.endpoints.find(endpoint);
+    if (books == statistics.endpoints.end()) continue;
+    judged += books->second.requests;
+    const std::string what(sandbox::endpoint_name(endpoint));
+    judge(what, books->second.in_minute_max, limit.per_app);
+    if (limit.per_link != 0) judge(what + " of a link", books->second.in_minute_per_link_max, limit.per_link);
+    if (books->second.throttled_by_budget != 0) violations.push_back(what + ": refused over budget");
   }
+  if (judged != statistics.requests) violations.push_back("requests to an endpoint without a budget");
 }
 
 }  // namespace syncd::test

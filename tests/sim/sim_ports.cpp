@@ -6,8 +6,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
-#include "sync/core/classify.hpp"
-#include "sync/core/page.hpp"
+#include "tests/sim/retry_windows.hpp"
 
 namespace syncd::test {
 
@@ -99,30 +98,19 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::send
   co_return reply;
 }
 
-// What a 429 asks for, read here independently of the client: seconds, else a date or nothing usable (a
-// minute).
 void SimTransport::learn(const std::string& endpoint, const api::HttpReply& reply) {
   if (reply.status != 429) return;
-  core::Millis wait{60'000};
-  const bool seconds =
-      !reply.retry_after.empty() &&
-      std::ranges::all_of(reply.retry_after, [](unsigned char c) { return std::isdigit(c) != 0; });
-  if (seconds) {
-    const std::uint64_t asked = reply.retry_after.size() > 6 ? 1'000'000 : std::stoull(reply.retry_after);
-    wait = core::Millis(std::min<std::uint64_t>(asked * 1000, 3'600'000));
-  } else if (const auto date = core::parse_retry_after(reply.retry_after, reply.date, timers_.true_now())) {
-    wait = *date;
-  }
-  ++windows_.told;
-  windows_.until[endpoint] = std::max(windows_.until[endpoint], timers_.true_now() + wait);
+  const AskedWait asked = asked_wait(reply.retry_after, timers_.true_now());
+  ++windows_.told[std::string(asked.form)];
+  windows_.until[endpoint] = std::max(windows_.until[endpoint], asked.until);
 }
 
 api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exchange(
     const api::HttpCall& call) {
   if (process_.dead) co_return broken(Errc::cancelled, "stopped");
-  if (happens(weights_.stale_connection))
+  if (happens(weights_.stale_connection, "connection found closed"))
     co_return broken(Errc::transport, "the connection was closed", true);
-  if (happens(weights_.request_lost)) {
+  if (happens(weights_.request_lost, "request lost")) {
     co_await timers_.sleep_until(timers_.steady_now() + core::Millis(random_() % 10'000));
     co_return broken(Errc::transport, "connect: connection refused");
   }
@@ -139,8 +127,10 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exch
   const core::Millis latency{5 + random_() % 300 + response.transport.delay_ms};
   const bool late = latency > answer_deadline;
   co_await timers_.sleep_until(timers_.steady_now() + std::min(latency, answer_deadline));
+  if (late) ++made_up_["answer too late"];
   if (late) co_return broken(Errc::timeout, "no answer within 30 s");
-  if (happens(weights_.answer_lost)) co_return broken(Errc::transport, "connection reset by peer");
+  if (happens(weights_.answer_lost, "answer lost"))
+    co_return broken(Errc::transport, "connection reset by peer");
   const sandbox::Transport& transport = response.transport;
   if (transport.reset_before || transport.close_before)
     co_return broken(Errc::transport, "closed without an answer");
@@ -149,13 +139,8 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exch
 }
 
 SimStorePort::SimStorePort(VirtualTimers& timers, ModelStore& store, const FaultWeights& weights,
-                           ProcessState& process, std::uint64_t seed, OnCommit on_commit)
-    : timers_(timers),
-      store_(store),
-      weights_(weights),
-      process_(process),
-      random_(seed),
-      on_commit_(std::move(on_commit)) {
+                           ProcessState& process, std::uint64_t seed, CommitWatcher& watcher)
+    : timers_(timers), store_(store), weights_(weights), process_(process), random_(seed), watcher_(watcher) {
 }
 
 // The store thread is deaf to cancellation; a few virtual milliseconds make room for other tasks in between.
@@ -178,8 +163,16 @@ api::Task<core::Result<core::Held>> SimStorePort::lookup(core::LookupRequest req
 }
 
 api::Task<core::Result<void>> SimStorePort::commit(core::LinkUpdate update) {
+  watcher_.on_commit_begins(update);
+  ++waiting_;
   co_await pause();
-  co_return apply(update);
+  --waiting_;
+  const auto result = apply(update);
+  ++unanswered_;
+  co_await pause();
+  --unanswered_;
+  if (process_.dead) co_return core::fail(Errc::storage, "the process is gone");
+  co_return result;
 }
 
 // Never slow or failing: a window that is lost with the process could not be kept by any store.
@@ -193,12 +186,20 @@ core::Result<void> SimStorePort::apply(const core::LinkUpdate& update) {
   if (process_.dead || process_.storage_failed) return core::fail(Errc::storage, "the store is closed");
   if (random_() % 1000 < weights_.commit_fails_before) {
     process_.storage_failed = true;
+    ++made_up_["store fails before a commit is written"];
     return core::fail(Errc::storage, "injected: not written");
   }
-  if (store_.apply(update) == store::CommitOutcome::conflict) return core::fail(Errc::conflict, "fence");
-  on_commit_(update);
+  const auto found = store_.links.find(update.link_id);
+  std::optional<core::LinkRecord> before;
+  if (found != store_.links.end()) before = found->second;
+  if (store_.apply(update) == store::CommitOutcome::conflict) {
+    ++made_up_["commit refused by the fence"];
+    return core::fail(Errc::conflict, "fence");
+  }
+  watcher_.on_committed(update, before ? &*before : nullptr);
   if (random_() % 1000 < weights_.commit_fails_after) {
     process_.storage_failed = true;
+    ++made_up_["store fails after a commit is written"];
     return core::fail(Errc::storage, "injected: written but not acknowledged");
   }
   return {};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -27,6 +26,7 @@ struct FaultWeights {
 // What one simulated process shares with its ports: after a crash every port answers `cancelled` and writes
 // nothing.
 struct ProcessState {
+  bool stopping = false;  // by a crash, a failed store or a clean stop
   bool dead = false;
   bool storage_failed = false;
 };
@@ -35,9 +35,12 @@ struct ProcessState {
 // never arrived binds nobody.
 struct KnownWindows {
   std::map<std::string, core::WallTime> until;  // by endpoint, in true time
-  std::uint64_t told = 0;
-  std::uint64_t broken = 0;  // requests inside one
+  std::map<std::string, std::uint64_t> told;    // by the form of the header
+  std::uint64_t broken = 0;                     // requests inside one
 };
+
+// How often the transport made something up, by name.
+using MadeUp = std::map<std::string, std::uint64_t>;
 
 class SimTransport final : public api::Transport {
  public:
@@ -47,11 +50,18 @@ class SimTransport final : public api::Transport {
 
   // Links asked about by two requests at once: the engine promised never to.
   std::uint64_t overlapping_requests() const { return overlapping_; }
+  std::size_t in_flight() const { return in_flight_.size(); }
+  const MadeUp& made_up() const { return made_up_; }
 
  private:
   bool happens(std::uint32_t permille) { return random_() % 1000 < permille; }
   void learn(const std::string& endpoint, const api::HttpReply& reply);
   api::Task<std::expected<api::HttpReply, api::TransportError>> exchange(const api::HttpCall& call);
+  bool happens(std::uint32_t permille, const char* what) {
+    const bool now = happens(permille);
+    if (now) ++made_up_[what];
+    return now;
+  }
 
   VirtualTimers& timers_;
   sandbox::Upstream& upstream_;
@@ -61,19 +71,33 @@ class SimTransport final : public api::Transport {
   std::mt19937_64 random_;
   std::multiset<std::string> in_flight_;
   std::uint64_t overlapping_ = 0;
+  MadeUp made_up_;
+};
+
+// What the world wants to know of commits.
+class CommitWatcher {
+ public:
+  virtual ~CommitWatcher() = default;
+  // Handed over, not yet written: the moment in which something else may happen to the link.
+  virtual void on_commit_begins(const core::LinkUpdate& update) = 0;
+  // Written. `before`: the record it replaced; null for a new link.
+  virtual void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) = 0;
 };
 
 class SimStorePort final : public engine::StorePort {
  public:
-  using OnCommit = std::function<void(const core::LinkUpdate&)>;
   SimStorePort(VirtualTimers& timers, ModelStore& store, const FaultWeights& weights, ProcessState& process,
-               std::uint64_t seed, OnCommit on_commit);
+               std::uint64_t seed, CommitWatcher& watcher);
 
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   bool healthy() const override { return !process_.storage_failed; }
+
+  std::uint32_t waiting() const { return waiting_; }        // commits handed over, not yet written
+  std::uint32_t unanswered() const { return unanswered_; }  // commits written, the caller does not know yet
+  const MadeUp& made_up() const { return made_up_; }
 
  private:
   api::Task<void> pause();
@@ -84,7 +108,10 @@ class SimStorePort final : public engine::StorePort {
   const FaultWeights& weights_;
   ProcessState& process_;
   std::mt19937_64 random_;
-  OnCommit on_commit_;
+  CommitWatcher& watcher_;
+  std::uint32_t waiting_ = 0;
+  std::uint32_t unanswered_ = 0;
+  MadeUp made_up_;
 };
 
 }  // namespace syncd::test

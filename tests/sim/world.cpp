@@ -1,526 +1,445 @@
-#include "tests/sim/world.hpp"
-
 #include <algorithm>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <random>
-#include <set>
 #include <stdexcept>
+#include <utility>
 
-#include <boost/asio/io_context.hpp>
-
-#include "sync/api/moneykit_api.hpp"
-#include "sync/api/rate_gate.hpp"
-#include "sync/api/secret.hpp"
-#include "sync/engine/engine.hpp"
-#include "sync/engine/task_group.hpp"
-#include "tests/sim/oracle.hpp"
-#include "tests/sim/sim_ports.hpp"
+#include "tests/sim/world_impl.hpp"
 
 namespace syncd::test {
 
-namespace {
-
-using core::LinkId;
-using core::Millis;
 using std::chrono::hours;
 using std::chrono::minutes;
 
-constexpr std::string_view owner_codes[] = {"auth_expired",        "invalid_credentials",
-                                            "user_oauth_denied",   "user_input_incorrect",
-                                            "user_setup_required", "incomplete"};
-constexpr std::string_view outage_codes[] = {"institution_error", "provider_error", "system_error",
-                                             "payment_error"};
+World::World(std::uint64_t seed)
+    : seed_(seed),
+      dice_(seed),
+      settings_(seed, dice_),
+      timers_(io_, core::WallTime(hours(24 * 365 * 55) + Millis(dice_.draw(86'400'000))), seed + 7),
+      tasks_(io_.get_executor(), [](std::exception_ptr error) { std::rethrow_exception(error); }),
+      upstream_(settings_.upstream) {
+}
 
-class NullObserver final : public engine::EngineObserver {
- public:
-  explicit NullObserver(SimulationResult& result) : result_(result) {}
-  void on_cycle(const core::CycleReport& report) override {
-    result_.relinks_opened += report.relink_opened ? 1 : 0;
-    result_.resyncs += report.resync_started ? 1 : 0;
+SimulationResult World::run() {
+  const std::uint64_t count = 1 + dice_.draw(8);
+  for (std::uint64_t i = 0; i < count; ++i)
+    add_upstream_link();
+  boot();
+  live(hours(1));
+  begin_faults();
+  const std::uint64_t steps = 20 + dice_.draw(40);
+  for (std::uint64_t step = 0; step < steps; ++step) {
+    act();
+    live(minutes(dice_.between(1, 40)));
+    if (dice_.chance(40)) read_feed();
   }
-  void on_auth_incident(bool, const core::Error&) override {}
-  void on_discovery(const std::vector<LinkId>&, std::uint64_t, const std::vector<LinkId>&,
-                    std::uint64_t) override {}
-  void on_discovery_failed(const core::Error&) override {}
-  void on_store_failed(const core::Error&) override {}
+  quiet();
+  heal();
+  settle();
+  finish();
+  return std::move(result_);
+}
 
- private:
-  SimulationResult& result_;
-};
+// ---- what the engine and the store tell ------------------------------------------------------------------
 
-// What a start makes and a stop or crash takes away.
-struct Process {
-  Process(VirtualTimers& timers, sandbox::Upstream& upstream, ModelStore& store, const FaultWeights& weights,
-          const api::Budgets& budgets, const api::ApiOptions& api_options,
-          const engine::EngineOptions& options, KnownWindows& windows, SimulationResult& result,
-          std::uint64_t seed, SimStorePort::OnCommit on_commit)
-      : observer(result),
-        transport(timers, upstream, weights, state, windows, seed),
-        gate(timers, budgets),
-        client(transport, gate, timers, api_options, [](const core::HttpReport&) {}),
-        port(timers, store, weights, state, seed + 1, std::move(on_commit)),
-        engine(timers, client, gate, port, observer, options) {}
+void World::on_cycle(const core::CycleReport& report) {
+  if (report.relink_opened) tally("relink entry opened");
+  if (report.relink_resolved) tally("relink entry resolved");
+  if (report.resync_started) tally("resync");
+  if (report.dead_letter) tally("link quarantined");
+  if (report.yielded) tally("cycle yielded");
+}
 
-  ProcessState state;
-  NullObserver observer;
-  SimTransport transport;
-  api::RateGate gate;
-  api::MoneykitApi client;
-  SimStorePort port;
-  engine::Engine engine;
-};
+void World::on_auth_incident(bool refused, const core::Error&) {
+  tally(refused ? "credentials refused" : "credentials work again");
+}
 
-class World {
- public:
-  explicit World(std::uint64_t seed)
-      : seed_(seed),
-        random_(seed * 0x9e3779b97f4a7c15ULL + 1),
-        timers_(io_, core::WallTime(hours(24 * 365 * 55) + Millis(draw(86'400'000))), seed + 7),
-        tasks_(io_.get_executor(), [](std::exception_ptr error) { std::rethrow_exception(error); }),
-        upstream_(upstream_options()) {
-    draw_policy();
+// In the very moment in which a page is on its way into the store.
+void World::on_commit_begins(const core::LinkUpdate& update) {
+  const bool page = update.created + update.updated + update.removed > 0 || !update.staged_puts.empty();
+  if (!action_at_commit_ || !page) return;
+  const Action action = *std::exchange(action_at_commit_, std::nullopt);
+  note("at a page's commit:");
+  tally("operator acts at a page's commit");
+  operate(action, update.link_id);
+}
+
+void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  const LinkId& link_id = update.link_id;
+  Violations& violations = result_.violations;
+  check_relink(store_, link_id, violations);
+  check_counts(store_, link_id, violations);
+  check_cursor(update);
+  const bool paused = update.record.status == core::LinkStatus::paused;
+  const bool acted = before != nullptr && (before->status == core::LinkStatus::paused) != paused;
+  if (acted) check_action(update, *before, violations);
+  if (acted || dice_.chance(25))
+    check_rows_at_cursor(store_, upstream_, link_id, timers_.true_now(), violations);
+  if (update.more && update.record.drain.open) {
+    draining_.insert(link_id);
+  } else {
+    draining_.erase(link_id);
   }
+  count_changes(update, before);
+}
 
-  SimulationResult run() {
-    add_links();
-    boot();
-    advance(hours(2));
-    draw_faults();
-    const std::uint64_t steps = 20 + draw(40);
-    for (std::uint64_t step = 0; step < steps; ++step) {
-      act();
-      advance(minutes(1 + draw(60)));
-      restart_if_storage_failed();
-    }
-    heal();
-    settle();
-    finish();
-    return std::move(result_);
+// An acknowledged cursor never goes back, except to the very start of a resync.
+void World::check_cursor(const core::LinkUpdate& update) {
+  Past& past = past_[update.link_id];
+  if (!update.record.cursor) {
+    past = {};
+    return;
   }
+  const std::string& cursor = update.record.cursor->text;
+  if (cursor == past.cursor) return;
+  past.earlier.insert(std::exchange(past.cursor, cursor));
+  if (past.earlier.contains(cursor) && !cursors_repeat_)
+    violate("link " + update.link_id.str() + ": the cursor went back to " + cursor);
+}
 
- private:
-  std::uint64_t draw(std::uint64_t below) { return below == 0 ? 0 : random_() % below; }
-  bool chance(std::uint32_t percent) { return draw(100) < percent; }
-  void note(std::string what) {
-    result_.events.push_back(core::format_wall_time(timers_.true_now()) + " " + std::move(what));
+void World::count_changes(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  tally("commit");
+  if (update.record.drain.open) tally("page in the middle of a drain");
+  if (!update.staged_puts.empty()) tally("pending rows staged");
+  for (const core::Change& change : update.changes) {
+    if (change.kind == core::ChangeKind::relink_opened && update.relink)
+      tally("relink opened for " + update.relink->reason);
   }
-  void violate(std::string what) { result_.violations.push_back(std::move(what)); }
+  if (before != nullptr && before->status != update.record.status)
+    tally("status turns " + std::string(core::to_string(update.record.status)));
+}
 
-  sandbox::UpstreamOptions upstream_options() {
-    sandbox::UpstreamOptions options;
-    options.seed = seed_;
-    options.record_requests = true;
-    options.token_life = std::chrono::seconds(300 + draw(3600));
-    sandbox::Switches& switches = options.switches;
-    switches.pending_mode =
-        chance(30) ? sandbox::PendingMode::settled_in_place : sandbox::PendingMode::rebuilt;
-    switches.nulls = chance(50) ? sandbox::NullForm::mixed : sandbox::NullForm::explicit_null;
-    switches.unknown_members = chance(50);
-    switches.unknown_enums = chance(30);
-    switches.date_with_time = chance(20);
-    switches.amounts_as_numbers = chance(20);
-    switches.reads_in_error_are_422 = chance(50);
-    switches.deleted_is_410 = chance(50);
-    switches.idle_cursor_changes = chance(50);
-    switches.accounts_clock_is_null = chance(30);
-    switches.sync_without_accounts = chance(20);
-    switches.bad_cursor_status = chance(50) ? 400 : 422;
-    if (chance(30)) {
-      options.budgets.of(sandbox::Endpoint::sync) = {.per_app = 20, .per_link = 6};
-      options.budgets.of(sandbox::Endpoint::accounts) = {.per_app = 12, .per_link = 3};
-      budgets_.sync_per_app = 20;
-      budgets_.sync_per_link = 6;
-      budgets_.accounts_per_app = 12;
-      budgets_.accounts_per_link = 3;
-    }
-    return options;
-  }
+// ---- the process -----------------------------------------------------------------------------------------
 
-  void draw_policy() {
-    core::Policy& policy = options_.policy;
-    policy.interval = minutes(20 + draw(200));
-    policy.max_interval = hours(12);
-    policy.accounts_interval = minutes(60 + draw(600));
-    policy.page_size = chance(50) ? 500 : static_cast<std::uint32_t>(5 + draw(60));
-    policy.resyncs_per_day_max = 100;
-    policy.cycle_pages_max = static_cast<std::uint32_t>(2 + draw(40));
-    options_.workers = static_cast<std::uint32_t>(1 + draw(8));
-    options_.discovery = chance(50);
-    options_.discovery_interval = hours(6);
-    api_options_.auth = chance(50) ? api::AuthMethod::token : api::AuthMethod::headers;
-    api_options_.client_id = sandbox::UpstreamOptions{}.client_id;
-    api_options_.client_secret =
-        std::make_shared<const api::Secret>(sandbox::UpstreamOptions{}.client_secret);
-  }
+void World::boot() {
+  const Surroundings around{timers_, upstream_, store_, weights_, windows_, settings_, *this, *this};
+  process_ = std::make_unique<Process>(around, dice_.any());
+  process_->start(store_, settings_.engine, io_);
+  for (const std::string& link_id : links_)
+    register_link(link_id);
+}
 
-  // Each kind of fault is absent from half of the seeds, so that rare combinations meet.
-  void draw_faults() {
-    const auto weight = [&](std::uint32_t most) {
-      return chance(50) ? static_cast<std::uint32_t>(draw(most)) : 0u;
-    };
-    weights_.request_lost = weight(80);
-    weights_.answer_lost = weight(80);
-    weights_.stale_connection = weight(60);
-    weights_.commit_fails_before = weight(10);
-    weights_.commit_fails_after = weight(10);
-    const auto rule = [&](sandbox::FaultKind kind, std::uint32_t most_permille) {
-      if (!chance(50)) return;
-      sandbox::FaultRule fault;
-      fault.kind = kind;
-      fault.probability = static_cast<double>(draw(most_permille)) / 1000.0;
-      // 404 on the link object itself is upstream's word that the link is gone: only the other calls may err.
-      if (kind == sandbox::FaultKind::not_found) fault.endpoint = sandbox::Endpoint::sync;
-      shape(fault);
-      upstream_.faults().add(fault);
-    };
-    using enum sandbox::FaultKind;
-    for (const auto kind :
-         {reset, close, cut, malformed, wrong_link, repeat_cursor, cyclic_cursor, bad_cursor, refuse_cursor,
-          bad_state, unauthorized_access, forbidden, not_found}) {
-      rule(kind, 25);
-    }
-    for (const auto kind : {latency, status, throttle, expired_token})
-      rule(kind, 60);
-  }
+void World::halt(Millis grace) {
+  bool stopped = false;
+  process_->state.stopping = true;
+  tasks_.cancel();
+  tasks_.spawn(stop_task(timers_.steady_now() + grace, stopped));
+  const bool ended =
+      timers_.run_until(timers_.steady_now() + hours(1), [&] { return stopped && tasks_.size() == 0; });
+  if (!ended) throw std::runtime_error("seed " + std::to_string(seed_) + ": the engine did not stop");
+  if (process_->transport.overlapping_requests() > 0) violate("two requests at once for one link");
+}
 
-  void shape(sandbox::FaultRule& fault) {
-    using enum sandbox::FaultKind;
-    static constexpr std::string_view bodies[] = {"truncated", "html", "garbage",  "empty", "duplicate_key",
-                                                  "bad_utf8",  "deep", "trailing", "array", "wrong_types"};
-    static constexpr std::string_view cursors[] = {"null", "empty", "absent", "number", "huge"};
-    static constexpr std::string_view retries[] = {"seconds",   "date", "absurd", "negative",
-                                                   "past_date", "text", "none"};
-    static constexpr int statuses[] = {500, 502, 503, 504, 409, 418};
-    switch (fault.kind) {
-      case latency:
-        fault.delay_ms = 100;
-        fault.delay_ms_max = 40'000;
-        break;
-      case status:
-        fault.status = statuses[draw(std::size(statuses))];
-        break;
-      case malformed:
-        fault.variant = bodies[draw(std::size(bodies))];
-        break;
-      case bad_cursor:
-        fault.variant = cursors[draw(std::size(cursors))];
-        break;
-      case throttle:
-        fault.variant = retries[draw(std::size(retries))];
-        break;
-      case cut:
-        fault.at_byte = draw(500);
-        break;
-      case refuse_cursor:
-        fault.status = chance(50) ? 400 : 422;
-        break;
-      case bad_state:
-        fault.error_code = chance(50) ? owner_codes[draw(6)] : outage_codes[draw(4)];
-        break;
-      default:
-        break;
-    }
-  }
+void World::end_process() {
+  for (const auto& [what, times] : process_->transport.made_up())
+    result_.tally.add(what, times);
+  for (const auto& [what, times] : process_->port.made_up())
+    result_.tally.add(what, times);
+  process_.reset();
+  draining_.clear();
+  crash_plan_.reset();
+}
 
-  void add_links() {
-    const std::uint64_t count = 1 + draw(8);
-    for (std::uint64_t i = 0; i < count; ++i)
-      add_upstream_link();
+void World::crash() {
+  note("crash");
+  note_crash_moment();
+  process_->state.dead = true;
+  halt(Millis(0));
+  end_process();
+  tally("restart after a crash");
+  if (has_older_copy_ && dice_.chance(10)) {
+    put_back_older_copy();
+  } else {
+    pass(draw_pause());
   }
+  boot();
+}
 
-  std::string add_upstream_link() {
-    sandbox::NewLink link;
-    const auto& institutions = sandbox::institutions();
-    link.institution = institutions[draw(institutions.size())].id;
-    link.history_months = static_cast<std::uint32_t>(1 + draw(4));
-    link.transactions_per_month = static_cast<std::uint32_t>(5 + draw(40));
-    link.transactions_product = !chance(10);
-    if (chance(60)) link.refresh_every = minutes(30 + draw(600));
-    links_.push_back(upstream_.add_link(link, timers_.true_now()));
-    return links_.back();
-  }
-
-  // ---- the process ----
-  void boot() {
-    const std::uint64_t seed = random_();
-    auto on_commit = [this](const core::LinkUpdate& update) { committed(update); };
-    process_ = std::make_unique<Process>(timers_, upstream_, store_, weights_, budgets_, api_options_,
-                                         options_, windows_, result_, seed, std::move(on_commit));
-    const std::string note_of_stop = std::exchange(store_.clean_stop_note, {});
-    const bool restored = !note_of_stop.empty() && process_->gate.restore(note_of_stop);
-    for (const auto& [link_id, record] : store_.links) {
-      store::LinkSummary summary{link_id, record.status, record.next_due_at, record.last_success_at,
-                                 restored ? std::vector<core::RecentSend>{} : record.recent_sends};
-      process_->engine.register_stored(summary);
-    }
-    if (!restored && !store_.links.empty()) process_->gate.assume_crash(options_.workers);
-    for (const auto& [endpoint, until] : store_.freezes)
-      process_->gate.freeze(endpoint, until);
-    process_->engine.start(io_.get_executor());
-    for (const std::string& link_id : links_)
-      register_link(link_id);
-  }
-
-  void register_link(const std::string& link_id) {
-    if (process_->engine.knows(LinkId{link_id})) return;
-    tasks_.spawn(add_task(LinkId{link_id}));
-  }
-  api::Task<void> add_task(LinkId link_id) {
-    engine::NewLink link{std::move(link_id), "user", {}};
-    co_await process_->engine.add_link(std::move(link));
-  }
-  api::Task<void> pause_task(LinkId link_id) { co_await process_->engine.pause(std::move(link_id)); }
-  api::Task<void> resume_task(LinkId link_id) { co_await process_->engine.resume(std::move(link_id)); }
-  api::Task<void> stop_task(api::SteadyTime grace_end, bool& stopped) {
-    co_await process_->engine.stop(grace_end);
-    stopped = true;
-  }
-
-  void halt(Millis grace) {
-    bool stopped = false;
-    tasks_.spawn(stop_task(timers_.steady_now() + grace, stopped));
-    const bool ended =
-        timers_.run_until(timers_.steady_now() + minutes(5), [&] { return stopped && tasks_.size() == 0; });
-    if (!ended) throw std::runtime_error("seed " + std::to_string(seed_) + ": the engine did not stop");
-    if (process_->transport.overlapping_requests() > 0) violate("two requests at once for one link");
-  }
-
-  void crash() {
-    wait_for_clock();
-    note("crash");
-    process_->state.dead = true;
-    halt(Millis(0));
-    process_.reset();
-    ++result_.restarts;
-    advance_nothing(Millis(draw(90'000)));
-    boot();
-  }
-
-  void restart() {
-    wait_for_clock();
-    if (process_->state.storage_failed) return crash();
-    note("clean restart");
-    halt(Millis(5'000));
+void World::restart() {
+  wait_for_clock();
+  note("clean restart");
+  halt(Millis(5'000));
+  if (!process_->state.storage_failed) {
     store_.clean_stop_note = process_->gate.snapshot();
-    process_.reset();
-    ++result_.restarts;
-    advance_nothing(Millis(draw(30'000)));
-    boot();
+    tally("restart after a clean stop");
   }
+  end_process();
+  pass(draw_pause());
+  boot();
+}
 
-  void restart_if_storage_failed() {
-    if (!process_->state.storage_failed) return;
-    crash();
+// As daemon/app.cpp: the process ends by itself, without the note of a clean stop.
+void World::stop_after_storage_failure() {
+  note("the store failed");
+  tally("restart after the store failed");
+  halt(Millis(5'000));
+  end_process();
+  pass(draw_pause());
+  boot();
+}
+
+// It knows nothing of what was sent since it was made, so the daemon is left off until all windows have
+// passed.
+void World::put_back_older_copy() {
+  note("an older copy of the store is put back");
+  tally("older copy put back");
+  pass(minutes(70));
+  store_.put_back(older_copy_);
+  put_back_unread_ = true;
+  past_.clear();
+}
+
+// From the blink of an eye to longer than links usually wait.
+Millis World::draw_pause() {
+  static constexpr std::uint64_t most_ms[] = {50, 3'000, 90'000, 3 * 3'600'000};
+  return Millis(dice_.draw(most_ms[dice_.draw(std::size(most_ms))]));
+}
+
+bool World::reached(CrashPoint point) const {
+  switch (point) {
+    case CrashPoint::any_event:
+      return true;
+    case CrashPoint::request_in_flight:
+      return process_->transport.in_flight() > 0;
+    case CrashPoint::commit_waiting:
+      return process_->port.waiting() > 0;
+    case CrashPoint::commit_unanswered:
+      return process_->port.unanswered() > 0;
+    case CrashPoint::mid_drain:
+      return !draining_.empty();
   }
+  return false;
+}
 
-  void advance_nothing(Millis by) { timers_.run_until(timers_.steady_now() + by); }
-  void advance(Millis by) { timers_.run_until(timers_.steady_now() + by); }
+bool World::crash_due() {
+  if (!crash_plan_ || !clock_settled() || !reached(crash_plan_->point)) return false;
+  return crash_plan_->skip-- == 0;
+}
 
-  void committed(const core::LinkUpdate& update) {
-    ++result_.commits;
-    check_relink(store_, update.link_id, result_.violations);
-    check_counts(store_, update.link_id, result_.violations);
-    if (chance(25))
-      check_rows_at_cursor(store_, upstream_, update.link_id, timers_.true_now(), result_.violations);
-  }
+void World::note_crash_moment() {
+  if (reached(CrashPoint::request_in_flight)) tally("crash with a request in flight");
+  if (reached(CrashPoint::commit_waiting)) tally("crash with a commit not yet written");
+  if (reached(CrashPoint::commit_unanswered)) tally("crash between a commit and its answer");
+  if (reached(CrashPoint::mid_drain)) tally("crash in the middle of a drain");
+}
 
-  // ---- what happens in the world ----
-  void act() {
-    const std::string link = links_[draw(links_.size())];
-    const auto now = timers_.true_now();
-    if (deleted_.contains(link)) return;  // nothing more happens to it
-    switch (draw(17)) {
-      case 0:
-        note("reset " + link);
-        upstream_.reset(link, now);
-        break;
-      case 1:
-        note("relink " + link);
-        upstream_.relink(link, "user_good", "pass_good", now);
-        break;
-      case 2:
-        note("refresh " + link);
-        upstream_.refresh_with_changes(link, now);
-        break;
-      case 3:
-        note("cursors end " + link);
-        upstream_.expire_cursors(link);
-        break;
-      case 4:
-        note("outage");
-        outage_ = !outage_;
-        upstream_.set_outage("instant_bank", outage_, now);
-        break;
-      case 5:
-        note("error " + link);
-        set_error(link);
-        break;
-      case 6:
-        note("access " + link);
-        set_access(link);
-        break;
-      case 7:
-        note("pause " + link);
-        tasks_.spawn(pause_task(LinkId{link}));
-        break;
-      case 8:
-        note("resume " + link);
-        tasks_.spawn(resume_task(LinkId{link}));
-        break;
-      case 9:
-      case 10:
-        note("sync now " + link);
-        static_cast<void>(process_->engine.sync_now(LinkId{link}));
-        break;
-      case 11:
-        note("tokens end");
-        upstream_.expire_tokens();
-        break;
-      case 12:
-        note("secret");
-        wrong_secret_ = !wrong_secret_;
-        set_secret();
-        break;
-      case 13:
-        crash();
-        break;
-      case 14:
-        restart();
-        break;
-      case 15:
-        jump_clock();
-        break;
-      default:
-        rare(link);
-        break;
-    }
-  }
-
-  // Up to an hour either way. What is stored in wall time is off by as much until it has passed, so no
-  // restart falls into that hour: a process that starts cannot know that its clock was moved while it was
-  // away.
-  void jump_clock() {
-    note("clock jump");
-    timers_.jump_wall_clock(Millis(static_cast<std::int64_t>(draw(7'200'000)) - 3'600'000));
-    settled_clock_at_ = timers_.steady_now() + minutes(70);
-  }
-  void wait_for_clock() {
-    if (timers_.steady_now() < settled_clock_at_) advance(settled_clock_at_ - timers_.steady_now());
-  }
-
-  void rare(const std::string& link) {
-    if (chance(30)) {
-      note("delete " + link);
-      upstream_.remove(link, timers_.true_now());
-      deleted_.insert(link);
+void World::live(Millis by) {
+  const api::SteadyTime end = timers_.steady_now() + by;
+  const auto interrupted = [&] { return process_->state.storage_failed || crash_due(); };
+  while (timers_.run_until(end, interrupted)) {
+    if (process_->state.storage_failed) {
+      stop_after_storage_failure();
     } else {
-      const std::string added = add_upstream_link();
-      note("add " + added);
-      register_link(added);
+      crash();
     }
   }
+}
 
-  void set_error(const std::string& link) {
-    const std::string_view code = chance(60) ? owner_codes[draw(6)] : outage_codes[draw(4)];
-    upstream_.set_state(link, sandbox::LinkState::error, code, timers_.true_now());
-  }
-  void set_access(const std::string& link) {
-    static constexpr sandbox::LinkAccess kinds[] = {sandbox::LinkAccess::normal, sandbox::LinkAccess::foreign,
-                                                    sandbox::LinkAccess::forbidden};
-    upstream_.set_access(link, kinds[draw(3)]);
-  }
-  void set_secret() {
-    upstream_.set_client_secret(wrong_secret_ ? "another" : sandbox::UpstreamOptions{}.client_secret);
-    upstream_.expire_tokens();
-  }
+void World::wait_for_clock() {
+  if (!clock_settled()) live(settled_clock_at_ - timers_.true_now());
+}
 
-  // ---- the end ----
-  void heal() {
-    note("heal");
-    weights_ = {};
-    upstream_.faults().clear();
-    wrong_secret_ = false;
-    set_secret();
-    const auto now = timers_.true_now();
-    upstream_.set_outage("instant_bank", false, now);
-    for (const std::string& link : links_) {
-      upstream_.set_access(link, sandbox::LinkAccess::normal);
-      const auto truth = upstream_.truth(link, now);
-      if (truth && truth->state == sandbox::LinkState::error)
-        upstream_.relink(link, "user_good", "pass_good", now);
+// ---- tasks of people -------------------------------------------------------------------------------------
+
+void World::register_link(const std::string& link_id) {
+  if (process_->engine.knows(LinkId{link_id})) return;
+  tasks_.spawn(add_task(LinkId{link_id}));
+}
+
+void World::operate(Action action, const LinkId& link_id) {
+  switch (action) {
+    case Action::pause:
+      note("pause " + link_id.str());
+      tally("operator pauses");
+      tasks_.spawn(pause_task(link_id, dice_.chance(70) ? Millis(dice_.draw(1'200'000)) : Millis(-1)));
+      break;
+    case Action::resume:
+      note("resume " + link_id.str());
+      tally("operator resumes");
+      tasks_.spawn(resume_task(link_id));
+      break;
+    case Action::sync_now:
+      note("sync now " + link_id.str());
+      tally("operator asks to sync now");
+      static_cast<void>(process_->engine.sync_now(link_id));
+      break;
+  }
+}
+
+api::Task<void> World::add_task(LinkId link_id) {
+  engine::NewLink link{std::move(link_id), "user", {}};
+  co_await process_->engine.add_link(std::move(link));
+}
+
+// Negative: it stays paused.
+api::Task<void> World::pause_task(LinkId link_id, Millis until_resume) {
+  Process* const process = process_.get();
+  const auto paused = co_await process->engine.pause(link_id);
+  if (!paused || until_resume < Millis(0)) co_return;
+  const api::SteadyTime at = timers_.steady_now() + until_resume;
+  co_await timers_.sleep_until(at);
+  if (process->state.stopping) co_return;
+  co_await process->engine.resume(std::move(link_id));
+}
+
+api::Task<void> World::resume_task(LinkId link_id) {
+  co_await process_->engine.resume(std::move(link_id));
+}
+
+api::Task<void> World::stop_task(api::SteadyTime grace_end, bool& stopped) {
+  co_await process_->engine.stop(grace_end);
+  stopped = true;
+}
+
+// ---- the end ---------------------------------------------------------------------------------------------
+
+// Nothing goes wrong any more, upstream stands still, and nobody repairs anything: the daemon alone brings
+// every link to where upstream says it is.
+void World::quiet() {
+  note("quiet");
+  crash_plan_.reset();
+  action_at_commit_.reset();
+  drawn_weights_ = {};
+  weights_ = {};
+  upstream_.faults().clear();
+  wrong_secret_ = false;
+  set_secret();
+  for (const std::string& link : links_) {
+    register_link(link);
+    if (dice_.chance(70)) tasks_.spawn(resume_task(LinkId{link}));
+    const auto truth = upstream_.truth(link, timers_.true_now());
+    if (truth && truth->state == sandbox::LinkState::connected)
+      upstream_.refresh_with_changes(link, timers_.true_now());
+  }
+  upstream_.hold_refreshes(true);
+  live(minutes(30));  // who is to be resumed is
+  ask_for_refused();
+  std::map<std::string, std::uint64_t> asked_of_paused;
+  for (const auto& [link_id, record] : store_.links) {
+    if (record.status == core::LinkStatus::paused)
+      asked_of_paused[link_id.str()] = requests_of(link_id.str());
+  }
+  live(settings_.engine.policy.max_interval * 11 / 10 + hours(1));
+  for (const auto& [link_id, requests] : asked_of_paused) {
+    tally("paused link left alone");
+    if (requests_of(link_id) != requests) violate("in quiet, link " + link_id + ": visited though paused");
+  }
+  check_quiet_links();
+  check_sync_now();
+  read_feed();
+}
+
+// A product that upstream refused to us is tried once a day by itself, and at once when somebody asks.
+void World::ask_for_refused() {
+  for (const auto& [link_id, record] : store_.links) {
+    if (record.transactions_forbidden) static_cast<void>(process_->engine.sync_now(link_id));
+  }
+}
+
+void World::check_quiet_links() {
+  const QuietMoment moment{.true_now = timers_.true_now(),
+                           .wall_now = timers_.wall_now(),
+                           .oldest_success = settings_.engine.policy.interval * 11 / 10 + minutes(5)};
+  for (const std::string& link : links_) {
+    const LinkId link_id{link};
+    const auto access = access_.find(link);
+    const bool readable = access == access_.end() || access->second == sandbox::LinkAccess::normal;
+    const auto found = store_.links.find(link_id);
+    if (found != store_.links.end())
+      tally("in quiet: link " + std::string(core::to_string(found->second.status)));
+    if (readable) {
+      check_quiet(store_, upstream_, link_id, moment, result_.violations);
+      continue;
     }
-    restart_if_storage_failed();
-    for (const std::string& link : links_) {
-      register_link(link);
-      tasks_.spawn(resume_task(LinkId{link}));
-    }
+    using core::LinkStatus;
+    const LinkStatus status = found == store_.links.end() ? LinkStatus::active : found->second.status;
+    const bool told = status != LinkStatus::active && status != LinkStatus::backoff;
+    if (!told)
+      violate("in quiet, link " + link + ": not ours to read but " + std::string(core::to_string(status)));
   }
+}
 
-  bool at_rest() {
-    Violations open;
-    check_converged(store_, upstream_, timers_.true_now(), open);
-    return open.empty() && store_.links.size() == links_.size();
+// Whoever is asked for is asked about within the minute, whatever state it is in.
+void World::check_sync_now() {
+  std::map<std::string, std::uint64_t> before;
+  for (const std::string& link : links_) {
+    if (process_->engine.sync_now(LinkId{link})) before[link] = requests_of(link);
   }
-
-  // Everything must be well again within the longest wait any link may have, twice, without anybody's help.
-  void settle() {
-    const auto end = timers_.steady_now() + 2 * (options_.policy.max_interval + hours(1)) + hours(2);
-    while (timers_.steady_now() < end && !at_rest())
-      advance(minutes(30));
-    check_converged(store_, upstream_, timers_.true_now(), result_.violations);
-    if (store_.links.size() != links_.size()) violate("a registered link is missing");
+  live(minutes(10));
+  for (const auto& [link, requests] : before) {
+    if (requests_of(link) == requests) violate("in quiet, link " + link + ": sync now led to no request");
   }
+}
 
-  void finish() {
-    halt(Millis(10'000));
-    check_feed(store_, result_.violations);
-    check_budgets(upstream_, result_.violations);
-    if (windows_.broken > 0)
-      violate(std::to_string(windows_.broken) + " requests inside a Retry-After window");
-    result_.throttled = windows_.told;
-    result_.feed_entries = store_.feed.size();
-    const auto statistics = upstream_.statistics();
-    result_.requests = statistics.requests;
-    result_.faults = statistics.faults;
-    for (const store::FeedEntry& entry : store_.feed) {
-      mix(entry.id);
-      mix(entry.after);
-      mix(std::to_string(entry.at.time_since_epoch().count()));
-    }
-    for (const auto& request : upstream_.requests()) {
-      mix(request.link_id);
-      mix(std::to_string(request.at.time_since_epoch().count()) + "/" + std::to_string(request.status));
-    }
-    process_.reset();
+std::uint64_t World::requests_of(const std::string& link_id) const {
+  return static_cast<std::uint64_t>(
+      std::ranges::count(upstream_.requests(), link_id, &sandbox::RequestRecord::link_id));
+}
+
+void World::heal() {
+  note("heal");
+  const auto now = timers_.true_now();
+  upstream_.set_outage("instant_bank", false, now);
+  for (const std::string& link : links_) {
+    upstream_.set_access(link, sandbox::LinkAccess::normal);
+    const auto truth = upstream_.truth(link, now);
+    if (truth && truth->state == sandbox::LinkState::error)
+      upstream_.relink(link, "user_good", "pass_good", now);
+    tasks_.spawn(resume_task(LinkId{link}));
   }
-  void mix(std::string_view text) {
-    result_.hash = result_.hash * 0x100000001b3ULL ^ core::stable_hash(text);
+  ask_for_refused();
+}
+
+bool World::at_rest() {
+  Violations open;
+  check_healed(store_, upstream_, timers_.true_now(), open);
+  return open.empty() && store_.links.size() == links_.size();
+}
+
+// Everything must be well again within the longest wait any link may have, twice, without anybody's help.
+void World::settle() {
+  const auto end = timers_.steady_now() + 2 * (settings_.engine.policy.max_interval + hours(1));
+  while (timers_.steady_now() < end && !at_rest())
+    live(minutes(30));
+  check_healed(store_, upstream_, timers_.true_now(), result_.violations);
+  if (store_.links.size() != links_.size()) violate("a registered link is missing");
+}
+
+void World::finish() {
+  halt(Millis(10'000));
+  end_process();
+  read_feed();
+  check_budgets(upstream_, settings_.budgets, result_.tally, result_.violations);
+  if (windows_.broken > 0) violate(std::to_string(windows_.broken) + " requests inside a Retry-After window");
+  count_requests();
+  for (const store::FeedEntry& entry : store_.feed) {
+    mix(entry.id);
+    mix(entry.after);
+    mix(std::to_string(entry.at.time_since_epoch().count()));
   }
+  for (const auto& request : upstream_.requests()) {
+    mix(request.link_id);
+    mix(std::to_string(request.at.time_since_epoch().count()) + "/" + std::to_string(request.status));
+  }
+}
 
-  const std::uint64_t seed_;
-  std::mt19937_64 random_;
-  boost::asio::io_context io_;
-  VirtualTimers timers_;
-  engine::TaskGroup tasks_;
-  api::Budgets budgets_;
-  sandbox::Upstream upstream_;
-  ModelStore store_;
-  FaultWeights weights_;
-  KnownWindows windows_;
-  engine::EngineOptions options_;
-  api::ApiOptions api_options_;
-  std::unique_ptr<Process> process_;
-  std::vector<std::string> links_;
-  std::set<std::string> deleted_;
-  api::SteadyTime settled_clock_at_{};
-  bool outage_ = false;
-  bool wrong_secret_ = false;
-  SimulationResult result_;
-};
+void World::count_requests() {
+  Tally& tally = result_.tally;
+  for (const auto& [form, times] : windows_.told)
+    tally.add("429 with Retry-After: " + form, times);
+  tally.add("feed entries read", reader_.entries_read());
+  tally.add("new feed epoch", reader_.epochs_begun());
+  for (const auto& request : upstream_.requests()) {
+    tally.add("request");
+    if (!request.fault.empty()) tally.add("fault: " + request.fault);
+    if (request.status >= 500) tally.add("answer 5xx");
+    if (request.status == 401 && request.fault.empty()) tally.add("answer 401");
+    if (request.status == 403 && request.fault.empty()) tally.add("answer 403");
+    if (request.status == 410) tally.add("answer 410");
+  }
+}
 
-}  // namespace
+void World::read_feed() {
+  reader_.read(store_, 1 + dice_.draw(100), std::exchange(put_back_unread_, false), result_.violations);
+}
 
 SimulationResult simulate(std::uint64_t seed) {
   World world(seed);

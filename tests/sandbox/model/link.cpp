@@ -95,7 +95,7 @@ void Link::settle_slowly(TimePoint now) {
         set_state(LinkState::error, "auth_expired", at);
       }
     } else if (next_refresh_ == at) {
-      const bool live = refreshes(state_);
+      const bool live = refreshes(state_) && !world_->refreshes_held;
       const std::uint64_t draw = hash_words(seed_, stream_outcome, schedule_step_);
       const std::uint64_t failing = institution_->flaky ? 200U : world_->switches.refresh_failure_permille;
       if (live && draw % 1000 < failing) {

@@ -18,6 +18,7 @@ struct World {
   std::uint64_t seed = 1;
   Switches switches;
   bool record_account_forms = false;
+  bool refreshes_held = false;
 };
 
 /// The freshness of one product as the link object shows it.

@@ -392,6 +392,10 @@ SessionOutcome Upstream::complete_session(std::string_view token, std::string_vi
   return impl_->complete_session(token, institution_id, username, password, impl_->forward(now));
 }
 
+void Upstream::hold_refreshes(bool held) {
+  impl_->world.refreshes_held = held;
+}
+
 void Upstream::advance(TimePoint now) {
   for (Link& link : impl_->links) {
     if (link.touched()) {

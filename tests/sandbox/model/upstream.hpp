@@ -133,6 +133,8 @@ class Upstream {
   std::size_t set_outage(std::string_view institution_id, bool down, TimePoint now);
   SessionOutcome complete_session(std::string_view token, std::string_view institution_id,
                                   std::string_view username, std::string_view password, TimePoint now);
+  /// While held, no scheduled refresh happens: what upstream shows stays as it is.
+  void hold_refreshes(bool held);
   /// Works out everything due until `now` for all links that were ever touched.
   void advance(TimePoint now);
 

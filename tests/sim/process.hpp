@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+
+#include <boost/asio/io_context.hpp>
+
+#include "sync/api/moneykit_api.hpp"
+#include "sync/api/rate_gate.hpp"
+#include "sync/engine/engine.hpp"
+#include "tests/sim/settings.hpp"
+#include "tests/sim/sim_ports.hpp"
+
+namespace syncd::test {
+
+// What every process of one world is started with; outlives them all.
+struct Surroundings {
+  VirtualTimers& timers;
+  sandbox::Upstream& upstream;
+  ModelStore& store;
+  const FaultWeights& weights;
+  KnownWindows& windows;
+  const Settings& settings;
+  engine::EngineObserver& observer;
+  CommitWatcher& watcher;
+};
+
+// What a start makes and a stop or crash takes away.
+struct Process {
+  Process(const Surroundings& around, std::uint64_t seed)
+      : transport(around.timers, around.upstream, around.weights, state, around.windows, seed),
+        gate(around.timers, around.settings.budgets),
+        client(transport, gate, around.timers, around.settings.api, [](const core::HttpReport&) {}),
+        port(around.timers, around.store, around.weights, state, seed + 1, around.watcher),
+        engine(around.timers, client, gate, port, around.observer, around.settings.engine) {}
+
+  // The steps of daemon/app.cpp between opening the store and being ready, in their order: open_store,
+  // restore_budgets, register_links, live. A change there belongs here, too.
+  void start(ModelStore& store, const engine::EngineOptions& options, boost::asio::io_context& io) {
+    store.reopen();
+    restore_budgets(store, options.workers);
+    for (const auto& [link_id, record] : store.links) {
+      engine.register_stored(
+          {link_id, record.status, record.next_due_at, record.last_success_at, record.recent_sends});
+    }
+    engine.start(io.get_executor());
+  }
+
+  ProcessState state;
+  SimTransport transport;
+  api::RateGate gate;
+  api::MoneykitApi client;
+  SimStorePort port;
+  engine::Engine engine;
+
+ private:
+  void restore_budgets(ModelStore& store, std::uint32_t workers) {
+    for (const auto& [endpoint, until] : store.freezes)
+      gate.freeze(endpoint, until);
+    const std::string note = std::exchange(store.clean_stop_note, {});  // taken: a crash finds none
+    if (!note.empty() && gate.restore(note)) return;
+    if (!store.links.empty()) gate.assume_crash(workers);
+  }
+};
+
+}  // namespace syncd::test
