@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -65,6 +67,13 @@ std::string joined(const std::vector<std::string>& texts) {
   return all;
 }
 
+// No run has used this directory: it is missing or empty.
+bool is_unused(const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::directory_iterator entry(directory, error);
+  return error || entry == std::filesystem::directory_iterator{};
+}
+
 }  // namespace
 
 void harden_process() {
@@ -95,6 +104,7 @@ struct App::Impl {
   int connect_upstream();
   int open_store();
   int restore_budgets();
+  int keep_open_windows();
   int register_links();
   void start_serving();
 
@@ -229,9 +239,15 @@ int App::Impl::open_store() {
       log.write(level >= store::log_error ? LogLevel::error : LogLevel::warn, "database", message);
     });
   };
+  const bool first_start = is_unused(config.store.path);
   auto opened = store::Store::open(options);
   if (!opened) return fail(exit_io, "store_open_failed", opened.error().message);
   store = std::move(*opened);
+  if (first_start) {
+    // Nothing was sent for this store yet: as after a clean stop.
+    const auto noted = store->put_note(budget_note, api::RateGate::nothing_sent());
+    if (!noted) return fail(exit_io, "store_open_failed", noted.error().message);
+  }
   for (const std::string& notice : store->notices()) {
     log.warn("store_notice", notice);
   }
@@ -270,19 +286,27 @@ int App::Impl::connect_upstream() {
 // No minute is granted twice: what was sent just before the last stop, and the windows upstream closed, still
 // count.
 int App::Impl::restore_budgets() {
+  const auto note = store->take_note(budget_note);
+  if (!note) return fail(exit_io, "store_read_failed", note.error().message);
+  if (*note && gate->restore(**note)) return keep_open_windows();
   const auto freezes = store->freezes();
   if (!freezes) return fail(exit_io, "store_read_failed", freezes.error().message);
   for (const core::GateFreeze& freeze : *freezes) {
     gate->freeze(freeze.endpoint, freeze.until);
   }
-  const auto note = store->take_note(budget_note);
-  if (!note) return fail(exit_io, "store_read_failed", note.error().message);
-  if (*note && gate->restore(**note)) return exit_ok;
-  const auto first = store->links({}, 1, std::nullopt);
-  if (!first) return fail(exit_io, "store_read_failed", first.error().message);
-  if (first->items.empty()) return exit_ok;  // never sent anything
   log.info("unclean_stop", "the last run did not end cleanly; the first minute is spent carefully");
   gate->assume_crash(static_cast<std::uint32_t>(config.daemon.workers));
+  return exit_ok;
+}
+
+// The snapshot is gone once it is taken, and a wall clock that was stepped in the last run misdates what was
+// stored then.
+int App::Impl::keep_open_windows() {
+  for (const api::BudgetUse& use : gate->use()) {
+    if (!use.frozen_until) continue;
+    const auto kept = store->put_freeze({.endpoint = use.endpoint, .until = *use.frozen_until});
+    if (!kept) return fail(exit_io, "store_write_failed", kept.error().message);
+  }
   return exit_ok;
 }
 

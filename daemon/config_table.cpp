@@ -207,7 +207,7 @@ void add_upstream(std::vector<ConfigKey>& keys) {
       "Connect even if the host resolves to a loopback, private or link-local address. Needed for a "
       "local sandbox."));
   keys.push_back(number(
-      section, "connections", [](C& c) -> std::uint64_t& { return c.upstream.connections; }, 64, 1, 256,
+      section, "connections", [](C& c) -> std::uint64_t& { return c.upstream.connections; }, 64, 1, 1024,
       "Connections kept open to upstream at most."));
 }
 

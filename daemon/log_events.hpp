@@ -30,6 +30,7 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"store_open_failed", "error", "", "The store cannot be opened; the process ends (74)."},
     {"store_notice", "warn", "", "What opening the store found: a new feed epoch and why, lax permissions."},
     {"store_read_failed", "error", "", "The store cannot be read at the start; the process ends (74)."},
+    {"store_write_failed", "error", "", "The store cannot be written at the start; the process ends (74)."},
     {"unclean_stop", "info", "", "The last run was killed: budgets are taken for spent for a minute."},
     {"links_loaded", "info", "links", "The stored links are in the schedule."},
     {"listening", "info", "address", "A listener answers: the admin API or metrics, says `msg`."},

@@ -14,6 +14,7 @@
 #include "sync/api/http_response.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/tls.hpp"
+#include "sync/api/transport.hpp"
 #include "sync/api/wake_slot.hpp"
 
 namespace syncd::api {
@@ -26,7 +27,7 @@ class ConnectionPool;
 // The socket is watched for input from the end of one answer to the end of the next, idle time included. So
 // an idle connection notices at once when the peer closes it or sends what nobody asked for, and a request
 // needs one system call less than a fresh wait would.
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public ReadyConnection, public std::enable_shared_from_this<Connection> {
  public:
   enum class Phase : unsigned char { fresh, resolving, connecting, handshake, busy, idle, closed };
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, IoExecutor>;
@@ -37,11 +38,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ResponseReader reader;
   std::string out;             // the request; holds credentials until it is sent
   std::uint64_t requests = 0;  // served before the present one
+  bool kept = false;           // it has been idle: the other side may have closed it meanwhile
   TransportClock::time_point deadline = TransportClock::time_point::max();
   TransportClock::time_point opened_at{};
   TransportClock::time_point rate_since = TransportClock::time_point::max();  // first byte of the answer
   std::uint64_t received = 0;                                                 // bytes of the present answer
   boost::system::error_code connect_error;
+  std::size_t place = 0;  // in the pool's list of all
 
   Socket& socket() { return socket_; }
   TlsChannel* tls() { return tls_.get(); }

@@ -49,7 +49,7 @@ ConnectionPool::ConnectionPool(boost::asio::io_context& io, const TransportOptio
       tls_(std::move(tls)),
       executor_(io.get_executor()),
       timer_(executor_),
-      resolver_(executor_),
+      lookup_(executor_, options.resolver),
       scratch_(std::make_unique_for_overwrite<char[]>(scratch_bytes)) {
 }
 
@@ -75,12 +75,12 @@ ConnectionPool::Handle ConnectionPool::try_acquire() {
   Handle connection = std::move(idle_.back());
   idle_.pop_back();
   connection->phase = Connection::Phase::busy;
-  ++reused_;
   return connection;
 }
 
 ConnectionPool::Handle ConnectionPool::create() {
   auto connection = std::make_shared<Connection>(executor_, *this, options_.limits);
+  connection->place = all_.size();
   all_.push_back(connection);
   return connection;
 }
@@ -109,7 +109,7 @@ Task<ConnectionPool::Outcome<ConnectionPool::Handle>> ConnectionPool::wait_in_li
   line_.push_back(&ticket);
   ensure_sweeping();
   const Wake wake = co_await ticket.waiter.wait();
-  std::erase(line_, &ticket);
+  if (!ticket.granted) std::erase(line_, &ticket);
   if (ticket.granted && wake == Wake::ready) co_return std::move(ticket.granted);
   // Granted and interrupted at the same moment: the next in line gets it.
   if (ticket.granted && ticket.granted->phase == Connection::Phase::fresh) drop(ticket.granted, false);
@@ -118,7 +118,8 @@ Task<ConnectionPool::Outcome<ConnectionPool::Handle>> ConnectionPool::wait_in_li
 }
 
 void ConnectionPool::release(const Handle& connection) {
-  const bool old = TransportClock::now() - connection->opened_at > options_.deadlines.age;
+  const auto now = TransportClock::now();
+  const bool old = now - connection->opened_at > options_.deadlines.age;
   if (stopped_ || old || !connection->is_open()) return drop(connection, true);
   connection->deadline = TransportClock::time_point::max();
   connection->rate_since = TransportClock::time_point::max();
@@ -126,28 +127,30 @@ void ConnectionPool::release(const Handle& connection) {
   if (!line_.empty()) {
     Ticket& ticket = *line_.front();
     line_.pop_front();
-    ++reused_;
     ticket.granted = connection;
     ticket.waiter.wake(Wake::ready);
     return;
   }
   connection->phase = Connection::Phase::idle;
-  connection->deadline = TransportClock::now() + options_.deadlines.idle;
+  connection->kept = true;
+  connection->deadline = now + options_.deadlines.idle;
   idle_.push_back(connection);
   if (connection->has_unread_input()) on_idle_input(*connection);
 }
 
-void ConnectionPool::forget(const Connection& connection) {
-  const auto is_it = [&](const Handle& handle) { return handle.get() == &connection; };
-  std::erase_if(idle_, is_it);
-  std::erase_if(all_, is_it);
+void ConnectionPool::forget(const Handle& connection) {
+  all_.back()->place = connection->place;
+  std::swap(all_[connection->place], all_.back());
+  all_.pop_back();
 }
 
 void ConnectionPool::drop(const Handle& connection, bool orderly) {
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the caller's may be an element of a list
   const Handle keep = connection;
+  if (!keep->is_open()) return;
+  if (keep->phase == Connection::Phase::idle) std::erase(idle_, keep);
   keep->close(orderly);
-  forget(*keep);
+  forget(keep);
   grant_next();
 }
 
@@ -161,8 +164,13 @@ void ConnectionPool::grant_next() {
 
 void ConnectionPool::drop_idle() {
   ++stale_;
-  while (!idle_.empty())
-    drop(idle_.back(), true);
+  drop_all_idle();
+}
+
+void ConnectionPool::drop_all_idle() {
+  const std::vector<Handle> idle = std::exchange(idle_, {});
+  for (const Handle& connection : idle)
+    drop(connection, true);
 }
 
 // The peer closed an idle connection, or sent something that no request asked for. TLS may also have sent a
@@ -210,26 +218,19 @@ Task<ConnectionPool::Outcome<void>> ConnectionPool::establish(Handle connection)
 }
 
 void ConnectionPool::start_resolving() {
-  resolving_ = true;
-  // getaddrinfo runs on a thread of the resolver and cannot be interrupted: whoever waits for it may give up,
-  // the answer then serves the next one.
-  resolver_.async_resolve(options_.url.host, std::to_string(options_.url.port), Resolver::numeric_service,
-                          [weak = weak_from_this()](const boost::system::error_code& error,
-                                                    const Resolver::results_type& results) {
-                            const auto self = weak.lock();
-                            if (!self) return;
-                            std::vector<Endpoint> endpoints;
-                            for (const auto& entry : results)
-                              endpoints.push_back(entry.endpoint());
-                            self->on_resolved(error, std::move(endpoints));
-                          });
+  // Cannot be interrupted: whoever waits for it may give up, the answer then serves the next one.
+  lookup_.start(options_.url.host, [weak = weak_from_this()](NameAnswer answer) {
+    if (const auto self = weak.lock()) self->on_resolved(std::move(answer));
+  });
 }
 
-void ConnectionPool::on_resolved(const boost::system::error_code& error, std::vector<Endpoint> endpoints) {
-  resolving_ = false;
-  resolve_error_ = error;
-  resolved_ = std::move(endpoints);
-  resolved_until_ = error ? TransportClock::time_point{} : TransportClock::now() + resolved_life;
+void ConnectionPool::on_resolved(NameAnswer answer) {
+  resolve_failure_ = std::move(answer.failure);
+  resolved_.clear();
+  for (const auto& address : answer.addresses)
+    resolved_.emplace_back(address, options_.url.port);
+  const bool useful = resolve_failure_.empty();
+  resolved_until_ = useful ? TransportClock::now() + resolved_life : TransportClock::time_point{};
   for (const Handle& connection : all_) {
     if (connection->phase == Connection::Phase::resolving) connection->wake(Wake::ready);
   }
@@ -255,12 +256,12 @@ Task<ConnectionPool::Outcome<std::vector<ConnectionPool::Endpoint>>> ConnectionP
   const auto state = co_await boost::asio::this_coro::cancellation_state;
   if (is_cancelled(state)) co_return cancelled_error();
   connection->phase = Connection::Phase::resolving;
-  if (!resolving_) start_resolving();
+  if (!lookup_.running()) start_resolving();
   const Wake wake = co_await connection->wait();
   if (wake != Wake::ready)
     co_return std::unexpected(interrupted(wake, "resolve", options_.deadlines.connect));
-  if (resolve_error_)
-    co_return std::unexpected(failure(Errc::transport, "resolve", resolve_error_.message()));
+  if (!resolve_failure_.empty())
+    co_return std::unexpected(failure(Errc::transport, "resolve", resolve_failure_));
   if (resolved_.empty()) co_return std::unexpected(failure(Errc::transport, "resolve", "no address"));
   co_return resolved_;
 }
@@ -374,9 +375,11 @@ void ConnectionPool::sweep() {
     return connection.received * 1000 <
            limits.bytes_per_second_min * static_cast<std::uint64_t>(elapsed.count());
   };
-  const std::vector<Handle> connections = all_;  // dropping changes the list
-  for (const Handle& connection : connections) {
-    if (now < connection->deadline && !too_slow(*connection)) continue;
+  std::vector<Handle> overdue;  // dropping changes the list
+  for (const Handle& connection : all_) {
+    if (now >= connection->deadline || too_slow(*connection)) overdue.push_back(connection);
+  }
+  for (const Handle& connection : overdue) {
     if (connection->phase == Connection::Phase::idle) {
       drop(connection, true);
     } else {
@@ -401,9 +404,11 @@ TransportStats ConnectionPool::stats() const {
 
 void ConnectionPool::shutdown() {
   stopped_ = true;
-  resolver_.cancel();
-  while (!idle_.empty())
-    drop(idle_.back(), true);
+  if (lookup_.running()) {
+    lookup_.cancel();
+    on_resolved({.addresses = {}, .failure = "given up"});
+  }
+  drop_all_idle();
   for (Ticket* ticket : line_)
     ticket->waiter.wake(Wake::cancelled);
   if (all_.empty() && line_.empty()) timer_.cancel();  // otherwise it still has deadlines to keep

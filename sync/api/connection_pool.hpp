@@ -9,11 +9,11 @@
 #include <vector>
 
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include "sync/api/connection.hpp"
 #include "sync/api/https_transport.hpp"
+#include "sync/api/name_lookup.hpp"
 #include "sync/api/tls.hpp"
 #include "sync/api/transport.hpp"
 #include "sync/api/wake_slot.hpp"
@@ -34,12 +34,14 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
 
   // A kept connection, if there is one.
   Handle try_acquire();
-  // A connection for one request, ready for it. Give it back with release() or drop().
+  // A connection for one request, ready for it. Give it back, used or not, with release() or drop().
   Task<Outcome<Handle>> acquire();
-  // After a complete exchange that leaves the connection in order.
+  // Unused, or after a complete exchange that leaves the connection in order.
   void release(const Handle& connection);
   // `orderly`: nothing is wrong with it, it is only not wanted any more.
   void drop(const Handle& connection, bool orderly);
+  // A connection that has served before serves again.
+  void note_reuse() { ++reused_; }
   // A kept connection turned out closed: those kept longer will be, too.
   void drop_idle();
 
@@ -60,7 +62,6 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
  private:
   using Timer =
       boost::asio::basic_waitable_timer<TransportClock, boost::asio::wait_traits<TransportClock>, IoExecutor>;
-  using Resolver = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, IoExecutor>;
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
   // A task in line for a connection; lives on its frame.
@@ -73,7 +74,8 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
 
   Handle create();
   void grant_next();
-  void forget(const Connection& connection);
+  void forget(const Handle& connection);
+  void drop_all_idle();
   Task<Outcome<Handle>> wait_in_line();
 
   Task<Outcome<void>> establish(Handle connection);
@@ -81,7 +83,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   Task<Outcome<void>> connect(Handle connection, std::vector<Endpoint> endpoints);
   Task<Outcome<void>> secure(Handle connection);
   void start_resolving();
-  void on_resolved(const boost::system::error_code& error, std::vector<Endpoint> endpoints);
+  void on_resolved(NameAnswer answer);
   Outcome<std::vector<Endpoint>> allowed(const std::vector<Endpoint>& endpoints) const;
 
   void ensure_sweeping();
@@ -92,7 +94,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   std::unique_ptr<TlsContext> tls_;  // nullptr: plain
   IoExecutor executor_;
   Timer timer_;
-  Resolver resolver_;
+  NameLookup lookup_;
   bool sweeping_ = false;
   bool stopped_ = false;
   std::vector<Handle> all_;
@@ -100,8 +102,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   std::deque<Ticket*> line_;
   std::unique_ptr<char[]> scratch_;
 
-  bool resolving_ = false;
-  boost::system::error_code resolve_error_;
+  std::string resolve_failure_;  // empty: none
   std::vector<Endpoint> resolved_;
   TransportClock::time_point resolved_until_{};  // the answer is used for so long
 

@@ -20,12 +20,12 @@ template <class T>
 using Outcome = ConnectionPool::Outcome<T>;
 
 // Gives the connection up unless it was kept: a half-used one must never serve again.
-class Lease {
+class Use {
  public:
-  Lease(ConnectionPool& pool, Handle connection) : pool_(pool), connection_(std::move(connection)) {}
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  ~Lease() {
+  Use(ConnectionPool& pool, Handle connection) : pool_(pool), connection_(std::move(connection)) {}
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
     if (!connection_) return;
     wipe(connection_->out);
     pool_.drop(connection_, false);
@@ -46,19 +46,11 @@ class Lease {
   Handle connection_;
 };
 
-bool is_header_text(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
-}
-
 // A line break in any of these would let data become structure.
 bool is_well_formed(const HttpCall& call) {
   const bool target = call.target.starts_with('/') && is_header_text(call.target) &&
                       call.target.find(' ') == std::string::npos;
-  return target && is_header_text(call.content_type) &&
-         std::ranges::all_of(call.headers, [](const auto& header) { return is_header_text(header.second); });
+  return target && is_header_text(call.content_type) && (!call.headers || call.headers->well_formed());
 }
 
 // What came of reading all that is there.
@@ -131,11 +123,13 @@ struct Exchange {
   Connection& connection;
   TransportClock::time_point started = TransportClock::now();
 
-  bool untouched_and_reused() const { return connection.requests > 0 && connection.received == 0; }
+  bool untouched_and_kept() const {
+    return (connection.kept || connection.requests > 0) && connection.received == 0;
+  }
 
   TransportError lost(std::string_view cause, bool reset) {
     TransportError error = pool.failure(Errc::transport, "request to", cause);
-    error.connection_was_stale = reset && untouched_and_reused();
+    error.connection_was_stale = reset && untouched_and_kept();
     if (error.connection_was_stale) pool.drop_idle();
     return error;
   }
@@ -179,17 +173,23 @@ struct Exchange {
     connection.deadline = started + pool.options().deadlines.response;
   }
 
-  Task<Outcome<void>> send_request();
+  // Until the socket takes no more; removes what was written. A request mostly fits at once.
+  IoResult write(std::string_view& rest);
+  Task<Outcome<void>> send_rest(std::string_view rest, IoResult result);
   Task<Outcome<bool>> receive();  // whether the connection may serve again
 };
 
-Task<Outcome<void>> Exchange::send_request() {
-  std::string_view rest = connection.out;
+IoResult Exchange::write(std::string_view& rest) {
   for (;;) {
     const IoResult result = connection.write(rest);
-    if (result.step == IoStep::done) rest.remove_prefix(result.bytes);
-    if (rest.empty()) break;
-    if (result.step == IoStep::done) continue;
+    if (result.step != IoStep::done) return result;
+    rest.remove_prefix(result.bytes);
+    if (rest.empty()) return result;
+  }
+}
+
+Task<Outcome<void>> Exchange::send_rest(std::string_view rest, IoResult result) {
+  while (!rest.empty()) {
     if (result.step == IoStep::failed) co_return std::unexpected(lost(result.reason, result.reset));
     if (result.step == IoStep::closed) co_return std::unexpected(lost("closed by the other side", true));
     const auto state = co_await boost::asio::this_coro::cancellation_state;
@@ -200,8 +200,8 @@ Task<Outcome<void>> Exchange::send_request() {
       wake = co_await connection.wait_readable();
     }
     if (wake != Wake::ready) co_return std::unexpected(interrupted(wake));
+    result = write(rest);
   }
-  wipe(connection.out);
   co_return Outcome<void>{};
 }
 
@@ -217,11 +217,11 @@ Task<Outcome<bool>> Exchange::receive() {
     }
     if (wake != Wake::ready) co_return std::unexpected(interrupted(wake));
     const Pump pump = pump_input(connection, pool.scratch(), ConnectionPool::scratch_bytes);
-    note_progress();
     want_write = pump.state == Pump::State::want_write;
     switch (pump.state) {
       case Pump::State::need_more:
       case Pump::State::want_write:
+        note_progress();
         break;
       case Pump::State::complete:
         co_return pump.reusable;
@@ -276,22 +276,16 @@ void HttpsTransport::shutdown() {
 
 void HttpsTransport::write_request(HttpCall& call, std::string& out) const {
   wipe(out);
-  std::size_t size = 256 + path_prefix_.size() + call.target.size() + head_tail_.size() + call.body.size();
-  for (const auto& [name, value] : call.headers)
-    size += name.size() + value.size() + 4;
-  out.reserve(size);  // growing would leave credentials behind in freed memory
+  const std::string_view headers = call.headers ? call.headers->reveal() : std::string_view();
+  // Growing while it is written would leave credentials behind in freed memory.
+  out.reserve(256 + path_prefix_.size() + call.target.size() + head_tail_.size() + headers.size() +
+              call.body.size());
   out += call.method == Method::get ? "GET " : "POST ";
   out += path_prefix_;
   out += call.target;
   out += " HTTP/1.1\r\n";
   out += head_tail_;
-  for (auto& [name, value] : call.headers) {
-    out += name;
-    out += ": ";
-    out += value;
-    out += "\r\n";
-    wipe(value);
-  }
+  out += headers;
   if (call.method == Method::post) {
     if (!call.content_type.empty()) {
       out += "Content-Type: ";
@@ -305,32 +299,52 @@ void HttpsTransport::write_request(HttpCall& call, std::string& out) const {
   wipe(call.body);
 }
 
-Task<std::expected<HttpReply, TransportError>> HttpsTransport::send(HttpCall call) {
+Lease HttpsTransport::try_lease() {
+  Handle connection = pool_->try_acquire();
+  if (!connection) return {};
+  return {*this, std::move(connection)};
+}
+
+Task<std::expected<Lease, TransportError>> HttpsTransport::lease() {
   const std::shared_ptr<ConnectionPool> pool = pool_;
+  Outcome<Handle> acquired = co_await pool->acquire();
+  if (!acquired) co_return std::unexpected(std::move(acquired.error()));
+  co_return Lease(*this, std::move(*acquired));
+}
+
+void HttpsTransport::give_back(std::shared_ptr<ReadyConnection> connection) {
+  pool_->release(std::static_pointer_cast<Connection>(std::move(connection)));
+}
+
+Task<std::expected<HttpReply, TransportError>> HttpsTransport::send(
+    std::shared_ptr<ReadyConnection> connection, HttpCall call) {
+  const std::shared_ptr<ConnectionPool> pool = pool_;
+  Handle handle = std::static_pointer_cast<Connection>(std::move(connection));
   if (!is_well_formed(call)) {
+    pool->release(handle);
     co_return std::unexpected(
         pool->failure(Errc::invalid, "request to", "control characters in the request"));
   }
-  Handle handle = pool->try_acquire();
-  if (!handle) {
-    Outcome<Handle> acquired = co_await pool->acquire();
-    if (!acquired) co_return std::unexpected(std::move(acquired.error()));
-    handle = std::move(*acquired);
-  }
-  Lease lease(*pool, std::move(handle));
-  Exchange exchange{.pool = *pool, .connection = *lease};
+  Use use(*pool, std::move(handle));
+  Exchange exchange{.pool = *pool, .connection = *use};
   exchange.begin();
   // Something arrived between two requests: closed, or an answer to nothing that must not become this one's.
-  if ((*lease).has_unread_input())
+  if ((*use).has_unread_input())
     co_return std::unexpected(exchange.lost("connection no longer usable", true));
-  write_request(call, (*lease).out);
-  Outcome<void> sent = co_await exchange.send_request();
-  if (!sent) co_return std::unexpected(std::move(sent.error()));
+  if ((*use).requests > 0) pool->note_reuse();
+  write_request(call, (*use).out);
+  std::string_view rest = (*use).out;
+  IoResult written = exchange.write(rest);
+  if (!rest.empty()) {
+    Outcome<void> sent = co_await exchange.send_rest(rest, std::move(written));
+    if (!sent) co_return std::unexpected(std::move(sent.error()));
+  }
+  wipe((*use).out);
   Outcome<bool> reusable = co_await exchange.receive();
   if (!reusable) co_return std::unexpected(std::move(reusable.error()));
-  HttpReply reply = (*lease).reader.take_reply();
-  ++(*lease).requests;
-  lease.end(*reusable);
+  HttpReply reply = (*use).reader.take_reply();
+  ++(*use).requests;
+  use.end(*reusable);
   co_return reply;
 }
 

@@ -11,6 +11,7 @@
 
 #include "sync/api/base_url.hpp"
 #include "sync/api/http_policy.hpp"
+#include "sync/api/name_lookup.hpp"
 #include "sync/api/transport.hpp"
 
 namespace syncd::api {
@@ -38,6 +39,7 @@ struct TransportOptions {
   std::size_t connections_max = 64;  // at least 1; more tasks than that queue, first come, first served
   std::string user_agent = "moneykit-syncd";
   std::vector<std::string> addresses;  // use these instead of asking DNS
+  NameResolver resolver;               // empty: the system's
   TransportDeadlines deadlines;
   ResponseLimits limits;
 };
@@ -60,8 +62,8 @@ class ConnectionPool;
 // addresses only where the options allow them; every address is checked after resolution, right before
 // connecting.
 //
-// Thread: the io thread. Lifetime: outlives every task in send(); the io_context outlives it. Idle
-// connections count as work of the io_context: run() returns only after shutdown().
+// Thread: the io thread. Lifetime: outlives every task in it and every lease; the io_context outlives it.
+// Idle connections count as work of the io_context: run() returns only after shutdown().
 class HttpsTransport final : public Transport {
  public:
   // Errc::invalid: an authority file that cannot be used, plain http to a host that is not loopback.
@@ -71,7 +73,8 @@ class HttpsTransport final : public Transport {
 
   // Tasks must run with this_coro::throw_if_cancelled(false); then nothing is thrown but std::bad_alloc. A
   // cancelled request costs its connection, unless it still waited for one.
-  Task<std::expected<HttpReply, TransportError>> send(HttpCall call) override;
+  Lease try_lease() override;
+  Task<std::expected<Lease, TransportError>> lease() override;
 
   TransportStats stats() const;
   // Closes the idle connections and refuses new requests; those under way end by themselves or when
@@ -80,6 +83,9 @@ class HttpsTransport final : public Transport {
 
  private:
   HttpsTransport(std::shared_ptr<ConnectionPool> pool, const TransportOptions& options);
+  Task<std::expected<HttpReply, TransportError>> send(std::shared_ptr<ReadyConnection> connection,
+                                                      HttpCall call) override;
+  void give_back(std::shared_ptr<ReadyConnection> connection) override;
   // The request as it goes out; wipes the credentials in `call`.
   void write_request(HttpCall& call, std::string& out) const;
 

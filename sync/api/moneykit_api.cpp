@@ -32,6 +32,12 @@ struct Request {
   bool has_cursor = false;
 };
 
+// A request on its way: a ready connection, and its place in the budget taken.
+struct Admitted {
+  Lease lease;
+  SteadyTime since{};  // when a connection was first wanted, waits for the budget excluded
+};
+
 // An answer of status 2xx whose content is JSON, and the report on it, to be completed by how it parsed.
 struct Answered {
   HttpReply reply;
@@ -75,6 +81,11 @@ core::Error token_failure(core::Error error) {
   }
 }
 
+template <class Answer>
+Task<Result<Answer>> refuse_id() {
+  co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+}
+
 void append_form_field(std::string& form, std::string_view name, std::string_view value) {
   if (!form.empty()) form += '&';
   form += name;
@@ -95,11 +106,14 @@ struct MoneykitApi::Impl final : TokenRequester {
         tokens(*this, its_timers) {}
 
   Task<Result<core::TokenAnswer>> request_token(Cause cause) override;
+  bool admit_at_once(const Request& request, std::uint64_t refused_token, Admitted& admitted);
+  Task<Result<Admitted>> admit(const Request& request, std::uint64_t refused_token);
   Task<Result<Answered>> ask(Request request);
   template <class Answer>
   Task<Result<Answer>> ask(Request request, Result<Answer> (*parse)(std::string));
 
-  HttpCall get_call(const std::string& target) const;
+  HttpCall get_call(const std::string& target);
+  std::shared_ptr<const HeaderBlock> credentials();
   HttpCall token_call() const;
   std::string_view client_secret() const;
   core::HttpReport begin_report(Endpoint endpoint, SteadyTime started) const;
@@ -115,6 +129,8 @@ struct MoneykitApi::Impl final : TokenRequester {
   ApiOptions options;
   std::function<void(const core::HttpReport&)> report;
   TokenKeeper tokens;
+  std::shared_ptr<const HeaderBlock> headers;  // of every request but the one for a token
+  std::uint64_t headers_serial = 0;            // the token in them
 };
 
 // ---- requests
@@ -124,17 +140,26 @@ std::string_view MoneykitApi::Impl::client_secret() const {
   return options.client_secret ? options.client_secret->reveal() : std::string_view();
 }
 
-HttpCall MoneykitApi::Impl::get_call(const std::string& target) const {
+// Made once for each token.
+std::shared_ptr<const HeaderBlock> MoneykitApi::Impl::credentials() {
+  if (headers && headers_serial == tokens.serial()) return headers;
+  auto made = std::make_shared<HeaderBlock>();
+  made->add("MoneyKit-Version", api_version);
+  if (options.auth == AuthMethod::token) {
+    made->add("Authorization", tokens.authorization());
+  } else {
+    made->add("X-Client-Id", options.client_id);
+    made->add("X-Client-Secret", client_secret());
+  }
+  headers = std::move(made);
+  headers_serial = tokens.serial();
+  return headers;
+}
+
+HttpCall MoneykitApi::Impl::get_call(const std::string& target) {
   HttpCall call;
   call.target = target;
-  call.headers.reserve(3);
-  call.headers.emplace_back("MoneyKit-Version", api_version);
-  if (options.auth == AuthMethod::token) {
-    call.headers.emplace_back("Authorization", tokens.authorization());
-  } else {
-    call.headers.emplace_back("X-Client-Id", options.client_id);
-    call.headers.emplace_back("X-Client-Secret", client_secret());
-  }
+  call.headers = credentials();
   return call;
 }
 
@@ -142,7 +167,9 @@ HttpCall MoneykitApi::Impl::token_call() const {
   HttpCall call;
   call.method = Method::post;
   call.target = "/auth/token";
-  call.headers.emplace_back("MoneyKit-Version", api_version);
+  auto version = std::make_shared<HeaderBlock>();
+  version->add("MoneyKit-Version", api_version);
+  call.headers = std::move(version);
   call.content_type = "application/x-www-form-urlencoded";
   // Room for the worst case: growing would leave the secret behind in freed memory.
   call.body.reserve(128 + 3 * (options.client_id.size() + client_secret().size()));
@@ -222,6 +249,47 @@ Result<Answer> MoneykitApi::Impl::parse_answer(Answered answered, Result<Answer>
 // ---- exchanges
 // -------------------------------------------------------------------------------------------------
 
+// The usual case, without suspending: a token and an idle connection are there, and the gate is open.
+bool MoneykitApi::Impl::admit_at_once(const Request& request, std::uint64_t refused_token,
+                                      Admitted& admitted) {
+  const bool with_token = options.auth == AuthMethod::token;
+  if (with_token && !tokens.is_fresh(refused_token)) return false;
+  Lease lease = transport.try_lease();
+  if (!lease || !gate.try_take(request.endpoint, request.link_id, request.cause)) return false;
+  admitted = {.lease = std::move(lease), .since = timers.steady_now()};
+  return true;
+}
+
+// Waits for the budget, for a token where one is needed, and for a connection; the budget is asked again, and
+// counts, when all is ready and the next thing is the first byte. If it is not open any more, the connection
+// serves others meanwhile.
+Task<Result<Admitted>> MoneykitApi::Impl::admit(const Request& request, std::uint64_t refused_token) {
+  const bool with_token = options.auth == AuthMethod::token && request.endpoint != Endpoint::token;
+  RateGate::Turn turn(gate, request.endpoint, request.link_id, request.cause);
+  for (;;) {
+    Result<void> open = co_await turn.wait();
+    if (!open) co_return std::unexpected(std::move(open.error()));
+    if (with_token) {
+      Result<void> ready = co_await tokens.ensure(request.cause, refused_token);
+      if (!ready) co_return std::unexpected(std::move(ready.error()));
+    }
+    Admitted admitted{.lease = transport.try_lease(), .since = timers.steady_now()};
+    if (!admitted.lease) {
+      auto leased = co_await transport.lease();
+      if (!leased) {
+        // Takes its place all the same: an upstream that cannot be reached is not tried faster than one that
+        // can.
+        static_cast<void>(turn.take());
+        core::HttpReport done = begin_report(request.endpoint, admitted.since);
+        finish(done, leased.error().error);
+        co_return std::unexpected(std::move(leased.error().error));
+      }
+      admitted.lease = std::move(*leased);
+    }
+    if (turn.take()) co_return admitted;
+  }
+}
+
 // Sends until there is a verdict: once; a second time when a kept connection turned out closed; a second time
 // when upstream refused the token, with a new one. Each passes the gate by itself.
 Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
@@ -229,17 +297,16 @@ Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
   std::uint64_t refused_token = 0;
   bool resent = false;
   for (;;) {
-    if (with_token) {
-      Result<void> ready = co_await tokens.ensure(request.cause, refused_token);
-      if (!ready) co_return std::unexpected(std::move(ready.error()));
+    Admitted admitted;
+    if (!admit_at_once(request, refused_token, admitted)) {
+      Result<Admitted> waited = co_await admit(request, refused_token);
+      if (!waited) co_return std::unexpected(std::move(waited.error()));
+      admitted = std::move(*waited);
     }
-    Result<void> allowed = co_await gate.acquire(request.endpoint, request.link_id, request.cause);
-    if (!allowed) co_return std::unexpected(std::move(allowed.error()));
     const std::uint64_t token = tokens.serial();
-    const SteadyTime started = timers.steady_now();
     HttpCall call = get_call(request.target);
-    auto sent = co_await transport.send(std::move(call));
-    core::HttpReport done = begin_report(request.endpoint, started);
+    auto sent = co_await admitted.lease.send(std::move(call));
+    core::HttpReport done = begin_report(request.endpoint, admitted.since);
     if (!sent) {
       finish(done, sent.error().error);
       const bool again = sent.error().connection_was_stale && !resent;
@@ -266,12 +333,11 @@ Task<Result<core::TokenAnswer>> MoneykitApi::Impl::request_token(Cause cause) {
   Request request;
   request.endpoint = Endpoint::token;
   request.cause = cause;
-  Result<void> allowed = co_await gate.acquire(request.endpoint, request.link_id, cause);
-  if (!allowed) co_return std::unexpected(std::move(allowed.error()));
-  const SteadyTime started = timers.steady_now();
+  Result<Admitted> admitted = co_await admit(request, 0);
+  if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   HttpCall call = token_call();
-  auto sent = co_await transport.send(std::move(call));
-  core::HttpReport done = begin_report(request.endpoint, started);
+  auto sent = co_await admitted->lease.send(std::move(call));
+  core::HttpReport done = begin_report(request.endpoint, admitted->since);
   if (!sent) {
     finish(done, sent.error().error);
     co_return std::unexpected(std::move(sent.error().error));
@@ -296,7 +362,7 @@ MoneykitApi::~MoneykitApi() = default;
 Task<Result<std::shared_ptr<const core::Page>>> MoneykitApi::sync_page(core::LinkId link_id,
                                                                        std::optional<core::Cursor> cursor,
                                                                        unsigned size, Cause cause) {
-  if (!fits_path(link_id)) co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  if (!fits_path(link_id)) return refuse_id<std::shared_ptr<const core::Page>>();
   Request request;
   request.endpoint = Endpoint::sync;
   request.target = link_target(link_id, "/transactions/sync?size=");
@@ -308,33 +374,28 @@ Task<Result<std::shared_ptr<const core::Page>>> MoneykitApi::sync_page(core::Lin
   request.link_id = std::move(link_id);
   request.cause = cause;
   request.has_cursor = cursor.has_value();
-  Result<std::shared_ptr<const core::Page>> page = co_await impl_->ask(std::move(request), &core::parse_page);
-  co_return page;
+  return impl_->ask(std::move(request), &core::parse_page);
 }
 
 Task<Result<std::shared_ptr<const core::AccountsAnswer>>> MoneykitApi::accounts(core::LinkId link_id,
                                                                                 Cause cause) {
-  if (!fits_path(link_id)) co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  if (!fits_path(link_id)) return refuse_id<std::shared_ptr<const core::AccountsAnswer>>();
   Request request;
   request.endpoint = Endpoint::accounts;
   request.target = link_target(link_id, "/accounts");
   request.link_id = std::move(link_id);
   request.cause = cause;
-  Result<std::shared_ptr<const core::AccountsAnswer>> answer =
-      co_await impl_->ask(std::move(request), &core::parse_accounts);
-  co_return answer;
+  return impl_->ask(std::move(request), &core::parse_accounts);
 }
 
 Task<Result<std::shared_ptr<const core::LinkAnswer>>> MoneykitApi::link(core::LinkId link_id, Cause cause) {
-  if (!fits_path(link_id)) co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  if (!fits_path(link_id)) return refuse_id<std::shared_ptr<const core::LinkAnswer>>();
   Request request;
   request.endpoint = Endpoint::link;
   request.target = link_target(link_id, "");
   request.link_id = std::move(link_id);
   request.cause = cause;
-  Result<std::shared_ptr<const core::LinkAnswer>> answer =
-      co_await impl_->ask(std::move(request), &core::parse_link);
-  co_return answer;
+  return impl_->ask(std::move(request), &core::parse_link);
 }
 
 Task<Result<std::shared_ptr<const core::LinksAnswer>>> MoneykitApi::links(std::string cursor) {
@@ -345,9 +406,7 @@ Task<Result<std::shared_ptr<const core::LinksAnswer>>> MoneykitApi::links(std::s
     request.target += "&cursor=";
     append_percent_encoded(request.target, cursor);
   }
-  Result<std::shared_ptr<const core::LinksAnswer>> answer =
-      co_await impl_->ask(std::move(request), &core::parse_links);
-  co_return answer;
+  return impl_->ask(std::move(request), &core::parse_links);
 }
 
 Task<Result<core::IntrospectAnswer>> MoneykitApi::introspect() {
@@ -355,8 +414,7 @@ Task<Result<core::IntrospectAnswer>> MoneykitApi::introspect() {
   request.endpoint = Endpoint::introspect;
   request.target = "/auth/introspect";
   request.cause = Cause::manual;
-  Result<core::IntrospectAnswer> answer = co_await impl_->ask(std::move(request), &core::parse_introspect);
-  co_return answer;
+  return impl_->ask(std::move(request), &core::parse_introspect);
 }
 
 }  // namespace syncd::api

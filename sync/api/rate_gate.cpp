@@ -14,9 +14,14 @@ namespace {
 using core::Endpoint;
 
 constexpr core::Millis window{61'000};  // 60 s, and the slot the request itself is in
-// Requests that one link may have sent between two commits: one, its resend on a fresh connection, and both
-// again with a renewed token.
-constexpr std::uint32_t unrecorded_sends_max = 4;
+// Requests that one cycle may have sent without a commit that records them: one, its resend on a fresh
+// connection, and both again with a renewed token.
+constexpr std::uint32_t sends_per_cycle_max = 4;
+// A cycle that ends because upstream refuses our credentials commits nothing either, and neither do the
+// others in flight. Until upstream is asked again at least 5 s pass: so often a minute, and once more at the
+// crash itself, may all workers have sent unrecorded.
+constexpr std::uint32_t unrecorded_rounds_max = 60 / 5 + 2;
+constexpr std::uint32_t unrecorded_sends_max = sends_per_cycle_max * unrecorded_rounds_max;
 constexpr std::size_t snapshot_sends_max = 20'000;
 
 std::size_t index_of(Endpoint endpoint) {
@@ -40,9 +45,17 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
   return 1;
 }
 
+bool may_use_reserve(core::Cause cause) {
+  return cause == core::Cause::manual || cause == core::Cause::webhook;
+}
+
 std::uint32_t reserve_of(core::Cause cause, std::uint32_t limit) {
-  const bool may_use_reserve = cause == core::Cause::manual || cause == core::Cause::webhook;
-  return may_use_reserve ? 0 : limit / 10;
+  return may_use_reserve(cause) ? 0 : limit / 10;
+}
+
+// Endpoints whose requests are recorded with their link.
+bool is_recorded(Endpoint endpoint) {
+  return endpoint == Endpoint::sync || endpoint == Endpoint::accounts || endpoint == Endpoint::link;
 }
 
 std::int64_t ms(SteadyTime at) {
@@ -59,7 +72,9 @@ bool take_number(std::string_view& text, Number& value) {
   return true;
 }
 
-// One line of a snapshot; the link id points into its text.
+constexpr std::string_view snapshot_head = "v2\n";
+
+// One line of a snapshot about requests; the link id points into its text.
 struct SnapshotLine {
   Endpoint endpoint = Endpoint::sync;
   core::WallTime at{};
@@ -81,6 +96,61 @@ std::optional<SnapshotLine> read_line(std::string_view text) {
   if (!sane) return std::nullopt;
   if (!text.empty() && (requests != 1 || !core::is_valid_id(text))) return std::nullopt;
   return SnapshotLine{static_cast<Endpoint>(endpoint), core::WallTime(core::Millis(wall_ms)), requests, text};
+}
+
+// One line of a snapshot about an open window.
+struct FreezeLine {
+  Endpoint endpoint = Endpoint::sync;
+  core::WallTime stopped_at{};
+  core::Millis remaining{};
+};
+constexpr std::string_view freeze_mark = "frozen ";
+
+std::optional<FreezeLine> read_freeze(std::string_view text) {
+  text.remove_prefix(freeze_mark.size());
+  unsigned endpoint = 0;
+  std::int64_t wall_ms = 0;
+  std::int64_t remaining = 0;
+  if (!take_number(text, endpoint) || !take_number(text, wall_ms) || !take_number(text, remaining))
+    return std::nullopt;
+  const bool sane = endpoint >= 1 && endpoint <= core::endpoint_count && wall_ms >= 0 &&
+                    wall_ms <= wall_ms_max && remaining >= 0 && remaining <= core::retry_after_max.count();
+  if (!sane || !text.empty()) return std::nullopt;
+  return FreezeLine{static_cast<Endpoint>(endpoint), core::WallTime(core::Millis(wall_ms)),
+                    core::Millis(remaining)};
+}
+
+std::string freeze_line(std::size_t endpoint, core::WallTime now, core::Millis remaining) {
+  return std::string(freeze_mark) + std::to_string(endpoint) + ' ' +
+         std::to_string(now.time_since_epoch().count()) + ' ' + std::to_string(remaining.count()) + " \n";
+}
+
+struct Snapshot {
+  std::vector<SnapshotLine> requests;
+  std::vector<FreezeLine> windows;
+};
+
+// All or nothing.
+std::optional<Snapshot> read_snapshot(std::string_view text) {
+  if (!text.starts_with(snapshot_head)) return std::nullopt;
+  text.remove_prefix(snapshot_head.size());
+  Snapshot snapshot;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    if (line.starts_with(freeze_mark)) {
+      const std::optional<FreezeLine> freeze = read_freeze(line);
+      if (!freeze) return std::nullopt;
+      snapshot.windows.push_back(*freeze);
+      continue;
+    }
+    const std::optional<SnapshotLine> requests = read_line(line);
+    if (!requests) return std::nullopt;
+    snapshot.requests.push_back(*requests);
+  }
+  return snapshot;
 }
 
 }  // namespace
@@ -108,71 +178,127 @@ std::uint32_t RateGate::limit_per_link(Endpoint endpoint) const {
   }
 }
 
-SteadyTime RateGate::link_available_at(Endpoint endpoint, const core::LinkId& link_id, SteadyTime now) {
+SteadyTime RateGate::link_available_at(Endpoint endpoint, const LinkUse& link, SteadyTime now) const {
+  if (!link.limited) return now;
   const std::uint32_t limit = limit_per_link(endpoint);
-  if (limit == 0 || link_id.empty()) return now;
-  const auto found = links_.find(link_id);
-  std::uint32_t used = 0;
-  SteadyTime earliest = now;
-  const bool shadowed = now < crash_shadow_until_;
-  const std::uint32_t usable =
-      !shadowed ? limit : (limit > unrecorded_sends_max ? limit - unrecorded_sends_max : 0);
+  std::uint32_t usable = limit;
+  if (now < crash_shadow_until_) usable = limit > unrecorded_sends_max ? limit - unrecorded_sends_max : 0;
   if (usable == 0) return crash_shadow_until_;
-  if (found == links_.end()) return now;
+  if (link.sends == nullptr) return now;
   // The sends are in time order: walk from the newest until `usable` are counted; that one must leave the
   // window.
-  const std::vector<Send>& sends = found->second;
-  for (auto send = sends.rbegin(); send != sends.rend(); ++send) {
+  std::uint32_t used = 0;
+  for (auto send = link.sends->rbegin(); send != link.sends->rend(); ++send) {
     if (send->endpoint != endpoint) continue;
     if (send->at + window <= now) break;
-    if (++used == usable) {
-      earliest = send->at + window;
-      break;
-    }
+    if (++used == usable) return send->at + window;
   }
-  return earliest;
+  return now;
+}
+
+RateGate::LinkUse RateGate::use_by(const core::LinkId& link_id, Endpoint endpoint) const {
+  if (limit_per_link(endpoint) == 0 || link_id.empty()) return {};
+  const auto found = links_.find(link_id);
+  return {.limited = true, .sends = found == links_.end() ? nullptr : &found->second};
+}
+
+RateGate::Opening RateGate::opening(Endpoint endpoint, const LinkUse& link, core::Cause cause,
+                                    std::uint32_t ahead, SteadyTime now) {
+  core::SlidingMinute& app = app_window(endpoint);
+  const std::int64_t by_app = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
+  const SteadyTime by_all = std::max({now, SteadyTime(core::Millis(by_app)), frozen_[index_of(endpoint)]});
+  const SteadyTime by_link = link_available_at(endpoint, link, now);
+  return {.at = std::max(by_all, by_link), .held_by_link = by_link > by_all};
+}
+
+// Room for the whole line is room for this one: only where it is tight does it matter who is ahead.
+RateGate::Opening RateGate::opening_in_line(const Turn* turn, Endpoint endpoint, const LinkUse& link,
+                                            core::Cause cause, SteadyTime now) {
+  const auto all = static_cast<std::uint32_t>(line_[index_of(endpoint)].size());
+  const Opening for_all = opening(endpoint, link, cause, all, now);
+  if (all == 0 || for_all.at <= now) return for_all;
+  return opening(endpoint, link, cause, ahead_of(turn, endpoint, cause), now);
 }
 
 SteadyTime RateGate::available_at(Endpoint endpoint, const core::LinkId& link_id, core::Cause cause) {
-  const SteadyTime now = timers_.steady_now();
-  core::SlidingMinute& app = app_window(endpoint);
-  const std::int64_t by_app = app.earliest_ms(ms(now), reserve_of(cause, app.limit()));
-  const SteadyTime by_link = link_available_at(endpoint, link_id, now);
-  const SteadyTime by_freeze = frozen_[index_of(endpoint)];
-  return std::max({now, SteadyTime(core::Millis(by_app)), by_link, by_freeze});
+  return opening_in_line(nullptr, endpoint, use_by(link_id, endpoint), cause, timers_.steady_now()).at;
 }
 
-Task<core::Result<void>> RateGate::acquire(Endpoint endpoint, core::LinkId link_id, core::Cause cause) {
+std::uint32_t RateGate::ahead_of(const Turn* turn, Endpoint endpoint, core::Cause cause) const {
+  std::uint32_t ahead = 0;
+  for (const Turn* other : line_[index_of(endpoint)]) {
+    if (other == turn) break;
+    const bool goes_first = may_use_reserve(other->cause_) || !may_use_reserve(cause);
+    if (goes_first && !other->held_by_link_) ++ahead;
+  }
+  return ahead;
+}
+
+// ---- one request
+// -----------------------------------------------------------------------------------------------
+
+RateGate::Turn::Turn(RateGate& gate, Endpoint endpoint, const core::LinkId& link_id, core::Cause cause)
+    : gate_(gate), link_id_(link_id), endpoint_(endpoint), cause_(cause) {
+  gate_.line_[index_of(endpoint)].push_back(this);
+}
+
+RateGate::Turn::~Turn() {
+  std::erase(gate_.line_[index_of(endpoint_)], this);
+}
+
+SteadyTime RateGate::Turn::look(SteadyTime now) {
+  const LinkUse link = gate_.use_by(link_id_, endpoint_);
+  const Opening opening = gate_.opening_in_line(this, endpoint_, link, cause_, now);
+  held_by_link_ = opening.held_by_link;
+  return opening.at;
+}
+
+Task<core::Result<void>> RateGate::Turn::wait() {
   for (;;) {
     // Also before the first wait: a task that was told to end earlier is not told again, and would sleep on.
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) {
       co_return core::fail(core::Errc::cancelled, "stopped while waiting for the request budget");
     }
-    const SteadyTime now = timers_.steady_now();
-    const SteadyTime at = available_at(endpoint, link_id, cause);
-    if (at <= now) {
-      count(endpoint, link_id, now);
-      co_return core::Result<void>{};
-    }
-    ++waiting_[index_of(endpoint)];
-    co_await timers_.sleep_until(at);
-    --waiting_[index_of(endpoint)];
+    const SteadyTime now = gate_.timers_.steady_now();
+    const SteadyTime at = look(now);
+    if (at <= now) co_return core::Result<void>{};
+    ++gate_.waiting_[index_of(endpoint_)];
+    co_await gate_.timers_.sleep_until(at);
+    --gate_.waiting_[index_of(endpoint_)];
   }
 }
 
-void RateGate::count(Endpoint endpoint, const core::LinkId& link_id, SteadyTime now) {
+bool RateGate::Turn::take() {
+  return gate_.count_if_open(this, endpoint_, link_id_, cause_);
+}
+
+bool RateGate::try_take(Endpoint endpoint, const core::LinkId& link_id, core::Cause cause) {
+  return count_if_open(nullptr, endpoint, link_id, cause);
+}
+
+bool RateGate::count_if_open(const Turn* turn, Endpoint endpoint, const core::LinkId& link_id,
+                             core::Cause cause) {
+  const SteadyTime now = timers_.steady_now();
+  const bool limited = limit_per_link(endpoint) != 0 && !link_id.empty();
+  Sends* const sends = limited ? &links_[link_id] : nullptr;
+  const LinkUse link{.limited = limited, .sends = sends};
+  if (opening_in_line(turn, endpoint, link, cause, now).at > now) return false;
   app_window(endpoint).count(ms(now));
-  if (limit_per_link(endpoint) != 0 && !link_id.empty()) links_[link_id].push_back({endpoint, now});
+  if (sends != nullptr) sends->push_back({endpoint, now});
   forget_old(now);
+  return true;
 }
 
 void RateGate::forget_old(SteadyTime now) {
   if (now < forget_at_) return;
   forget_at_ = now + window;
-  std::erase_if(links_, [now](const auto& entry) { return entry.second.back().at + window <= now; });
+  std::erase_if(links_, [now](const auto& entry) {
+    return entry.second.empty() || entry.second.back().at + window <= now;
+  });
   for (auto& [link_id, sends] : links_) {
-    std::erase_if(sends, [now](const Send& send) { return send.at + window <= now; });
+    const auto gone = [now](const Send& send) { return send.at + window <= now; };
+    sends.erase(std::remove_if(sends.begin(), sends.end(), gone), sends.end());
   }
 }
 
@@ -217,13 +343,14 @@ void RateGate::seed_at(Endpoint endpoint, const core::LinkId& link_id, SteadyTim
   if (at + window <= now) return;
   app_window(endpoint).seed(ms(at), ms(now), requests);
   if (limit_per_link(endpoint) != 0 && !link_id.empty()) {
-    std::vector<Send>& sends = links_[link_id];
+    Sends& sends = links_[link_id];
     sends.push_back({endpoint, at});
-    std::ranges::sort(sends, {}, &Send::at);
+    std::sort(sends.begin(), sends.end(), [](const Send& a, const Send& b) { return a.at < b.at; });
   }
 }
 
 void RateGate::seed(const core::LinkId& link_id, const std::vector<core::RecentSend>& sends) {
+  if (restored_) return;
   for (const core::RecentSend& send : sends)
     seed_at(send.endpoint, link_id, to_steady(send.at), 1);
 }
@@ -233,15 +360,18 @@ void RateGate::assume_crash(std::uint32_t in_flight_max) {
   crash_shadow_until_ = now + window;
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
     core::SlidingMinute& app = app_[i];
-    const std::uint64_t unrecorded = std::uint64_t{in_flight_max} * unrecorded_sends_max;
+    const std::uint64_t unrecorded = is_recorded(static_cast<Endpoint>(i))
+                                         ? std::uint64_t{in_flight_max} * unrecorded_sends_max
+                                         : app.limit();
     app.seed(ms(now), ms(now), static_cast<std::uint32_t>(std::min<std::uint64_t>(unrecorded, app.limit())));
   }
 }
 
-// One line per send: endpoint, wall milliseconds, count, link id (absent for app-only counts).
+// One line per send: endpoint, wall milliseconds, count, link id (absent for app-only counts); one per open
+// window: its endpoint, the wall time of the stop and what remained of it then.
 std::string RateGate::snapshot() {
   const SteadyTime now = timers_.steady_now();
-  std::string text = "v1\n";
+  std::string text(snapshot_head);
   std::array<std::uint32_t, core::endpoint_count + 1> by_link{};
   std::size_t sends_written = 0;
   const auto line = [&](Endpoint endpoint, core::WallTime at, std::uint32_t requests,
@@ -263,24 +393,26 @@ std::string RateGate::snapshot() {
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
     const std::uint32_t used = app_[i].used(ms(now));
     if (used > by_link[i]) line(static_cast<Endpoint>(i), to_wall(now), used - by_link[i], {});
+    if (frozen_[i] > now) text += freeze_line(i, timers_.wall_now(), frozen_[i] - now);
   }
   return text;
 }
 
+std::string_view RateGate::nothing_sent() {
+  return snapshot_head;
+}
+
 bool RateGate::restore(std::string_view snapshot) {
-  if (!snapshot.starts_with("v1\n")) return false;
-  snapshot.remove_prefix(3);
-  std::vector<SnapshotLine> lines;  // all or nothing
-  while (!snapshot.empty()) {
-    const std::size_t end = snapshot.find('\n');
-    if (end == std::string_view::npos) return false;
-    const std::optional<SnapshotLine> line = read_line(snapshot.substr(0, end));
-    if (!line) return false;
-    lines.push_back(*line);
-    snapshot.remove_prefix(end + 1);
-  }
-  for (const SnapshotLine& line : lines)
+  const std::optional<Snapshot> read = read_snapshot(snapshot);
+  if (!read) return false;
+  for (const SnapshotLine& line : read->requests)
     seed_at(line.endpoint, core::LinkId{std::string(line.link_id)}, to_steady(line.at), line.requests);
+  for (const FreezeLine& line : read->windows) {
+    // A clock that was set back in between must not make the window longer than it was.
+    const core::Millis passed = std::max(timers_.wall_now() - line.stopped_at, core::Millis(0));
+    if (passed < line.remaining) freeze(line.endpoint, timers_.wall_now() + (line.remaining - passed));
+  }
+  restored_ = true;
   return true;
 }
 

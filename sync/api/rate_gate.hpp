@@ -10,6 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/core/budget.hpp"
@@ -44,20 +46,53 @@ struct BudgetUse {
 // Retry-After window is open. Manual and webhook causes may use a
 // reserve (a tenth) that the others leave free.
 //
-// The promise holds across restarts: what was sent is stored with each link and, at a clean stop, as a
-// snapshot; after a crash the requests that may have gone out unrecorded are assumed to have been sent at the
-// moment of the start.
+// A promise about the wire: a request is counted at the moment before its first byte, not while it still
+// needs a connection. So a task lines up, waits for its turn, gets a connection and asks once more (Turn).
+//
+// The promise holds across restarts: a clean stop leaves a snapshot of what was sent and of the open windows;
+// after a crash everything that may have gone out unrecorded is assumed to have been sent at the moment of
+// the start. What stays uncovered, because only the wall clock connects two runs: a wall clock that is set
+// forward between a clean stop and the start ends windows early by as much, and one that is stepped in a run
+// that then crashes misdates the windows opened before.
 //
 // Thread: the io thread. Lifetime: outlives every task that waits in it.
 class RateGate {
  public:
   RateGate(Timers& timers, const Budgets& budgets);
 
-  // Returns when one request may be sent now, and counts it. `link_id` empty: not about a link. Errors:
-  // cancelled.
-  Task<core::Result<void>> acquire(core::Endpoint endpoint, core::LinkId link_id, core::Cause cause);
-  // When acquire() would return if nobody else asked before; a cycle that would wait long yields its worker
-  // instead.
+  // One request's place in the line of its endpoint, from its first wait until it goes out or is given up.
+  // Those behind it leave it the capacity it needs, so a slot that becomes free wakes one task and not all;
+  // one that only its own link's budget holds back is not waited for. People go before the schedule.
+  class Turn {
+   public:
+    // The gate and the link id outlive the turn. `link_id` empty: not about a link.
+    Turn(RateGate& gate, core::Endpoint endpoint, const core::LinkId& link_id, core::Cause cause);
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn();
+
+    // Returns when the request may be sent now; counts nothing. Errors: cancelled.
+    Task<core::Result<void>> wait();
+    // Counts the request if it may be sent at this moment, which the caller then does before it suspends
+    // again. False: it may not, wait() again.
+    bool take();
+
+   private:
+    friend class RateGate;
+    SteadyTime look(SteadyTime now);  // when it is this one's turn
+
+    RateGate& gate_;
+    const core::LinkId& link_id_;
+    core::Endpoint endpoint_;
+    core::Cause cause_;
+    bool held_by_link_ = false;
+  };
+
+  // take() without a place in the line, for a request that can go out at once: false also when others, who
+  // came before, need what is free.
+  bool try_take(core::Endpoint endpoint, const core::LinkId& link_id, core::Cause cause);
+  // When a request that lined up now would have its turn, as far as can be told; a cycle that would wait long
+  // yields its worker instead.
   SteadyTime available_at(core::Endpoint endpoint, const core::LinkId& link_id, core::Cause cause);
 
   // No request to the endpoint before `until`; never shortens a window. Windows longer than an hour are cut
@@ -71,14 +106,16 @@ class RateGate {
   std::vector<core::RecentSend> recent_sends(const core::LinkId& link_id);
 
   // ---- start and stop ----
-  // What a restart found stored with a link.
+  // What a restart found stored with a link. Ignored after restore(), which knew these requests already.
   void seed(const core::LinkId& link_id, const std::vector<core::RecentSend>& sends);
-  // The last run did not stop cleanly: up to `in_flight_max` cycles may have sent requests that no record
-  // shows.
+  // The last run did not stop cleanly: up to `in_flight_max` cycles at a time may have sent requests that no
+  // record shows. Endpoints whose requests are never recorded are charged in full.
   void assume_crash(std::uint32_t in_flight_max);
-  // The windows as a text for restore(); empty when there is too much to write, which is then a crash to the
-  // next run.
+  // Requests and open windows as a text for restore(); empty when there is too much to write, which is then a
+  // crash to the next run.
   std::string snapshot();
+  // The snapshot of a run that sent nothing, for a store that is new.
+  static std::string_view nothing_sent();
   // False when the text is not understood: nothing was restored.
   bool restore(std::string_view snapshot);
 
@@ -90,10 +127,29 @@ class RateGate {
     core::Endpoint endpoint;
     SteadyTime at;
   };
+  // Of one link, in time order. A visit needs one or two.
+  using Sends = boost::container::small_vector<Send, 4>;
+  struct LinkUse {
+    bool limited = false;
+    const Sends* sends = nullptr;  // nullptr: none
+  };
+  struct Opening {
+    SteadyTime at;      // not before now
+    bool held_by_link;  // only by the link's own budget
+  };
+
   core::SlidingMinute& app_window(core::Endpoint endpoint);
   std::uint32_t limit_per_link(core::Endpoint endpoint) const;
-  SteadyTime link_available_at(core::Endpoint endpoint, const core::LinkId& link_id, SteadyTime now);
-  void count(core::Endpoint endpoint, const core::LinkId& link_id, SteadyTime now);
+  Opening opening(core::Endpoint endpoint, const LinkUse& link, core::Cause cause, std::uint32_t ahead,
+                  SteadyTime now);
+  SteadyTime link_available_at(core::Endpoint endpoint, const LinkUse& link, SteadyTime now) const;
+  LinkUse use_by(const core::LinkId& link_id, core::Endpoint endpoint) const;
+  // Of those in line before `turn` (nullptr: behind all), how many need capacity first.
+  std::uint32_t ahead_of(const Turn* turn, core::Endpoint endpoint, core::Cause cause) const;
+  Opening opening_in_line(const Turn* turn, core::Endpoint endpoint, const LinkUse& link, core::Cause cause,
+                          SteadyTime now);
+  bool count_if_open(const Turn* turn, core::Endpoint endpoint, const core::LinkId& link_id,
+                     core::Cause cause);
   void seed_at(core::Endpoint endpoint, const core::LinkId& link_id, SteadyTime at, std::uint32_t requests);
   void forget_old(SteadyTime now);
   core::WallTime to_wall(SteadyTime at);
@@ -101,13 +157,15 @@ class RateGate {
 
   Timers& timers_;
   Budgets budgets_;
-  std::vector<core::SlidingMinute> app_;                       // by endpoint
-  std::array<SteadyTime, core::endpoint_count + 1> frozen_{};  // by endpoint; the epoch: not frozen
+  std::vector<core::SlidingMinute> app_;                                 // by endpoint
+  std::array<SteadyTime, core::endpoint_count + 1> frozen_{};            // by endpoint; the epoch: not frozen
+  std::array<std::vector<const Turn*>, core::endpoint_count + 1> line_;  // by endpoint, first come first
   std::array<std::uint32_t, core::endpoint_count + 1> waiting_{};
-  std::unordered_map<core::LinkId, std::vector<Send>> links_;  // the last minute only
+  std::unordered_map<core::LinkId, Sends> links_;  // the last minute only
   std::function<void(const core::GateFreeze&)> tell_freeze_;
   SteadyTime forget_at_{};
   SteadyTime crash_shadow_until_{};  // until then each link is charged for unrecorded requests
+  bool restored_ = false;
 };
 
 }  // namespace syncd::api

@@ -27,10 +27,14 @@ bool TokenKeeper::usable(std::uint64_t refused) const {
   return serial_ > refused && timers_.steady_now() < expires_at_;
 }
 
+bool TokenKeeper::is_fresh(std::uint64_t refused) const {
+  const bool can_wait_for_renewal = renewing_ || timers_.steady_now() < renew_at_;
+  return can_wait_for_renewal && usable(refused);
+}
+
 Task<core::Result<void>> TokenKeeper::ensure(core::Cause cause, std::uint64_t refused) {
   for (;;) {
-    const bool can_wait_for_renewal = renewing_ || timers_.steady_now() < renew_at_;
-    if (usable(refused) && can_wait_for_renewal) co_return core::Result<void>{};
+    if (is_fresh(refused)) co_return core::Result<void>{};
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) co_return cancelled();
     if (!renewing_) {

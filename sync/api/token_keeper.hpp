@@ -35,6 +35,9 @@ class TokenKeeper {
   // the request.
   Task<core::Result<void>> ensure(core::Cause cause, std::uint64_t refused);
 
+  // Whether ensure() would succeed at once.
+  bool is_fresh(std::uint64_t refused) const;
+
   // The newest token as a header value (`Bearer ...`), and its serial (1, 2, ...). After a successful
   // ensure().
   std::string_view authorization() const { return authorization_.reveal(); }

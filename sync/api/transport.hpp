@@ -1,11 +1,11 @@
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
+#include "sync/api/header_block.hpp"
 #include "sync/api/task.hpp"
 #include "sync/core/result.hpp"
 
@@ -17,9 +17,9 @@ enum class Method : unsigned char { get, post };
 // Connection).
 struct HttpCall {
   Method method = Method::get;
-  std::string target;                                             // origin form, percent-encoded
-  std::vector<std::pair<std::string_view, std::string>> headers;  // names are literals; values may be secrets
-  std::string content_type;                                       // of the body; empty: no body
+  std::string target;                          // origin form, percent-encoded
+  std::shared_ptr<const HeaderBlock> headers;  // shared by all requests of one kind; nullptr: none
+  std::string content_type;                    // of the body; empty: no body
   std::string body;
 };
 
@@ -38,12 +38,62 @@ struct TransportError {
   bool connection_was_stale = false;
 };
 
+class Transport;
+
+// What a transport hands out; it alone knows what is behind it.
+class ReadyConnection {
+ public:
+  virtual ~ReadyConnection() = default;
+};
+
+// A connection that is ready for one request: whatever takes time (a queue, connecting, TLS) is over. Given
+// up unused it goes back unharmed. The transport outlives it.
+class Lease {
+ public:
+  Lease() = default;  // of nothing
+  Lease(Transport& transport, std::shared_ptr<ReadyConnection> connection)
+      : transport_(&transport), connection_(std::move(connection)) {}
+  Lease(Lease&& other) noexcept
+      : transport_(other.transport_), connection_(std::exchange(other.connection_, nullptr)) {}
+  Lease& operator=(Lease&& other) noexcept {
+    std::swap(transport_, other.transport_);
+    std::swap(connection_, other.connection_);
+    return *this;
+  }
+  ~Lease();
+
+  explicit operator bool() const { return connection_ != nullptr; }
+  // Sends the request exactly once; its first byte leaves before the caller suspends. Ends the lease.
+  Task<std::expected<HttpReply, TransportError>> send(HttpCall call);
+
+ private:
+  Transport* transport_ = nullptr;
+  std::shared_ptr<ReadyConnection> connection_;
+};
+
 // The seam under the client: real HTTPS connections in the daemon, the upstream model in the simulation.
-// Sends the request exactly once; every deadline and limit is the transport's own.
+// Every deadline and limit is the transport's own.
 class Transport {
  public:
   virtual ~Transport() = default;
-  virtual Task<std::expected<HttpReply, TransportError>> send(HttpCall call) = 0;
+  // A connection that is ready at once; an empty lease when there is none.
+  virtual Lease try_lease() = 0;
+  // Waits for one. Sends nothing of any request.
+  virtual Task<std::expected<Lease, TransportError>> lease() = 0;
+
+ protected:
+  friend class Lease;
+  virtual Task<std::expected<HttpReply, TransportError>> send(std::shared_ptr<ReadyConnection> connection,
+                                                              HttpCall call) = 0;
+  virtual void give_back(std::shared_ptr<ReadyConnection> connection) = 0;
 };
+
+inline Lease::~Lease() {
+  if (connection_) transport_->give_back(std::move(connection_));
+}
+
+inline Task<std::expected<HttpReply, TransportError>> Lease::send(HttpCall call) {
+  return transport_->send(std::exchange(connection_, nullptr), std::move(call));
+}
 
 }  // namespace syncd::api

@@ -222,5 +222,21 @@ TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 200);
 }
 
+// Nothing records what was sent for the app as a whole, so it counts as sent, with or without links.
+TEST_F(DaemonProcess, AKillBeforeTheFirstLinkLeavesACarefulMinute) {
+  daemon_.start();
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr("\"unclean_stop\""))) << "a new store has sent nothing";
+  daemon_.kill_now();
+  daemon_.start();
+  EXPECT_THAT(daemon_.log(), HasSubstr("\"unclean_stop\""));
+  bool found = false;
+  for (const Json& use : daemon_.admin("GET", "/v1/status")["budget"].items()) {
+    if (use["endpoint"].text() != "token") continue;
+    found = true;
+    EXPECT_EQ(use["used"].text(), use["limit"].text());
+  }
+  EXPECT_TRUE(found);
+}
+
 }  // namespace
 }  // namespace syncd::test::e2e

@@ -1,3 +1,6 @@
+#include <atomic>
+#include <future>
+#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -35,6 +38,31 @@ TEST(cancellation, while_resolving) {
   pending.cancel();
   expect_cancelled(client.finish(pending));
   EXPECT_EQ(client.transport().stats().open, 0U);
+}
+
+// The question that nobody can interrupt, as in an outage of DNS.
+struct DeafNameServer {
+  std::atomic<bool> asked = false;
+  std::promise<void> answer;
+};
+
+TEST(cancellation, a_stop_does_not_wait_for_name_resolution) {
+  const auto names = std::make_shared<DeafNameServer>();
+  api::TransportOptions options = plain_options(1);
+  options.url.host = "bank.example";
+  options.resolver = [names](const std::string&) {
+    names->asked = true;
+    names->answer.get_future().wait();
+    return api::NameAnswer{};
+  };
+  {
+    HttpClient client(options);
+    auto& pending = client.start();
+    client.run_until([&] { return names->asked.load(); });
+    pending.cancel();
+    expect_cancelled(client.finish(pending));
+  }  // the event loop has run out of work, the question is still under way
+  names->answer.set_value();
 }
 
 TEST(cancellation, while_sending) {

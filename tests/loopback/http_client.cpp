@@ -15,8 +15,19 @@ api::Task<void> run(api::HttpsTransport& transport, std::string target, HttpClie
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   api::HttpCall call;
   call.target = std::move(target);
-  call.headers.emplace_back("X-Client-Secret", "hunter2");
-  HttpClient::Outcome outcome = co_await transport.send(std::move(call));
+  auto headers = std::make_shared<api::HeaderBlock>();
+  headers->add("X-Client-Secret", "hunter2");
+  call.headers = std::move(headers);
+  api::Lease lease = transport.try_lease();
+  if (!lease) {
+    auto leased = co_await transport.lease();
+    if (!leased) {
+      pending.outcome.emplace(std::unexpected(leased.error()));
+      co_return;
+    }
+    lease = std::move(*leased);
+  }
+  HttpClient::Outcome outcome = co_await lease.send(std::move(call));
   pending.outcome.emplace(std::move(outcome));
 }
 

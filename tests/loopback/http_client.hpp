@@ -43,6 +43,7 @@ class HttpClient {
   void run_ready();
 
   api::HttpsTransport& transport() { return *transport_; }
+  boost::asio::io_context& io() { return io_; }
 
  private:
   boost::asio::io_context io_{1};

@@ -1,4 +1,6 @@
+#include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -73,6 +75,34 @@ TEST(routing, names_are_resolved) {
   HttpClient client(options);
   const auto outcome = client.get();
   EXPECT_TRUE(outcome) << outcome.error().error.message;
+}
+
+TEST(routing, one_question_serves_all_who_wait_and_its_failure_is_told) {
+  FakeServer server;
+  server.on_connection().serve(json_answer("{}"));
+  api::TransportOptions options = plain_options(server.start());
+  options.url.host = "localhost";
+  const auto questions = std::make_shared<std::atomic<int>>(0);
+  options.resolver = [questions](const std::string& host) {
+    EXPECT_EQ(host, "localhost");
+    api::NameAnswer answer;
+    if (++*questions == 1) {
+      answer.failure = "the name server is away";
+    } else {
+      answer.addresses.push_back(boost::asio::ip::make_address("127.0.0.1"));
+    }
+    return answer;
+  };
+  HttpClient client(options);
+  auto& first = client.start();
+  auto& second = client.start();
+  for (HttpClient::Pending* one : {&first, &second}) {
+    const auto outcome = client.finish(*one);
+    ASSERT_FALSE(outcome);
+    EXPECT_NE(outcome.error().error.message.find("the name server is away"), std::string::npos);
+  }
+  EXPECT_TRUE(client.get());
+  EXPECT_EQ(*questions, 2);
 }
 
 TEST(routing, the_request_is_what_it_should_be) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/store.hpp"
+#include "sync/api/rate_gate.hpp"
 #include "sync/core/update.hpp"
 
 namespace syncd::test {
@@ -22,7 +23,7 @@ struct ModelDatabase {
   std::vector<store::FeedEntry> feed;  // of this epoch, in the order of their sequences
   std::map<core::Endpoint, core::WallTime> freezes;
   std::vector<core::DeadLetter> dead_letters;
-  std::string clean_stop_note;  // empty: the last run crashed
+  std::string clean_stop_note{api::RateGate::nothing_sent()};  // empty: the last run crashed
 };
 
 // The store's contract in a few maps: what a commit means, without RocksDB. Survives the simulated process.

@@ -54,11 +54,16 @@ struct Process {
 
  private:
   void restore_budgets(ModelStore& store, std::uint32_t workers) {
+    const std::string note = std::exchange(store.clean_stop_note, {});  // taken: a crash finds none
+    if (!note.empty() && gate.restore(note)) {
+      for (const api::BudgetUse& use : gate.use()) {
+        if (use.frozen_until) store.freezes[use.endpoint] = *use.frozen_until;
+      }
+      return;
+    }
     for (const auto& [endpoint, until] : store.freezes)
       gate.freeze(endpoint, until);
-    const std::string note = std::exchange(store.clean_stop_note, {});  // taken: a crash finds none
-    if (!note.empty() && gate.restore(note)) return;
-    if (!store.links.empty()) gate.assume_crash(workers);
+    gate.assume_crash(workers);
   }
 };
 

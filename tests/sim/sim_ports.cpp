@@ -15,6 +15,9 @@ namespace {
 using core::Errc;
 
 constexpr core::Millis answer_deadline{30'000};
+// In thousandths of all requests, and of the connections made for the others.
+constexpr std::uint32_t kept_connections = 600;
+constexpr std::uint32_t long_connects = 50;
 
 std::unexpected<api::TransportError> broken(Errc code, std::string message, bool stale = false) {
   return std::unexpected(api::TransportError{{.code = code, .message = std::move(message)}, stale});
@@ -70,6 +73,16 @@ api::HttpReply reply_of(sandbox::HttpResponse response, core::WallTime at) {
   return reply;
 }
 
+void add_fields(sandbox::HttpRequest& request, const api::HttpCall& call) {
+  std::string_view block = call.headers ? call.headers->reveal() : std::string_view();
+  while (!block.empty()) {
+    const std::string_view field = block.substr(0, block.find("\r\n"));
+    const std::size_t colon = field.find(": ");
+    request.headers.emplace_back(field.substr(0, colon), field.substr(colon + 2));
+    block.remove_prefix(field.size() + 2);
+  }
+}
+
 }  // namespace
 
 SimTransport::SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, const FaultWeights& weights,
@@ -82,7 +95,30 @@ SimTransport::SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, c
       random_(seed) {
 }
 
-api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::send(api::HttpCall call) {
+api::Lease SimTransport::try_lease() {
+  if (!happens(kept_connections)) return {};
+  return {*this, std::make_shared<api::ReadyConnection>()};
+}
+
+// Mostly a handshake; now and then the connect deadline or a long queue.
+core::Millis SimTransport::connection_phase() {
+  if (happens(long_connects)) return core::Millis(random_() % 90'000);
+  return core::Millis(random_() % 400);
+}
+
+api::Task<std::expected<api::Lease, api::TransportError>> SimTransport::lease() {
+  co_await timers_.sleep_until(timers_.steady_now() + connection_phase());
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (process_.dead || state.cancelled() != boost::asio::cancellation_type::none) {
+    co_return broken(Errc::cancelled, "stopped");
+  }
+  if (happens(weights_.request_lost, "request lost"))
+    co_return broken(Errc::transport, "connect: connection refused");
+  co_return api::Lease(*this, std::make_shared<api::ReadyConnection>());
+}
+
+api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::send(
+    std::shared_ptr<api::ReadyConnection>, api::HttpCall call) {
   const std::string link = link_of(call.target);
   if (!link.empty() && in_flight_.contains(link)) ++overlapping_;
   const std::string endpoint = endpoint_of(call.target);
@@ -117,8 +153,7 @@ api::Task<std::expected<api::HttpReply, api::TransportError>> SimTransport::exch
   sandbox::HttpRequest request;
   request.method = call.method == api::Method::get ? "GET" : "POST";
   request.target = call.target;
-  for (const auto& [name, value] : call.headers)
-    request.headers.emplace_back(std::string(name), value);
+  add_fields(request, call);
   if (!call.content_type.empty()) request.headers.emplace_back("Content-Type", call.content_type);
   request.body = call.body;
   const core::WallTime answered_at = timers_.true_now();

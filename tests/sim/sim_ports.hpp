@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -46,7 +47,9 @@ class SimTransport final : public api::Transport {
  public:
   SimTransport(VirtualTimers& timers, sandbox::Upstream& upstream, const FaultWeights& weights,
                const ProcessState& process, KnownWindows& windows, std::uint64_t seed);
-  api::Task<std::expected<api::HttpReply, api::TransportError>> send(api::HttpCall call) override;
+  // A kept connection, or one that takes its time: to come free, to connect, to shake hands.
+  api::Lease try_lease() override;
+  api::Task<std::expected<api::Lease, api::TransportError>> lease() override;
 
   // Links asked about by two requests at once: the engine promised never to.
   std::uint64_t overlapping_requests() const { return overlapping_; }
@@ -54,6 +57,10 @@ class SimTransport final : public api::Transport {
   const MadeUp& made_up() const { return made_up_; }
 
  private:
+  api::Task<std::expected<api::HttpReply, api::TransportError>> send(
+      std::shared_ptr<api::ReadyConnection> connection, api::HttpCall call) override;
+  void give_back(std::shared_ptr<api::ReadyConnection>) override {}
+  core::Millis connection_phase();
   bool happens(std::uint32_t permille) { return random_() % 1000 < permille; }
   void learn(const std::string& endpoint, const api::HttpReply& reply);
   api::Task<std::expected<api::HttpReply, api::TransportError>> exchange(const api::HttpCall& call);

@@ -24,7 +24,15 @@ api::Task<void> FakeTimers::sleep_until(api::SteadyTime due) {
   if (due > steady_now()) advance(due - steady_now());
 }
 
-api::Task<FakeTransport::Answer> FakeTransport::send(api::HttpCall call) {
+api::Task<std::expected<api::Lease, api::TransportError>> FakeTransport::lease() {
+  co_await go_round();
+  if (while_connecting) while_connecting();
+  if (refusal) co_return std::unexpected(*refusal);
+  co_return api::Lease(*this, std::make_shared<api::ReadyConnection>());
+}
+
+api::Task<FakeTransport::Answer> FakeTransport::send(std::shared_ptr<api::ReadyConnection>,
+                                                     api::HttpCall call) {
   for (int i = 0; i < 3; ++i)
     co_await go_round();
   calls_.push_back(call);
@@ -55,9 +63,12 @@ api::HttpReply error_reply(int status, const std::string& code) {
 }
 
 std::string header_of(const api::HttpCall& call, std::string_view name) {
-  for (const auto& [header, value] : call.headers)
-    if (header == name) return value;
-  return {};
+  const std::string block = "\r\n" + std::string(call.headers ? call.headers->reveal() : "");
+  const std::string field = "\r\n" + std::string(name) + ": ";
+  const std::size_t at = block.find(field);
+  if (at == std::string::npos) return {};
+  const std::size_t value = at + field.size();
+  return block.substr(value, block.find("\r\n", value) - value);
 }
 
 }  // namespace syncd::test

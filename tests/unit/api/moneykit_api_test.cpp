@@ -244,6 +244,64 @@ TEST(moneykit_api, a_429_without_a_time_freezes_for_a_minute) {
   EXPECT_EQ(fixture.gate.frozen_until(Endpoint::link), fixture.timers.wall_now() + minutes(1));
 }
 
+// ---- the gate and the wire
+// -------------------------------------------------------------------------------------
+
+TEST(moneykit_api, a_window_that_opens_while_a_connection_is_made_holds_the_request) {
+  core::WallTime sent_at{};
+  Fixture* used = nullptr;
+  Fixture fixture(api::AuthMethod::headers, [&](const HttpCall&) {
+    sent_at = used->timers.wall_now();
+    return json_reply(200, link_json);
+  });
+  used = &fixture;
+  const core::WallTime until = fixture.timers.wall_now() + minutes(2);
+  fixture.transport.while_connecting = [&] { fixture.gate.freeze(Endpoint::link, until); };
+  EXPECT_TRUE(fixture.link());
+  EXPECT_GE(sent_at, until);
+  EXPECT_EQ(fixture.transport.given_back(), 1U) << "no connection is kept while the gate is closed";
+  EXPECT_EQ(fixture.timers.sleeps(), 1U) << "it waits, it does not ask again and again";
+}
+
+TEST(moneykit_api, a_request_takes_its_place_in_the_budget_when_it_goes_out) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
+  const auto used = [&] {
+    std::uint32_t all = 0;
+    for (const api::BudgetUse& use : fixture.gate.use())
+      all += use.used;
+    return all;
+  };
+  fixture.transport.while_connecting = [&] {
+    EXPECT_EQ(used(), 0U);
+    fixture.timers.advance(minutes(5));
+  };
+  EXPECT_TRUE(fixture.link());
+  EXPECT_EQ(used(), 1U) << "counted before the connection was there, it would be forgotten by now";
+}
+
+TEST(moneykit_api, a_connection_that_fails_takes_its_place_too) {
+  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
+  fixture.transport.refusal = {.error = {.code = Errc::transport, .message = "connection refused"}};
+  const auto answer = fixture.link();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::transport);
+  EXPECT_TRUE(fixture.transport.calls().empty());
+  ASSERT_EQ(fixture.reports.size(), 1U);
+  EXPECT_EQ(fixture.reports[0].failure, Errc::transport);
+  for (const api::BudgetUse& use : fixture.gate.use())
+    EXPECT_EQ(use.used, use.endpoint == Endpoint::link ? 1U : 0U);
+}
+
+TEST(moneykit_api, a_token_that_expires_behind_a_closed_gate_is_renewed_before_the_request) {
+  TokenUpstream upstream;
+  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ASSERT_TRUE(fixture.link());
+  fixture.gate.freeze(Endpoint::link, fixture.timers.wall_now() + minutes(59));
+  ASSERT_TRUE(fixture.link());
+  EXPECT_EQ(upstream.issued, 2);
+  EXPECT_EQ(header_of(fixture.transport.calls().back(), "Authorization"), "Bearer token-2");
+}
+
 // ---- stale connections
 // -----------------------------------------------------------------------------------------
 

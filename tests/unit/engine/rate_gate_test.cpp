@@ -1,6 +1,7 @@
 #include "sync/api/rate_gate.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -33,8 +34,18 @@ struct RateGateTest : testing::Test {
 
   static api::Task<void> take(api::RateGate& gate, VirtualTimers& timers, std::vector<Grant>& grants,
                               Endpoint endpoint, LinkId link_id, Cause cause) {
-    auto result = co_await gate.acquire(endpoint, link_id, cause);
+    core::Result<void> result;
+    {
+      api::RateGate::Turn turn(gate, endpoint, link_id, cause);
+      do {
+        result = co_await turn.wait();
+      } while (result && !turn.take());
+    }
     grants.push_back({endpoint, std::move(link_id), timers.steady_now(), std::move(result)});
+  }
+  static api::Task<void> wait_for(api::RateGate::Turn& turn, std::optional<core::Result<void>>& waited) {
+    auto result = co_await turn.wait();
+    waited.emplace(std::move(result));
   }
   void ask(const std::string& link, Cause cause = Cause::schedule, Endpoint endpoint = Endpoint::sync) {
     world.start(take(gate, world.timers, grants, endpoint, LinkId{link}, cause));
@@ -138,7 +149,8 @@ api::Task<void> deaf_then_take(VirtualTimers& timers, api::RateGate& gate, std::
   boost::asio::post(executor, [executor, release] { boost::asio::post(executor, release); });
   co_await waiters.wait_uncancellable();
   const LinkId link_id("a");
-  auto result = co_await gate.acquire(Endpoint::sync, link_id, Cause::schedule);
+  api::RateGate::Turn turn(gate, Endpoint::sync, link_id, Cause::schedule);
+  auto result = co_await turn.wait();
   grants.push_back({Endpoint::sync, link_id, timers.steady_now(), std::move(result)});
 }
 
@@ -161,6 +173,66 @@ TEST_F(RateGateTest, BudgetsMayChangeWhileTasksWait) {
   gate.set_budgets(budgets);
   ask("a");
   EXPECT_EQ(grants.size(), 4u);
+}
+
+// ---- the line ----
+
+TEST_F(RateGateTest, ARequestIsCountedWhenItGoesOutAndNotBefore) {
+  const LinkId link_id("a");
+  api::RateGate::Turn turn(gate, Endpoint::sync, link_id, Cause::schedule);
+  std::optional<core::Result<void>> waited;
+  world.start(wait_for(turn, waited));
+  ASSERT_TRUE(waited && *waited);
+  EXPECT_EQ(gate.use()[0].used, 0u);
+  gate.freeze(Endpoint::sync, world.timers.wall_now() + minutes(1));
+  EXPECT_FALSE(turn.take());
+  EXPECT_EQ(gate.use()[0].used, 0u);
+  world.pass(minutes(1));
+  EXPECT_TRUE(turn.take());
+  EXPECT_EQ(gate.use()[0].used, 1u);
+}
+
+TEST_F(RateGateTest, WhoComesLaterLeavesTheFreeSlotToTheLine) {
+  ask("first");
+  world.pass(seconds(10));
+  for (int i = 0; i < 17; ++i)
+    ask("link_" + std::to_string(i));
+  const LinkId early("early");
+  const LinkId late("late");
+  {
+    api::RateGate::Turn turn(gate, Endpoint::sync, early, Cause::schedule);
+    world.pass(seconds(51));  // the first one's slot, and no other, is free again
+    EXPECT_FALSE(gate.try_take(Endpoint::sync, late, Cause::schedule));
+    EXPECT_GT(gate.available_at(Endpoint::sync, late, Cause::schedule), world.timers.steady_now());
+    EXPECT_TRUE(gate.try_take(Endpoint::sync, late, Cause::manual));  // the reserve is not in that line
+    gate.set_budgets({.sync_per_app = 21, .sync_per_link = 3});
+    EXPECT_TRUE(turn.take());
+  }
+  EXPECT_FALSE(gate.try_take(Endpoint::sync, late, Cause::schedule));
+}
+
+TEST_F(RateGateTest, NobodyWaitsForOneThatItsOwnLinkHoldsBack) {
+  for (int i = 0; i < 4; ++i)
+    ask("a");  // three go, one waits for its link
+  for (int i = 0; i < 14; ++i)
+    ask("link_" + std::to_string(i));
+  EXPECT_EQ(gate.use()[0].used, 17u);
+  EXPECT_TRUE(gate.try_take(Endpoint::sync, LinkId{"b"}, Cause::schedule));
+}
+
+TEST_F(RateGateTest, TheLineIsServedInOrderOneForEachFreeSlot) {
+  for (int i = 0; i < 18; ++i) {
+    ask("link_" + std::to_string(i));
+    world.pass(seconds(2));
+  }
+  for (const char* link : {"p", "q", "r", "s"})
+    ask(link);
+  world.pass(seconds(61));
+  ASSERT_EQ(grants.size(), 22u);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(grants[18 + i].link_id.str(), std::string(1, static_cast<char>('p' + i)));
+    EXPECT_EQ(grants[18 + i].at, grants[i].at + seconds(61)) << "not woken before its own slot was free";
+  }
 }
 
 // ---- across a restart ----
@@ -187,12 +259,70 @@ TEST_F(RateGateTest, SendsFromAFutureClockCountAsNow) {
 }
 
 TEST_F(RateGateTest, AfterACrashTheUnrecordedIsAssumedSent) {
-  gate.assume_crash(2);  // two cycles, up to four requests each
-  EXPECT_EQ(gate.use()[0].used, 8u);
+  budgets.sync_per_app = 1000;
+  gate.set_budgets(budgets);
+  gate.assume_crash(2);
+  // Two cycles at a time, each of up to four requests, ended by an auth refusal as often as a minute allows.
+  EXPECT_EQ(gate.use()[0].used, 2u * 4u * 14u);
   ask("a", Cause::manual);
   EXPECT_EQ(grants.size(), 0u);  // three per link: it may have used them all
   world.pass(seconds(61));
   EXPECT_EQ(grants.size(), 1u);
+}
+
+TEST_F(RateGateTest, AfterACrashWhatNoRecordEverShowsIsSpent) {
+  gate.assume_crash(1);
+  for (const api::BudgetUse& use : gate.use()) {
+    const bool never_recorded = use.endpoint == Endpoint::links || use.endpoint == Endpoint::token ||
+                                use.endpoint == Endpoint::introspect;
+    if (never_recorded) EXPECT_EQ(use.used, use.limit);
+  }
+  ask("", Cause::manual, Endpoint::token);
+  ask("", Cause::manual, Endpoint::links);
+  world.pass(seconds(60));
+  EXPECT_EQ(grants.size(), 0u);
+  world.pass(seconds(1));
+  EXPECT_EQ(grants.size(), 2u);
+}
+
+TEST_F(RateGateTest, WhatTheSnapshotCountedIsNotSeededAgain) {
+  for (int i = 0; i < 3; ++i)
+    ask("a");
+  api::RateGate next(world.timers, budgets);
+  ASSERT_TRUE(next.restore(gate.snapshot()));
+  next.seed(LinkId{"a"}, gate.recent_sends(LinkId{"a"}));
+  EXPECT_EQ(next.use()[0].used, 3u);
+  EXPECT_EQ(next.recent_sends(LinkId{"a"}).size(), 3u);
+}
+
+TEST_F(RateGateTest, OpenWindowsSurviveARestartAndASteppedClock) {
+  for (const hours step : {hours(0), hours(5), hours(-5)}) {
+    api::RateGate last(world.timers, budgets);
+    last.freeze(Endpoint::sync, world.timers.wall_now() + minutes(10));
+    world.timers.jump_wall_clock(step);
+    world.pass(minutes(1));
+    const std::string snapshot = last.snapshot();
+    world.pass(minutes(2));  // stopped
+    api::RateGate next(world.timers, budgets);
+    ASSERT_TRUE(next.restore(snapshot));
+    EXPECT_EQ(next.frozen_until(Endpoint::sync), world.timers.wall_now() + minutes(7));
+    EXPECT_FALSE(next.frozen_until(Endpoint::accounts));
+  }
+}
+
+TEST_F(RateGateTest, AClockSetBackWhileStoppedMakesNoWindowLonger) {
+  gate.freeze(Endpoint::sync, world.timers.wall_now() + minutes(10));
+  const std::string snapshot = gate.snapshot();
+  world.timers.jump_wall_clock(-hours(3));
+  api::RateGate next(world.timers, budgets);
+  ASSERT_TRUE(next.restore(snapshot));
+  EXPECT_EQ(next.frozen_until(Endpoint::sync), world.timers.wall_now() + minutes(10));
+}
+
+TEST_F(RateGateTest, ARunThatSentNothingLeavesNothing) {
+  EXPECT_EQ(gate.snapshot(), api::RateGate::nothing_sent());
+  api::RateGate next(world.timers, budgets);
+  EXPECT_TRUE(next.restore(api::RateGate::nothing_sent()));
 }
 
 TEST_F(RateGateTest, AfterACrashOfManyTheBudgetIsSpentButNotMore) {
@@ -220,13 +350,15 @@ TEST_F(RateGateTest, SnapshotSurvivesARestart) {
 TEST_F(RateGateTest, SnapshotThatIsNotUnderstoodRestoresNothing) {
   const std::string good =
       "1 " + std::to_string(world.timers.wall_now().time_since_epoch().count()) + " 1 a\n";
-  ASSERT_TRUE(api::RateGate(world.timers, budgets).restore("v1\n" + good));
+  ASSERT_TRUE(api::RateGate(world.timers, budgets).restore("v2\n" + good));
   for (const std::string& bad :
-       {std::string(), std::string("v2\n"), "v1\n" + good + "1 2", "v1\n" + good + "x\n",
-        "v1\n" + good + "0 1 1 a\n", "v1\n" + good + "7 1 1 a\n", "v1\n" + good + "1 1 5 a\n",
-        "v1\n" + good + "1 1 4000000000 \n", "v1\n" + good + "1 9223372036854775807 1 a\n",
-        "v1\n" + good + "1 -9223372036854775808 1 a\n", "v1\n" + good + "1 1 1a\n", "v1\n" + good + "\n",
-        "v1\n" + good + "1 1 1 a\x01\n"}) {
+       {std::string(), std::string("v1\n"), "v2\n" + good + "1 2", "v2\n" + good + "x\n",
+        "v2\n" + good + "0 1 1 a\n", "v2\n" + good + "7 1 1 a\n", "v2\n" + good + "1 1 5 a\n",
+        "v2\n" + good + "1 1 4000000000 \n", "v2\n" + good + "1 9223372036854775807 1 a\n",
+        "v2\n" + good + "1 -9223372036854775808 1 a\n", "v2\n" + good + "1 1 1a\n", "v2\n" + good + "\n",
+        "v2\n" + good + "1 1 1 a\x01\n", "v2\n" + good + "frozen \n", "v2\n" + good + "frozen 1 1 1 x\n",
+        "v2\n" + good + "frozen 7 1 1 \n", "v2\n" + good + "frozen 1 1 3600001 \n",
+        "v2\n" + good + "frozen 1 1 -1 \n", "v2\n" + good + "frozen 1 -1 1 \n"}) {
     api::RateGate next(world.timers, budgets);
     EXPECT_FALSE(next.restore(bad)) << bad;
     EXPECT_EQ(next.use()[0].used, 0u) << bad;
