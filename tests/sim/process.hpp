@@ -39,8 +39,12 @@ struct Process {
     store.reopen();
     restore_budgets(store, options.workers);
     for (const auto& [link_id, record] : store.links) {
-      engine.register_stored(
-          {link_id, record.status, record.next_due_at, record.last_success_at, record.recent_sends});
+      engine.register_stored({.link_id = link_id,
+                              .status = record.status,
+                              .next_due_at = record.next_due_at,
+                              .last_success_at = record.last_success_at,
+                              .added_at = record.added_at,
+                              .recent_sends = record.recent_sends});
     }
     engine.start(io.get_executor());
   }
