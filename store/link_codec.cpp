@@ -30,7 +30,8 @@ enum Flag : std::uint32_t {
   with_link_digest = 1u << 16,
   accounts_forbidden = 1u << 17,
   accounts_failing = 1u << 18,
-  known_flags = (1u << 19) - 1,
+  with_refusal = 1u << 19,
+  known_flags = (1u << 20) - 1,
 };
 
 // Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
@@ -87,6 +88,7 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.link_digest != core::Digest{}, with_link_digest);
   set(record.accounts_forbidden, accounts_forbidden);
   set(record.accounts_failing, accounts_failing);
+  set(record.refused_retry_at != core::WallTime{}, with_refusal);
   return flags;
 }
 
@@ -223,6 +225,7 @@ void encode_link(std::string& out, const core::LinkRecord& record) {
   if ((flags & with_accounts_digest) != 0) put_digest(writer, record.accounts_digest);
   if ((flags & with_link_digest) != 0) put_digest(writer, record.link_digest);
   put_distance(writer, record.last_attempt_at, record.last_success_at);
+  if ((flags & with_refusal) != 0) put_distance(writer, record.refused_retry_at, record.last_success_at);
   writer.varint(record.failures);
   writer.varint(record.protocol_failures);
   if (record.last_error) put_error(writer, *record.last_error);
@@ -270,6 +273,7 @@ core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string
   if ((flags & with_accounts_digest) != 0) get_digest(in, record.accounts_digest);
   if ((flags & with_link_digest) != 0) get_digest(in, record.link_digest);
   record.last_attempt_at = get_distance(in, record.last_success_at);
+  if ((flags & with_refusal) != 0) record.refused_retry_at = get_distance(in, record.last_success_at);
   record.failures = in.varint32();
   record.protocol_failures = in.varint32();
   if ((flags & with_last_error) != 0) record.last_error = get_error(in);

@@ -377,6 +377,8 @@ void refuse_link(const StepInput& input, const Error& error, Endpoint endpoint, 
 void refuse_access(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
   LinkRecord& record = update.record;
   const bool product = error.http_status == 403;
+  if (product && (endpoint == Endpoint::sync || endpoint == Endpoint::accounts))
+    record.refused_retry_at = input.now + std::min(day, input.policy.max_interval);
   if (product && endpoint == Endpoint::sync) {
     record.transactions_forbidden = true;
     if (!record.accounts_forbidden || input.retry_refused) {

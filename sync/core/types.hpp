@@ -168,6 +168,7 @@ struct LinkRecord {
   bool has_transactions_product = true;
   bool transactions_forbidden = false;
   bool accounts_forbidden = false;
+  WallTime refused_retry_at{};  // when a forbidden product is asked for again
   std::optional<UpstreamTime> transactions_clock;
   std::optional<UpstreamTime> accounts_clock;
 

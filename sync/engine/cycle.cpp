@@ -15,6 +15,9 @@ namespace {
 using core::Endpoint;
 using core::Errc;
 
+// For so long a look that found the link connected need not be repeated.
+constexpr core::Millis look_holds = std::chrono::minutes(10);
+
 // The fewest rows that a page is asked for when larger ones come out larger than an answer may be.
 constexpr std::uint32_t page_size_min = 16;
 
@@ -70,15 +73,21 @@ class Cycle {
   bool look_first() const {
     const bool never_ready =
         record_.upstream_state == "connecting" || record_.upstream_state == "awaiting_token_exchange";
-    return record_.status == core::LinkStatus::relink || never_ready;
+    return (record_.status == core::LinkStatus::relink && !just_looked()) || never_ready;
   }
 
-  // A refused product is tried again once a day, and whenever somebody asks for it. A blocked link is visited
-  // for nothing else.
+  // The look before this visit found the link connected, but then nobody might drain. Looking again would
+  // lose the race for the budget again, and again.
+  bool just_looked() const {
+    const core::Millis ago = context_.timers.wall_now() - record_.last_attempt_at;
+    return record_.upstream_state == "connected" && ago >= core::Millis(0) && ago < look_holds;
+  }
+
+  // A refused product is tried again when its time has come, and whenever somebody asks for it. A blocked
+  // link is visited for nothing else.
   bool may_retry_refused() const {
-    const auto today = std::chrono::floor<std::chrono::days>(context_.timers.wall_now());
-    const auto last_day = std::chrono::floor<std::chrono::days>(record_.last_attempt_at);
-    return cause_ == core::Cause::manual || today != last_day || record_.status == core::LinkStatus::blocked;
+    return cause_ == core::Cause::manual || context_.timers.wall_now() >= record_.refused_retry_at ||
+           record_.status == core::LinkStatus::blocked;
   }
 
   bool reads_transactions() const {

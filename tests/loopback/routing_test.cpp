@@ -153,7 +153,7 @@ TEST(routing, control_characters_never_reach_the_wire) {
     ASSERT_FALSE(outcome) << target;
     EXPECT_EQ(outcome.error().error.code, Errc::invalid);
   }
-  EXPECT_EQ(server.connections(), 0U);
+  EXPECT_EQ(server.request_count(), 0U);
 }
 
 }  // namespace

@@ -311,7 +311,6 @@ void World::quiet() {
   }
   upstream_.hold_refreshes(true);
   live(minutes(30));  // who is to be resumed is
-  ask_for_refused();
   std::map<std::string, std::uint64_t> asked_of_paused;
   for (const auto& [link_id, record] : store_.links) {
     if (record.status == core::LinkStatus::paused)
@@ -325,13 +324,6 @@ void World::quiet() {
   check_quiet_links();
   check_sync_now();
   read_feed();
-}
-
-// A product that upstream refused to us is tried once a day by itself, and at once when somebody asks.
-void World::ask_for_refused() {
-  for (const auto& [link_id, record] : store_.links) {
-    if (record.transactions_forbidden) static_cast<void>(process_->engine.sync_now(link_id));
-  }
 }
 
 void World::check_quiet_links() {
@@ -385,7 +377,6 @@ void World::heal() {
       upstream_.relink(link, "user_good", "pass_good", now);
     tasks_.spawn(resume_task(LinkId{link}));
   }
-  ask_for_refused();
 }
 
 bool World::at_rest() {

@@ -105,7 +105,6 @@ class World final : public engine::EngineObserver, public CommitWatcher {
 
   // ---- the end ----
   void quiet();
-  void ask_for_refused();
   void check_quiet_links();
   void check_sync_now();
   std::uint64_t requests_of(const std::string& link_id) const;

@@ -83,6 +83,7 @@ core::LinkRecord any_link() {
   link.accounts_pulled_clock = any_clock();
   link.accounts_wanted = any<bool>();
   if (any<bool>()) link.accounts_digest = any_digest();
+  if (any<bool>()) link.refused_retry_at = any_time();
   if (any<bool>()) link.link_digest = any_digest();
   link.next_due_at = any_time();
   link.last_attempt_at = any_time();

@@ -328,6 +328,41 @@ TEST_F(CycleTest, RefusedAccountsAreTriedOnceADayAndWhenSomebodyAsks) {
   EXPECT_FALSE(record().accounts_forbidden);
 }
 
+// No link, and no part of one, waits longer than the longest interval.
+TEST_F(CycleTest, ARefusedProductIsAskedForAgainWithinTheLongestInterval) {
+  one.policy.max_interval = hours(8);
+  accounts = [] { return error_reply(403, "link_error.forbidden_action"); };
+  io.pass(hours(7));  // a pull of the accounts is due
+  visit();
+  EXPECT_EQ(accounts_calls, 1);
+  io.pass(hours(7));
+  visit();
+  EXPECT_EQ(accounts_calls, 1);
+  io.pass(hours(1));
+  visit();
+  EXPECT_EQ(accounts_calls, 2);
+}
+
+// Between a look that found the link connected and its feed the budget may have been spent by others.
+TEST_F(CycleTest, ALookThatFoundTheLinkConnectedIsNotRepeatedAtOnce) {
+  sync = [](const std::string&) {
+    return page_reply({.next = "c2", .link = {.state = "error", .error_code = "auth_expired"}});
+  };
+  visit();
+  ASSERT_EQ(record().status, LinkStatus::relink);
+  link = [this] {
+    gate.freeze(core::Endpoint::sync, io.timers.wall_now() + minutes(1));
+    return link_reply({});
+  };
+  sync = [](const std::string&) { return page_reply({.next = "c3"}); };
+  visit();
+  EXPECT_EQ(link_calls, 1);
+  EXPECT_EQ(record().status, LinkStatus::relink);
+  visit();
+  EXPECT_EQ(link_calls, 1);
+  EXPECT_EQ(record().status, LinkStatus::active);
+}
+
 TEST_F(CycleTest, BothProductsRefusedBlockTheLinkAndAreTriedAtEachOfItsVisits) {
   sync = [](const std::string&) { return error_reply(403, "link_error.forbidden_action"); };
   accounts = [] { return error_reply(403, "link_error.forbidden_action"); };

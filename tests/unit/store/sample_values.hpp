@@ -57,6 +57,7 @@ inline core::LinkRecord sample_link() {
   link.upstream_error_code = "er";
   link.transactions_forbidden = true;
   link.accounts_forbidden = true;
+  link.refused_retry_at = wall_ms(125'000 + 50);
   link.transactions_clock = clock_us(1);
   link.accounts_clock = clock_us(2);
   link.cursor = core::Cursor{"cur"};
