@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -40,12 +39,13 @@ std::string_view to_string(LogLevel level) {
 }
 
 std::string LinkNamer::link_ref(const core::LinkId& link_id) const {
-  const std::string salted = salt_ + link_id.str();
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(salted.data()), salted.size(), digest.data());
+  constexpr std::string_view digits = "0123456789abcdef";
+  const core::Digest digest = core::digest_of(salt_ + link_id.str());
   std::string hex;
-  for (std::size_t at = 0; at < 6; ++at)
-    hex += fmt::format("{:02x}", digest[at]);
+  for (std::size_t at = 0; at < 6; ++at) {
+    hex += digits[digest[at] >> 4];
+    hex += digits[digest[at] & 0xf];
+  }
   return hex;
 }
 

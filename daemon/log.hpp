@@ -25,16 +25,13 @@ class LogFields {
  public:
   template <class T>
   LogFields& add(MemberName name, const T& value) {
-    JsonWriter writer;
-    writer.member(std::string_view(name), value);
-    if (!text_.empty()) text_ += ',';
-    text_ += writer.text();
+    writer_.member(std::string_view(name), value);
     return *this;
   }
-  const std::string& text() const { return text_; }
+  const std::string& text() const { return writer_.text(); }
 
  private:
-  std::string text_;
+  JsonWriter writer_;  // members alone, without their object
 };
 
 // Names a link in logs without giving away its id, which opens the link's data at the back end: the first 12

@@ -66,6 +66,12 @@ void first_visit(const RecordedLink& recorded, const std::string& link_id, core:
   const core::StepInput pull{
       .record = record, .held = known, .now = now, .policy = policy, .recent_sends = {}};
   updates.push_back(core::step_accounts(pull, accounts));
+  // And the first answer without news, which still compares the accounts.
+  record = updates.back().record;
+  const auto idle = must(core::parse_page(with_id(recorded.idle_body, recorded.link_id, link_id)));
+  const core::StepInput look{
+      .record = record, .held = known, .now = now, .policy = policy, .recent_sends = {}};
+  updates.push_back(core::step_page(look, idle));
 }
 
 void commit(store::Store& store, const std::vector<core::LinkUpdate>& updates) {
