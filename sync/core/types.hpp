@@ -168,6 +168,8 @@ struct LinkRecord {
   bool has_transactions_product = true;
   bool transactions_forbidden = false;
   bool accounts_forbidden = false;
+  bool accounts_failing = false;  // what has failed is the pull of accounts: the feed's answers mend nothing
+  bool accounts_wanted = true;
   WallTime refused_retry_at{};  // when a forbidden product is asked for again
   std::optional<UpstreamTime> transactions_clock;
   std::optional<UpstreamTime> accounts_clock;
@@ -182,7 +184,6 @@ struct LinkRecord {
 
   WallTime accounts_pulled_at{};  // epoch: never pulled whole
   std::optional<UpstreamTime> accounts_pulled_clock;
-  bool accounts_wanted = true;
   Digest accounts_digest{};  // of the accounts array last applied from a sync answer
 
   WallTime next_due_at{};
@@ -191,8 +192,6 @@ struct LinkRecord {
       last_success_at{};  // the last commit that ended a drain (or, without transactions, an accounts pull)
   std::uint32_t failures = 0;  // consecutive
   std::uint32_t protocol_failures = 0;
-  bool accounts_failing =
-      false;  // what has failed is the pull of accounts: an answer of the feed mends nothing
   std::optional<ErrorNote> last_error;
   Counts counts;
   std::vector<RecentSend> recent_sends;

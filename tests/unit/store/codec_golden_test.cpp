@@ -161,8 +161,7 @@ TEST(ValueBytes, FullLinkRecord) {
             "0a"  // accounts pulled at, under clock
             "0102030405060708090a0b0c0d0e0f10"
             "ff02030405060708090a0b0c0d0e0f10"
-            "c801"  // last attempt 100 ms after the success
-            "64"    // refused products again 50 ms after it
+            "c80164"  // last attempt 100 ms after the success, refused products again 50 ms after it
             "07"
             "01"  // failures
             "03"
@@ -201,11 +200,11 @@ TEST(ValueBytes, EveryMemberOfTheLinkRecordIsKnown) {
   const auto record = sample_link();
   const auto& [link_id, fence, status, customer_user_id, tags, added_at, institution_id, provider,
                upstream_state, upstream_error_code, link_digest, has_transactions_product,
-               transactions_forbidden, accounts_forbidden, refused_retry_at, transactions_clock,
-               accounts_clock, cursor, generation, resync, resync_started_at, resyncs_in_window, drain,
-               pending_clock, accounts_pulled_at, accounts_pulled_clock, accounts_wanted, accounts_digest,
-               next_due_at, last_attempt_at, last_success_at, failures, protocol_failures, accounts_failing,
-               last_error, counts, recent_sends] = record;
+               transactions_forbidden, accounts_forbidden, accounts_failing, accounts_wanted,
+               refused_retry_at, transactions_clock, accounts_clock, cursor, generation, resync,
+               resync_started_at, resyncs_in_window, drain, pending_clock, accounts_pulled_at,
+               accounts_pulled_clock, accounts_digest, next_due_at, last_attempt_at, last_success_at,
+               failures, protocol_failures, last_error, counts, recent_sends] = record;
   const auto& [open, pages, idle_pages, staged, brought_pending, clock, cursor_hashes, posted_ids,
                match_given_up] = drain;
   EXPECT_EQ(fence, 260u);
