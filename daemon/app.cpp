@@ -4,7 +4,6 @@
 #include <csignal>
 #include <exception>
 #include <filesystem>
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <system_error>
@@ -24,6 +23,7 @@
 #include "daemon/live_view.hpp"
 #include "daemon/log.hpp"
 #include "daemon/log_salt.hpp"
+#include "daemon/memory.hpp"
 #include "daemon/metrics_service.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/observer.hpp"
@@ -318,7 +318,7 @@ int App::Impl::register_links() {
     ++links;
   });
   if (!scanned) return fail(exit_io, "store_read_failed", scanned.error().message);
-  malloc_trim(0);  // what the scan used is not needed again
+  release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;
 }
