@@ -18,8 +18,23 @@ constexpr std::array<std::string_view, family_count> family_names = {
     "links", "accounts", "transactions", "feed", "relink", "audit", "consumers", "dead_letters", "meta",
 };
 
-// The length and the id of a link of the usual size.
-constexpr std::size_t link_prefix_bytes = 26;
+// What all rows of a link have in common: its id, with the length in front (keys.hpp).
+class LinkPrefix final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "syncd.LinkPrefix"; }
+  bool InDomain(const rocksdb::Slice& key) const override { return key.size() >= prefix_bytes(key); }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), prefix_bytes(key)};
+  }
+
+ private:
+  static std::size_t prefix_bytes(const rocksdb::Slice& key) {
+    constexpr std::size_t length_bytes = 2;
+    if (key.size() < length_bytes) return length_bytes;
+    const auto byte = [&key](std::size_t at) { return static_cast<std::uint8_t>(key[at]); };
+    return length_bytes + (std::size_t{byte(0)} << 8 | byte(1));
+  }
+};
 
 // One thread reads; more shards only make each too small.
 constexpr int cache_shard_bits = 2;
@@ -95,10 +110,8 @@ rocksdb::ColumnFamilyOptions family_options(const StoreOptions& options, Family 
   column.arena_block_size =
       std::clamp<std::uint64_t>(options.write_buffer_bytes / 64, 8 << 10, arena_bytes_max);
   // A page's rows come sorted by id: each is put right behind the one before, without a search from the top.
-  // The prefix reaches through the link's id, which is what a page has in common.
   if (family == Family::transactions)
-    column.memtable_insert_with_hint_prefix_extractor.reset(
-        rocksdb::NewCappedPrefixTransform(link_prefix_bytes));
+    column.memtable_insert_with_hint_prefix_extractor = std::make_shared<LinkPrefix>();
   column.level0_file_num_compaction_trigger = 8;  // a backfill spends a third of its time compacting with 4
   column.target_file_size_base = std::max<std::uint64_t>(options.write_buffer_bytes, 8 << 20);
   return column;

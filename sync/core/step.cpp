@@ -514,6 +514,9 @@ LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpo
   if (endpoint != Endpoint::link) update.record.accounts_failing = endpoint == Endpoint::accounts;
   switch (error.code) {
     case Errc::relink_required:
+      // What an earlier answer said of the link is no longer so: nobody may take it for connected.
+      update.record.upstream_state = "error";
+      update.record.upstream_error_code = word;
       wait_for_owner(input, word, false, update);
       break;
     case Errc::gone:

@@ -30,7 +30,7 @@ struct CycleContext {
 enum class CycleEnd : std::uint8_t {
   finished,    // everything it found out is committed; visit again at report.next_due_at
   yielded,     // committed so far, more to do at report.next_due_at
-  held_back,   // nobody may drain now: nothing was asked, the link keeps its place in the schedule
+  held_back,   // nobody may drain now: the feed was not asked, the link keeps its place in the schedule
   not_active,  // paused or gone: nothing was asked
   missing,     // no such link in the store
   conflict,    // the link was changed by somebody else meanwhile: look again at once

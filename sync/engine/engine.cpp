@@ -235,10 +235,11 @@ struct Engine::Impl {
     const bool scheduled_anyway = cause == core::Cause::schedule || cause == core::Cause::probe;
     if (table.wanted_cause(visited.slot) == 0 && !scheduled_anyway)
       table.set_wanted_cause(visited.slot, static_cast<std::uint8_t>(cause));
-    // Those without a reserve wait in the schedule, where nothing is taken while none is left for them.
+    // Those without a reserve wait in the schedule, where nothing is taken while none is left for them. So do
+    // those that wait for their owner: the urgent ones among them are taken whatever the budget, for a look.
     const bool has_reserve =
         table.wanted_cause(visited.slot) == static_cast<std::uint8_t>(core::Cause::manual);
-    if (has_reserve) {
+    if (has_reserve && table.status(visited.slot) != LinkStatus::relink) {
       put_urgent(visited.slot);
     } else {
       put_in_schedule(visited.slot, visited.due);

@@ -243,6 +243,25 @@ TEST(ForbiddenProducts, OfALinkThatStillWaitsLeaveItsEntry) {
   EXPECT_EQ(link.store.relink->status, core::RelinkStatus::open);
 }
 
+// That the link was connected before it said so is no sign that somebody has reconnected it.
+TEST(ForbiddenProducts, BehindARefusalForWantOfTheOwnerLeaveItsEntry) {
+  OneLink link;
+  link.page({.next = "c1"});
+  const core::Error expired{.code = Errc::relink_required,
+                            .message = "422",
+                            .http_status = 422,
+                            .api_code = "link_error.bad_state",
+                            .link_error_code = "auth_expired"};
+  link.fails(expired, Endpoint::sync);
+  EXPECT_EQ(link.record().upstream_state, "error");
+  EXPECT_EQ(link.record().upstream_error_code, "auth_expired");
+  link.retry_refused = true;
+  link.fails(refused, Endpoint::sync);
+  link.fails(refused, Endpoint::accounts);
+  EXPECT_EQ(link.record().status, LinkStatus::relink);
+  EXPECT_EQ(link.store.relink->status, core::RelinkStatus::open);
+}
+
 // ---- failures in a row ----
 
 struct FailuresInARow : ReadableData {

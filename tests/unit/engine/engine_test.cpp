@@ -40,6 +40,9 @@ std::string link_of(const std::string& target) {
 // A bank without news: every page is the last one and empty.
 api::HttpReply no_news(const api::HttpCall& call) {
   const std::string link_id = link_of(call.target);
+  if (call.target == "/links/" + link_id)
+    return json_reply(
+        200, R"({"link_id":")" + link_id + R"(","state":"connected","products":{"transactions":{}}})");
   return json_reply(200, R"({"transactions":{"created":[],"updated":[],"removed":[]},"accounts":[],)"
                          R"("cursor":{"next":"c1"},"has_more":false,"link":{"link_id":")" +
                              link_id + R"(","state":"connected","products":{"transactions":{}}}})");
@@ -57,15 +60,18 @@ struct EngineWorld {
   }
 
   // A stored link whose accounts need no pull.
-  void know(const std::string& link_id, core::WallTime due) {
+  void know(const std::string& link_id, core::WallTime due,
+            core::LinkStatus status = core::LinkStatus::active) {
     core::LinkRecord record;
     record.link_id = core::LinkId{link_id};
     record.next_due_at = due;
+    record.status = status;
     record.accounts_wanted = false;
     record.accounts_pulled_at = io.timers.wall_now();
     record.cursor = core::Cursor{"c0"};
     store.links[link_id] = record;
-    engine->register_stored({.link_id = record.link_id, .next_due_at = due, .recent_sends = {}});
+    engine->register_stored(
+        {.link_id = record.link_id, .status = status, .next_due_at = due, .recent_sends = {}});
   }
   void start() { engine->start(io.io.get_executor()); }
   void stop() {
@@ -191,6 +197,23 @@ TEST(Engine, SyncNowWaitsForTheBudgetAndReportsTheVisit) {
   EXPECT_FALSE(report->yielded);
   EXPECT_EQ(report->cause, Cause::manual);
   EXPECT_EQ(report->pages, 1u);
+}
+
+// A link that waits for its owner is looked at whatever the budget of the feed; then it has to wait like
+// others.
+TEST(Engine, SyncNowOfALinkThatIsConnectedAgainWaitsWithoutTurningRound) {
+  EngineWorld world;
+  world.know("mk_1", world.now() + hours(1), core::LinkStatus::relink);
+  world.start();
+  world.gate.freeze(core::Endpoint::sync, world.now() + seconds(40));
+  ASSERT_TRUE(world.engine->sync_now(core::LinkId{"mk_1"}));
+  world.io.pass(seconds(39));
+  EXPECT_EQ(world.transport.calls().size(), 1u);
+  EXPECT_LE(world.store.loads, 3u);
+  world.io.pass(seconds(3));
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_EQ(world.observer.cycles[0].cause, Cause::manual);
+  EXPECT_EQ(world.store.links["mk_1"].status, core::LinkStatus::active);
 }
 
 TEST(Engine, SyncNowWaitsForARetryAfterWindow) {
