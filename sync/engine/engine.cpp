@@ -232,32 +232,40 @@ struct Engine::Impl {
 
   // It keeps its place: among the first again, or by its due time among those that are as late.
   void hold_back(LinkTable::Due visited, core::Cause cause) {
-    const bool scheduled_anyway = cause == core::Cause::schedule || cause == core::Cause::probe;
-    if (table.wanted_cause(visited.slot) == 0 && !scheduled_anyway)
-      table.set_wanted_cause(visited.slot, static_cast<std::uint8_t>(cause));
+    const Slot slot = visited.slot;
+    if (!visited_by_schedule(table.status(slot))) return;
+    keep_cause(slot, cause);
     // Those without a reserve wait in the schedule, where nothing is taken while none is left for them. So do
     // those that wait for their owner: the urgent ones among them are taken whatever the budget, for a look.
-    const bool has_reserve =
-        table.wanted_cause(visited.slot) == static_cast<std::uint8_t>(core::Cause::manual);
-    if (has_reserve && table.status(visited.slot) != LinkStatus::relink) {
-      put_urgent(visited.slot);
+    const bool has_reserve = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
+    if (has_reserve && table.status(slot) != LinkStatus::relink) {
+      put_urgent(slot);
     } else {
-      put_in_schedule(visited.slot, visited.due);
+      put_in_schedule(slot, visited.due);
     }
   }
 
-  // The visit is not over: the next one has the same cause, unless somebody has asked for more meanwhile.
+  // The visit is not over: the next one has the same cause, unless somebody has asked for one meanwhile.
   void come_back(Slot slot, core::Cause cause, Tick due) {
-    const bool scheduled_anyway = cause == core::Cause::schedule || cause == core::Cause::probe;
     const auto wanted = table.wanted_cause(slot);
     const bool asked_again = wanted != 0 && wanted != static_cast<std::uint8_t>(cause);
-    if (asked_again || scheduled_anyway) {
+    if (asked_again || scheduled_anyway(cause)) {
       reschedule(slot, due);
       return;
     }
     if (!visited_by_schedule(table.status(slot))) return;
-    table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+    keep_cause(slot, cause);
     put_in_schedule(slot, due);
+  }
+
+  // These are found out anew when the link is due.
+  static bool scheduled_anyway(core::Cause cause) {
+    return cause == core::Cause::schedule || cause == core::Cause::probe;
+  }
+
+  void keep_cause(Slot slot, core::Cause cause) {
+    if (table.wanted_cause(slot) == 0 && !scheduled_anyway(cause))
+      table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
   }
 
   void reschedule(Slot slot, Tick due) {

@@ -135,6 +135,25 @@ TEST(Engine, APauseKeepsThePageThatWasCommittedMeanwhile) {
   EXPECT_EQ(record.counts.transactions, 500u);
 }
 
+// A pause may come while a visit is under way that is then held back: the link is put back nowhere.
+TEST(Engine, ALinkPausedDuringAVisitThatIsHeldBackIsVisitedByNothing) {
+  EngineWorld world;
+  world.know("mk_1", world.now());
+  std::optional<core::Result<core::LinkStatus>> paused;
+  world.store.after_load = [&] {
+    world.gate.freeze(core::Endpoint::sync, world.now() + seconds(40));
+    world.io.group.spawn(pause(*world.engine, paused));
+  };
+  world.start();
+  world.io.settle();
+  ASSERT_TRUE(paused && *paused);
+  const std::uint64_t loads = world.store.loads;
+  EXPECT_FALSE(world.engine->status().next_due_at);
+  world.io.pass(minutes(2));
+  EXPECT_EQ(world.store.loads, loads);
+  EXPECT_TRUE(world.transport.calls().empty());
+}
+
 // More links than the budget: nobody is taken off the schedule only to be put back, and nobody is forgotten.
 TEST(Engine, ASpentBudgetLeavesTheScheduleAlone) {
   EngineWorld world({.sync_per_app = 20});
