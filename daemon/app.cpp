@@ -31,6 +31,7 @@
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/startup_server.hpp"
+#include "daemon/store_care.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 
@@ -44,6 +45,7 @@ constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
 constexpr std::string_view budget_note = "budget";      // what the clean stop before left of the minute
 constexpr std::string_view watchdog_note = "watchdog";  // written to see whether writing works
 constexpr core::Millis status_every{10'000};
+constexpr core::Millis look_for_room_every{1'000};  // on a full disk, before the store is opened
 constexpr core::Millis heartbeat_period{1'100};  // the scheduler moves at least once in it
 
 bool wants_prefix(const Config& config) {
@@ -100,6 +102,9 @@ struct App::Impl {
   int start();
   int open_listeners();
   std::unique_ptr<StartupServer> answer_while_starting();
+  void wait_for_room(StartupServer& meanwhile);
+  std::optional<std::string> missing_room() const;
+  api::Task<void> watch_room(StartupServer& meanwhile, engine::TaskGroup& waiting);
   ServerOptions admin_options(gid_t socket_group);
   int connect_upstream();
   int open_store();
@@ -150,6 +155,7 @@ struct App::Impl {
   std::unique_ptr<api::HttpsTransport> transport;
   std::unique_ptr<api::MoneykitApi> upstream;
   std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<StoreCare> care;
   std::unique_ptr<LiveView> view;
   std::unique_ptr<AdminRoutes> routes;
   std::unique_ptr<Scraper> scraper;
@@ -174,6 +180,8 @@ int App::Impl::start() {
   using Step = int (Impl::*)();
   if (const int code = open_listeners(); code != exit_ok) return code;
   auto meanwhile = answer_while_starting();
+  wait_for_room(*meanwhile);
+  if (process.stopping) return exit_ok;
   for (const Step step :
        {&Impl::open_store, &Impl::connect_upstream, &Impl::restore_budgets, &Impl::register_links}) {
     if (const int code = (this->*step)(); code != exit_ok) return code;
@@ -228,7 +236,48 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
     places.push_back({.listener = &listener, .options = std::move(options)});
   }
   if (metrics_listener) places.push_back({.listener = &*metrics_listener, .options = {}});
-  return std::make_unique<StartupServer>(std::move(places));
+  return std::make_unique<StartupServer>(std::move(places), [this] { return metrics.exposition(); });
+}
+
+// What is missing to open the store safely; nullopt: nothing.
+std::optional<std::string> App::Impl::missing_room() const {
+  const auto space = disk_space(config.store.path);
+  const std::uint64_t needed = config.store.min_free_to_open_mib << 20;
+  if (!space || space->free_bytes >= needed) return std::nullopt;
+  return describe_space(space->free_bytes, needed);
+}
+
+// Opening a store on a full disk makes RocksDB end the process, and systemd would start it again and again.
+void App::Impl::wait_for_room(StartupServer& meanwhile) {
+  if (!missing_room()) return;
+  engine::TaskGroup waiting{io.get_executor(), on_exception()};
+  waiting.spawn(watch_signals());
+  waiting.spawn(watch_room(meanwhile, waiting));
+  io.run();
+  io.restart();
+}
+
+api::Task<void> App::Impl::watch_room(StartupServer& meanwhile, engine::TaskGroup& waiting) {
+  const std::string trouble =
+      fmt::format("the disk of the store {} is too full to open it: free some space, or lower "
+                  "store.min_free_to_open_mib and reload",
+                  config.store.path);
+  meanwhile.set_trouble(trouble);
+  metrics.set_space_low(true);
+  log.error("storage_low", trouble,
+            LogFields{}
+                .add("store", std::string_view(config.store.path))
+                .add("space", std::string_view(*missing_room())));
+  notifier.ready(trouble);  // systemd would otherwise end the start after a while
+  while (!process.stopping && missing_room()) {
+    notifier.watchdog();
+    const api::SteadyTime next = timers.steady_now() + look_for_room_every;
+    co_await timers.sleep_until(next);
+  }
+  meanwhile.set_trouble({});
+  metrics.set_space_low(false);
+  if (!process.stopping) log.info("storage_enough", "the disk of the store has room; the start goes on");
+  waiting.cancel();
 }
 
 int App::Impl::open_store() {
@@ -324,8 +373,15 @@ int App::Impl::register_links() {
 }
 
 void App::Impl::start_serving() {
+  care = std::make_unique<StoreCare>(StoreCare::Parts{.timers = timers,
+                                                      .store = *gateway,
+                                                      .log = log,
+                                                      .metrics = metrics,
+                                                      .config = config,
+                                                      .stopping = process.stopping,
+                                                      .on_space = [this](bool low) { engine->hold(low); }});
   view = std::make_unique<LiveView>(LiveView::Parts{timers, *gate, *transport, *gateway, *engine, observer,
-                                                    log, process, environment_of(config)});
+                                                    *care, log, process, environment_of(config)});
   routes = std::make_unique<AdminRoutes>(*view);
   scraper = std::make_unique<Scraper>(metrics, timers, *gate, *transport, *gateway, *engine);
   metrics_service =
@@ -356,11 +412,13 @@ api::Task<void> App::Impl::live() {
     server->start();
   }
   if (metrics_server) metrics_server->start();
+  background.spawn(care->watch_space());  // before the first link is visited
   engine->start(io.get_executor());
   process.started = true;
   notifier.ready(status_line());
   log.info("ready", "moneykit-syncd is ready", LogFields{}.add("links", engine->status().links));
   background.spawn(show_status());
+  background.spawn(care->scrub());
   if (const auto interval = Notifier::watchdog_interval()) background.spawn(ping_watchdog(*interval));
   while (!process.stopping) {
     co_await stop_wanted.wait();
@@ -388,6 +446,7 @@ api::Task<void> App::Impl::watch_signals() {
 std::string App::Impl::status_line() const {
   const engine::EngineStatus status = engine->status();
   if (!gateway->healthy()) return "the store failed; fetching stopped";
+  if (status.on_hold) return "the disk of the store is nearly full; nothing is fetched";
   if (status.auth_refused) return "upstream refuses our credentials; nothing is fetched";
   return fmt::format("{} links, {} due, {} being synced, {} need their owner", status.links, status.due,
                      status.in_flight,
@@ -437,13 +496,13 @@ void App::Impl::reload() {
     log.error("reload_failed", "the new configuration is not acceptable; the old one stays in effect",
               LogFields{}.add("problems", loaded.error().size()));
   }
-  notifier.ready(status_line());
+  notifier.ready(engine ? status_line() : "waiting for room on the disk of the store");
 }
 
 void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& changes) {
   config = merge_reloadable(config, wanted);
-  engine->set_policy(policy_of(config));
-  gate->set_budgets(budgets_of(config));
+  if (engine) engine->set_policy(policy_of(config));
+  if (gate) gate->set_budgets(budgets_of(config));
   log.set_level(parse_log_level(config.log.level));
   log.links().set_plain(config.log.link_ids == "plain");
   log.info("reloaded", "the configuration was read again",
@@ -530,6 +589,7 @@ int App::run() {
   Impl& impl = *impl_;
   try {
     if (const int code = impl.start(); code != exit_ok) return code;
+    if (impl.process.stopping) return impl.exit_code;  // while it waited for room on the disk
     impl.root.spawn(impl.live());
     impl.io.run();
     const int code = impl.close_store();

@@ -30,6 +30,10 @@ struct Config {
     std::uint64_t block_cache_mib = 0;
     std::uint64_t write_buffer_mib = 0;
     std::uint64_t open_files = 0;
+    std::uint64_t min_free_mib = 0;
+    std::uint64_t min_free_percent = 0;
+    std::uint64_t min_free_to_open_mib = 0;
+    core::Millis scrub_interval{};
   } store;
   struct Schedule {
     core::Millis interval{};

@@ -226,6 +226,23 @@ void add_store(std::vector<ConfigKey>& keys) {
   keys.push_back(number(
       section, "open_files", [](C& c) -> std::uint64_t& { return c.store.open_files; }, 512, 32, 65536,
       "Table files kept open at most."));
+  keys.push_back(live(number(
+      section, "min_free_mib", [](C& c) -> std::uint64_t& { return c.store.min_free_mib; }, 1024, 1,
+      1'048'576,
+      "With less free space than this on the store's disk, in MiB, nothing is fetched; what is stored stays "
+      "readable.")));
+  keys.push_back(live(number(
+      section, "min_free_percent", [](C& c) -> std::uint64_t& { return c.store.min_free_percent; }, 5, 0, 90,
+      "The same as a share of the disk, in per cent; the larger of the two counts.")));
+  keys.push_back(live(number(
+      section, "min_free_to_open_mib", [](C& c) -> std::uint64_t& { return c.store.min_free_to_open_mib; },
+      128, 1, 1'048'576,
+      "With less free space than this, in MiB, the store is not opened; the daemon waits until there is "
+      "more, and says so. Recovery after a crash needs up to twice `write_buffer_mib`.")));
+  keys.push_back(live(span_of(
+      section, "scrub_interval", [](C& c) -> core::Millis& { return c.store.scrub_interval; }, 7 * day,
+      core::Millis{0}, 365 * day,
+      "How often every table file is read and compared with its checksums. \"0s\": never.")));
 }
 
 void add_schedule(std::vector<ConfigKey>& keys) {

@@ -60,6 +60,10 @@ api::Task<core::Result<core::LinkStatus>> LiveView::resume(core::LinkId link_id)
 
 api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::LinkId link_id,
                                                                          core::Millis wait) {
+  if (parts_.care.space_low()) {
+    co_return core::fail(core::Errc::conflict,
+                         "the disk of the store is nearly full: nothing is fetched until there is more room");
+  }
   const auto begun = parts_.engine.sync_now(link_id);
   if (!begun) co_return std::unexpected(begun.error());
   if (wait == core::Millis{0}) co_return std::nullopt;
@@ -147,6 +151,9 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   view.budget = parts_.gate.use();
   view.connections = {.open = connections.open, .idle = connections.idle, .waiting = connections.waiting};
   view.store = figures->stats;
+  view.space_low = parts_.care.space_low();
+  view.scrubbed_at = parts_.care.scrubbed().finished_at;
+  view.damaged_files = parts_.care.scrubbed().damaged_files;
   view.relinks_open = figures->relinks_open;
   view.dead_letters = figures->dead_letters;
   view.discovery = parts_.observer.discovery();

@@ -5,6 +5,7 @@
 #include "daemon/admin/admin_view.hpp"
 #include "daemon/log.hpp"
 #include "daemon/observer.hpp"
+#include "daemon/store_care.hpp"
 #include "sync/api/https_transport.hpp"
 #include "sync/engine/store_gateway.hpp"
 
@@ -29,6 +30,7 @@ class LiveView final : public AdminView {
     engine::StoreGateway& store;
     engine::Engine& engine;
     const Observer& observer;
+    const StoreCare& care;
     Log& log;
     const ProcessState& process;
     std::string environment;

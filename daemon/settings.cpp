@@ -65,6 +65,7 @@ store::StoreOptions store_options_of(const Config& config) {
   options.block_cache_bytes = config.store.block_cache_mib << 20;
   options.write_buffer_bytes = config.store.write_buffer_mib << 20;
   options.open_files_max = static_cast<int>(config.store.open_files);
+  options.min_free_bytes = config.store.min_free_to_open_mib << 20;
   return options;
 }
 

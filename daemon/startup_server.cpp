@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "metrics/exposition.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 
@@ -16,15 +17,31 @@ namespace {
 
 class StartupService final : public HttpService {
  public:
+  explicit StartupService(std::function<std::string()> exposition) : exposition_(std::move(exposition)) {}
+
   api::Task<HttpResponse> handle(HttpRequest request) override {
-    if (request.target == "/-/healthy" || request.target == "/-/ready") {
-      co_return HttpResponse{.status = 503,
-                             .content_type = "text/plain; charset=utf-8",
-                             .body = "moneykit-syncd is starting.\n",
+    if (request.target == "/metrics" && !trouble_.empty()) {
+      co_return HttpResponse{.status = 200,
+                             .content_type = std::string(metrics::exposition_content_type),
+                             .body = exposition_(),
                              .allow = {}};
     }
+    if (request.target == "/-/healthy" || request.target == "/-/ready") {
+      co_return HttpResponse{
+          .status = 503,
+          .content_type = "text/plain; charset=utf-8",
+          .body = trouble_.empty() ? "moneykit-syncd is starting.\n" : trouble_ + ".\n",
+          .allow = {}};
+    }
+    if (!trouble_.empty()) co_return problem(503, "waiting", trouble_);
     co_return problem(503, "starting", "the daemon is starting and still opens its store; try again soon");
   }
+
+  void set_trouble(std::string trouble) { trouble_ = std::move(trouble); }
+
+ private:
+  std::function<std::string()> exposition_;
+  std::string trouble_;
 };
 
 void rethrow(std::exception_ptr error) {
@@ -34,6 +51,8 @@ void rethrow(std::exception_ptr error) {
 }  // namespace
 
 struct StartupServer::Impl {
+  explicit Impl(std::function<std::string()> exposition) : service(std::move(exposition)) {}
+
   boost::asio::io_context io{1};
   engine::SystemTimers timers{io.get_executor()};
   StartupService service;
@@ -48,7 +67,8 @@ struct StartupServer::Impl {
   }
 };
 
-StartupServer::StartupServer(std::vector<Place> places) : impl_(std::make_unique<Impl>()) {
+StartupServer::StartupServer(std::vector<Place> places, std::function<std::string()> exposition)
+    : impl_(std::make_unique<Impl>(std::move(exposition))) {
   Impl& impl = *impl_;
   for (Place& place : places) {
     // Without a descriptor to spare nobody is told; the start itself goes on.
@@ -67,6 +87,11 @@ StartupServer::~StartupServer() {
   Impl& impl = *impl_;
   boost::asio::post(impl.io, [&impl] { impl.group.spawn(impl.stop()); });
   impl.thread.join();
+}
+
+void StartupServer::set_trouble(std::string trouble) {
+  Impl& impl = *impl_;
+  boost::asio::post(impl.io, [&impl, trouble = std::move(trouble)] { impl.service.set_trouble(trouble); });
 }
 
 }  // namespace syncd::daemon

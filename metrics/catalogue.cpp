@@ -257,6 +257,14 @@ void add_store(Table& table) {
            "Bytes in use of the store's block cache.");
   rows.add(Id::store_pending_compaction_bytes, gauge, "moneykit_syncd_store_pending_compaction_bytes",
            "Bytes that compaction has still to rewrite, as estimated.");
+  rows.add(Id::store_space_low, gauge, "moneykit_syncd_store_space_low",
+           "Whether the disk of the store is so full that nothing is fetched (1) or not (0).");
+  rows.add(Id::store_damaged_files, gauge, "moneykit_syncd_store_damaged_files",
+           "Table files in which the last scrub found a wrong checksum.");
+  rows.add(Id::store_scrub_last_success_timestamp_seconds, gauge,
+           "moneykit_syncd_store_scrub_last_success_timestamp_seconds",
+           "When every table file was last read and compared with its checksums; NaN before the first time.")
+      .none_is_nan();
 }
 
 void add_process(Table& table) {

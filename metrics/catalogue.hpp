@@ -73,6 +73,9 @@ enum class MetricId : std::uint8_t {
   store_memtable_bytes,
   store_block_cache_bytes,
   store_pending_compaction_bytes,
+  store_space_low,
+  store_damaged_files,
+  store_scrub_last_success_timestamp_seconds,
 
   process_cpu_seconds_total,
   process_resident_memory_bytes,

@@ -266,6 +266,16 @@ void Metrics::set_auth_refused(bool refused) {
   impl_->gauge(Id::auth_refused).Set(refused ? 1 : 0);
 }
 
+void Metrics::set_space_low(bool low) {
+  impl_->gauge(Id::store_space_low).Set(low ? 1 : 0);
+}
+
+void Metrics::set_scrub(core::WallTime finished_at, std::uint64_t damaged_files) {
+  const bool ever = finished_at != core::WallTime{};
+  impl_->gauge(Id::store_scrub_last_success_timestamp_seconds).Set(ever ? timestamp(finished_at) : nothing);
+  impl_->gauge(Id::store_damaged_files).Set(number(damaged_files));
+}
+
 void Metrics::set(const ProcessUsage& usage) {
   if (usage.cpu.has_value()) {
     impl_->raise(Id::process_cpu_seconds_total, std::chrono::duration<double>(*usage.cpu).count());

@@ -100,6 +100,9 @@ class Metrics {
   void set(const ConnectionGauges& gauges);
   void set(const StoreGauges& gauges);
   void set_auth_refused(bool refused);
+  void set_space_low(bool low);
+  // `finished_at` the epoch: no scrub has ended yet.
+  void set_scrub(core::WallTime finished_at, std::uint64_t damaged_files);
   void set(const ProcessUsage& usage);
 
   // The answer to a scrape; its content type is exposition_content_type.

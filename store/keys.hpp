@@ -62,6 +62,7 @@ std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key);
 
 namespace meta_key {
 inline constexpr std::string_view schema = "schema";
+inline constexpr std::string_view migration = "migration";  // absent when none was begun
 inline constexpr std::string_view instance = "instance";
 inline constexpr std::string_view environment = "environment";
 inline constexpr std::string_view upstream = "upstream";

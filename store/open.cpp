@@ -9,13 +9,12 @@
 
 #include "store/codec.hpp"
 #include "store/keys.hpp"
+#include "store/migration_impl.hpp"
 #include "store/store_impl.hpp"
 
 namespace syncd::store {
 namespace {
 
-constexpr std::uint64_t schema_version = 1;
-constexpr std::uint64_t free_bytes_floor = 64ull << 20;
 // Its presence says that the last user flushed everything and left.
 constexpr std::string_view clean_close_name = "clean-close";
 
@@ -39,28 +38,12 @@ std::string blob(std::string_view content) {
   return value;
 }
 
-std::string schema_value(std::uint64_t version) {
-  std::string value;
-  encode_blob_head(value);
-  Writer(value).varint(version);
-  return value;
-}
-
 void note_lax_mode(const std::string& path, std::vector<std::string>& notices) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0 || (info.st_mode & 077) == 0) return;
   notices.push_back(
       fmt::format("store {} has mode {:04o}: other users may reach bank data; run chmod 0700 on it", path,
                   info.st_mode & 07777));
-}
-
-// Brings a store of an older schema to this version. Steps must be idempotent: a crash repeats the last one.
-core::Result<void> migrate(std::uint64_t from) {
-  // Version 1 is the first; anything below it was never written.
-  return core::fail(core::Errc::storage,
-                    fmt::format("the store's schema version {} does not exist: it is damaged; "
-                                "restore a backup",
-                                from));
 }
 
 core::Result<void> require_same(const StoreOptions& options, std::string_view what, std::string_view stored,
@@ -79,10 +62,8 @@ core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->options = options;
   if (auto done = prepare_directory(options.path); !done) return std::unexpected(done.error());
-  if (auto done = require_free_space(options.path, std::max(free_bytes_floor, options.min_free_bytes));
-      !done) {
+  if (auto done = require_free_space(options.path, options.min_free_bytes); !done)
     return std::unexpected(done.error());
-  }
   auto lock = lock_store(options.path);
   if (!lock) return std::unexpected(lock.error());
   impl->lock = std::move(*lock);
@@ -110,25 +91,10 @@ core::Result<void> Store::Impl::open_database() {
 }
 
 core::Result<void> Store::Impl::check_identity() {
-  const auto schema = database->get(Family::meta, meta_key::schema);
-  if (!schema) return std::unexpected(schema.error());
-  if (!*schema) return create_identity();
-
-  const auto version_bytes = decode_blob("schema version", **schema);
-  if (!version_bytes) return std::unexpected(version_bytes.error());
-  Reader in(*version_bytes);
-  const auto version = in.varint();
-  if (!in.finished()) return std::unexpected(damaged("schema version"));
-  if (version > schema_version) {
-    return core::fail(
-        core::Errc::storage,
-        fmt::format("store {} has schema version {}, this program knows versions up to {}: it was written "
-                    "by a newer version; run that version or restore an older backup",
-                    options.path, version, schema_version));
-  }
-  if (version < schema_version) {
-    if (auto done = migrate(version); !done) return done;
-  }
+  const auto version = read_schema_version(*database);
+  if (!version) return std::unexpected(version.error());
+  if (!*version) return create_identity();
+  if (auto known = bring_up_to_date(**version); !known) return known;
   struct Fixed {
     std::string_view key, what;
     const std::string& configured;
@@ -142,6 +108,27 @@ core::Result<void> Store::Impl::check_identity() {
     if (!stored) return std::unexpected(stored.error());
     if (auto same = require_same(options, fixed.what, *stored, fixed.configured); !same) return same;
   }
+  return {};
+}
+
+// A newer version's store is refused, also one that it has only begun to convert: what is written in the new
+// form already would be read as damage.
+core::Result<void> Store::Impl::bring_up_to_date(std::uint64_t version) {
+  const auto begun = migration_begun(*database);
+  if (!begun) return std::unexpected(begun.error());
+  if (version > schema_version || (version == schema_version && *begun)) {
+    return core::fail(
+        core::Errc::storage,
+        fmt::format("store {} has schema version {}{}, this program knows versions up to {}: it was written "
+                    "by a newer version; run that version or restore an older backup",
+                    options.path, version, *begun ? " and is being converted to the next" : "",
+                    schema_version));
+  }
+  if (version == schema_version) return {};
+  if (auto done = migrate(*database, version, schema_version, migrations()); !done) return done;
+  notices.push_back(fmt::format("store {} was converted from schema version {} to {}; an older version of the "
+                                "daemon cannot open it any more",
+                                options.path, version, schema_version));
   return {};
 }
 
@@ -169,7 +156,7 @@ core::Result<void> Store::Impl::create_identity() {
     batch.Put(database->family(Family::meta), to_slice(key), to_slice(value));
   };
   batch.Clear();
-  put(meta_key::schema, schema_value(schema_version));
+  put(meta_key::schema, encode_schema_version(schema_version));
   put(meta_key::instance, blob({reinterpret_cast<const char*>(instance->data()), instance->size()}));
   put(meta_key::environment, blob(options.environment));
   put(meta_key::upstream, blob(options.upstream));

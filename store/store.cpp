@@ -154,19 +154,24 @@ core::Result<void> Store::put_note(std::string_view name, std::string_view value
   return impl_->write_meta(note_key(name), stored);
 }
 
-core::Result<std::optional<std::string>> Store::take_note(std::string_view name) {
+core::Result<std::optional<std::string>> Store::note(std::string_view name) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
-  const auto key = note_key(name);
-  const auto value = impl_->database->get(Family::meta, key);
+  const auto value = impl_->database->get(Family::meta, note_key(name));
   if (!value) return std::unexpected(value.error());
   if (!*value) return std::nullopt;
   const auto content = decode_blob("note", **value);
-  if (!content) return std::unexpected(impl_->database->failed("take a note", content.error()));
+  if (!content) return std::unexpected(impl_->database->failed("read a note", content.error()));
+  return std::string(*content);
+}
+
+core::Result<std::optional<std::string>> Store::take_note(std::string_view name) {
+  auto content = note(name);
+  if (!content || !*content) return content;
   impl_->batch.Clear();
-  impl_->batch.Delete(impl_->database->family(Family::meta), key);
+  impl_->batch.Delete(impl_->database->family(Family::meta), note_key(name));
   if (auto written = impl_->database->write(impl_->batch, true); !written)
     return std::unexpected(written.error());
-  return std::string(*content);
+  return content;
 }
 
 std::uint64_t Store::feed_head() const {

@@ -21,7 +21,7 @@ struct StoreOptions {
   std::uint64_t block_cache_bytes = 64ull << 20;
   std::uint64_t write_buffer_bytes = 32ull << 20;
   int open_files_max = 512;
-  std::uint64_t min_free_bytes = 64ull << 20;  // open() refuses below it; smaller values count as 64 MiB
+  std::uint64_t min_free_bytes = 64ull << 20;  // open() refuses below it
   bool sync_writes = true;                     // false only in benchmarks that say so
   // Warnings and errors of the database itself, stripped of keys and values; called on its threads as well.
   std::function<void(int level, std::string message)> log;
@@ -82,6 +82,19 @@ struct StoreStats {
   std::uint64_t write_stops = 0;  // times since open that writers had to wait for compaction or flush
 };
 
+// A walk over the table files that existed when it began, one file a step.
+struct ScrubPlace {
+  std::uint64_t after_file = 0;  // number of the file looked at last; 0: none yet
+  std::uint64_t until_file = 0;  // highest number when the walk began; 0: not begun
+  bool operator==(const ScrubPlace&) const = default;
+};
+struct ScrubStep {
+  ScrubPlace next;
+  bool finished = false;    // there was no further file
+  std::uint64_t bytes = 0;  // of the file, 0 when finished or when it is gone meanwhile
+  std::string damage;       // name of the file and what is wrong with it; empty: every checksum is right
+};
+
 // The local copy, in an embedded RocksDB.
 //
 // Lifecycle: open(), use, close() (flushes; also done by the destructor, without reporting). Thread: every
@@ -126,6 +139,7 @@ class Store {
   // that a crash later cannot find it again.
   core::Result<void> put_note(std::string_view name, std::string_view value);
   core::Result<std::optional<std::string>> take_note(std::string_view name);
+  core::Result<std::optional<std::string>> note(std::string_view name);  // reads it and leaves it
 
   // ---- reading for people and consumers ----
   // Upstream's link object, whole, as last received; empty: none was, or there is no such link.
@@ -147,6 +161,10 @@ class Store {
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
+
+  // Reads the next table file from the disk and compares all of its checksums. Damage is an answer and no
+  // error: the rows that are whole stay readable, and reading a damaged one fails by itself.
+  core::Result<ScrubStep> scrub(ScrubPlace place);
 
   // The highest feed sequence that exists. Cheap, unlike stats().
   std::uint64_t feed_head() const;

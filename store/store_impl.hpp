@@ -31,6 +31,7 @@ struct Store::Impl {
   // The steps of open(), in this order.
   core::Result<void> open_database();
   core::Result<void> check_identity();
+  core::Result<void> bring_up_to_date(std::uint64_t version);
   core::Result<void> create_identity();
   core::Result<void> settle_epoch();
   core::Result<void> check_feed_end();

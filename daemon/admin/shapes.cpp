@@ -108,6 +108,9 @@ void write_status_store(JsonWriter& writer, const StatusView& status) {
   writer.member("commits", store.commits);
   writer.member("disk_bytes", store.disk_bytes);
   writer.member("disk_free_bytes", store.disk_free_bytes);
+  writer.member("space_low", status.space_low);
+  write_time(writer, "scrubbed_at", status.scrubbed_at);
+  writer.member("damaged_files", status.damaged_files);
   writer.member("memtable_bytes", store.memtable_bytes);
   writer.member("block_cache_bytes", store.block_cache_bytes);
   writer.member("pending_compaction_bytes", store.pending_compaction_bytes);

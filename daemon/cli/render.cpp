@@ -96,6 +96,10 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
       "store",
       fmt::format("{} on disk, {} free, {} commits since start", bytes_of(status.at("store.disk_bytes")),
                   bytes_of(status.at("store.disk_free_bytes")), grouped(status.at("store.commits"))));
+  if (status.at("store.space_low") == "true")
+    sheet.add("disk", "NEARLY FULL: nothing is fetched until there is more room");
+  if (status.at("store.damaged_files", "0") != "0")
+    sheet.add("damage", status.at("store.damaged_files") + " FILES: see the daemon's log, restore a backup");
   sheet.add("connections",
             fmt::format("{} open, {} idle, {} waiting", status.at("upstream.connections.open"),
                         status.at("upstream.connections.idle"), status.at("upstream.connections.waiting")));

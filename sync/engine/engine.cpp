@@ -119,7 +119,7 @@ struct Engine::Impl {
     urgent.push_back(slot);
   }
 
-  bool may_begin() const { return running && !stopping && !auth_refused && store.healthy(); }
+  bool may_begin() const { return running && !stopping && !on_hold && !auth_refused && store.healthy(); }
 
   // Starts as many cycles as are due and allowed. The only place where a cycle begins.
   void pump() {
@@ -504,6 +504,7 @@ struct Engine::Impl {
     status.due = urgent.size() + table.due_count(now_tick());
     status.in_flight = in_flight;
     status.auth_refused = auth_refused;
+    status.on_hold = on_hold;
     status.store_healthy = store.healthy();
     std::uint32_t oldest_s = 0xffffffff;
     const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
@@ -556,6 +557,7 @@ struct Engine::Impl {
   bool running = false;
   bool stopping = false;
   bool pumping = false;
+  bool on_hold = false;
   bool auth_refused = false;
   core::Millis auth_pause = auth_probe_first;
 };
@@ -614,6 +616,11 @@ core::Result<void> Engine::sync_now(const core::LinkId& link_id) {
 api::Task<std::optional<core::CycleReport>> Engine::wait_for_cycle(core::LinkId link_id,
                                                                    api::SteadyTime deadline) {
   return impl_->wait_for_cycle(std::move(link_id), deadline);
+}
+
+void Engine::hold(bool on) {
+  impl_->on_hold = on;
+  if (!on) impl_->pump();
 }
 
 bool Engine::knows(const core::LinkId& link_id) const {

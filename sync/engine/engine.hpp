@@ -58,6 +58,7 @@ struct EngineStatus {
   std::uint64_t due = 0;        // due now and not yet begun
   std::uint64_t in_flight = 0;  // cycles
   bool auth_refused = false;
+  bool on_hold = false;  // by hold()
   bool store_healthy = true;
   // Neither paused nor gone, and no success within the longest interval, counted from the registration before
   // the first one.
@@ -95,6 +96,9 @@ class Engine {
   // Waits for the end of the next cycle that begins after this call (call it right after sync_now, without an
   // await between them). nullopt: `deadline` passed first.
   api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline);
+
+  // While true no cycle begins; those in flight end. Operator actions go on.
+  void hold(bool on);
 
   bool knows(const core::LinkId& link_id) const;
   EngineStatus status() const;

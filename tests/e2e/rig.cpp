@@ -64,7 +64,11 @@ Daemon::Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& 
   std::string config = "[upstream]\nbase_url = \"" + sandbox.url() + "\"\nclient_id = \"" +
                        sandbox.client_id() + "\"\nclient_secret_file = \"" + (dir_ / "secret").string() +
                        "\"\nallow_private_addresses = true\n" + tuning.upstream;
-  config += "[store]\npath = \"" + (dir_ / "store").string() + "\"\n";
+  // However full the disk of this machine is: a test that means it says so.
+  const std::string room = tuning.store.find("min_free") == std::string::npos
+                               ? "min_free_mib = 64\nmin_free_percent = 0\nmin_free_to_open_mib = 64\n"
+                               : "";
+  config += "[store]\npath = \"" + (dir_ / "store").string() + "\"\n" + room + tuning.store;
   config += "[schedule]\ndiscovery = \"off\"\n" + tuning.schedule;
   config += "[cycle]\n" + tuning.cycle + "[budget]\n" + tuning.budget + "[daemon]\n" + tuning.daemon;
   config += "[admin]\nsocket = \"" + admin_.text + "\"\ngroup = \"\"\n";

@@ -35,6 +35,7 @@ class Sandbox {
 /// What a configuration says beside the addresses; text of TOML.
 struct Tuning {
   std::string upstream;
+  std::string store;
   std::string schedule;
   std::string cycle;
   std::string budget;

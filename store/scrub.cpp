@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/metadata.h>
+
+#include "store/store_impl.hpp"
+
+namespace syncd::store {
+namespace {
+
+constexpr std::size_t readahead_bytes = 2 << 20;
+
+std::vector<rocksdb::LiveFileMetaData> table_files(Database& database) {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  database.db().GetLiveFilesMetaData(&files);
+  return files;
+}
+
+rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file, bool past_page_cache) {
+  const auto options = database.db().GetOptions(database.family(Family::meta));
+  rocksdb::EnvOptions files(options);
+  files.use_direct_reads = past_page_cache;
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  read.readahead_size = readahead_bytes;
+  const auto path = file.directory + "/" + file.relative_filename;
+  return rocksdb::VerifySstFileChecksum(options, files, read, path, file.largest_seqno);
+}
+
+// What is wrong on the disk may still be right in the page cache, so that is read around where the file system
+// can do so.
+rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file) {
+  const auto direct = verify(database, file, true);
+  if (direct.ok() || direct.IsCorruption()) return direct;
+  return verify(database, file, false);
+}
+
+}  // namespace
+
+core::Result<ScrubStep> Store::scrub(ScrubPlace place) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  Database& database = *impl_->database;
+  const auto files = table_files(database);
+  if (place.until_file == 0 && !files.empty())
+    place.until_file = std::ranges::max(files, {}, &rocksdb::LiveFileMetaData::file_number).file_number;
+
+  const rocksdb::LiveFileMetaData* next = nullptr;
+  for (const auto& file : files) {
+    if (file.file_number <= place.after_file || file.file_number > place.until_file) continue;
+    if (next == nullptr || file.file_number < next->file_number) next = &file;
+  }
+  ScrubStep step;
+  step.next = place;
+  if (next == nullptr) {
+    step.finished = true;
+    return step;
+  }
+  step.next.after_file = next->file_number;
+  const auto status = verify(database, *next);
+  // A compaction may have replaced it since the files were listed.
+  const bool still_there = std::ranges::any_of(table_files(database), [next](const auto& file) {
+    return file.file_number == next->file_number;
+  });
+  if (!still_there) return step;
+  step.bytes = next->size;
+  if (!status.ok())
+    step.damage = fmt::format("{}: {}", next->relative_filename, without_content(status.ToString()));
+  return step;
+}
+
+}  // namespace syncd::store

@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/store/store_fixture.hpp"
+
+namespace syncd::test {
+namespace {
+
+class ScrubTest : public StoreTest {
+ protected:
+  // Rows that end up in table files: a clean close flushes.
+  void fill(std::string_view link) {
+    auto update = update_of(link, 0);
+    std::vector<std::string> texts;
+    for (int i = 0; i < 200; ++i)
+      texts.push_back(std::string(link) + "_row_" + std::to_string(1000 + i));
+    for (const auto& text : texts) {
+      update.transaction_puts.push_back(row_of(text));
+      update.changes.push_back(created(text, R"({"amount":"1.00"})"));
+    }
+    commit(update);
+  }
+  struct Outcome {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::vector<std::string> damage;
+  };
+  Outcome scrub_all() {
+    Outcome outcome;
+    store::ScrubPlace place;
+    for (int steps = 0; steps < 1000; ++steps) {
+      const auto step = store_->scrub(place);
+      EXPECT_TRUE(step) << step.error().message;
+      if (!step || step->finished) return outcome;
+      ++outcome.files;
+      outcome.bytes += step->bytes;
+      if (!step->damage.empty()) outcome.damage.push_back(step->damage);
+      place = step->next;
+    }
+    ADD_FAILURE() << "the walk does not end";
+    return outcome;
+  }
+  std::vector<std::string> table_files() {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.path + "/db"))
+      if (entry.path().extension() == ".sst") files.push_back(entry.path().string());
+    return files;
+  }
+  // Of the file's first block, where the data is.
+  static void flip_a_bit(const std::string& path) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(40);
+    const char byte = static_cast<char>(file.get() ^ 0x10);
+    file.seekp(40);
+    file.put(byte);
+    ASSERT_TRUE(file.flush());
+  }
+};
+
+TEST_F(ScrubTest, LooksAtEveryTableFileOnce) {
+  open();
+  EXPECT_EQ(scrub_all().files, 0u);
+  fill("a");
+  reopen();
+  const auto outcome = scrub_all();
+  EXPECT_EQ(outcome.files, table_files().size());
+  EXPECT_GT(outcome.files, 2u);
+  std::uint64_t bytes = 0;
+  for (const auto& file : table_files())
+    bytes += std::filesystem::file_size(file);
+  EXPECT_EQ(outcome.bytes, bytes);
+  EXPECT_TRUE(outcome.damage.empty());
+}
+
+TEST_F(ScrubTest, FilesThatAreNewerThanTheWalkAreLeftForTheNext) {
+  open();
+  fill("a");
+  reopen();
+  const auto first = store_->scrub({});
+  ASSERT_TRUE(first);
+  const auto place = first->next;
+  fill("b");
+  reopen();
+  auto seen = place;
+  for (;;) {
+    const auto step = store_->scrub(seen);
+    ASSERT_TRUE(step);
+    if (step->finished) break;
+    EXPECT_LE(step->next.after_file, place.until_file);
+    seen = step->next;
+  }
+}
+
+TEST_F(ScrubTest, EveryDamagedFileIsNamedAndTheStoreGoesOn) {
+  open();
+  fill("a");
+  reopen();
+  const auto files = table_files();
+  for (const auto& file : files)
+    flip_a_bit(file);
+  const auto outcome = scrub_all();
+  ASSERT_EQ(outcome.damage.size(), files.size());
+  for (const auto& file : files) {
+    const auto name = std::filesystem::path(file).filename().string();
+    EXPECT_TRUE(std::ranges::any_of(outcome.damage, [&](const auto& text) { return text.starts_with(name); }))
+        << name;
+  }
+  EXPECT_TRUE(store_->healthy());
+}
+
+}  // namespace
+}  // namespace syncd::test
