@@ -46,7 +46,7 @@ constexpr std::string_view budget_note = "budget";      // what the clean stop b
 constexpr std::string_view watchdog_note = "watchdog";  // written to see whether writing works
 constexpr core::Millis status_every{10'000};
 constexpr core::Millis look_for_room_every{1'000};  // on a full disk, before the store is opened
-constexpr core::Millis heartbeat_period{1'100};  // the scheduler moves at least once in it
+constexpr core::Millis heartbeat_period{1'100};     // the scheduler moves at least once in it
 
 bool wants_prefix(const Config& config) {
   if (config.log.journal_prefix == "auto") return stderr_is_journal();
@@ -258,10 +258,10 @@ void App::Impl::wait_for_room(StartupServer& meanwhile) {
 }
 
 api::Task<void> App::Impl::watch_room(StartupServer& meanwhile, engine::TaskGroup& waiting) {
-  const std::string trouble =
-      fmt::format("the disk of the store {} is too full to open it: free some space, or lower "
-                  "store.min_free_to_open_mib and reload",
-                  config.store.path);
+  const std::string trouble = fmt::format(
+      "the disk of the store {} is too full to open it: free some space, or lower "
+      "store.min_free_to_open_mib and reload",
+      config.store.path);
   meanwhile.set_trouble(trouble);
   metrics.set_space_low(true);
   log.error("storage_low", trouble,

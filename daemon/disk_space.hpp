@@ -11,12 +11,12 @@ struct DiskSpace {
   std::uint64_t free_bytes = 0;
   std::uint64_t total_bytes = 0;
 };
-// nullopt: the directory does not exist or cannot be asked. A directory that is still to be made counts as its
-// parent.
+// nullopt: the directory does not exist or cannot be asked. A directory that is still to be made counts as
+// its parent.
 std::optional<DiskSpace> disk_space(const std::string& directory);
 
-// Below this nothing is fetched: RocksDB needs room for the next table before it can remove old ones, and often
-// ends the process when it finds none.
+// Below this nothing is fetched: RocksDB needs room for the next table before it can remove old ones, and
+// often ends the process when it finds none.
 struct SpaceLimits {
   std::uint64_t free_bytes_min = 0;
   std::uint64_t free_percent_min = 0;  // 0 to 100

@@ -11,7 +11,7 @@ namespace syncd::daemon {
 
 // How far the scrub has come, kept as a note in the store: a restart goes on where the last run was.
 struct ScrubRecord {
-  core::WallTime finished_at{};  // of the last whole walk; epoch: there was none
+  core::WallTime finished_at{};     // of the last whole walk; epoch: there was none
   std::uint64_t damaged_files = 0;  // that it found
   bool walking = false;
   store::ScrubPlace place;  // of the walk that runs

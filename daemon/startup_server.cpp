@@ -27,11 +27,10 @@ class StartupService final : public HttpService {
                              .allow = {}};
     }
     if (request.target == "/-/healthy" || request.target == "/-/ready") {
-      co_return HttpResponse{
-          .status = 503,
-          .content_type = "text/plain; charset=utf-8",
-          .body = trouble_.empty() ? "moneykit-syncd is starting.\n" : trouble_ + ".\n",
-          .allow = {}};
+      co_return HttpResponse{.status = 503,
+                             .content_type = "text/plain; charset=utf-8",
+                             .body = trouble_.empty() ? "moneykit-syncd is starting.\n" : trouble_ + ".\n",
+                             .allow = {}};
     }
     if (!trouble_.empty()) co_return problem(503, "waiting", trouble_);
     co_return problem(503, "starting", "the daemon is starting and still opens its store; try again soon");

@@ -18,7 +18,8 @@ constexpr std::uint64_t scrub_bytes_per_ms = 16 << 10;
 }  // namespace
 
 SpaceLimits space_limits_of(const Config& config) {
-  return {.free_bytes_min = config.store.min_free_mib << 20, .free_percent_min = config.store.min_free_percent};
+  return {.free_bytes_min = config.store.min_free_mib << 20,
+          .free_percent_min = config.store.min_free_percent};
 }
 
 // ---- room ------------------------------------------------------------------------------------------------
@@ -43,10 +44,11 @@ void StoreCare::look_at_space() {
   LogFields fields;
   fields.add("store", std::string_view(parts_.config.store.path)).add("space", std::string_view(room));
   if (low) {
-    parts_.log.error("storage_low",
-                     "the disk of the store is nearly full: nothing is fetched until there is more room; free "
-                     "some space, or lower store.min_free_mib and store.min_free_percent",
-                     fields);
+    parts_.log.error(
+        "storage_low",
+        "the disk of the store is nearly full: nothing is fetched until there is more room; free "
+        "some space, or lower store.min_free_mib and store.min_free_percent",
+        fields);
   } else {
     parts_.log.info("storage_enough", "the disk of the store has room again; fetching goes on", fields);
   }

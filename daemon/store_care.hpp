@@ -13,10 +13,11 @@
 
 namespace syncd::daemon {
 
-// What the store needs besides work: room on its disk, and that its files are read now and then, so that damage
-// is found while there still is a backup from before.
+// What the store needs besides work: room on its disk, and that its files are read now and then, so that
+// damage is found while there still is a backup from before.
 //
-// Thread: the io thread. Both tasks belong into a group that is cancelled and joined before anything here ends.
+// Thread: the io thread. Both tasks belong into a group that is cancelled and joined before anything here
+// ends.
 class StoreCare {
  public:
   struct Parts {
@@ -24,7 +25,7 @@ class StoreCare {
     engine::StoreGateway& store;
     Log& log;
     metrics::Metrics& metrics;
-    const Config& config;     // looked at anew each time: its keys are reloadable
+    const Config& config;  // looked at anew each time: its keys are reloadable
     const bool& stopping;
     std::function<void(bool low)> on_space;  // called whenever the answer changes
   };

@@ -19,10 +19,10 @@ inline constexpr std::uint64_t schema_version = 1;
 // Brings a store from schema `from` to `from + 1`, batch by batch.
 struct Migration {
   std::uint64_t from = 0;
-  // Puts the next changes behind `position` (empty: from the start) into `batch`, a few thousand rows at most,
-  // and moves `position` behind them. True: these were the last. A crash comes back with the position of the
-  // last batch that was written, so each row is changed once; a step that is repeated from the same position
-  // must put the same changes.
+  // Puts the next changes behind `position` (empty: from the start) into `batch`, a few thousand rows at
+  // most, and moves `position` behind them. True: these were the last. A crash comes back with the position
+  // of the last batch that was written, so each row is changed once; a step that is repeated from the same
+  // position must put the same changes.
   std::function<core::Result<bool>(Database& database, std::string& position, rocksdb::WriteBatch& batch)>
       step;
 };

@@ -126,9 +126,10 @@ core::Result<void> Store::Impl::bring_up_to_date(std::uint64_t version) {
   }
   if (version == schema_version) return {};
   if (auto done = migrate(*database, version, schema_version, migrations()); !done) return done;
-  notices.push_back(fmt::format("store {} was converted from schema version {} to {}; an older version of the "
-                                "daemon cannot open it any more",
-                                options.path, version, schema_version));
+  notices.push_back(
+      fmt::format("store {} was converted from schema version {} to {}; an older version of the "
+                  "daemon cannot open it any more",
+                  options.path, version, schema_version));
   return {};
 }
 

@@ -29,8 +29,8 @@ rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file
   return rocksdb::VerifySstFileChecksum(options, files, read, path, file.largest_seqno);
 }
 
-// What is wrong on the disk may still be right in the page cache, so that is read around where the file system
-// can do so.
+// What is wrong on the disk may still be right in the page cache, so that is read around where the file
+// system can do so.
 rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file) {
   const auto direct = verify(database, file, true);
   if (direct.ok() || direct.IsCorruption()) return direct;
@@ -60,9 +60,8 @@ core::Result<ScrubStep> Store::scrub(ScrubPlace place) {
   step.next.after_file = next->file_number;
   const auto status = verify(database, *next);
   // A compaction may have replaced it since the files were listed.
-  const bool still_there = std::ranges::any_of(table_files(database), [next](const auto& file) {
-    return file.file_number == next->file_number;
-  });
+  const bool still_there = std::ranges::any_of(
+      table_files(database), [next](const auto& file) { return file.file_number == next->file_number; });
   if (!still_there) return step;
   step.bytes = next->size;
   if (!status.ok())

@@ -30,8 +30,8 @@ struct StatusView {
     std::uint64_t waiting = 0;
   } connections;
   store::StoreStats store;
-  bool space_low = false;         // nothing is fetched for want of disk space
-  core::WallTime scrubbed_at{};   // epoch: not yet
+  bool space_low = false;           // nothing is fetched for want of disk space
+  core::WallTime scrubbed_at{};     // epoch: not yet
   std::uint64_t damaged_files = 0;  // as of then
   struct Discovery {
     core::WallTime at{};
