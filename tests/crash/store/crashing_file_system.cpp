@@ -290,7 +290,7 @@ Io CrashingFileSystem::open_for_writing(const std::string& path, bool keep,
     if (auto may = begin(lock, path); !may.ok()) return may;
     auto number = image_.find(path);
     if (!number) {
-      if (!image_.find(parent_path(path))) return missing(path);
+      if (!image_.find(parent_path(plain_path(path)))) return missing(path);
       number = image_.next_file();
       perform({.op = Op::create, .file = *number, .path = path, .data = {}});
     } else if (!keep) {
@@ -317,10 +317,8 @@ Io CrashingFileSystem::NewDirectory(const std::string& path, const IoOptions&,
                                     std::unique_ptr<rocksdb::FSDirectory>* directory, Context*) {
   return guarded([&](Lock&) {
     if (power_off_) return input_output_error(path);
-    // RocksDB names its directory with and without a slash at the end.
-    const auto plain = path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
-    if (image_.find(plain) != DiskImage::directory) return missing(path);
-    *directory = std::make_unique<Directory>(*this, plain);
+    if (image_.find(path) != DiskImage::directory) return missing(path);
+    *directory = std::make_unique<Directory>(*this, path);
     return Io::OK();
   });
 }
@@ -363,7 +361,7 @@ Io CrashingFileSystem::DeleteFile(const std::string& path, const IoOptions&, Con
 Io CrashingFileSystem::CreateDir(const std::string& path, const IoOptions&, Context*) {
   return guarded([&](Lock& lock) {
     if (image_.find(path)) return Io::IOError(path, "File exists");
-    if (!image_.find(parent_path(path))) return missing(path);
+    if (!image_.find(parent_path(plain_path(path)))) return missing(path);
     auto may = begin(lock, path);
     if (may.ok()) perform({.op = Op::make_directory, .path = path, .data = {}});
     return may;
@@ -397,7 +395,8 @@ Io CrashingFileSystem::RenameFile(const std::string& from, const std::string& to
 
 // ---- questions ----
 
-Io CrashingFileSystem::GetFileSize(const std::string& path, const IoOptions&, std::uint64_t* bytes, Context*) {
+Io CrashingFileSystem::GetFileSize(const std::string& path, const IoOptions&, std::uint64_t* bytes,
+                                   Context*) {
   return guarded([&](Lock& lock) {
     std::uint32_t file = 0;
     if (auto may = begin_read(lock, path); !may.ok()) return may;
@@ -445,7 +444,8 @@ Io CrashingFileSystem::IsDirectory(const std::string& path, const IoOptions&, bo
 
 // ---- locks: they end with the process, so they are no part of the image ----
 
-Io CrashingFileSystem::LockFile(const std::string& path, const IoOptions&, rocksdb::FileLock** lock, Context*) {
+Io CrashingFileSystem::LockFile(const std::string& path, const IoOptions&, rocksdb::FileLock** lock,
+                                Context*) {
   return guarded([&](Lock& held) {
     if (!image_.find(path)) {
       if (auto may = begin(held, path); !may.ok()) return may;

@@ -20,13 +20,14 @@ namespace syncd::test {
 // What is to go wrong. Operations (append, sync, truncate, create, rename, unlink, mkdir, dirsync) and reads
 // are counted apart, from 1.
 struct Faults {
-  std::optional<std::uint64_t> cut_at;     // this one and everything after it fails: the power is off
-  std::optional<std::uint64_t> error_at;   // this one fails once with EIO; an append is done in part
-  std::optional<std::uint64_t> read_error_at;
-  std::optional<std::uint64_t> full_from;  // from this one on there is no space: the first append is done in part
+  std::optional<std::uint64_t> cut_at{};    // this one and everything after it fails: the power is off
+  std::optional<std::uint64_t> error_at{};  // this one fails once with EIO; an append is done in part
+  std::optional<std::uint64_t> read_error_at{};
+  std::optional<std::uint64_t>
+      full_from{};  // from this one on there is no space: the first append is done in part
   std::uint64_t free_bytes = std::uint64_t{1} << 40;
-  std::string forgotten;                   // files of this name are never synced nor renamed, whatever is asked
-  std::function<void()> before_each;       // may throw
+  std::string forgotten{};              // files of this name are never synced nor renamed, whatever is asked
+  std::function<void()> before_each{};  // may throw
 };
 
 // A file system in memory that keeps apart what is there and what would survive (DiskImage), writes down what
@@ -43,9 +44,9 @@ class CrashingFileSystem final : public rocksdb::FileSystem {
   bool fault_happened() const;
   // Writes a mark into the journal.
   void mark(std::uint32_t kind, std::uint64_t value);
-  // While held, threads other than the caller's wait before they touch the disk, until something goes wrong or
-  // an end is set to it: operations come in the same order in each run. A wait is given up after two seconds,
-  // because the caller may itself wait for them.
+  // While held, threads other than the caller's wait before they touch the disk, until something goes wrong
+  // or an end is set to it: operations come in the same order in each run. A wait is given up after two
+  // seconds, because the caller may itself wait for them.
   void hold_background(bool held);
 
   // ---- rocksdb::FileSystem ----

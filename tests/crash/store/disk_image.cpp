@@ -39,13 +39,22 @@ std::string_view to_string(Policy policy) {
   return "torn";
 }
 
+std::string plain_path(std::string_view path) {
+  std::string plain;
+  for (const char c : path) {
+    if (c != '/' || !plain.ends_with('/')) plain.push_back(c);
+  }
+  if (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
+  return plain;
+}
+
 std::string parent_path(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
 }
 
 void DiskImage::apply(const Operation& operation) {
-  const std::string path(operation.path);
+  const auto path = plain_path(operation.path);
   switch (operation.op) {
     case Op::append:
       files_.at(operation.file).bytes.append(operation.data);
@@ -66,7 +75,7 @@ void DiskImage::apply(const Operation& operation) {
       change_directory({.op = Op::create, .path = path, .target = {}, .file = operation.file});
       return;
     case Op::rename:
-      change_directory({.op = Op::rename, .path = path, .target = std::string(operation.data)});
+      change_directory({.op = Op::rename, .path = path, .target = plain_path(operation.data)});
       return;
     case Op::unlink:
     case Op::make_directory:
@@ -118,15 +127,16 @@ void DiskImage::change_directory(DirectoryOperation operation) {
 }
 
 std::optional<std::uint32_t> DiskImage::find(const std::string& path) const {
-  const auto found = now_.find(path);
+  const auto found = now_.find(plain_path(path));
   if (found == now_.end()) return std::nullopt;
   return found->second;
 }
 
 std::vector<std::string> DiskImage::children(const std::string& path) const {
   std::vector<std::string> names;
+  const auto plain = plain_path(path);
   for (const auto& [name, file] : now_) {
-    if (name != "/" && parent_path(name) == path) names.push_back(name.substr(name.rfind('/') + 1));
+    if (name != "/" && parent_path(name) == plain) names.push_back(name.substr(name.rfind('/') + 1));
   }
   return names;
 }
@@ -189,8 +199,8 @@ std::string DiskImage::surviving(const File& file, Policy policy, Random& random
   return bytes;
 }
 
-// Each sector of the tail was written or not, whatever their order; one that was not holds nothing or what was
-// there before somebody used it. The size is metadata and has a fate of its own.
+// Each sector of the tail was written or not, whatever their order; one that was not holds nothing or what
+// was there before somebody used it. The size is metadata and has a fate of its own.
 std::string DiskImage::torn(const File& file, Random& random) {
   auto bytes = file.bytes.substr(0, file.synced + pick(random, file.bytes.size() - file.synced));
   for (std::size_t at = file.synced; at < bytes.size();) {

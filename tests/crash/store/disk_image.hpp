@@ -70,6 +70,8 @@ class DiskImage {
   std::uint32_t next_file_ = 1;
 };
 
+// Without a slash at the end: RocksDB writes directories both ways.
+std::string plain_path(std::string_view path);
 std::string parent_path(const std::string& path);
 
 }  // namespace syncd::test

@@ -15,9 +15,9 @@ namespace syncd::test {
 struct Step {
   enum class Kind : std::uint8_t { open, commit, read_feed, put_freeze, put_note, take_note, close };
   Kind kind = Kind::commit;
-  std::vector<core::LinkUpdate> updates;
-  core::GateFreeze freeze;
-  std::string name, value;
+  std::vector<core::LinkUpdate> updates{};
+  core::GateFreeze freeze{};
+  std::string name{}, value{};
 };
 
 // What the store must hold.
