@@ -48,7 +48,6 @@ class HostLock final : public rocksdb::FileLock {
   ~HostLock() override { ::close(fd_); }
   HostLock(const HostLock&) = delete;
   HostLock& operator=(const HostLock&) = delete;
-  int fd() const { return fd_; }
 
  private:
   int fd_;
@@ -95,10 +94,12 @@ class HostFileSystem final : public rocksdb::FileSystemWrapper {
     const int fd =
         retry_interrupted([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); });
     if (fd < 0) return failed("open", path, errno);
-    auto held = std::make_unique<HostLock>(fd);
-    if (retry_interrupted([&] { return ::flock(held->fd(), LOCK_EX | LOCK_NB); }) != 0)
-      return failed("lock", path, errno);
-    *lock = held.release();
+    if (retry_interrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) != 0) {
+      const int error = errno;
+      ::close(fd);
+      return failed("lock", path, error);
+    }
+    *lock = new HostLock(fd);
     return IOStatus::OK();
   }
 

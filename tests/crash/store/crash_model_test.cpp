@@ -158,5 +158,28 @@ TEST_F(CrashModelTest, JournalTellsTheSameDisk) {
   EXPECT_EQ(after.content(*after.find("/store/f")), "two");
 }
 
+// Who removed the file was killed, or refused by the disk, before that was durable; the next one finds
+// nothing.
+TEST_F(CrashModelTest, RemovalThatWasNotFinishedIsFinishedByTheNext) {
+  begin();
+  ASSERT_TRUE(store::write_durably("/", "f", "x", store::Disk(files_)));
+  begin({.error_at = 2});
+  EXPECT_FALSE(store::remove_durably("/", "f", store::Disk(files_)));
+  EXPECT_FALSE(files_->image().find("/f"));
+  ASSERT_TRUE(store::remove_durably("/", "f", store::Disk(files_)));
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    EXPECT_FALSE(left("/f", Policy::lose_all, seed));
+}
+
+TEST_F(CrashModelTest, DirectoryThatWasNotFinishedIsFinishedByTheNext) {
+  begin({.error_at = 2});
+  EXPECT_FALSE(store::prepare_directory("/store", store::Disk(files_)));
+  ASSERT_TRUE(store::prepare_directory("/store", store::Disk(files_)));
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Random random(seed);
+    EXPECT_TRUE(files_->image().after_power_cut(Policy::lose_all, random).find("/store"));
+  }
+}
+
 }  // namespace
 }  // namespace syncd::test

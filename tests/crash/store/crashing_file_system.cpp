@@ -188,7 +188,8 @@ void CrashingFileSystem::perform(const Operation& operation) {
 }
 
 bool CrashingFileSystem::is_forgotten(std::string_view path) const {
-  return !faults_.forgotten.empty() && path.find(faults_.forgotten) != std::string_view::npos;
+  return !faults_.forgotten.empty() && operations_ >= faults_.forgotten_from &&
+         path.find(faults_.forgotten) != std::string_view::npos;
 }
 
 Io CrashingFileSystem::find_file(const std::string& path, std::uint32_t& file) const {

@@ -26,7 +26,8 @@ struct Faults {
   std::optional<std::uint64_t>
       full_from{};  // from this one on there is no space: the first append is done in part
   std::uint64_t free_bytes = std::uint64_t{1} << 40;
-  std::string forgotten{};              // files of this name are never synced nor renamed, whatever is asked
+  std::string forgotten{};              // files of this name are never synced nor renamed, whatever is asked,
+  std::uint64_t forgotten_from = 0;     // from this operation on
   std::function<void()> before_each{};  // may throw
 };
 

@@ -56,6 +56,13 @@ Driver::Driver(const Scenario& scenario, std::shared_ptr<CrashingFileSystem> fil
     : scenario_(scenario), files_(std::move(files)), sync_writes_(sync_writes) {
 }
 
+void Driver::make_repeatable() {
+  repeatable_ = true;
+  // As RocksDB does when it opens a database, which may fail before it comes to that.
+  rocksdb::Env::Default()->IncBackgroundThreadsIfNeeded(1, rocksdb::Env::Priority::HIGH);
+  rocksdb::Env::Default()->IncBackgroundThreadsIfNeeded(1, rocksdb::Env::Priority::LOW);
+}
+
 template <class T>
 bool Driver::good(const core::Result<T>& result) {
   if (!result) error_ = result.error().message;

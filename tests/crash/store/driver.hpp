@@ -34,7 +34,7 @@ class Driver {
   Driver(const Scenario& scenario, std::shared_ptr<CrashingFileSystem> files, bool sync_writes = true);
   // Between steps the database's own threads are waited for, and during one they come after it: the same
   // operations in the same order in every run, up to the first fault.
-  void make_repeatable() { repeatable_ = true; }
+  void make_repeatable();
 
   // Opens a store that is not the scenario's first step: after a crash.
   bool open();

@@ -78,6 +78,7 @@ ChildEnd in_child(bool quiet, const std::function<void(int)>& work) {
 
 struct Shared {
   std::atomic<std::size_t> at;
+  std::atomic<bool> checking;  // in check(), whose aborts another process may look at
   std::atomic<int> bad;
 };
 
@@ -95,12 +96,14 @@ class Run {
       if (!end.said.empty()) ADD_FAILURE() << end.said;
       if (end.good()) break;
       const auto at = shared_->at.load();
-      if (end.aborted() && work_.after_abort && !after_abort) {
+      if (end.aborted() && work_.after_abort && shared_->checking) {
+        shared_->checking = false;
         after_abort = true;
         continue;
       }
       ++shared_->bad;
       ADD_FAILURE() << headline(at) << "the process ended with status " << end.status;
+      shared_->checking = false;
       after_abort = false;
       shared_->at = at + 1;
     }
@@ -133,7 +136,10 @@ class Run {
       if (wanted && *wanted != work_.name(at)) continue;
       if (at > 0 && at % progress_every == 0)
         std::fprintf(stdout, "%s: %zu of %zu points\n", work_.label.c_str(), at, work_.count);
-      report(out, at, work_.check(at));
+      shared_->checking = true;
+      const auto violations = work_.check(at);
+      shared_->checking = false;
+      report(out, at, violations);
     }
     std::fflush(stdout);
   }

@@ -8,6 +8,7 @@ Recording::Recording(const Scenario& scenario, const Options& options) : scenari
   good_ = run_in_child([&]() -> std::string {
     Faults faults;
     faults.forgotten = options.forgotten;
+    faults.forgotten_from = options.forgotten_from;
     const auto files = std::make_shared<CrashingFileSystem>(DiskImage{}, journal_, faults);
     Driver driver(scenario, files, options.sync_writes);
     driver.make_repeatable();

@@ -16,6 +16,7 @@ class Recording {
   struct Options {
     bool sync_writes = true;
     std::string forgotten{};  // see Faults
+    std::uint64_t forgotten_from = 0;
   };
   explicit Recording(const Scenario& scenario) : Recording(scenario, Options{}) {}
   Recording(const Scenario& scenario, const Options& options);

@@ -140,7 +140,7 @@ void Scenario::put_row(core::LinkUpdate& update, std::string_view id, bool pendi
   const auto& rows = state_.store.rows[update.link_id];
   const auto held = rows.find(std::string(id));
   const auto json = keep(update, fmt::format(R"({{"id":"{}","fence":{},"pending":{},"fill":"{}"}})", id,
-                                             update.record.fence, pending, filler(1200)));
+                                             update.record.fence, pending, filler(500)));
   const bool fresh = held == rows.end();
   update.transaction_puts.push_back({.transaction_id = id,
                                      .account_id = "account_1",
