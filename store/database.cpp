@@ -9,7 +9,6 @@
 #include <rocksdb/table.h>
 
 #include "store/database_impl.hpp"
-#include "store/files.hpp"
 
 namespace syncd::store {
 namespace {
@@ -118,8 +117,9 @@ rocksdb::ColumnFamilyOptions family_options(const StoreOptions& options, Family 
 }
 
 // A family that this version does not know means that a newer one has been here.
-core::Result<void> refuse_unknown_families(const std::string& directory, const rocksdb::DBOptions& options) {
-  const auto current = read_small_file(directory + "/CURRENT", 4096);
+core::Result<void> refuse_unknown_families(const std::string& directory, const rocksdb::DBOptions& options,
+                                           const Disk& disk) {
+  const auto current = read_small_file(directory + "/CURRENT", 4096, disk);
   if (!current) return std::unexpected(current.error());
   if (!*current) return {};  // there is no database yet
   std::vector<std::string> present;
@@ -159,11 +159,16 @@ Database::Database(std::string directory, std::shared_ptr<Health> health)
 }
 
 core::Result<std::unique_ptr<Database>> Database::open(const std::string& directory,
-                                                       const StoreOptions& options, bool clean,
-                                                       std::shared_ptr<Health> health) {
-  const auto db_options = database_options(options, clean, health);
-  if (auto made = prepare_directory(directory); !made) return std::unexpected(made.error());
-  if (auto known = refuse_unknown_families(directory, db_options); !known)
+                                                       const StoreOptions& options, const Disk& disk,
+                                                       bool clean, std::shared_ptr<Health> health) {
+  std::unique_ptr<Database> database(new Database(directory, health));
+  auto db_options = database_options(options, clean, health);
+  if (!disk.is_host()) {
+    database->env_ = rocksdb::NewCompositeEnv(disk.shared());
+    db_options.env = database->env_.get();
+  }
+  if (auto made = prepare_directory(directory, disk); !made) return std::unexpected(made.error());
+  if (auto known = refuse_unknown_families(directory, db_options, disk); !known)
     return std::unexpected(known.error());
 
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, cache_shard_bits);
@@ -174,7 +179,6 @@ core::Result<std::unique_ptr<Database>> Database::open(const std::string& direct
                          family_options(options, static_cast<Family>(i), cache));
   }
 
-  std::unique_ptr<Database> database(new Database(directory, std::move(health)));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(db_options, directory, columns, &handles, &db);

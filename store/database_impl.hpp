@@ -9,8 +9,10 @@
 #include <vector>
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/write_batch.h>
 
+#include "store/files.hpp"
 #include "store/health_impl.hpp"
 #include "store/store.hpp"
 
@@ -44,8 +46,8 @@ class Database {
   // `clean`: the last user closed it, so the write-ahead log must be whole; otherwise a torn tail is cut off
   // at the last complete commit.
   static core::Result<std::unique_ptr<Database>> open(const std::string& directory,
-                                                      const StoreOptions& options, bool clean,
-                                                      std::shared_ptr<Health> health);
+                                                      const StoreOptions& options, const Disk& disk,
+                                                      bool clean, std::shared_ptr<Health> health);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -73,6 +75,7 @@ class Database {
   Database(std::string directory, std::shared_ptr<Health> health);
   std::string directory_;
   std::shared_ptr<Health> health_;
+  std::unique_ptr<rocksdb::Env> env_;  // outlives the database; null: the default one
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> families_{};
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;

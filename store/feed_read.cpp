@@ -22,7 +22,7 @@ core::Result<void> Store::Impl::publish() {
   auto raised = high_water;
   raised.epoch = feed.epoch;
   raised.published = feed.head;
-  if (auto saved = save_high_water(options.path, raised); !saved) {
+  if (auto saved = save_high_water(options.path, raised, disk); !saved) {
     return std::unexpected(database->failed("publish changes", saved.error()));
   }
   high_water = raised;

@@ -1,145 +1,182 @@
 #include "store/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
+#include <rocksdb/file_system.h>
+
+#include "store/host_file_system_impl.hpp"
 
 namespace syncd::store {
 namespace {
 
-std::string cause_of(int error) {
-  return std::error_code(error, std::system_category()).message();
+// The operating system's words, which RocksDB puts last: "IO error: While ...: /path: No space left on
+// device".
+std::string cause_of(const rocksdb::IOStatus& status) {
+  const auto text = status.ToString();
+  const auto colon = text.rfind(": ");
+  return colon == std::string::npos ? text : text.substr(colon + 2);
 }
 
-std::unexpected<core::Error> failed(std::string_view doing, const std::string& path, int error) {
-  return core::fail(core::Errc::storage, fmt::format("cannot {} {}: {}", doing, path, cause_of(error)));
+std::unexpected<core::Error> failed(std::string_view doing, const std::string& path,
+                                    const rocksdb::IOStatus& status) {
+  return core::fail(core::Errc::storage, fmt::format("cannot {} {}: {}", doing, path, cause_of(status)));
 }
 
-template <class Call>
-auto retry_interrupted(Call call) {
-  auto answer = call();
-  while (answer < 0 && errno == EINTR)
-    answer = call();
-  return answer;
+core::Result<void> sync_directory(const Disk& disk, const std::string& directory) {
+  std::unique_ptr<rocksdb::FSDirectory> opened;
+  const rocksdb::IOOptions options;
+  if (const auto done = disk.files().NewDirectory(directory, options, &opened, nullptr); !done.ok())
+    return failed("open", directory, done);
+  if (const auto done = opened->Fsync(options, nullptr); !done.ok()) return failed("sync", directory, done);
+  return {};
 }
 
-core::Result<void> write_all(int fd, const std::string& path, std::string_view content) {
-  while (!content.empty()) {
-    const auto written = retry_interrupted([&] { return ::write(fd, content.data(), content.size()); });
-    if (written < 0) return failed("write", path, errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
+core::Result<void> write_and_sync(const Disk& disk, const std::string& path, std::string_view content) {
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  const rocksdb::IOOptions options;
+  if (const auto made = disk.files().NewWritableFile(path, {}, &file, nullptr); !made.ok())
+    return failed("create", path, made);
+  if (!content.empty()) {
+    const auto written = file->Append({content.data(), content.size()}, options, nullptr);
+    if (!written.ok()) return failed("write", path, written);
   }
+  if (const auto synced = file->Sync(options, nullptr); !synced.ok()) return failed("sync", path, synced);
+  if (const auto closed = file->Close(options, nullptr); !closed.ok()) return failed("close", path, closed);
   return {};
 }
 
-core::Result<void> sync_directory(const std::string& directory) {
-  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return failed("open", directory, errno);
-  if (::fsync(fd.get()) != 0) return failed("sync", directory, errno);
-  return {};
+// Of "a/b" and "a/b/": "a".
+std::string parent_of(const std::string& path) {
+  const auto parent = (std::filesystem::path(path) / "").parent_path().parent_path();
+  return parent.empty() ? "." : parent.string();
 }
 
 }  // namespace
 
-UniqueFd::~UniqueFd() {
-  if (fd_ >= 0) ::close(fd_);
+Disk::Disk(std::shared_ptr<rocksdb::FileSystem> replacement)
+    : files_(std::move(replacement)), is_host_(files_ == nullptr) {
+  if (is_host_) files_ = host_file_system();
 }
 
-core::Result<std::optional<std::string>> read_small_file(const std::string& path, std::size_t bytes_max) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) {
-    if (errno == ENOENT) return std::nullopt;
-    return failed("open", path, errno);
+const Disk& host_disk() {
+  static const Disk disk;
+  return disk;
+}
+
+core::Result<std::optional<std::string>> read_small_file(const std::string& path, std::size_t bytes_max,
+                                                         const Disk& disk) {
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  if (const auto opened = disk.files().NewSequentialFile(path, {}, &file, nullptr); !opened.ok()) {
+    if (opened.IsPathNotFound()) return std::nullopt;
+    return failed("open", path, opened);
   }
   std::string content(bytes_max + 1, '\0');
   std::size_t filled = 0;
   while (filled < content.size()) {
-    const auto got =
-        retry_interrupted([&] { return ::read(fd.get(), content.data() + filled, content.size() - filled); });
-    if (got < 0) return failed("read", path, errno);
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
+    rocksdb::Slice got;
+    char* const room = content.data() + filled;
+    const auto read = file->Read(content.size() - filled, {}, &got, room, nullptr);
+    if (!read.ok()) return failed("read", path, read);
+    if (got.empty()) break;
+    if (got.data() != room) std::copy_n(got.data(), got.size(), room);
+    filled += got.size();
   }
   content.resize(filled);
   return content;
 }
 
 core::Result<void> write_durably(const std::string& directory, const std::string& name,
-                                 std::string_view content) {
+                                 std::string_view content, const Disk& disk) {
   const auto path = directory + "/" + name;
   const auto temporary = path + ".tmp";
-  {
-    const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd.valid()) return failed("create", temporary, errno);
-    if (auto written = write_all(fd.get(), temporary, content); !written) return written;
-    if (::fdatasync(fd.get()) != 0) return failed("sync", temporary, errno);
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace", path, errno);
-  return sync_directory(directory);
+  if (auto written = write_and_sync(disk, temporary, content); !written) return written;
+  if (const auto renamed = disk.files().RenameFile(temporary, path, {}, nullptr); !renamed.ok())
+    return failed("replace", path, renamed);
+  return sync_directory(disk, directory);
 }
 
-core::Result<void> remove_durably(const std::string& directory, const std::string& name) {
+core::Result<void> remove_durably(const std::string& directory, const std::string& name, const Disk& disk) {
   const auto path = directory + "/" + name;
-  if (::unlink(path.c_str()) != 0) {
-    if (errno == ENOENT) return {};
-    return failed("remove", path, errno);
+  if (const auto removed = disk.files().DeleteFile(path, {}, nullptr);
+      !removed.ok() && !removed.IsPathNotFound()) {
+    return failed("remove", path, removed);
   }
-  return sync_directory(directory);
+  // Also when it was not there: who removed it may have been killed before this.
+  return sync_directory(disk, directory);
 }
 
-core::Result<void> prepare_directory(const std::string& path) {
+core::Result<void> prepare_directory(const std::string& path, const Disk& disk) {
   if (path.empty()) return core::fail(core::Errc::storage, "[store] path is empty; set it to a directory");
-  if (::mkdir(path.c_str(), 0700) == 0) {
-    const auto parent =
-        (std::filesystem::path(path) / "").parent_path().parent_path();  // of "a/b" and "a/b/": "a"
-    return sync_directory(parent.empty() ? "." : parent.string());
-  }
-  const int error = errno;
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) {
-    const auto next =
-        error == ENOENT ? "create its parent directory" : "check the permissions of its parent directory";
+  const rocksdb::IOOptions options;
+  const auto created = disk.files().CreateDir(path, options, nullptr);
+  if (created.ok()) return sync_directory(disk, parent_of(path));
+  bool is_directory = false;
+  if (!disk.files().IsDirectory(path, options, &is_directory, nullptr).ok()) {
+    const auto next = created.IsPathNotFound() ? "create its parent directory"
+                                               : "check the permissions of its parent directory";
     return core::fail(core::Errc::storage, fmt::format("store {} cannot be created: {}; {} or choose another "
                                                        "[store] path",
-                                                       path, cause_of(error), next));
+                                                       path, cause_of(created), next));
   }
-  if (!S_ISDIR(info.st_mode)) {
+  if (!is_directory) {
     return core::fail(core::Errc::storage,
                       fmt::format("store {} is not a directory; choose another [store] path", path));
   }
-  if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
+  if (disk.is_host() && ::access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
     return core::fail(
         core::Errc::storage,
         fmt::format("store {} cannot be written: {}; give the directory to the user of this service, "
                     "or choose another [store] path",
-                    path, cause_of(errno)));
+                    path, std::error_code(errno, std::system_category()).message()));
   }
+  // A start that was killed may have left a directory that a power cut would take away again. Where the parent
+  // may not be read, somebody else made it.
+  [[maybe_unused]] const auto synced = sync_directory(disk, parent_of(path));
   return {};
 }
 
-std::optional<std::uint64_t> free_bytes(const std::string& path) {
-  struct statvfs info = {};
-  if (retry_interrupted([&] { return ::statvfs(path.c_str(), &info); }) != 0) return std::nullopt;
-  return std::uint64_t{info.f_bavail} * std::uint64_t{info.f_frsize};
+std::optional<std::uint64_t> free_bytes(const std::string& path, const Disk& disk) {
+  std::uint64_t bytes = 0;
+  if (!disk.files().GetFreeSpace(path, {}, &bytes, nullptr).ok()) return std::nullopt;
+  return bytes;
 }
 
-core::Result<void> require_free_space(const std::string& path, std::uint64_t bytes_min) {
-  const auto free = free_bytes(path);
-  if (!free) return failed("ask for the free space of", path, errno);
-  if (*free >= bytes_min) return {};
+core::Result<void> require_free_space(const std::string& path, std::uint64_t bytes_min, const Disk& disk) {
+  std::uint64_t free = 0;
+  if (const auto asked = disk.files().GetFreeSpace(path, {}, &free, nullptr); !asked.ok())
+    return failed("ask for the free space of", path, asked);
+  if (free >= bytes_min) return {};
   constexpr std::uint64_t mebibyte = 1 << 20;
   return core::fail(
       core::Errc::storage,
       fmt::format("store {} has {} MiB of free disk space and needs {} MiB to open safely; free some "
                   "space or move the store to a larger disk",
-                  path, *free / mebibyte, (bytes_min + mebibyte - 1) / mebibyte));
+                  path, free / mebibyte, (bytes_min + mebibyte - 1) / mebibyte));
+}
+
+StoreLock::StoreLock(std::shared_ptr<rocksdb::FileSystem> files, rocksdb::FileLock* lock)
+    : files_(std::move(files)), lock_(lock) {
+}
+
+StoreLock::StoreLock(StoreLock&& other) noexcept
+    : files_(std::move(other.files_)), lock_(std::exchange(other.lock_, nullptr)) {
+}
+
+StoreLock& StoreLock::operator=(StoreLock&& other) noexcept {
+  std::swap(files_, other.files_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+StoreLock::~StoreLock() {
+  // The answer is of no use: the lock ends with the process at the latest.
+  if (lock_ != nullptr) files_->UnlockFile(lock_, {}, nullptr).PermitUncheckedError();
 }
 
 core::Error store_in_use(const std::string& path) {
@@ -150,13 +187,13 @@ core::Error store_in_use(const std::string& path) {
                              path)};
 }
 
-core::Result<UniqueFd> lock_store(const std::string& path) {
+core::Result<StoreLock> lock_store(const std::string& path, const Disk& disk) {
   const auto file = path + "/lock";
-  UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd.valid()) return failed("open", file, errno);
-  if (retry_interrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) == 0) return fd;
-  if (errno == EWOULDBLOCK) return std::unexpected(store_in_use(path));
-  return failed("lock", file, errno);
+  rocksdb::FileLock* lock = nullptr;
+  const auto locked = disk.files().LockFile(file, {}, &lock, nullptr);
+  if (locked.ok()) return StoreLock(disk.shared(), lock);
+  if (locked.IsBusy()) return std::unexpected(store_in_use(path));
+  return failed("open", file, locked);
 }
 
 }  // namespace syncd::store

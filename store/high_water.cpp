@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "store/bytes.hpp"
-#include "store/files.hpp"
 
 namespace syncd::store {
 namespace {
@@ -78,15 +77,15 @@ core::Result<std::optional<HighWater>> decode_high_water(std::string_view conten
   return mark;
 }
 
-core::Result<std::optional<HighWater>> load_high_water(const std::string& directory) {
-  auto content = read_small_file(directory + "/" + std::string(high_water_name), 4096);
+core::Result<std::optional<HighWater>> load_high_water(const std::string& directory, const Disk& disk) {
+  auto content = read_small_file(directory + "/" + std::string(high_water_name), 4096, disk);
   if (!content) return std::unexpected(content.error());
   if (!*content) return std::nullopt;
   return decode_high_water(**content);
 }
 
-core::Result<void> save_high_water(const std::string& directory, const HighWater& mark) {
-  return write_durably(directory, std::string(high_water_name), encode_high_water(mark));
+core::Result<void> save_high_water(const std::string& directory, const HighWater& mark, const Disk& disk) {
+  return write_durably(directory, std::string(high_water_name), encode_high_water(mark), disk);
 }
 
 }  // namespace syncd::store

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "store/files.hpp"
 #include "sync/core/result.hpp"
 
 namespace syncd::store {
@@ -32,8 +33,10 @@ std::string encode_high_water(const HighWater& mark);
 core::Result<std::optional<HighWater>> decode_high_water(std::string_view content);
 
 // nullopt: missing or damaged; both mean that nobody knows what was published.
-core::Result<std::optional<HighWater>> load_high_water(const std::string& directory);
-core::Result<void> save_high_water(const std::string& directory, const HighWater& mark);
+core::Result<std::optional<HighWater>> load_high_water(const std::string& directory,
+                                                       const Disk& disk = host_disk());
+core::Result<void> save_high_water(const std::string& directory, const HighWater& mark,
+                                   const Disk& disk = host_disk());
 
 // CRC-32C (Castagnoli, reflected, as in RFC 3720).
 std::uint32_t crc32c(std::string_view bytes);

@@ -59,15 +59,15 @@ core::Result<void> require_same(const StoreOptions& options, std::string_view wh
 }  // namespace
 
 core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  impl->options = options;
-  if (auto done = prepare_directory(options.path); !done) return std::unexpected(done.error());
-  if (auto done = require_free_space(options.path, options.min_free_bytes); !done)
+  auto impl = std::make_unique<Impl>(options);
+  const auto& disk = impl->disk;
+  if (auto done = prepare_directory(options.path, disk); !done) return std::unexpected(done.error());
+  if (auto done = require_free_space(options.path, options.min_free_bytes, disk); !done)
     return std::unexpected(done.error());
-  auto lock = lock_store(options.path);
+  auto lock = lock_store(options.path, disk);
   if (!lock) return std::unexpected(lock.error());
   impl->lock = std::move(*lock);
-  note_lax_mode(options.path, impl->notices);
+  if (disk.is_host()) note_lax_mode(options.path, impl->notices);
   for (const auto step :
        {&Impl::open_database, &Impl::check_identity, &Impl::settle_epoch, &Impl::check_feed_end}) {
     if (auto done = ((*impl).*step)(); !done) {
@@ -80,14 +80,15 @@ core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
 }
 
 core::Result<void> Store::Impl::open_database() {
-  const auto marker = read_small_file(options.path + "/" + std::string(clean_close_name), 16);
+  const auto marker = read_small_file(options.path + "/" + std::string(clean_close_name), 16, disk);
   if (!marker) return std::unexpected(marker.error());
   const bool clean = marker->has_value();
-  auto opened = Database::open(options.path + "/db", options, clean, health);
+  auto opened = Database::open(options.path + "/db", options, disk, clean, health);
   if (!opened) return std::unexpected(opened.error());
   database = std::move(*opened);
-  if (!clean) return {};
-  return remove_durably(options.path, std::string(clean_close_name));
+  // Also without a marker: the one before us may have been killed between removing it and making that
+  // durable, and a power cut would bring it back beside a log that is not whole.
+  return remove_durably(options.path, std::string(clean_close_name), disk);
 }
 
 core::Result<void> Store::Impl::check_identity() {
@@ -138,7 +139,7 @@ core::Result<void> Store::Impl::bring_up_to_date(std::uint64_t version) {
 core::Result<void> Store::Impl::create_identity() {
   const auto instance = make_instance_id();
   if (!instance) return std::unexpected(instance.error());
-  const auto leftover = load_high_water(options.path);
+  const auto leftover = load_high_water(options.path, disk);
   if (!leftover) return std::unexpected(leftover.error());
   // The file of a database that is gone: its sequences were seen, so ours belong to a later epoch.
   feed = FeedState{};
@@ -149,7 +150,7 @@ core::Result<void> Store::Impl::create_identity() {
                     "begins, consumers must read everything anew",
                     options.path, feed.epoch));
   }
-  if (auto saved = save_high_water(options.path, {*instance, feed.epoch, 0}); !saved) return saved;
+  if (auto saved = save_high_water(options.path, {*instance, feed.epoch, 0}, disk); !saved) return saved;
 
   std::string state;
   encode_feed_state(state, feed);
@@ -184,7 +185,7 @@ core::Result<void> Store::Impl::settle_epoch() {
   }
   std::ranges::copy(*instance, high_water.instance.begin());
 
-  const auto loaded = load_high_water(options.path);
+  const auto loaded = load_high_water(options.path, disk);
   if (!loaded) return std::unexpected(loaded.error());
   if (!*loaded) {
     // Epochs up to the lost file's are used up and unknown. Seconds of the wall clock are above every epoch
@@ -218,7 +219,7 @@ core::Result<void> Store::Impl::settle_epoch() {
   // the two copies. Taking everything that is there as published is right in both cases.
   high_water.epoch = feed.epoch;
   high_water.published = feed.head;
-  return save_high_water(options.path, high_water);
+  return save_high_water(options.path, high_water, disk);
 }
 
 core::Result<void> Store::Impl::begin_epoch(std::uint64_t epoch, const std::string& why) {
@@ -233,7 +234,7 @@ core::Result<void> Store::Impl::begin_epoch(std::uint64_t epoch, const std::stri
   if (auto written = write_meta(meta_key::feed, state); !written) return written;
   high_water.epoch = epoch;
   high_water.published = 0;
-  return save_high_water(options.path, high_water);
+  return save_high_water(options.path, high_water, disk);
 }
 
 core::Result<void> Store::Impl::check_feed_end() {
@@ -276,9 +277,9 @@ core::Result<void> Store::close() {
   auto result = impl_->database->close();
   impl_->database.reset();
   if (result && healthy_before && impl_->health->ok()) {
-    result = write_durably(impl_->options.path, std::string(clean_close_name), "");
+    result = write_durably(impl_->options.path, std::string(clean_close_name), "", impl_->disk);
   }
-  impl_->lock = UniqueFd{};
+  impl_->lock = StoreLock{};
   return result;
 }
 

@@ -1,11 +1,10 @@
 #include "store/store.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
+#include <rocksdb/file_system.h>
 
 #include "store/batch_impl.hpp"
 #include "store/codec.hpp"
@@ -18,15 +17,14 @@ namespace {
 // Memory that a batch may keep for the next commit.
 constexpr std::size_t batch_bytes_kept = 4 << 20;
 
-std::uint64_t log_bytes(const std::string& directory) {
+std::uint64_t log_bytes(const Disk& disk, const std::string& directory) {
+  std::vector<std::string> names;
+  if (!disk.files().GetChildren(directory, {}, &names, nullptr).ok()) return 0;
   std::uint64_t bytes = 0;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->path().extension() != ".log") continue;
-    std::error_code vanished;  // RocksDB removes logs while we look
-    const auto size = it->file_size(vanished);
-    if (!vanished) bytes += size;
+  for (const auto& name : names) {
+    if (!name.ends_with(".log")) continue;
+    std::uint64_t size = 0;  // RocksDB removes logs while we look
+    if (disk.files().GetFileSize(directory + "/" + name, {}, &size, nullptr).ok()) bytes += size;
   }
   return bytes;
 }
@@ -185,12 +183,12 @@ StoreStats Store::stats() {
   stats.published = impl_->high_water.published;
   stats.commits = impl_->commits;
   stats.write_stops = impl_->health->stops();
-  stats.disk_free_bytes = free_bytes(impl_->options.path).value_or(0);
+  stats.disk_free_bytes = free_bytes(impl_->options.path, impl_->disk).value_or(0);
   if (!impl_->database) return stats;
   using Properties = rocksdb::DB::Properties;
   auto& database = *impl_->database;
   stats.disk_bytes =
-      database.property(Properties::kLiveSstFilesSize) + log_bytes(impl_->options.path + "/db");
+      database.property(Properties::kLiveSstFilesSize) + log_bytes(impl_->disk, impl_->options.path + "/db");
   stats.memtable_bytes = database.property(Properties::kSizeAllMemTables);
   std::uint64_t usage = 0;  // one cache serves all families
   if (database.db().GetIntProperty(database.family(Family::links), Properties::kBlockCacheUsage, &usage)) {

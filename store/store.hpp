@@ -12,6 +12,10 @@
 #include "sync/core/types.hpp"
 #include "sync/core/update.hpp"
 
+namespace rocksdb {
+class FileSystem;
+}
+
 namespace syncd::store {
 
 struct StoreOptions {
@@ -23,6 +27,8 @@ struct StoreOptions {
   int open_files_max = 512;
   std::uint64_t min_free_bytes = 64ull << 20;  // open() refuses below it
   bool sync_writes = true;                     // false only in benchmarks that say so
+  // Everything on disk goes through it. null: the host's file system; another one is for tests.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
   // Warnings and errors of the database itself, stripped of keys and values; called on its threads as well.
   std::function<void(int level, std::string message)> log;
 };

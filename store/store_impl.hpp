@@ -17,8 +17,11 @@
 namespace syncd::store {
 
 struct Store::Impl {
+  explicit Impl(const StoreOptions& opened_with) : options(opened_with), disk(opened_with.file_system) {}
+
   StoreOptions options;
-  UniqueFd lock;
+  Disk disk;
+  StoreLock lock;
   std::shared_ptr<Health> health = std::make_shared<Health>();
   std::unique_ptr<Database> database;
   std::vector<std::string> notices;

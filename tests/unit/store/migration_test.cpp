@@ -46,7 +46,8 @@ class MigrationTest : public testing::Test {
   }
   void open() {
     database_.reset();
-    auto opened = store::Database::open(options_.path, options_, false, std::make_shared<store::Health>());
+    auto opened = store::Database::open(options_.path, options_, store::host_disk(), false,
+                                        std::make_shared<store::Health>());
     ASSERT_TRUE(opened) << opened.error().message;
     database_ = std::move(*opened);
   }
@@ -129,8 +130,8 @@ TEST_F(HalfMigratedStoreTest, IsRefusedByTheOlderVersion) {
   open();
   store_.reset();
   {
-    auto opened =
-        store::Database::open(options_.path + "/db", options_, false, std::make_shared<store::Health>());
+    auto opened = store::Database::open(options_.path + "/db", options_, store::host_disk(), false,
+                                        std::make_shared<store::Health>());
     ASSERT_TRUE(opened);
     rocksdb::WriteBatch batch;
     batch.Put((*opened)->family(Family::meta), store::to_slice(store::meta_key::migration), "\x01\x01key");

@@ -1,0 +1,191 @@
+#include "tests/crash/store/points.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fcntl.h>
+#include <new>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace syncd::test {
+namespace {
+
+constexpr int bad_points_max = 10;
+constexpr std::size_t progress_every = 2000;
+
+template <class T>
+T* shared(std::size_t count) {
+  void* memory =
+      ::mmap(nullptr, sizeof(T) * count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return new (memory) T[count]{};
+}
+
+void say(int to, std::string_view text) {
+  while (!text.empty()) {
+    const auto written = ::write(to, text.data(), text.size());
+    if (written <= 0) std::_Exit(3);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+struct ChildEnd {
+  std::string said;
+  int status = 0;
+  bool good() const { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+  bool aborted() const { return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT; }
+};
+
+// `quiet`: without what a failed assertion of RocksDB says.
+ChildEnd in_child(bool quiet, const std::function<void(int)>& work) {
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) throw std::bad_alloc();
+  std::fflush(nullptr);
+  const auto pid = ::fork();
+  if (pid < 0) throw std::bad_alloc();
+  if (pid == 0) {
+    const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    if (const int null = quiet ? ::open("/dev/null", O_WRONLY | O_CLOEXEC) : -1; null >= 0)
+      ::dup2(null, STDERR_FILENO);
+    try {
+      work(pipe[1]);
+    } catch (const std::exception& error) {
+      say(pipe[1], fmt::format("exception: {}\n", error.what()));
+      std::_Exit(2);
+    }
+    std::_Exit(0);
+  }
+  ::close(pipe[1]);
+  ChildEnd end;
+  char buffer[4096];
+  for (;;) {
+    const auto got = ::read(pipe[0], buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    end.said.append(buffer, static_cast<std::size_t>(got));
+  }
+  ::close(pipe[0]);
+  ::waitpid(pid, &end.status, 0);
+  return end;
+}
+
+struct Shared {
+  std::atomic<std::size_t> at;
+  std::atomic<bool> checking;  // in check(), whose aborts another process may look at
+  std::atomic<int> bad;
+};
+
+class Run {
+ public:
+  explicit Run(const PointWork& work) : work_(work), shared_(shared<Shared>(1)) {}
+  ~Run() { ::munmap(shared_, sizeof(Shared)); }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  std::size_t all() {
+    bool after_abort = false;
+    while (shared_->at < work_.count && shared_->bad < bad_points_max) {
+      const auto end = in_child(work_.after_abort != nullptr, [&](int out) { child(out, after_abort); });
+      if (!end.said.empty()) ADD_FAILURE() << end.said;
+      if (end.good()) break;
+      const auto at = shared_->at.load();
+      if (end.aborted() && work_.after_abort && shared_->checking) {
+        shared_->checking = false;
+        after_abort = true;
+        continue;
+      }
+      ++shared_->bad;
+      ADD_FAILURE() << headline(at) << "the process ended with status " << end.status;
+      shared_->checking = false;
+      after_abort = false;
+      shared_->at = at + 1;
+    }
+    return std::min(shared_->at.load(), work_.count);
+  }
+
+ private:
+  std::string headline(std::size_t at) const {
+    const auto name = work_.name(at);
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    return fmt::format("{} {}\n  again: SYNCD_CRASH_POINT={} crash_disk --gtest_filter={}.{}\n  ",
+                       work_.label, name, name, test->test_suite_name(), test->name());
+  }
+  void report(int out, std::size_t at, const Violations& violations) {
+    if (violations.empty()) return;
+    ++shared_->bad;
+    auto text = headline(at);
+    for (const auto& one : violations)
+      text += one + "\n  ";
+    say(out, text + "\n");
+  }
+  void child(int out, bool after_abort) {
+    const auto wanted = wanted_point();
+    if (after_abort) {
+      report(out, shared_->at, work_.after_abort(shared_->at));
+      ++shared_->at;
+    }
+    for (; shared_->at < work_.count && shared_->bad < bad_points_max; ++shared_->at) {
+      const std::size_t at = shared_->at;
+      if (wanted && *wanted != work_.name(at)) continue;
+      if (at > 0 && at % progress_every == 0)
+        std::fprintf(stdout, "%s: %zu of %zu points\n", work_.label.c_str(), at, work_.count);
+      shared_->checking = true;
+      const auto violations = work_.check(at);
+      shared_->checking = false;
+      report(out, at, violations);
+    }
+    std::fflush(stdout);
+  }
+
+  const PointWork& work_;
+  Shared* shared_;
+};
+
+}  // namespace
+
+SharedTally::SharedTally() : counters_(shared<std::atomic<std::uint64_t>>(count)) {
+}
+
+SharedTally::~SharedTally() {
+  ::munmap(counters_, sizeof(*counters_) * count);
+}
+
+std::size_t try_points(const PointWork& work) {
+  return Run(work).all();
+}
+
+bool run_in_child(const std::function<std::string()>& work) {
+  const auto end = in_child(false, [&work](int out) { say(out, work()); });
+  if (!end.said.empty()) ADD_FAILURE() << end.said;
+  if (!end.good()) ADD_FAILURE() << "the process ended with status " << end.status;
+  return end.said.empty() && end.good();
+}
+
+std::uint64_t environment_number(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+std::optional<std::string> wanted_point() {
+  const char* text = std::getenv("SYNCD_CRASH_POINT");
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  return text;
+}
+
+std::vector<std::uint64_t> seeds_of_run(std::uint64_t first) {
+  if (const auto point = wanted_point()) return {std::strtoull(point->c_str(), nullptr, 10)};
+  const auto begin = environment_number("SYNCD_CRASH_SEED", first);
+  std::vector<std::uint64_t> seeds;
+  for (std::uint64_t i = 0; i < environment_number("SYNCD_CRASH_SEEDS", 1); ++i)
+    seeds.push_back(begin + i);
+  return seeds;
+}
+
+}  // namespace syncd::test
