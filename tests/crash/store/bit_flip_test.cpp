@@ -78,8 +78,11 @@ Violations check_shown(const Scenario& scenario, const Progress& progress, Victi
   if (bumped && !shown.state.store.feed.empty()) return {"epoch: a new one that does not begin anew"};
   Violations found;
   for (auto i = progress.begun + 1; i-- > 0;) {
-    found = differences(shown, scenario.after(i), !bumped);
-    if (!found.empty()) continue;
+    const auto differing = differences(shown, scenario.after(i), !bumped);
+    if (!differing.empty()) {
+      if (found.empty() || differing.size() < found.size()) found = differing;
+      continue;
+    }
     ++tally[i < progress.done ? older : equal];
     if (i < progress.done && victim != Victim::log) return {"acknowledged: went back without a word"};
     const bool lost = scenario.after(i).store.feed.size() < progress.published;

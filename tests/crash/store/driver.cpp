@@ -85,7 +85,8 @@ bool Driver::run(std::size_t from, std::size_t to) {
     // Closing waits for the database's threads, so they must not wait for it.
     const bool closes = step.kind == Step::Kind::close || (step.kind == Step::Kind::open && store_);
     if (closes && !close()) return false;
-    if (repeatable_) files_->hold_background(true);
+    // Nor while opening, which reads tables with threads of its own and waits for those.
+    if (repeatable_ && step.kind != Step::Kind::open) files_->hold_background(true);
     const bool taken = take(step);
     if (repeatable_) {
       files_->hold_background(false);

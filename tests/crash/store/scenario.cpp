@@ -130,7 +130,7 @@ core::LinkUpdate Scenario::next_update(int link) {
 void Scenario::add_link(core::LinkUpdate& update) {
   update.record.added_at = at(now_ms_);
   update.changes.push_back({.kind = ChangeKind::link_added,
-                            .id = update.link_id.str(),
+                            .id = keep(update, update.link_id.str()),
                             .before = {},
                             .after = keep(update, status_json(LinkStatus::active))});
   add_page(update);
@@ -211,7 +211,7 @@ void Scenario::add_account(core::LinkUpdate& update) {
 
 void Scenario::change_status(core::LinkUpdate& update, LinkStatus status) {
   update.changes.push_back({.kind = ChangeKind::link_status,
-                            .id = update.link_id.str(),
+                            .id = keep(update, update.link_id.str()),
                             .before = keep(update, status_json(update.record.status)),
                             .after = keep(update, status_json(status))});
   update.record.status = status;
@@ -234,7 +234,7 @@ void Scenario::turn_relink(core::LinkUpdate& update) {
   update.relink = entry;
   change_status(update, opens ? LinkStatus::relink : LinkStatus::active);
   update.changes.push_back({.kind = opens ? ChangeKind::relink_opened : ChangeKind::relink_resolved,
-                            .id = update.link_id.str(),
+                            .id = keep(update, update.link_id.str()),
                             .before = {},
                             .after = keep(update, core::to_json(entry))});
 }
