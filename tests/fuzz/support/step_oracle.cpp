@@ -91,8 +91,7 @@ void FeedConsumer::apply(const test::FeedLine& line) {
     return held != rows.end() && core::same_json(held->second, line.before);
   };
   // That an account is back is news by itself.
-  const bool changes =
-      line.kind == ChangeKind::account_returned || !core::same_json(line.before, line.after);
+  const bool changes = line.kind == ChangeKind::account_returned || !core::same_json(line.before, line.after);
   FUZZ_CHECK_SAYING(changes, "no entry says what was known", core::to_string(line.kind));
   switch (line.kind) {
     case ChangeKind::transaction_created:
