@@ -18,6 +18,8 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 }
 
 bool is_ip(int family, std::string_view text) {
+  // The system's reader would take a NUL for the end.
+  if (text.find('\0') != std::string_view::npos) return false;
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   return inet_pton(family, std::string(text).c_str(), bytes.data()) == 1;
 }

@@ -15,6 +15,7 @@
 
 #include "daemon/config_table.hpp"
 #include "daemon/duration.hpp"
+#include "sync/core/json_text.hpp"
 
 namespace syncd::daemon {
 
@@ -159,9 +160,20 @@ std::expected<ConfigValue, Refusal> read_toml(const ConfigKey& key, const toml::
   return wrong_type(key, toml_type_name(node));
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const core::CodePoint point = core::first_code_point(text);
+    if (point.length == 0) return false;
+    text.remove_prefix(point.length);
+  }
+  return true;
+}
+
 std::expected<ConfigValue, Refusal> read_text(const ConfigKey& key, const std::string& text) {
   switch (key.default_value.index()) {
     case 0:
+      // As in a file, which is where `config dump` writes it.
+      if (!is_utf8(text)) return std::unexpected(Refusal{"is not UTF-8", "write it in UTF-8"});
       return ConfigValue{text};
     case 1:
       if (text == "true") return ConfigValue{true};
@@ -218,15 +230,10 @@ std::string_view without_content(std::string_view complaint) {
   return complaint.substr(0, complaint.find(", saw "));
 }
 
-void read_file(Loader& loader, const std::string& path) {
-  const auto text = read_whole(path);
-  if (!text) {
-    return loader.refuse(path, "", "cannot be read: " + text.error(),
-                         "create it, correct its permissions, or name another file with --config");
-  }
+void read_text(Loader& loader, const std::string& path, const std::string& text) {
   toml::table root;
   try {
-    root = toml::parse(*text, path);
+    root = toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     return loader.refuse(
         fmt::format("{}:{}:{}", path, error.source().begin.line, error.source().begin.column), "",
@@ -246,6 +253,13 @@ void read_file(Loader& loader, const std::string& path) {
                     fmt::format("write [{}] on a line of its own", name.str()));
     }
   }
+}
+
+void read_file(Loader& loader, const std::string& path) {
+  const auto text = read_whole(path);
+  if (text) return read_text(loader, path, *text);
+  loader.refuse(path, "", "cannot be read: " + text.error(),
+                "create it, correct its permissions, or name another file with --config");
 }
 
 std::vector<std::string> find_fragments(Loader& loader, const std::string& path) {
@@ -318,11 +332,30 @@ void check_required(Loader& loader, const std::string& path) {
 
 }  // namespace
 
+namespace {
+
+// Names of keys, variables and files come from elsewhere: they must neither break the line nor steer the
+// terminal.
+std::string in_one_line(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const core::CodePoint point = core::first_code_point(text);
+    const std::size_t length = std::max(point.length, 1U);
+    const bool control = point.value < 0x20 || (point.value >= 0x7F && point.value < 0xA0);
+    out += point.length == 0 || control ? "?" : text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string describe(const ConfigProblem& problem) {
   std::string text = problem.where + ": ";
   if (!problem.key.empty()) text += problem.key + ": ";
   text += problem.reason;
-  return problem.next_step.empty() ? text : text + "; " + problem.next_step;
+  if (!problem.next_step.empty()) text += "; " + problem.next_step;
+  return in_one_line(text);
 }
 
 Environment process_environment() {
@@ -338,13 +371,18 @@ Environment process_environment() {
   return found;
 }
 
-ConfigReading read_config(const std::string& path, const Environment& environment) {
+namespace {
+
+Loader with_defaults() {
   Loader loader;
   for (const ConfigKey& key : config_keys())
     set_value(key, loader.config, key.default_value);
-  read_file(loader, path);
-  for (const std::string& fragment : find_fragments(loader, path))
-    read_file(loader, fragment);
+  return loader;
+}
+
+// What comes behind the files, and the rules over everything that was read. `path` is named where no other
+// place can be.
+ConfigReading complete(Loader loader, const std::string& path, const Environment& environment) {
   read_environment(loader, environment);
   const bool sources_readable =
       std::ranges::none_of(loader.problems, [](const ConfigProblem& problem) { return problem.key.empty(); });
@@ -359,6 +397,23 @@ ConfigReading read_config(const std::string& path, const Environment& environmen
   return {.loaded = {std::move(loader.config), std::move(loader.origins)},
           .unknown = std::move(loader.refused),
           .problems = std::move(loader.problems)};
+}
+
+}  // namespace
+
+ConfigReading read_config(const std::string& path, const Environment& environment) {
+  Loader loader = with_defaults();
+  read_file(loader, path);
+  for (const std::string& fragment : find_fragments(loader, path))
+    read_file(loader, fragment);
+  return complete(std::move(loader), path, environment);
+}
+
+ConfigReading read_config_text(const std::string& path, const std::string& text,
+                               const Environment& environment) {
+  Loader loader = with_defaults();
+  read_text(loader, path, text);
+  return complete(std::move(loader), path, environment);
 }
 
 std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::string& path,

@@ -91,7 +91,7 @@ struct ConfigProblem {
   std::string reason;
   std::string next_step;  // empty: the reason says it already
 };
-// `where: key: reason; next step`
+// `where: key: reason; next step`, one line without control characters.
 std::string describe(const ConfigProblem& problem);
 
 // The configuration and where each value came from.
@@ -114,6 +114,9 @@ struct ConfigReading {
 };
 // Reads as load_config() does, and keeps what is acceptable beside the problems, for further checks.
 ConfigReading read_config(const std::string& path, const Environment& environment);
+// The same of a text that stands for the file `path`; no file is looked at.
+ConfigReading read_config_text(const std::string& path, const std::string& text,
+                               const Environment& environment);
 
 // Reads `path`, then `conf.d/*.toml` beside it in name order, then the environment; later values win. Either
 // a configuration in which every value is acceptable, or every problem there is.

@@ -20,6 +20,8 @@ std::unexpected<core::Error> refuse(std::string_view text, std::string_view caus
 }
 
 bool is_address(const std::string& host) {
+  // The system's reader would take a NUL for the end.
+  if (host.find('\0') != std::string::npos) return false;
   boost::system::error_code ec;
   boost::asio::ip::make_address(host, ec);
   return !ec;

@@ -54,6 +54,12 @@ TEST(base_url, says_what_is_wrong) {
   }
 }
 
+TEST(base_url, an_address_has_nothing_behind_a_nul) {
+  using namespace std::string_view_literals;
+  EXPECT_FALSE(parse_base_url("http://[::1\0.example]:80"sv));
+  EXPECT_FALSE(parse_base_url("https://127.0.0.1\0.example"sv));
+}
+
 TEST(base_url, does_not_repeat_a_password) {
   const auto url = parse_base_url("https://user:hunter2@host");
   ASSERT_FALSE(url);

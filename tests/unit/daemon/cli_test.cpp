@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/admin_client.hpp"
+#include "daemon/cli/arguments.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/json_value.hpp"
 #include "daemon/cli/render.hpp"
@@ -183,6 +184,39 @@ TEST(CliDryRun, RefusesWhatTheDaemonWould) {
   EXPECT_FALSE(cli::dry_run_refusal("resume", "active"));
   EXPECT_TRUE(cli::dry_run_refusal("pause", "gone"));
   EXPECT_TRUE(cli::dry_run_refusal("resume", "gone"));
+}
+
+TEST(CliArguments, AreTheOnesGiven) {
+  cli::Invocation add;
+  ASSERT_FALSE(cli::parse_arguments({"--socket", "/s", "links", "add", "mk_1", "--user", "u", "--tag", "a",
+                                     "--tag", "b", "--dry-run", "--json"},
+                                    add));
+  EXPECT_TRUE(add.command);
+  EXPECT_EQ(add.options.add.link_id, "mk_1");
+  EXPECT_EQ(add.options.add.customer_user_id, "u");
+  EXPECT_EQ(add.options.add.tags, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(add.options.socket, "/s");
+  EXPECT_TRUE(add.options.dry_run && add.options.json);
+  cli::Invocation tail;
+  ASSERT_FALSE(cli::parse_arguments({"feed", "tail", "--after", "18446744073709551615", "-f"}, tail));
+  EXPECT_EQ(tail.options.after, UINT64_MAX);
+  EXPECT_TRUE(tail.options.follow);
+}
+
+TEST(CliArguments, EndWithSomethingToRead) {
+  cli::Invocation none;
+  const auto help = cli::parse_arguments({"--help"}, none);
+  ASSERT_TRUE(help);
+  EXPECT_EQ(help->exit_code, 0);
+  EXPECT_THAT(help->out, HasSubstr("moneykitctl"));
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {}, {"links"}, {"links", "show"}, {"nothing"}, {"transactions", "mk_1", "--limit", "-1"}}) {
+    cli::Invocation invocation;
+    const auto ending = cli::parse_arguments(wrong, invocation);
+    ASSERT_TRUE(ending);
+    EXPECT_EQ(ending->exit_code, 2);
+    EXPECT_FALSE(ending->error.empty());
+  }
 }
 
 }  // namespace syncd::test

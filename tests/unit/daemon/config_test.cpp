@@ -272,6 +272,31 @@ TEST(Config, RepeatsNoValueOfUpstream) {
   }
 }
 
+TEST(Config, AProblemIsOneLineForATerminal) {
+  const auto reading = daemon::read_config_text(
+      "file", "\"a\\u001b[31m\\n\" = 1\n[store]\npath = \"x\\u0007\"\n", {{"MONEYKIT_SYNCD__A\nB", "\xff"}});
+  ASSERT_GE(reading.problems.size(), 3u);
+  for (const auto& problem : reading.problems) {
+    const std::string text = daemon::describe(problem);
+    EXPECT_TRUE(std::ranges::none_of(text, [](char c) { return c >= 0 && c < 0x20; })) << text;
+  }
+}
+
+TEST(Config, ATextIsUtf8WhereverItComesFrom) {
+  const std::string good = "[upstream]\nclient_id = \"c\"\n";
+  EXPECT_TRUE(daemon::read_config_text("file", good, {{"MONEYKIT_SYNCD__STORE__PATH", "/\xc3\xa9"}})
+                  .problems.empty());
+  const auto bad = daemon::read_config_text("file", good, {{"MONEYKIT_SYNCD__STORE__PATH", "/\xe9"}});
+  ASSERT_EQ(bad.problems.size(), 1u);
+  EXPECT_EQ(bad.problems[0].key, "store.path");
+}
+
+TEST(Config, AnAddressHasNothingBehindANul) {
+  const std::string text =
+      "[upstream]\nclient_id = \"c\"\n[metrics]\nlisten = \"127.0.0.1\\u0000.example:9464\"\n";
+  ASSERT_EQ(daemon::read_config_text("file", text, {}).problems.size(), 1u);
+}
+
 TEST(Config, DumpReadsBackToTheSame) {
   const ScratchDirectory scratch;
   const std::string path = scratch.write(

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/cli/commands.hpp"
+
+namespace syncd::cli {
+
+using Command = std::function<CliResult<int>(const Session&)>;
+
+struct Options {
+  std::string socket;
+  std::string config;
+  bool json = false;
+  bool dry_run = false;
+  std::string link_id;
+  std::string state;
+  std::string relink_status = "open";
+  std::string wait;
+  AddOptions add;
+  std::size_t limit = 0;
+  std::optional<std::uint64_t> after;
+  bool follow = false;
+};
+
+// What a command line asks for.
+struct Invocation {
+  Options options;
+  // Refers to the options of this invocation: it is neither copied nor moved.
+  Command command;
+
+  Invocation() = default;
+  Invocation(const Invocation&) = delete;
+  Invocation& operator=(const Invocation&) = delete;
+};
+
+// Reads the arguments behind the program's name. nullopt: `invocation` says what to run. Otherwise there is
+// nothing to run: help and version were asked for (exit code 0) or something is wrong (exit_usage).
+struct Ending {
+  int exit_code = 0;
+  std::string out;    // for standard output
+  std::string error;  // for standard error
+};
+std::optional<Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation);
+
+}  // namespace syncd::cli

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/admin/admin_view.hpp"
+
+namespace syncd::fuzz {
+
+// A process behind the admin API that knows every link, shows it as it was asked for, and notes what it was
+// asked.
+class EchoView final : public daemon::AdminView {
+ public:
+  struct Question {
+    std::string verb;
+    std::string link_id = {};
+    std::string after = {};
+    std::size_t limit = 1;
+    core::Millis wait{};
+    bool changes = false;
+  };
+
+  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override {
+    note({.verb = "add", .link_id = link.link_id.str(), .changes = true});
+    added = std::move(link);
+    co_return engine::AddOutcome::added;
+  }
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) override {
+    note({.verb = "pause", .link_id = link_id.str(), .changes = true});
+    co_return core::LinkStatus::paused;
+  }
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) override {
+    note({.verb = "resume", .link_id = link_id.str(), .changes = true});
+    co_return core::LinkStatus::active;
+  }
+  api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    note({.verb = "sync", .link_id = link_id.str(), .wait = wait, .changes = true});
+    core::CycleReport report;
+    report.link_id = link_id;
+    report.institution_id = link_id.str();
+    co_return report;
+  }
+  api::Task<core::Result<store::Listing<core::LinkRecord>>> links(std::string after, std::size_t limit,
+                                                                  std::optional<core::LinkStatus>) override {
+    note({.verb = "links", .after = after, .limit = limit});
+    co_return store::Listing<core::LinkRecord>{.items = {record(core::LinkId{"mk_1"})}, .next = after};
+  }
+  api::Task<core::Result<std::optional<core::LinkRecord>>> link(core::LinkId link_id) override {
+    note({.verb = "link", .link_id = link_id.str()});
+    co_return record(link_id);
+  }
+  api::Task<core::Result<std::string>> link_object(core::LinkId) override {
+    co_return std::string(R"({"link_id":"mk_1","odd":1.0})");
+  }
+  api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId link_id,
+                                                                        std::string after,
+                                                                        std::size_t limit) override {
+    note({.verb = "accounts", .link_id = link_id.str(), .after = after, .limit = limit});
+    store::Listing<core::StoredAccount> listing;
+    listing.items.push_back({.account_id = link_id.str(), .json = "{}"});
+    listing.next = after;
+    co_return listing;
+  }
+  api::Task<core::Result<store::Listing<core::StoredTransaction>>> transactions(core::LinkId link_id,
+                                                                                std::string after,
+                                                                                std::size_t limit) override {
+    note({.verb = "transactions", .link_id = link_id.str(), .after = after, .limit = limit});
+    store::Listing<core::StoredTransaction> listing;
+    listing.items.push_back(
+        {.transaction_id = link_id.str(), .account_id = after, .json = "{}", .posted_from = {}});
+    co_return listing;
+  }
+  api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
+                                                 core::Millis wait) override {
+    note({.verb = "feed", .limit = limit, .wait = wait});
+    store::FeedSlice slice{.entries = {}, .epoch = 1, .head = after};
+    store::FeedEntry& entry = slice.entries.emplace_back();
+    entry.sequence = after;
+    entry.link_id = core::LinkId{"mk_1"};
+    entry.id = "t1";
+    co_return slice;
+  }
+  api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
+      std::string after, std::size_t limit, std::optional<core::RelinkStatus>) override {
+    note({.verb = "relinks", .after = after, .limit = limit});
+    co_return store::Listing<core::RelinkEntry>{.items = {entry(core::LinkId{"mk_1"})}, .next = after};
+  }
+  api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
+    note({.verb = "relink", .link_id = link_id.str()});
+    co_return entry(link_id);
+  }
+  api::Task<core::Result<daemon::StatusView>> status() override {
+    note({.verb = "status"});
+    co_return daemon::StatusView{};
+  }
+  bool knows(const core::LinkId&) const override { return true; }
+  std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
+  bool healthy() const override { return true; }
+  bool ready() const override { return true; }
+  void note_action(std::string_view, const core::LinkId&, const std::optional<uid_t>&) override { ++actions; }
+
+  std::vector<Question> questions;
+  std::optional<engine::NewLink> added;
+  int actions = 0;
+
+ private:
+  void note(Question question) { questions.push_back(std::move(question)); }
+  static core::LinkRecord record(const core::LinkId& link_id) {
+    core::LinkRecord link;
+    link.link_id = link_id;
+    return link;
+  }
+  static core::RelinkEntry entry(const core::LinkId& link_id) {
+    core::RelinkEntry found;
+    found.link_id = link_id;
+    found.reason = "auth_expired";
+    return found;
+  }
+};
+
+}  // namespace syncd::fuzz
