@@ -33,7 +33,8 @@ std::int64_t SlidingMinute::earliest_ms(std::int64_t now_ms, std::uint32_t reser
   const std::uint32_t usable = reserve < limit_ ? limit_ - reserve : 1;
   if (total_ < usable) return now_ms;
   std::uint32_t left = total_;
-  for (std::int64_t age = static_cast<std::int64_t>(slots) - 1; age >= 0; --age) {
+  // From the oldest on. The newest slot need not be asked: without it nothing is left.
+  for (std::int64_t age = static_cast<std::int64_t>(slots) - 1; age > 0; --age) {
     const std::int64_t slot = newest_slot_ - age;
     left -= count_[index_of(slot, slots)];
     if (left < usable) return std::max(now_ms, (slot + static_cast<std::int64_t>(slots)) * slot_ms);

@@ -35,18 +35,10 @@ struct Verdict {
 
 // What a 422 says about the link.
 Verdict verdict_of_state(std::string_view link_error_code) {
-  switch (condition_of_error_code(link_error_code).health) {
-    case LinkHealth::needs_owner:
-      return {Errc::relink_required, "the link's owner must act"};
-    case LinkHealth::deleted:
-      return {Errc::gone, "the link was deleted"};
-    case LinkHealth::unsupported:
-      return {Errc::forbidden, "the link has nothing of this kind"};
-    case LinkHealth::connected:
-    case LinkHealth::outage:
-    case LinkHealth::not_ready:
-      break;
-  }
+  const LinkHealth health = condition_of_error_code(link_error_code).health;
+  if (health == LinkHealth::needs_owner) return {Errc::relink_required, "the link's owner must act"};
+  if (health == LinkHealth::deleted) return {Errc::gone, "the link was deleted"};
+  if (health == LinkHealth::unsupported) return {Errc::forbidden, "the link has nothing of this kind"};
   return {Errc::upstream_state, "the link cannot be read at the moment"};
 }
 

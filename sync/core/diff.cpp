@@ -1,6 +1,7 @@
 #include "sync/core/diff.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 #include "sync/core/pending_match.hpp"
 #include "sync/core/plan.hpp"
@@ -162,7 +163,8 @@ class TransactionDiff {
       write(view_of(row), true, before);
       give_up_matching();
     }
-    if (!update_.staged_erases.empty() && update_.staged_erases.back() == row.transaction_id) {
+    if (!update_.staged_erases.empty()) {  // unstage() has just named this row: it is written over instead
+      assert(update_.staged_erases.back() == row.transaction_id);
       update_.staged_erases.pop_back();
     }
     update_.staged_puts.push_back(make_put(view_of(row), true, false, {}));
@@ -271,7 +273,8 @@ class TransactionDiff {
     earlier.erase(repeated.begin(), repeated.end());
     for (const std::string_view id : earlier) {
       const StoredTransaction* row = held(id);
-      if (row == nullptr || row->pending) continue;
+      if (row == nullptr) continue;
+      assert(!row->pending && "one that turned pending ends the matching");
       const Word* word = find_word(words_, id);
       if (word == nullptr) {
         rows.push_back(view_of(*row));

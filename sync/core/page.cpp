@@ -24,12 +24,14 @@ std::unexpected<Error> refused(const Reader& reader, std::string_view what, std:
 
 bool read_id(Reader& reader, std::string_view& id) {
   if (!reader.text(id)) return false;
-  return is_valid_id(id) || reader.fail("is not an id of 1 to 256 bytes without control characters");
+  if (is_valid_id(id)) return true;
+  return reader.fail("is not an id of 1 to 256 bytes without control characters");
 }
 
 bool read_cursor(Reader& reader, std::string_view& cursor) {
   if (!reader.text_or_null(cursor)) return false;
-  return cursor.size() <= cursor_bytes_max || reader.fail("is longer than a cursor may be");
+  if (cursor.size() <= cursor_bytes_max) return true;
+  return reader.fail("is longer than a cursor may be");
 }
 
 namespace {
@@ -51,15 +53,16 @@ bool read_amount(Reader& reader, std::string_view& amount) {
   const char c = reader.peek();
   if (c == '-' || (c >= '0' && c <= '9')) return reader.number(amount);
   if (!reader.text(amount)) return false;
-  return is_decimal(amount) || reader.fail("is not a decimal number");
+  if (is_decimal(amount)) return true;
+  return reader.fail("is not a decimal number");
 }
 
 bool read_date(Reader& reader, std::string_view& date) {
   std::string_view text;
   if (!reader.text(text)) return false;
   date = text.substr(0, 10);
-  return parse_civil_date(date).has_value() ||
-         reader.fail("does not begin with a calendar date (YYYY-MM-DD)");
+  if (parse_civil_date(date)) return true;
+  return reader.fail("does not begin with a calendar date (YYYY-MM-DD)");
 }
 
 // Bits of the required members of a transaction.
@@ -73,37 +76,46 @@ enum Required : unsigned {
   has_pending = 64,
 };
 
-// Notes that a required member is there, then lets it be read.
-unsigned mark(unsigned& seen, Required member) {
-  return seen |= member;
-}
-
 bool read_member(Reader& reader, std::string_view name, TransactionRow& row, unsigned& seen) {
   switch (name.size()) {  // one comparison per name instead of seven
     case 4:
-      if (name == "type") return mark(seen, has_type) && reader.at("type", reader.text(row.type));
-      if (name == "date") return mark(seen, has_date) && reader.at("date", read_date(reader, row.date));
+      if (name == "type") {
+        seen |= has_type;
+        return reader.at("type", reader.text(row.type));
+      }
+      if (name == "date") {
+        seen |= has_date;
+        return reader.at("date", read_date(reader, row.date));
+      }
       break;
     case 6:
-      if (name == "amount")
-        return mark(seen, has_amount) && reader.at("amount", read_amount(reader, row.amount));
+      if (name == "amount") {
+        seen |= has_amount;
+        return reader.at("amount", read_amount(reader, row.amount));
+      }
       break;
     case 7:
-      if (name == "pending")
-        return mark(seen, has_pending) && reader.at("pending", reader.boolean(row.pending));
+      if (name == "pending") {
+        seen |= has_pending;
+        return reader.at("pending", reader.boolean(row.pending));
+      }
       break;
     case 8:
-      if (name == "currency")
-        return mark(seen, has_currency) && reader.at("currency", reader.text(row.currency));
+      if (name == "currency") {
+        seen |= has_currency;
+        return reader.at("currency", reader.text(row.currency));
+      }
       break;
     case 10:
       if (name == "account_id") {
-        return mark(seen, has_account) && reader.at("account_id", read_id(reader, row.account_id));
+        seen |= has_account;
+        return reader.at("account_id", read_id(reader, row.account_id));
       }
       break;
     case 14:
       if (name == "transaction_id") {
-        return mark(seen, has_id) && reader.at("transaction_id", read_id(reader, row.transaction_id));
+        seen |= has_id;
+        return reader.at("transaction_id", read_id(reader, row.transaction_id));
       }
       break;
     default:
@@ -268,7 +280,8 @@ struct PageReading {
     // The cursor moves past what these lists should have held: a missing one is a loss, not an empty one.
     if (!has_created) return reader.fail_member("created", "is missing");
     if (!has_updated) return reader.fail_member("updated", "is missing");
-    return has_removed || reader.fail_member("removed", "is missing");
+    if (!has_removed) return reader.fail_member("removed", "is missing");
+    return true;
   }
 
   bool accounts() {
@@ -347,7 +360,8 @@ bool read_accounts_answer(Reader& reader, AccountsAnswer& answer) {
   }
   if (!reader.ok()) return false;
   if (!has_accounts) return reader.fail_member("accounts", "is missing");
-  return has_link || reader.fail_member("link", "is missing");
+  if (!has_link) return reader.fail_member("link", "is missing");
+  return true;
 }
 
 bool read_listed_link(Reader& reader, std::string_view& link_id) {
@@ -359,7 +373,8 @@ bool read_listed_link(Reader& reader, std::string_view& link_id) {
     if (!read) return false;
   }
   if (!reader.ok()) return false;
-  return !link_id.empty() || reader.fail_member("link_id", "is missing");
+  if (link_id.empty()) return reader.fail_member("link_id", "is missing");
+  return true;
 }
 
 bool read_links_answer(Reader& reader, LinksAnswer& answer) {
@@ -383,7 +398,8 @@ bool read_links_answer(Reader& reader, LinksAnswer& answer) {
     if (!read) return false;
   }
   if (!reader.ok()) return false;
-  return has_links || reader.fail_member("links", "is missing");
+  if (!has_links) return reader.fail_member("links", "is missing");
+  return true;
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ std::size_t skip_digits(std::string_view text, std::size_t i) {
 
 // RFC 8259 6: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
 bool is_number(std::string_view text) {
-  std::size_t i = !text.empty() && text[0] == '-' ? 1 : 0;
+  std::size_t i = text.starts_with('-') ? 1 : 0;
   const std::size_t integer = i;
   i = skip_digits(text, i);
   if (i == integer || (text[integer] == '0' && i - integer > 1)) return false;
@@ -137,8 +137,6 @@ const char* reason_of(simdjson::error_code error) {
       return "holds a raw control character in a string";
     case simdjson::UNCLOSED_STRING:
       return "ends inside a string";
-    case simdjson::CAPACITY:
-      return "is too large";
     case simdjson::MEMALLOC:
       return "is too large for the memory there is";
     default:
@@ -305,7 +303,8 @@ bool Reader::check_many_names(const Object& object) {
   std::sort(begin, names_.end(), [](const Name& a, const Name& b) { return a.text < b.text; });
   const auto twice =
       std::adjacent_find(begin, names_.end(), [](const Name& a, const Name& b) { return a.text == b.text; });
-  return twice == names_.end() || fail("has a member twice");
+  if (twice == names_.end()) return true;
+  return fail("has a member twice");
 }
 
 bool Reader::enter(Array& array) {
@@ -399,7 +398,8 @@ bool Reader::skip_value() {
     case 'f':
       return boolean(flag);
     case 'n':
-      return take_null() || fail("is not valid JSON");
+      if (take_null()) return true;
+      return fail("is not valid JSON");
     default:
       return number(ignored);
   }
@@ -407,7 +407,8 @@ bool Reader::skip_value() {
 
 bool Reader::finish() {
   if (!ok()) return false;
-  return here_ == end_ || fail("is followed by something else");
+  if (here_ == end_) return true;
+  return fail("is followed by something else");
 }
 
 bool Reader::fail(const char* reason) {

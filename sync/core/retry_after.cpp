@@ -44,8 +44,8 @@ std::optional<std::chrono::seconds> take_clock(std::string_view& text) {
   return std::chrono::seconds{*hour * 3600 + *minute * 60 + std::min(*second, 59u)};
 }
 
-std::optional<Seconds> join(unsigned year, unsigned month, unsigned day, std::chrono::seconds clock) {
-  const CivilDate date{.year = static_cast<int>(year), .month = month, .day = day};
+std::optional<Seconds> join(int year, unsigned month, unsigned day, std::chrono::seconds clock) {
+  const CivilDate date{.year = year, .month = month, .day = day};
   if (!is_civil_date(date.year, month, day)) return std::nullopt;
   return sys_days_of(date) + clock;
 }
@@ -61,7 +61,7 @@ std::optional<Seconds> parse_imf_fixdate(std::string_view text) {
   if (!year || !take(text, " ")) return std::nullopt;
   const auto clock = take_clock(text);
   if (!clock || text != " GMT") return std::nullopt;
-  return join(*year, *month, *day, *clock);
+  return join(static_cast<int>(*year), *month, *day, *clock);
 }
 
 // Sunday, 06-Nov-94 08:49:37 GMT. A year that seems more than 50 years ahead is in the past century.
@@ -79,8 +79,7 @@ std::optional<Seconds> parse_rfc850(std::string_view text, WallTime now) {
   const int this_year = static_cast<int>(today.year());
   int year = this_year - this_year % 100 + static_cast<int>(*short_year);
   if (year > this_year + 50) year -= 100;
-  if (year < 1) return std::nullopt;
-  return join(static_cast<unsigned>(year), *month, *day, *clock);
+  return join(year, *month, *day, *clock);
 }
 
 // Sun Nov  6 08:49:37 1994
@@ -94,7 +93,7 @@ std::optional<Seconds> parse_asctime(std::string_view text) {
   if (!clock || !take(text, " ")) return std::nullopt;
   const auto year = take_digits(text, 4);
   if (!year || !text.empty()) return std::nullopt;
-  return join(*year, *month, *day, *clock);
+  return join(static_cast<int>(*year), *month, *day, *clock);
 }
 
 std::optional<Seconds> parse_http_date(std::string_view text, WallTime now) {

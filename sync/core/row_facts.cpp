@@ -18,9 +18,7 @@ std::string text_member(simdjson::ondemand::object& object, std::string_view nam
   simdjson::ondemand::value again;
   if (object.find_field_unordered(name).get(again) != simdjson::SUCCESS) return {};
   text = again.raw_json_token();
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ')
-    text.remove_suffix(1);
-  return std::string(text);
+  return std::string(text.substr(0, text.find_last_not_of(" \t\r\n") + 1));
 }
 
 }  // namespace

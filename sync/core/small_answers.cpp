@@ -42,13 +42,15 @@ bool read_expires_in(Reader& reader, std::chrono::seconds& expires_in) {
   for (const char c : text)
     seconds = seconds * 10 + (c - '0');
   expires_in = std::chrono::seconds{seconds};
-  return seconds > 0 || reader.fail("is not a positive number of seconds");
+  if (seconds > 0) return true;
+  return reader.fail("is not a positive number of seconds");
 }
 
 bool read_token_type(Reader& reader) {
   std::string_view type;
   if (!reader.text(type)) return false;
-  return equal_ignoring_case(type, "bearer") || reader.fail("is not bearer");
+  if (equal_ignoring_case(type, "bearer")) return true;
+  return reader.fail("is not bearer");
 }
 
 bool read_token(Reader& reader, TokenAnswer& answer) {
@@ -73,7 +75,8 @@ bool read_token(Reader& reader, TokenAnswer& answer) {
   if (!reader.ok()) return false;
   if (answer.access_token.empty()) return reader.fail_member("access_token", "is missing");
   if (!has_type) return reader.fail_member("token_type", "is missing");
-  return answer.expires_in.count() > 0 || reader.fail_member("expires_in", "is missing");
+  if (answer.expires_in.count() == 0) return reader.fail_member("expires_in", "is missing");
+  return true;
 }
 
 // Codes go into logs and records: a word or nothing.

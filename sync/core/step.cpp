@@ -224,7 +224,7 @@ void apply_condition(const StepInput& input, const LinkCondition& condition, boo
 
 bool accounts_due(const StepInput& input, const LinkRecord& record) {
   if (record.accounts_forbidden) return input.retry_refused;
-  if (record.accounts_wanted || record.accounts_pulled_at == WallTime{}) return true;
+  if (record.accounts_wanted) return true;
   if (record.accounts_clock && record.accounts_clock > record.accounts_pulled_clock) return true;
   return input.now - record.accounts_pulled_at >= input.policy.accounts_interval;
 }
@@ -419,8 +419,8 @@ void take_page(const StepInput& input, const Page& page, const LinkCondition& co
   if (progress) record.protocol_failures = 0;
 
   const bool connected = condition.health == LinkHealth::connected;
+  apply_condition(input, condition, told_by_this_drain(input, condition.reason), update);
   if (!connected) {
-    apply_condition(input, condition, told_by_this_drain(input, condition.reason), update);
     if (update.more) record.next_due_at = input.now;
   } else if (page.has_more) {
     if (progress) record.failures = 0;

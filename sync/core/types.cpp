@@ -147,7 +147,8 @@ Digest digest_of(std::string_view bytes) {
   };
   static thread_local const Hasher hasher;  // looking the algorithm up costs more than a short digest
   std::array<std::uint8_t, 32> full{};
-  const bool done = hasher.algorithm && hasher.context &&
+  // Without an algorithm the first call fails.
+  const bool done = hasher.context &&
                     EVP_DigestInit_ex2(hasher.context.get(), hasher.algorithm.get(), nullptr) == 1 &&
                     EVP_DigestUpdate(hasher.context.get(), bytes.data(), bytes.size()) == 1 &&
                     EVP_DigestFinal_ex(hasher.context.get(), full.data(), nullptr) == 1;

@@ -47,6 +47,13 @@ TEST(SlidingMinute, SeedsOfThePastCountUntilTheyLeave) {
   EXPECT_EQ(minute.earliest_ms(0), 41'000);
 }
 
+// The epoch is nothing special: half a second before it lies in the second before it.
+TEST(SlidingMinute, PartsOfASecondBeforeTheEpochBelongToTheSecondTheyLieIn) {
+  SlidingMinute minute(5);
+  minute.seed(-500, 0, 5);
+  EXPECT_EQ(minute.earliest_ms(0), 60'000);
+}
+
 TEST(SlidingMinute, SeedsMayExceedTheLimit) {
   SlidingMinute minute(5);
   minute.seed(-20'000, 0, 9);

@@ -25,6 +25,13 @@ TEST(CivilDate, RefusesEverythingElse) {
   }
 }
 
+TEST(CivilDate, YearsHaveFourDigits) {
+  EXPECT_TRUE(is_civil_date(9999, 12, 31));
+  EXPECT_FALSE(is_civil_date(10'000, 1, 1));
+  EXPECT_FALSE(is_civil_date(0, 1, 1));
+  EXPECT_FALSE(is_civil_date(-1, 1, 1));
+}
+
 TEST(CivilDate, DigitsAreTakenWholeOrNotAtAll) {
   std::string_view text = "12x";
   EXPECT_EQ(take_digits(text, 2), 12u);

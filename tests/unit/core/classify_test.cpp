@@ -119,6 +119,8 @@ TEST(Classify, DoubtfulIsWhatTheLinkObjectMayContradict) {
   };
   for (const Case& c : clear)
     EXPECT_FALSE(is_doubtful(classify(c))) << c.status;
+  // What the link object itself has said is not asked again of the link object.
+  EXPECT_FALSE(is_doubtful(Error{.code = Errc::upstream_state, .message = "outage", .http_status = 200}));
 }
 
 TEST(Classify, WhatAProxySaysCondemnsNobody) {

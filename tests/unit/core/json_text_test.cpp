@@ -27,6 +27,7 @@ TEST(JsonText, WhatWouldEndAStringOrDriveATerminalIsEscaped) {
 TEST(JsonText, BrokenUtf8BecomesReplacementCharacters) {
   EXPECT_EQ(quoted("a\xff"), "\"a\xef\xbf\xbd\"");
   EXPECT_EQ(quoted("\xc3"), "\"\xef\xbf\xbd\"");
+  EXPECT_EQ(quoted("\xc3z"), "\"\xef\xbf\xbdz\"");  // what follows is no part of the character
   EXPECT_EQ(quoted("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");  // a surrogate
   EXPECT_EQ(quoted("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");                  // overlong
   EXPECT_EQ(quoted("\xf4\x90\x80\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");

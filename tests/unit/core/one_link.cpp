@@ -83,10 +83,12 @@ std::string LinkText::json() const {
   const std::string transactions = has_transactions ? fmt::format(R"({{"refreshed_at":{},"error_code":{}}})",
                                                                   or_null(clock), or_null(product_error))
                                                     : "null";
+  const std::string accounts =
+      has_accounts ? fmt::format(R"({{"refreshed_at":{}}})", or_null(accounts_clock)) : "null";
   return fmt::format(
       R"({{"link_id":"{}","institution_id":"chase","provider":"mx","state":"{}","error_code":{},)"
-      R"("products":{{"accounts":{{"refreshed_at":{}}},"transactions":{}}}}})",
-      id, state, or_null(error_code), or_null(accounts_clock), transactions);
+      R"("products":{{"accounts":{},"transactions":{}}}}})",
+      id, state, or_null(error_code), accounts, transactions);
 }
 
 std::string PageText::json() const {

@@ -44,6 +44,7 @@ struct LinkText {
   std::string clock = clock_1;      // of products.transactions; empty: null
   std::string accounts_clock = {};  // empty: null
   bool has_transactions = true;     // the product is granted
+  bool has_accounts = true;         // likewise
   std::string product_error = {};   // of products.transactions; empty: null
   std::string json() const;
 };

@@ -400,6 +400,29 @@ TEST(AccountsAnswers, NeedAccountsAndLink) {
   EXPECT_TRUE((*empty)->accounts.empty());
 }
 
+TEST(AccountsAnswers, AreReadToTheirEnd) {
+  const std::string body = R"({"accounts":[],"link":)" + sample_link();
+  const auto with_more = parse_accounts(body + R"(,"institution":{"id":"chase"}})");
+  ASSERT_TRUE(with_more) << with_more.error().message;
+  EXPECT_EQ(parse_accounts("[]").error().message,
+            "an accounts answer was refused: the answer is not an object");
+  EXPECT_FALSE(parse_accounts(body));
+  EXPECT_FALSE(parse_accounts(body + R"(,"institution":{"id":nope}})"));
+  EXPECT_FALSE(parse_accounts(body + R"( "institution":null})"));
+}
+
+TEST(LinksAnswers, AreReadToTheirEnd) {
+  const auto with_more = parse_links(R"({"total":2,"links":[{"link_id":"mk_1"}],"next_cursor":"n"})");
+  ASSERT_TRUE(with_more) << with_more.error().message;
+  EXPECT_EQ((*with_more)->link_ids, std::vector<std::string_view>{"mk_1"});
+  EXPECT_EQ(parse_links("[]").error().message, "a list of links was refused: the answer is not an object");
+  for (const char* broken :
+       {R"({"links":[])", R"({"links":[] "next_cursor":""})", R"({"links":[{"link_id":"a"]})",
+        R"({"links":[{"link_id":"a" "b":1}]})", R"({"links":[],"total":nope})"}) {
+    EXPECT_FALSE(parse_links(broken)) << broken;
+  }
+}
+
 TEST(LinksAnswers, ListIds) {
   const auto answer =
       parse_links(R"({"links":[{"link_id":"mk_1","created_at":"2024-01-01T00:00:00Z"},{"link_id":"mk_2"}],)"

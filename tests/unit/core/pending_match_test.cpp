@@ -49,6 +49,16 @@ TEST(MatchPosted, OfNothingIsNothing) {
   EXPECT_THAT(matches({{.id = "t1"}}, {}), IsEmpty());
 }
 
+TEST(MatchPosted, RowsWithoutADayAreLeftOut) {
+  const std::string undated = RowText{.id = "p1", .date = "soon"}.json();
+  Rows pending{{.id = "p2"}};
+  pending.add("p1", "acc_1", undated);
+  EXPECT_THAT(matches({{.id = "t1"}}, pending), ElementsAre("t1 < p2"));
+  Rows only;
+  only.add("p1", "acc_1", undated);
+  EXPECT_THAT(matches({{.id = "t1"}}, only), IsEmpty());
+}
+
 TEST(MatchPosted, AreInTheOrderOfThePostedIds) {
   EXPECT_THAT(matches({{.id = "t2", .amount = "1.00"}, {.id = "t1", .amount = "2.00"}},
                       {{.id = "p1", .amount = "1.00"}, {.id = "p2", .amount = "2.00"}}),

@@ -163,6 +163,24 @@ std::vector<std::string> many_ids(std::string_view prefix, int count) {
   return ids;
 }
 
+// Whatever may have left a row in the store makes every id worth a look.
+TEST(SeenRows, AreOnlyForALinkThatHoldsNothing) {
+  const core::LinkRecord fresh = OneLink().record();
+  ASSERT_TRUE(core::SeenRows::for_first_drain(fresh));
+  core::LinkRecord with_cursor = fresh;
+  with_cursor.cursor = core::Cursor{"c1"};
+  EXPECT_FALSE(core::SeenRows::for_first_drain(with_cursor));
+  core::LinkRecord in_resync = fresh;
+  in_resync.resync = true;
+  EXPECT_FALSE(core::SeenRows::for_first_drain(in_resync));
+  core::LinkRecord in_drain = fresh;
+  in_drain.drain.open = true;
+  EXPECT_FALSE(core::SeenRows::for_first_drain(in_drain));
+  core::LinkRecord with_rows = fresh;
+  with_rows.counts.transactions = 1;
+  EXPECT_FALSE(core::SeenRows::for_first_drain(with_rows));
+}
+
 TEST(SeenRows, KnowAllOfTheirsAndHardlyAnyOther) {
   auto seen = core::SeenRows::for_first_drain(OneLink().record());
   ASSERT_TRUE(seen);
@@ -219,6 +237,24 @@ TEST(Lookup, StaleRowsAtTheEndOfAResync) {
   EXPECT_EQ(core::plan_lookup(link.record(), *more, nullptr).stale_below, 0u);
   const auto last = parsed({.next = "c3"});
   EXPECT_EQ(core::plan_lookup(link.record(), *last, nullptr).stale_below, 2u);
+}
+
+// The owner may have been asked before the pause, which a page that was under way finds in the record.
+TEST(Lookup, RelinkEntryOfAPausedLink) {
+  OneLink link;
+  link.page({.created = {posted("t1")}, .next = "c1"});
+  const auto page = parsed({.next = "c2"});
+  EXPECT_FALSE(core::plan_lookup(link.record(), *page, nullptr).relink);
+  link.pause();
+  EXPECT_TRUE(core::plan_lookup(link.record(), *page, nullptr).relink);
+}
+
+TEST(Lookup, PendingSetThatAnUpdateBrings) {
+  OneLink link;
+  link.page({.created = {pending("p1")}, .next = "c1"});
+  const auto update = parsed({.updated = {posted("t1"), pending("p1", "11.00")}, .next = "c2"});
+  EXPECT_TRUE(core::brings_pending(*update));
+  EXPECT_TRUE(core::plan_lookup(link.record(), *update, nullptr).pending);
 }
 
 TEST(Lookup, RelinkEntryWhereItMayMatter) {

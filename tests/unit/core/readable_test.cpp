@@ -136,6 +136,10 @@ TEST(TransactionsProduct, ThatNeverAnsweredIsWhatTheLinkSays) {
   OneLink link;
   link.look({.has_transactions = false});
   EXPECT_FALSE(link.record().has_transactions_product);
+  // One that names no product at all has said nothing about this one.
+  OneLink silent;
+  silent.look({.has_transactions = false, .has_accounts = false});
+  EXPECT_TRUE(silent.record().has_transactions_product);
 }
 
 // The authorisation has ended, which shows at a product while the state still says connected.
@@ -178,6 +182,33 @@ TEST(ForbiddenAccounts, LeaveTheTransactions) {
   EXPECT_TRUE(link.page({.next = "c3"}).accounts_next);
   link.accounts({account("acc_1")});
   EXPECT_FALSE(link.record().accounts_forbidden);
+}
+
+TEST(ForbiddenAccounts, InTheMiddleOfADrainAreNoSuccessYet) {
+  OneLink link;
+  link.page({.created = {posted("t1")}, .next = "c1", .more = true});
+  link.fails(refused, Endpoint::accounts);
+  EXPECT_TRUE(link.record().accounts_forbidden);
+  EXPECT_EQ(link.record().status, LinkStatus::active);
+  EXPECT_EQ(link.record().last_success_at, core::WallTime{});
+  EXPECT_TRUE(link.record().drain.open);
+  link.page({.next = "c2"});
+  EXPECT_EQ(link.record().last_success_at, link.now);
+}
+
+// Reconnected, but its data is not here yet: what it waited for stays on record until then.
+TEST(ForbiddenAccounts, BeforeAReconnectedLinkIsDrainedLeaveItWaiting) {
+  OneLink link;
+  link.page({.next = "c1"});
+  link.look(saying("error", "auth_expired"));
+  link.page({.created = {posted("t1")}, .next = "c2", .more = true});
+  EXPECT_EQ(link.record().upstream_state, "connected");
+  link.fails(refused, Endpoint::accounts);
+  EXPECT_EQ(link.record().status, LinkStatus::relink);
+  EXPECT_EQ(link.record().last_error->api_code, "auth_expired");
+  EXPECT_EQ(link.store.relink->status, core::RelinkStatus::open);
+  link.page({.next = "c3"});
+  EXPECT_EQ(link.record().status, LinkStatus::active);
 }
 
 TEST(ForbiddenAccounts, DoNotHideWhatIsWrongWithTheLink) {

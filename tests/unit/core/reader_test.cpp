@@ -1,5 +1,10 @@
 #include "sync/core/reader.hpp"
 
+#include <fstream>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "sync/core/page.hpp"
@@ -141,9 +146,10 @@ TEST(Reader, NumbersFollowTheGrammarAtAnySize) {
 
 // J-1
 TEST(Reader, StringsHoldOnlyCharacters) {
-  for (const char* value : {R"("\x41")", R"("\u12")", R"("\u12G4")", R"("\uD834")", R"("\uDD1E")",
-                            R"("\uD834x")", R"("\uD834\n")", R"("\uD834\u0041")", R"("\uD834\uD834")",
-                            R"("\a")", R"("\0")", R"("\U0041")", R"("\uD834\")", R"("\u")", R"("\u00")"}) {
+  for (const char* value :
+       {R"("\x41")", R"("\u12")", R"("\u12G4")", R"("\uD834")", R"("\uDD1E")", R"("\uD834x")",
+        R"("\uD834\n")", R"("\uD834\u0041")", R"("\uD834\uD834")", R"("\uD834\uE000")", R"("\a")", R"("\0")",
+        R"("\U0041")", R"("\uD834\")", R"("\u")", R"("\u00")"}) {
     EXPECT_NE(walk(as_value(value)), "") << value;
   }
   for (int c = 0; c < 0x20; ++c) {
@@ -165,6 +171,13 @@ TEST(Reader, NoObjectNamesAMemberTwice) {
   EXPECT_EQ(walk(R"({"\u0061":1,"\u0061":1})"), "(another member) has a member twice");
   EXPECT_EQ(walk(R"({"a/b":1,"a\/b":1})"), "(another member) has a member twice");
   EXPECT_EQ(walk(R"({"a":1,"A":1,"a ":1,"aa":1})"), "");
+}
+
+// Names of one length that begin and end alike are told apart by what stands between.
+TEST(Reader, NamesThatDifferInTheirMiddleAreTwo) {
+  EXPECT_EQ(walk(R"({"abcdefgh_1_ijklmnop":1,"abcdefgh_2_ijklmnop":1})"), "");
+  EXPECT_EQ(walk(R"({"abcdefgh_1_ijklmnop":1,"abcdefgh_2_ijklmnop":1,"abcdefgh_1_ijklmnop":1})"),
+            "(another member) has a member twice");
 }
 
 TEST(Reader, ARowLikeTheOneBeforeIsCheckedToo) {
@@ -270,6 +283,84 @@ TEST(Reader, TwoReadersOfOneThreadDoNotMeet) {
   EXPECT_TRUE(outer.skip());
   EXPECT_FALSE(outer.next(object, name));
   EXPECT_TRUE(outer.finish());
+}
+
+TEST(Reader, ADocumentOfManyNamesLeavesTheNextOneAlone) {
+  std::string text = "{";
+  for (int i = 0; i < 5'000; ++i)
+    text += "\"n" + std::to_string(i) + "\":0,";
+  EXPECT_EQ(walk(text + "\"last\":0}"), "");
+  EXPECT_EQ(walk(R"({"n0":1,"n1":{"n0":1}})"), "");
+  EXPECT_NE(walk(R"({"n0":1,"n0":1})"), "");
+}
+
+TEST(Reader, PlacesInListsOfListsAreNamed) {
+  std::string text = R"([[1],[2,"x"]])";
+  text.reserve(text.size() + body_padding_bytes);
+  std::deque<std::string> unescaped;
+  Reader reader(text, unescaped);
+  Reader::Array outer;
+  ASSERT_TRUE(reader.enter(outer) && reader.next(outer));
+  EXPECT_EQ(reader.message(), "the answer is complete");  // so far
+  ASSERT_TRUE(reader.skip() && reader.next(outer));
+  Reader::Array inner;
+  std::string_view number;
+  ASSERT_TRUE(reader.enter(inner) && reader.next(inner) && reader.number(number) && reader.next(inner));
+  EXPECT_FALSE(reader.at(outer, reader.at(inner, reader.number(number))));
+  EXPECT_EQ(reader.message(), "[1][1] is not a number");
+}
+
+TEST(Reader, TheFirstDocumentOfAThreadMayBeEmpty) {
+  std::string message;
+  std::thread([&message] { message = walk(""); }).join();
+  EXPECT_EQ(message, "the answer is empty");
+}
+
+TEST(Reader, DocumentsHaveALargestSize) {
+  std::string text;
+  constexpr std::size_t size = 256 * 1024 * 1024 + 1;
+  text.reserve(size + body_padding_bytes);
+  text.assign(size, ' ');
+  std::deque<std::string> unescaped;
+  const Reader reader(text, unescaped);
+  EXPECT_EQ(reader.message(), "the answer is too large");
+}
+
+// Lets this process have only so many more bytes of address space.
+class LittleMemory {
+ public:
+  explicit LittleMemory(rlim_t more) {
+    rlim_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    getrlimit(RLIMIT_AS, &before_);
+    const rlimit little{pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + more, before_.rlim_max};
+    set_ = setrlimit(RLIMIT_AS, &little) == 0;
+  }
+  ~LittleMemory() { setrlimit(RLIMIT_AS, &before_); }
+  LittleMemory(const LittleMemory&) = delete;
+  LittleMemory& operator=(const LittleMemory&) = delete;
+  bool is_set() const { return set_; }
+
+ private:
+  rlimit before_{};
+  bool set_ = false;
+};
+
+TEST(Reader, ADocumentThatMemoryDoesNotSufficeForIsRefused) {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the sanitizer's own memory is not to be limited";
+#endif
+  std::string text(32 * 1024 * 1024, ' ');  // its tokens might take four times as much
+  text.reserve(text.size() + body_padding_bytes);
+  std::deque<std::string> unescaped;
+  std::string message;
+  {
+    const LittleMemory little(64 * 1024 * 1024);
+    ASSERT_TRUE(little.is_set());
+    message = Reader(text, unescaped).message();
+  }
+  EXPECT_EQ(message, "the answer is too large for the memory there is");
+  EXPECT_EQ(walk("{}"), "");
 }
 
 TEST(Reader, AHugeDocumentLeavesTheNextOneAlone) {

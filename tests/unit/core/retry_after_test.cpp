@@ -1,3 +1,5 @@
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "sync/core/classify.hpp"
@@ -63,6 +65,28 @@ TEST(RetryAfter, ShortYearsLieWithinFiftyYears) {
   EXPECT_EQ(parse_retry_after("Thursday, 01-Jan-26 00:00:30 GMT", "", in_2026), 30s);
   EXPECT_EQ(parse_retry_after("Wednesday, 01-Jan-76 00:00:30 GMT", "", in_2026), 3600s);        // 2076
   EXPECT_EQ(parse_retry_after("Saturday, 01-Jan-77 00:00:30 GMT", "", in_2026), std::nullopt);  // 1977
+}
+
+TEST(RetryAfter, ShortYearsOfTheFirstCentury) {
+  const WallTime in_year_1{std::chrono::sys_days{std::chrono::year{1} / 1 / 1}};
+  EXPECT_EQ(parse_retry_after("Monday, 01-Jan-01 00:00:30 GMT", "", in_year_1), 30s);
+  EXPECT_EQ(parse_retry_after("Monday, 01-Jan-00 00:00:30 GMT", "", in_year_1), std::nullopt);
+  EXPECT_EQ(parse_retry_after("Monday, 01-Jan-99 00:00:30 GMT", "", in_year_1), std::nullopt);
+}
+
+// Each of the three forms, spoilt in each of its parts.
+TEST(RetryAfter, DatesThatAreSpoiltAnywhereAreNothing) {
+  const std::string forms[] = {"Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT",
+                               "Sun Nov  6 08:50:37 1994", "Sun Nov 06 08:50:37 1994"};
+  for (const std::string& form : forms) {
+    ASSERT_EQ(parse_retry_after(form, "", now), 60s) << form;
+    for (std::size_t i = 0; i < form.size(); ++i) {
+      std::string spoilt = form;
+      spoilt[i] = '_';
+      EXPECT_EQ(parse_retry_after(spoilt, "", now), std::nullopt) << spoilt;
+      EXPECT_EQ(parse_retry_after(form.substr(0, i), "", now), std::nullopt) << i << " bytes of " << form;
+    }
+  }
 }
 
 TEST(RetryAfter, WhatIsNotUnderstoodIsNothing) {

@@ -36,6 +36,19 @@ TEST(RowFacts, MissingAndNullAreEmpty) {
   EXPECT_EQ(facts->date, "");
 }
 
+// Rows were checked when they came; a row that is damaged all the same must not pass for a match.
+TEST(RowFacts, OfADamagedRowAreWhatCanBeRead) {
+  const auto no_literal = row_facts(R"({"amount":nope,"type":"debit"})");
+  ASSERT_TRUE(no_literal);
+  EXPECT_EQ(no_literal->amount, "nope");
+  EXPECT_EQ(no_literal->type, "debit");
+  const auto no_comma = row_facts(R"({"amount":4.50 "type":"debit","date":"2025-05-01"})");
+  ASSERT_TRUE(no_comma);
+  EXPECT_EQ(no_comma->amount, "");
+  EXPECT_EQ(no_comma->type, "");
+  EXPECT_EQ(no_comma->date, "");
+}
+
 TEST(RowFacts, OfWhatIsNoObjectAreNone) {
   EXPECT_FALSE(row_facts(""));
   EXPECT_FALSE(row_facts("[1]"));

@@ -45,13 +45,19 @@ TEST(SameJson, WhatIsNotJsonEqualsOnlyItself) {
   EXPECT_FALSE(same_json("{a}", "{ a}"));
   EXPECT_FALSE(same_json(R"({"a":1})", R"({"a":1} x)"));
   EXPECT_FALSE(same_json(R"({"a":1,"a":1})", R"({"a":1, "a":1})"));
-  EXPECT_FALSE(same_json("tru", "tru "));
+  for (const char* text :
+       {"tru", "nul", "01", "-", R"("\ud800")", R"({"a":x})", R"({"a":01})", "[x]", R"({"a":1)"})
+    EXPECT_FALSE(same_json(text, std::string(text) + " ")) << text;
 }
 
 TEST(SameJson, DepthIsBounded) {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   EXPECT_TRUE(same_json(deep, deep));
   EXPECT_FALSE(same_json(deep, deep + " "));
+  std::string objects = "1";
+  for (int i = 0; i < 100; ++i)
+    objects = R"({"a":)" + objects + "}";
+  EXPECT_FALSE(same_json(objects, objects + " "));
   const std::string fits = std::string(64, '[') + std::string(64, ']');
   EXPECT_TRUE(same_json(fits, fits + " "));
 }

@@ -19,8 +19,12 @@ TEST(TokenAnswers, AreRead) {
 
 TEST(TokenAnswers, AreRefusedWithoutShowingTheToken) {
   for (const char* body :
-       {"", "{}", "[]", R"({"access_token":"hush","token_type":"bearer"})",
-        R"({"access_token":"hush","expires_in":3600})", R"({"token_type":"bearer","expires_in":3600})",
+       {"",
+        "{}",
+        "[]",
+        R"({"access_token":"hush","token_type":"bearer"})",
+        R"({"access_token":"hush","expires_in":3600})",
+        R"({"token_type":"bearer","expires_in":3600})",
         R"({"access_token":"hush","token_type":"mac","expires_in":3600})",
         R"({"access_token":"hush","token_type":"bearer","expires_in":0})",
         R"({"access_token":"hush","token_type":"bearer","expires_in":-5})",
@@ -32,6 +36,9 @@ TEST(TokenAnswers, AreRefusedWithoutShowingTheToken) {
         R"({"access_token":"hush\r\nX-Evil: 1","token_type":"bearer","expires_in":3600})",
         R"({"access_token":"hush hush","token_type":"bearer","expires_in":3600})",
         R"({"access_token":"hüsh","token_type":"bearer","expires_in":3600})",
+        "{\"access_token\":\"hush\x7f\",\"token_type\":\"bearer\",\"expires_in\":3600}",
+        R"({"access_token":"hush","token_type":"be4rer","expires_in":3600})",
+        R"({"access_token":"hush","token_type":null,"expires_in":3600})",
         R"({"access_token":null,"token_type":"bearer","expires_in":3600})",
         R"({"access_token":"hush","access_token":"hush","token_type":"bearer","expires_in":3600})"}) {
     const auto answer = parse_token(body);
@@ -81,7 +88,10 @@ TEST(IntrospectAnswers, AreRead) {
   const auto plain = parse_introspect(R"({"client_id":"c","app":null,"disabled_at":null})");
   ASSERT_TRUE(plain);
   EXPECT_EQ(plain->disabled_at, "");
+  EXPECT_EQ(parse_introspect(R"({"app":{"app_id":null}})")->app_id, "");
   EXPECT_FALSE(parse_introspect(R"({"app":[]})"));
+  EXPECT_FALSE(parse_introspect(R"({"app":{"app_id":5}})"));
+  EXPECT_FALSE(parse_introspect(R"({"app":{"name":nope}})"));
   EXPECT_FALSE(parse_introspect("nothing"));
 }
 

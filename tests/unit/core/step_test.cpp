@@ -90,6 +90,17 @@ TEST(AccountsOnlyLink, SucceedsByItsAccounts) {
   EXPECT_GT(link.until_due(), Millis(0));
 }
 
+// Nothing but its accounts speaks for it, so each answer is a visit, even two in one moment.
+TEST(AccountsOnlyLink, WaitsLongerWithEachAnswerThatItsOwnerIsNeeded) {
+  OneLink link;
+  const LinkText expired{.state = "error", .error_code = "auth_expired", .has_transactions = false};
+  for (std::uint32_t visit = 0; visit < 3; ++visit) {
+    link.accounts({account("acc_1")}, expired);
+    EXPECT_EQ(link.record().status, LinkStatus::relink);
+    EXPECT_EQ(link.record().failures, visit);
+  }
+}
+
 // ---- what the link says of itself ----
 
 struct Condition {

@@ -1,8 +1,11 @@
 #include "sync/core/types.hpp"
 
+#include <cstdlib>
 #include <set>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
+#include <openssl/provider.h>
 
 namespace syncd::core {
 namespace {
@@ -136,6 +139,22 @@ TEST(DigestOf, IsTheFrontOfSha256) {
   EXPECT_EQ(digest_of(""), empty);
 }
 
+// With no provider that has the algorithm nothing may be taken for a digest. In a process of its own: one
+// that has made a digest before has its provider for good.
+TEST(DigestOfDeathTest, WithoutAnAlgorithmThereIsNone) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto digest_without_provider = [] {
+    if (OSSL_PROVIDER_load(nullptr, "null") == nullptr) std::exit(2);
+    try {
+      digest_of("abc");
+    } catch (const std::runtime_error& error) {
+      std::exit(std::string_view(error.what()) == "OpenSSL has no working SHA-256" ? 0 : 3);
+    }
+    std::exit(1);
+  };
+  EXPECT_EXIT(digest_without_provider(), testing::ExitedWithCode(0), "");
+}
+
 TEST(Names, OfStatusesRoundTrip) {
   std::set<std::string_view> names;
   for (std::size_t i = 1; i <= link_status_count; ++i) {
@@ -161,6 +180,14 @@ TEST(Names, OfEndpointsCausesAndEntries) {
             (std::set<std::string_view>{"schedule", "webhook", "manual", "backfill", "verify", "probe"}));
   EXPECT_EQ(to_string(RelinkStatus::open), "open");
   EXPECT_EQ(to_string(RelinkStatus::resolved), "resolved");
+}
+
+// A newer version may have stored them; a log line or an answer is no reason to stop.
+TEST(Names, OfNumbersFromElsewhereAreUnknown) {
+  EXPECT_EQ(to_string(static_cast<Endpoint>(99)), "unknown");
+  EXPECT_EQ(to_string(static_cast<Cause>(99)), "unknown");
+  EXPECT_EQ(to_string(static_cast<LinkStatus>(99)), "unknown");
+  EXPECT_EQ(to_string(static_cast<RelinkStatus>(99)), "unknown");
 }
 
 TEST(RelinkEntries, AreShownWhole) {
