@@ -139,7 +139,11 @@ core::Result<void> refuse_unknown_families(const std::string& directory, const r
 
 core::Error open_error(const std::string& directory, bool clean, const rocksdb::Status& status) {
   const auto cause = without_content(status.ToString());
-  if (status.IsIOError() && cause.find("lock") != std::string::npos) return store_in_use(directory);
+  // Only these mean that somebody holds it; a lock file that cannot be opened is another matter.
+  const bool held = cause.find("lock hold by") != std::string::npos ||
+                    (cause.find("While lock file") != std::string::npos &&
+                     cause.find("Resource temporarily unavailable") != std::string::npos);
+  if (status.IsIOError() && held) return store_in_use(directory);
   const auto* next = "check the disk and the permissions, then start again";
   if (status.IsCorruption()) {
     next =
