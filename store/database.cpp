@@ -45,6 +45,9 @@ rocksdb::DBOptions database_options(const StoreOptions& options, bool clean,
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
+  // The options file itself is of no use to us, but the directory is synced with it: once that failed,
+  // nothing says any more whether the files that are listed there will be found after a power cut.
+  db.fail_if_options_file_error = true;
   // A torn tail is what a power cut leaves: go back to the last whole commit. After a clean close the log is
   // empty, so anything wrong with it is damage.
   db.wal_recovery_mode =

@@ -52,6 +52,8 @@ class Killer {
           done_ = true;
         }) {}
   [[nodiscard]] bool done() const { return done_; }
+  /// Afterwards the victim's id may belong to somebody else.
+  void join() { thread_.join(); }
 
  private:
   std::atomic<bool> done_ = false;
@@ -106,7 +108,8 @@ class RandomKill : public testing::TestWithParam<Load> {
 
   void killed_while_starting() {
     daemon_.launch();
-    const Killer killer(daemon_.process().id(), draw(90'000));
+    Killer killer(daemon_.process().id(), draw(90'000));
+    killer.join();
     expect_killed();
   }
 
@@ -132,10 +135,11 @@ class RandomKill : public testing::TestWithParam<Load> {
       campaign_.add_link(daemon_, GetParam().link);
     }
     check(cycle);
-    const Killer killer(daemon_.process().id(), draw(60'000));
+    Killer killer(daemon_.process().id(), draw(60'000));
     while (!killer.done() && act()) {
       ++acts_;
     }
+    killer.join();
     expect_killed();
   }
 

@@ -234,9 +234,9 @@ class Tracer {
     if (plan_.at == 0 || total_ < plan_.at || total_ >= plan_.at + plan_.times) {
       return;
     }
-    std::fprintf(stderr, "syscall_fault: call %llu is %s(%llu), %s\n",
+    std::fprintf(stderr, "syscall_fault: call %llu is %s(%llu %s), %s\n",
                  static_cast<unsigned long long>(total_), find_call(number)->name.data(), registers.rdi,
-                 plan_.error ? "fails" : "is the last");
+                 file_of(registers.rdi).c_str(), plan_.error ? "which fails" : "the last");
     if (!plan_.error) {
       ::kill(program, SIGKILL);
       return;
@@ -253,10 +253,14 @@ class Tracer {
     if (plan_.scope != Scope::store) {
       return plan_.scope == Scope::everything || descriptor == STDERR_FILENO;
     }
+    return file_of(descriptor).contains("/store");
+  }
+
+  static std::string file_of(unsigned long long descriptor) {
     const std::string link = "/proc/" + std::to_string(program) + "/fd/" + std::to_string(descriptor);
     std::array<char, 4096> path{};
-    const ssize_t bytes = readlink(link.c_str(), path.data(), path.size() - 1);
-    return bytes > 0 && std::string_view(path.data(), static_cast<std::size_t>(bytes)).contains("/store");
+    const ssize_t bytes = readlink(link.c_str(), path.data(), path.size());
+    return {path.data(), static_cast<std::size_t>(bytes > 0 ? bytes : 0)};
   }
 
   int end_as(int status) const {
