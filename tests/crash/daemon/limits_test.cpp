@@ -24,6 +24,9 @@ constexpr std::chrono::seconds limit{60};  // against hanging only
 constexpr std::string_view link_body =
     R"({"accounts":2,"history_months":2,"transactions_per_month":30,"refresh_every_seconds":31536000})";
 
+constexpr std::string_view long_link_body =
+    R"({"accounts":1,"history_months":12,"transactions_per_month":100,"refresh_every_seconds":31536000})";
+
 /// Connections that say nothing. Stops when the daemon's queue of connections takes no more.
 class IdleConnections {
  public:
@@ -79,16 +82,17 @@ TEST_F(Limits, FewDescriptors) {
   daemon_.wait_until_ready();
   add_links(3);
   campaign_.expect_converged(daemon_);
+  // Enough rows for new files of the store while there are more connections than descriptors.
+  const unsigned long long before = sync_requests();
+  for (int link = 0; link < 4; ++link) {
+    ASSERT_TRUE(campaign_.add_link(daemon_, long_link_body));
+  }
   IdleConnections idle;
   const std::size_t opened = idle.open_some(dir_.path() / "admin.sock", 150);
   EXPECT_GT(opened, 64U);
-  const unsigned long long before = sync_requests();
-  for (const std::string& link_id : campaign_.links()) {
-    campaign_.change_upstream(link_id);
-  }
   daemon_.wait_for(
       "the links to be visited meanwhile",
-      [&] { return !daemon_.process().running() || sync_requests() > before + 6; }, limit);
+      [&] { return !daemon_.process().running() || sync_requests() > before + 400; }, limit);
   ASSERT_TRUE(daemon_.process().running()) << daemon_.process().log_tail();
   idle.close_all();
   daemon_.wait_for(
@@ -102,7 +106,7 @@ TEST_F(Limits, FewDescriptors) {
   for (unsigned long long count = 0; file >> name >> count;) {
     accepts += count;
   }
-  EXPECT_GT(accepts, opened);
+  EXPECT_GT(accepts, 64U);
   EXPECT_LT(accepts, 20'000U) << "accept was tried again and again";
 }
 
