@@ -46,9 +46,9 @@ class FullDisk : public testing::Test {
           if (!daemon.process().running()) {
             return true;
           }
-          campaign.add_link(daemon, link_body);
-          for (const std::string& link_id : campaign.links()) {
-            campaign.visit(daemon, link_id);
+          // One after the other: each is in the store, or met its end, before the next comes.
+          if (campaign.add_link(daemon, link_body)) {
+            campaign.visit_and_wait(daemon, campaign.links().back());
           }
           campaign.follow(daemon);
           return false;
