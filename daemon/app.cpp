@@ -69,6 +69,12 @@ std::string joined(const std::vector<std::string>& texts) {
   return all;
 }
 
+ServerOptions listener_options() {
+  ServerOptions options;
+  options.connections_max = listener_connections_max();
+  return options;
+}
+
 // No run has used this directory: it is missing or empty.
 bool is_unused(const std::string& directory) {
   std::error_code error;
@@ -215,7 +221,7 @@ int App::Impl::open_listeners() {
 
 // The rules of the admin socket: who may ask, and that a refusal is seen.
 ServerOptions App::Impl::admin_options(gid_t socket_group) {
-  ServerOptions options;
+  ServerOptions options = listener_options();
   options.admits = [this, own_user = geteuid(), socket_group](const Peer& peer) {
     if (may_use(peer, own_user, socket_group)) return true;
     log.warn("admin_refused", "a user who is not in the group of the admin socket was refused",
@@ -229,13 +235,13 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
   std::vector<StartupServer::Place> places;
   for (const Listener& listener : admin_listeners) {
     // No line in the log: that belongs to this thread.
-    ServerOptions options;
+    ServerOptions options = listener_options();
     options.admits = [own_user = geteuid(), group = listener.group()](const Peer& peer) {
       return may_use(peer, own_user, group);
     };
     places.push_back({.listener = &listener, .options = std::move(options)});
   }
-  if (metrics_listener) places.push_back({.listener = &*metrics_listener, .options = {}});
+  if (metrics_listener) places.push_back({.listener = &*metrics_listener, .options = listener_options()});
   return std::make_unique<StartupServer>(std::move(places), [this] { return metrics.exposition(); });
 }
 
@@ -267,7 +273,7 @@ api::Task<void> App::Impl::watch_room(StartupServer& meanwhile, engine::TaskGrou
   log.error("storage_low", trouble,
             LogFields{}
                 .add("store", std::string_view(config.store.path))
-                .add("space", std::string_view(*missing_room())));
+                .add("space", std::string_view(missing_room().value_or("just enough"))));
   notifier.ready(trouble);  // systemd would otherwise end the start after a while
   while (!process.stopping && missing_room()) {
     notifier.watchdog();
@@ -398,7 +404,7 @@ void App::Impl::start_serving() {
   if (!metrics_listener) return;
   metrics_server =
       std::make_unique<HttpServer>(io.get_executor(), timers, *metrics_service, std::move(*metrics_listener),
-                                   ServerOptions{}, on_exception());
+                                   listener_options(), on_exception());
   metrics_listener.reset();
   log.info("listening", "metrics are served",
            LogFields{}.add("address", std::string_view(metrics_server->name())));

@@ -227,7 +227,7 @@ void add_store(std::vector<ConfigKey>& keys) {
       section, "open_files", [](C& c) -> std::uint64_t& { return c.store.open_files; }, 512, 32, 65536,
       "Table files kept open at most."));
   keys.push_back(live(number(
-      section, "min_free_mib", [](C& c) -> std::uint64_t& { return c.store.min_free_mib; }, 1024, 1,
+      section, "min_free_mib", [](C& c) -> std::uint64_t& { return c.store.min_free_mib; }, 1024, 0,
       1'048'576,
       "With less free space than this on the store's disk, in MiB, nothing is fetched; what is stored stays "
       "readable.")));

@@ -1,5 +1,8 @@
 #include "daemon/settings.hpp"
 
+#include <algorithm>
+#include <sys/resource.h>
+
 namespace syncd::daemon {
 
 namespace {
@@ -71,6 +74,14 @@ store::StoreOptions store_options_of(const Config& config) {
 
 std::string environment_of(const Config& config) {
   return config.upstream.client_id.starts_with("sandbox_") ? "sandbox" : "live";
+}
+
+std::size_t listener_connections_max() {
+  constexpr rlim_t usual = 64;
+  constexpr rlim_t least = 4;
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return usual;
+  return std::clamp(descriptors.rlim_cur / 8, least, usual);
 }
 
 }  // namespace syncd::daemon

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "daemon/config.hpp"
@@ -20,5 +21,8 @@ api::TransportOptions transport_options_of(const Config& config);
 store::StoreOptions store_options_of(const Config& config);
 // `sandbox` for client ids that begin with `sandbox_`, else `live`.
 std::string environment_of(const Config& config);
+// Connections that one listener of ours serves at the same time: 4 to 64, an eighth of the descriptors that
+// the process may have. With more, whoever opens many of them could take those that the store needs to go on.
+std::size_t listener_connections_max();
 
 }  // namespace syncd::daemon

@@ -44,6 +44,9 @@ rocksdb::DBOptions database_options(const StoreOptions& options, bool clean,
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.paranoid_checks = true;
+  // The options file itself is of no use to us, but the directory is synced with it: once that failed,
+  // nothing says any more whether the files that are listed there will be found after a power cut.
+  db.fail_if_options_file_error = true;
   // A torn tail is what a power cut leaves: go back to the last whole commit. After a clean close the log is
   // empty, so anything wrong with it is damage.
   db.wal_recovery_mode =
@@ -139,7 +142,11 @@ core::Result<void> refuse_unknown_families(const std::string& directory, const r
 
 core::Error open_error(const std::string& directory, bool clean, const rocksdb::Status& status) {
   const auto cause = without_content(status.ToString());
-  if (status.IsIOError() && cause.find("lock") != std::string::npos) return store_in_use(directory);
+  // Only these mean that somebody holds it; a lock file that cannot be opened is another matter.
+  const bool held = cause.find("lock hold by") != std::string::npos ||
+                    (cause.find("While lock file") != std::string::npos &&
+                     cause.find("Resource temporarily unavailable") != std::string::npos);
+  if (status.IsIOError() && held) return store_in_use(directory);
   const auto* next = "check the disk and the permissions, then start again";
   if (status.IsCorruption()) {
     next =

@@ -125,25 +125,74 @@ std::string first_difference(const LinkRows& expected, const LinkRows& found) {
                           : accounts;
 }
 
-FeedReplay replay_feed(Daemon& daemon) {
-  FeedReplay replay;
-  Reader reader(replay);
+struct FeedFollower::Impl {
+  explicit Impl(FeedReplay& replay) : reader(replay) {}
+
+  Reader reader;
+  std::vector<std::size_t> seen;  // hash of each entry's text; entry 1 is the first
+};
+
+FeedFollower::FeedFollower() : impl_(std::make_unique<Impl>(replay_)) {
+}
+
+FeedFollower::~FeedFollower() = default;
+
+bool FeedFollower::read_on(const Daemon& daemon) {
   while (true) {
-    const Json answer = daemon.admin("GET", "/v1/feed?limit=1000&after=" + std::to_string(reader.last()));
-    const unsigned long long before = reader.last();
+    const unsigned long long before = impl_->reader.last();
+    const Reply reply = daemon.ask("GET", "/v1/feed?limit=1000&after=" + std::to_string(before));
+    if (reply.status != 200) {
+      return false;
+    }
+    const Json answer = Json::parse(reply.body);
+    replay_.head = answer["head"].number();
+    if (replay_.head < before) {
+      replay_.problems.push_back("the feed went back from " + std::to_string(before) + " to " +
+                                 std::to_string(replay_.head));
+    }
     for (const Json& entry : answer["items"].items()) {
-      reader.read(entry);
+      impl_->reader.read(entry);
+      impl_->seen.push_back(std::hash<std::string>{}(entry.canonical()));
     }
-    replay.head = answer["head"].number();
-    if (reader.last() == before) {
-      break;
+    if (answer["items"].items().empty()) {
+      if (impl_->reader.last() < replay_.head) {
+        replay_.problems.push_back("the feed ends at " + std::to_string(impl_->reader.last()) +
+                                   ", its head is " + std::to_string(replay_.head));
+      }
+      return true;
     }
   }
-  if (reader.last() != replay.head) {
-    replay.problems.push_back("the feed ends at " + std::to_string(reader.last()) + ", its head is " +
-                              std::to_string(replay.head));
+}
+
+bool FeedFollower::read_again(const Daemon& daemon) {
+  std::size_t at = 0;
+  while (at < impl_->seen.size()) {
+    const Reply reply = daemon.ask("GET", "/v1/feed?limit=1000&after=" + std::to_string(at));
+    if (reply.status != 200) {
+      return false;
+    }
+    const Json answer = Json::parse(reply.body);
+    if (answer["items"].items().empty()) {
+      replay_.problems.push_back("entry " + std::to_string(at + 1) + " was told once and is gone");
+      return true;
+    }
+    for (const Json& entry : answer["items"].items()) {
+      if (at < impl_->seen.size() && impl_->seen[at] != std::hash<std::string>{}(entry.canonical())) {
+        replay_.problems.push_back("entry " + std::to_string(at + 1) + " was told differently before; now " +
+                                   entry.canonical());
+      }
+      ++at;
+    }
   }
-  return replay;
+  return true;
+}
+
+FeedReplay replay_feed(Daemon& daemon) {
+  FeedFollower follower;
+  if (!follower.read_on(daemon)) {
+    throw Failed("the feed is not answered:\n" + daemon.process().log_tail());
+  }
+  return follower.replay();
 }
 
 }  // namespace syncd::test::e2e

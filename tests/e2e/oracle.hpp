@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,5 +38,26 @@ struct FeedReplay {
   std::vector<std::string> problems;
 };
 FeedReplay replay_feed(Daemon& daemon);
+
+/// A consumer that keeps for ever what it was told: the rows, and each entry's position and content. It lives
+/// on when the daemon dies.
+class FeedFollower {
+ public:
+  FeedFollower();
+  ~FeedFollower();
+  FeedFollower(const FeedFollower&) = delete;
+  FeedFollower& operator=(const FeedFollower&) = delete;
+
+  /// Reads on from where it stands; false when the daemon stops answering.
+  bool read_on(const Daemon& daemon);
+  /// Reads everything from the first entry, and complains about each that is not as it was.
+  bool read_again(const Daemon& daemon);
+  [[nodiscard]] const FeedReplay& replay() const { return replay_; }
+
+ private:
+  struct Impl;
+  FeedReplay replay_;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace syncd::test::e2e

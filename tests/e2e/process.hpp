@@ -23,6 +23,7 @@ struct Failed : std::runtime_error {
 class ScratchDir {
  public:
   ScratchDir();
+  explicit ScratchDir(const std::filesystem::path& above);
   ~ScratchDir();
   ScratchDir(const ScratchDir&) = delete;
   ScratchDir& operator=(const ScratchDir&) = delete;
@@ -32,6 +33,10 @@ class ScratchDir {
  private:
   std::filesystem::path path_;
 };
+
+/// Where files live in memory, if this machine has such a place with room for a store; else the usual scratch
+/// directory. A process that is killed leaves the same there as on a disk.
+std::filesystem::path fast_scratch_directory();
 
 /// How a program ended: its exit code, or the signal that ended it.
 struct Ended {

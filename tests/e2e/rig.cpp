@@ -60,6 +60,7 @@ std::vector<std::string> Sandbox::add_links(std::string_view body) {
 
 Daemon::Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& tuning)
     : dir_(std::move(dir)), admin_{dir_ / "admin.sock"} {
+  std::filesystem::create_directories(dir_);
   write_private(dir_ / "secret", "sandbox-secret");
   std::string config = "[upstream]\nbase_url = \"" + sandbox.url() + "\"\nclient_id = \"" +
                        sandbox.client_id() + "\"\nclient_secret_file = \"" + (dir_ / "secret").string() +
@@ -82,9 +83,10 @@ void Daemon::start() {
   wait_until_ready();
 }
 
-void Daemon::launch() {
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{SYNCD_PROGRAM, "run", "--config", dir_ / "config.toml"}, dir_ / "daemon.log");
+void Daemon::launch(const std::vector<std::string>& prefix) {
+  std::vector<std::string> command = prefix;
+  command.insert(command.end(), {SYNCD_PROGRAM, "run", "--config", dir_ / "config.toml"});
+  process_ = std::make_unique<Process>(command, dir_ / "daemon.log");
 }
 
 void Daemon::wait_until_ready() {

@@ -35,11 +35,11 @@ class Sandbox {
 /// What a configuration says beside the addresses; text of TOML.
 struct Tuning {
   std::string upstream;
-  std::string store;
   std::string schedule;
   std::string cycle;
   std::string budget;
   std::string daemon;
+  std::string store = {};
   std::string link_ids = "plain";  ///< how the log names links
 };
 
@@ -50,11 +50,13 @@ class Daemon {
 
   /// Starts it and waits until it is ready.
   void start();
-  /// Starts it; it may still have everything to do.
-  void launch();
+  /// Starts it; it may still have everything to do. `prefix` is a command that runs the one behind it, with
+  /// limits or under observation.
+  void launch(const std::vector<std::string>& prefix = {});
   void wait_until_ready();
   void kill_now() { process_->kill_now(); }
   Process& process() { return *process_; }
+  [[nodiscard]] const Process& process() const { return *process_; }
   [[nodiscard]] const std::filesystem::path& dir() const { return dir_; }
 
   /// The admin API's answer whatever its status; status 0 when nobody answers.

@@ -112,7 +112,7 @@ class Scrubbed : public Storage {
  protected:
   Scrubbed() : Storage(often()) {}
   static Tuning often() {
-    Tuning tuning;
+    Tuning tuning{};
     tuning.store = "scrub_interval = \"1s\"\n";
     return tuning;
   }
