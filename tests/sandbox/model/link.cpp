@@ -268,6 +268,9 @@ void Link::fail_refresh(TimePoint at, bool accounts, bool transactions, std::str
 }
 
 void Link::apply_refresh(TimePoint at, bool accounts, bool transactions, bool with_changes) {
+  if (world_->record_past && !log_.empty()) {
+    past_ = Past{log_length(), link_json(), accounts_};
+  }
   ++refresh_number_;
   Rng rng(hash_words(seed_, stream_refresh, refresh_number_));
   const auto succeed = [&](ProductClock& clock, Milliseconds took) {

@@ -232,12 +232,20 @@ bool Link::drained(const Cursor& cursor) {
   return cursor.position == cursor.pin && cursor.start == cursor.pin;
 }
 
-Link::Page Link::collect(std::uint32_t from, std::uint32_t size) const {
+// A replica cannot answer for a cursor that is ahead of it: then the page is one of the present.
+Link::View Link::view_for(const Cursor& at, RowFault fault) {
+  if (fault == RowFault::lag && past_ && at.pin <= past_->length && at.position <= past_->length) {
+    return View{past_->length, states_at(past_->length), past_->link_json, past_->accounts};
+  }
+  return View{log_length(), {}, link_json(), accounts_};
+}
+
+Link::Page Link::collect(std::uint32_t from, std::uint32_t size, const View& view) const {
   Page page;
   std::vector<std::uint32_t> removed_alive;  // listed in removed although the row is back by now
   std::uint32_t i = from;
   const auto full = [&] { return page.created.size() + page.updated.size() + page.removed.size() >= size; };
-  for (; i < log_length(); ++i) {
+  for (; i < view.length; ++i) {
     const Event event = event_of(log_[i]);
     const std::uint32_t row = row_of(log_[i]);
     if (event == Event::refresh) {
@@ -250,12 +258,12 @@ Link::Page Link::collect(std::uint32_t from, std::uint32_t size) const {
       if (!holds(page.removed, row)) {
         page.removed.push_back(row);
       }
-      if (rows_[row].alive) {
+      if (alive(view, row)) {
         removed_alive.push_back(row);
       }
       continue;
     }
-    if (!rows_[row].alive) {
+    if (!alive(view, row)) {
       continue;  // there is no current form to show; its removal, if it was posted, comes later in the log
     }
     if (!removed_alive.empty() && holds(removed_alive, row)) {
@@ -279,15 +287,28 @@ Link::Page Link::collect(std::uint32_t from, std::uint32_t size) const {
   return page;
 }
 
-Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end) {
+// An update of a row that was never created, and the removal of one that never was.
+void Link::make_odd(Page& page, const View& view) const {
+  constexpr std::uint32_t never_made = 0x1fffff00U;
+  std::erase_if(page.created, [&](std::uint32_t row) {
+    const bool moves = row % 3 == 0 && !state_in(view, row).pending && !holds(page.updated, row);
+    if (moves) {
+      page.updated.push_back(row);
+    }
+    return moves;
+  });
+  page.removed.push_back(never_made + page.end % 7);
+}
+
+Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end, std::uint32_t length) {
   Cursor next = at;
-  if (end == log_length()) {
+  if (end == length) {
     return Cursor{end, end, end, 0, 0};
   }
   if (drained(at)) {
     next.start = at.position;
     next.chain = 0;
-  } else if (at.pin != log_length()) {
+  } else if (at.pin != length) {
     // The feed grew between two pages of this drain: remember what the earlier pages looked like.
     const Chain link{at.chain, at.position, at.pin};
     const auto found = std::ranges::find(chains_, link);
@@ -299,7 +320,7 @@ Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end) {
     }
   }
   next.position = end;
-  next.pin = log_length();
+  next.pin = length;
   next.nonce = 0;
   return next;
 }
@@ -331,60 +352,81 @@ std::string Link::next_member(const SyncQuery& query, const Cursor& at, const Cu
   return "{\"next\":\"" + encode(next) + "\"}";
 }
 
-std::string Link::sync_body(const Page& page, std::string_view next, bool has_more) {
+void Link::append_rows(std::string& out, std::vector<std::uint32_t> list, const View& view, Rng& rng,
+                       bool with_outdated, std::vector<std::uint8_t>& concerned) const {
+  for (std::size_t i = list.size(); i > 1; --i) {
+    std::swap(list[i - 1], list[rng.below(i)]);
+  }
+  const RowText text{&world_->switches, seed_, &view.accounts, first_accounts_};
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i != 0) {
+      out.push_back(',');
+    }
+    const Row& row = rows_[list[i]];
+    const RowState state = state_in(view, list[i]);
+    if (with_outdated && rng.permille(300)) {
+      RowState outdated = state;
+      outdated.revision = static_cast<std::uint16_t>(state.revision + 9);
+      append_row(out, text, list[i], row, outdated);
+      out.push_back(',');
+    }
+    append_row(out, text, list[i], row, state);
+    const std::uint8_t account = row_account(text, list[i], row, state);
+    if (std::ranges::find(concerned, account) == concerned.end()) {
+      concerned.push_back(account);
+    }
+  }
+  out.push_back(']');
+}
+
+void Link::append_removed(std::string& out, std::vector<std::uint32_t> list, Rng& rng) const {
+  for (std::size_t i = list.size(); i > 1; --i) {
+    std::swap(list[i - 1], list[rng.below(i)]);
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    out.append(i == 0 ? "\"" : ",\"");
+    append_row_id(out, seed_, list[i]);
+    out.push_back('"');
+  }
+  out.push_back(']');
+}
+
+std::string Link::sync_body(const Page& page, std::string_view next, bool has_more, const View& view,
+                            RowFault fault) {
   std::string out;
   out.reserve(1200 + 520 * (page.created.size() + page.updated.size()));
-  Rng rng(hash_words(seed_, stream_page, page.end, log_length()));
+  Rng rng(hash_words(seed_, stream_page, page.end, view.length));
   std::vector<std::uint8_t> concerned;
-  const auto rows = [&](std::string_view name, std::vector<std::uint32_t> list, bool ids_only) {
-    out.append(name);
-    for (std::size_t i = list.size(); i > 1; --i) {
-      std::swap(list[i - 1], list[rng.below(i)]);
-    }
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (i != 0) {
-        out.push_back(',');
-      }
-      if (ids_only) {
-        out.push_back('"');
-        append_row_id(out, seed_, list[i]);
-        out.push_back('"');
-        continue;
-      }
-      append_row_json(out, list[i]);
-      const std::uint8_t account = row_account(row_text(), list[i], rows_[list[i]], state_of(list[i]));
-      if (std::ranges::find(concerned, account) == concerned.end()) {
-        concerned.push_back(account);
-      }
-    }
-    out.push_back(']');
-  };
-  rows("{\"transactions\":{\"created\":[", page.created, false);
-  rows(",\"updated\":[", page.updated, false);
-  rows(",\"removed\":[", page.removed, true);
+  const bool with_outdated = fault == RowFault::repeated;
+  out.append("{\"transactions\":{\"created\":[");
+  append_rows(out, page.created, view, rng, with_outdated, concerned);
+  out.append(",\"updated\":[");
+  append_rows(out, page.updated, view, rng, with_outdated, concerned);
+  out.append(",\"removed\":[");
+  append_removed(out, page.removed, rng);
   out.push_back('}');
   if (!world_->switches.sync_without_accounts) {
     out.append(",\"accounts\":[");
     bool first = true;
     for (const std::uint8_t index : concerned) {
-      if (accounts_[index].listed) {
+      if (view.accounts[index].listed) {
         out.append(first ? "" : ",");
         first = false;
-        append_account(out, world_->switches, accounts_[index]);
+        append_account(out, world_->switches, view.accounts[index]);
       }
     }
     out.push_back(']');
   }
   out.append(",\"cursor\":").append(next);
   out.append(has_more ? ",\"has_more\":true,\"link\":" : ",\"has_more\":false,\"link\":");
-  out.append(link_json());
+  out.append(view.link_json);
   out.push_back('}');
   return out;
 }
 
 std::optional<std::string> Link::sync(const SyncQuery& query) {
-  if (query.cursor && query.fault == CursorFault::none && !idle_cursor_.empty() &&
-      *query.cursor == idle_cursor_) {
+  const bool faultless = query.fault == CursorFault::none && query.rows == RowFault::none;
+  if (query.cursor && faultless && !idle_cursor_.empty() && *query.cursor == idle_cursor_) {
     return idle_body_;
   }
   Cursor at;
@@ -395,18 +437,23 @@ std::optional<std::string> Link::sync(const SyncQuery& query) {
     }
     at = *decoded;
   }
+  const View view = view_for(at, query.rows);
   if (query.fault != CursorFault::none) {
     // Nothing is consumed, so that the data are still there when the fault is gone.
-    return sync_body(Page{}, next_member(query, at, at), true);
+    return sync_body(Page{}, next_member(query, at, at), true, view, RowFault::none);
   }
-  const Page page = collect(at.position, query.size);
-  const bool idle = at.position == log_length() && drained(at);
-  Cursor next = idle ? at : after_page(at, page.end);
+  Page page = collect(at.position, query.size, view);
+  const bool idle = at.position == view.length && drained(at);
+  Cursor next = idle ? at : after_page(at, page.end, view.length);
   if (idle && world_->switches.idle_cursor_changes) {
     next.nonce = ++nonce_;
   }
-  std::string body = sync_body(page, next_member(query, at, next), page.end != log_length());
-  if (idle && query.cursor && !world_->switches.idle_cursor_changes) {
+  const bool has_more = page.end != view.length;
+  if (query.rows == RowFault::odd_lists) {
+    make_odd(page, view);
+  }
+  std::string body = sync_body(page, next_member(query, at, next), has_more, view, query.rows);
+  if (idle && query.cursor && faultless && !world_->switches.idle_cursor_changes) {
     idle_cursor_ = *query.cursor;
     idle_body_ = body;
   }

@@ -1,0 +1,200 @@
+#include "tests/sim/fault_table.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tests/sim/invariants.hpp"
+
+namespace syncd::test {
+
+namespace {
+
+using enum Hazard;
+
+constexpr FaultRow table[] = {
+    {"S-1", crash, "the process dies at a moment of its own choice", "restart after a crash", 1},
+    {"S-1", crash, "... with a request in flight", "crash with a request in flight", 1},
+    {"S-1", crash, "... with a commit handed over", "crash with a commit not yet written", 1},
+    {"S-1", crash, "... with a commit written and not told of", "crash between a commit and its answer", 1},
+    {"S-1", crash, "... with some pages of a drain committed", "crash in the middle of a drain", 1},
+    {"S-2", power_cut, "what was under way to the disk is found written from the front, or not at all",
+     "power cut", 1},
+    {"S-2", power_cut, "... and found", "power cut finds a commit that nobody was told of", 1},
+    {"S-2", power_cut, "... and lost", "power cut loses a commit under way", 1},
+    {"S-5", store_fails_before, "the store reports an error; nothing was written",
+     "store fails before a commit is written", 1},
+    {"S-5", store_fails_after, "the store reports an error; the commit was written",
+     "store fails after a commit is written", 1},
+    {"S-5", std::nullopt, "the process stops itself after it", "restart after the store failed", 1},
+    {"S-12", older_copy, "an older copy of the store is put back", "older copy put back", 1},
+    {"S-12", older_copy, "... that had shown less to consumers", "new feed epoch", 1},
+    {"S-13", clean_stop, "a stop between two acts", "restart after a clean stop", 1},
+    {"S-13", clean_stop, "a stop at any await, with five seconds of grace", "stop with patience", 1},
+    {"S-13", clean_stop, "... with none, as after a second signal", "stop without patience", 1},
+    {"S-13", clean_stop, "... with a request in flight", "stop with a request in flight", 1},
+    {"S-13", clean_stop, "... with a commit handed over", "stop with a commit not yet written", 1},
+    {"S-13", clean_stop, "... with a commit written and not told of", "stop between a commit and its answer",
+     1},
+    {"S-13", clean_stop, "... in the middle of a drain", "stop in the middle of a drain", 1},
+    {"S-14", reload, "policy and budgets change under what is running", "reload", 1},
+    {"S-21", long_stop, "off for one day to a week", "stopped for days", 1},
+    {"T-1", clock_forward, "the wall clock jumps forward by up to an hour, days, years",
+     "clock jumps forward", 1},
+    {"T-2", clock_back, "the wall clock jumps back by up to days, or is put right", "clock jumps back", 1},
+    {"T-3", suspend, "the steady clock stands still for up to three days", "suspend and resume", 1},
+    {"T-3", suspend, "... and kept sockets are dead", "socket dead after a suspend", 1},
+    {"T-4", boot_in_1970, "the wall clock starts in 1970 and is put right later", "boot in 1970", 1},
+    {"T-4", boot_in_1970, "... until when no certificate is valid", "certificate from the future", 1},
+    {"N-1", dns_failure, "the name is not resolved", "name not resolved", 1},
+    {"N-2", refused, "the connection is refused", "connection refused", 1},
+    {"N-2", connect_timeout, "nobody answers the first packet", "connect timed out", 1},
+    {"N-3", stale_connection, "a kept connection turns out closed", "connection found closed", 1},
+    {"N-3", silent_peer, "the request arrives, no answer comes", "peer silent after the request", 1},
+    {"N-3", refused, "the connection breaks before the request is out",
+     "connection broken before the request", 1},
+    {"N-4", slow_answer, "the answer trickles in until the deadline", "answer trickles in", 1},
+    {"N-4", latency, "upstream takes up to 40 s", "fault: latency", 1},
+    {"N-4", latency, "... and longer than the first byte may take", "answer too late", 1},
+    {"N-5", answer_lost, "the request arrives, the connection is reset", "answer lost", 1},
+    {"N-5", cut, "the connection closes in the middle of the body", "fault: cut", 1},
+    {"N-5", reset, "upstream resets the connection", "fault: reset", 1},
+    {"N-5", close, "upstream closes the connection", "fault: close", 1},
+    {"N-6", tls_failure, "the handshake fails", "TLS handshake failed", 1},
+    {"N-7", bad_framing, "the transport refuses the framing", "answer badly framed", 1},
+    {"N-8", compressed_answer, "the transport refuses the encoding", "answer compressed", 1},
+    {"N-9", redirect, "301, 302, 303, 307, 308", "redirect", 1},
+    {"N-10", malformed, "a page of HTML with status 200", "200 that is not JSON", 1},
+    {"J-1..J-4, J-6, J-7", malformed, "18 ways to spoil a body", "fault: malformed", 1},
+    {"J-5", std::nullopt, "states, errors and types that nobody has documented", "unknown word in an answer",
+     1},
+    {"J-8", large_pages, "answers over the limit until the page size has shrunk", "answer too large", 1},
+    {"U-1", expired_token, "401 though the token is young", "fault: expired_token", 1},
+    {"U-1", tokens_end, "all tokens end", "tokens ended", 1},
+    {"U-2", wrong_secret, "the secret is not accepted", "secret changed", 1},
+    {"U-2", unauthorized, "401 without another reason", "fault: unauthorized", 1},
+    {"U-2", std::nullopt, "... which stops everything until it works again", "credentials refused", 1},
+    {"U-3", unauthorized_access, "401 about one link", "fault: unauthorized_access", 1},
+    {"U-3", forbidden, "403 about one link", "fault: forbidden", 1},
+    {"U-3", access, "a link is not ours, or not to be read", "access changed", 1},
+    {"U-4", deleted, "a link is deleted", "link deleted", 1},
+    {"U-4", not_found, "404 for a feed whose link exists", "fault: not_found", 1},
+    {"U-5", odd_status, "400, 409, 415, 418, 431, 451 without a body of upstream", "odd status 4xx", 1},
+    {"U-6", link_reset, "a link needs its owner", "link reset", 1},
+    {"U-6", bad_state, "422 with every code there is", "fault: bad_state", 1},
+    {"U-7", link_error, "every error code there is, one of them unknown", "link in error: payment_error", 1},
+    {"U-8", throttle, "429", "fault: throttle", 1},
+    {"U-8", throttle, "... with seconds", "429 with Retry-After: seconds", 1},
+    {"U-8", throttle, "... with a date, also past ones and absurd ones", "429 with Retry-After: date", 1},
+    {"U-8", throttle, "... with a negative number", "429 with Retry-After: negative", 1},
+    {"U-8", throttle, "... with words or nothing", "429 with Retry-After: unusable", 1},
+    {"U-9", status_5xx, "500, 502, 503, 504, 520, 599", "answer 5xx", 1},
+    {"U-9", outage, "an institution is down", "outage begins or ends", 1},
+    {"U-10", cursors_end, "every cursor of a link ends", "cursors ended", 1},
+    {"U-10", refuse_cursor, "a good cursor is refused", "fault: refuse_cursor", 1},
+    {"U-10", std::nullopt, "... and the history is read anew", "resync", 1},
+    {"U-11", endless, "has_more for ever", "fault: endless", 1},
+    {"U-12", repeat_cursor, "has_more with the cursor that was sent", "fault: repeat_cursor", 1},
+    {"U-12", cyclic_cursor, "has_more in a circle", "fault: cyclic_cursor", 1},
+    {"U-13", bad_cursor, "null, empty, absent, a number, a megabyte", "fault: bad_cursor", 1},
+    {"U-14", std::nullopt, "a page that was answered is asked for again", "page asked for again", 1},
+    {"U-15", repeated_rows, "rows twice in a list, first in an outdated form", "fault: repeated_rows", 1},
+    {"U-16", odd_lists, "updated without created, removed without either", "fault: odd_lists", 1},
+    {"U-17", std::nullopt, "pending rows spread over pages", "pending rows staged", 1},
+    {"U-18", std::nullopt, "an account vanishes", "account gone", 1},
+    {"U-18", std::nullopt, "... and returns", "account returned", 1},
+    {"U-19", std::nullopt, "a transaction moves to another account", "row moved to another account", 1},
+    {"U-19", new_accounts, "a relink brings all rows under new ids", "link relinked with new accounts", 1},
+    {"U-20", act_in_flight, "deleted, reset, relinked, cursors ended while a page is in flight",
+     "something happens while a page is in flight", 1},
+    {"U-20", operator_acts, "an operator acts while a page is being committed",
+     "operator acts at a page's commit", 1},
+    {"U-20", std::nullopt, "... so that one of the two is refused", "commit refused by the fence", 1},
+    {"U-21", flapping, "a link expires and is mended up to a dozen times", "link flaps", 1},
+    {"U-22", relink, "the owner mends the link", "link relinked by its owner", 1},
+    {"U-22", new_link_id, "the owner comes back under a new link id", "link relinked under a new id", 1},
+    {"U-23", wrong_link, "the answer is about another link", "fault: wrong_link", 1},
+    {"U-25", replica_lag, "the page of a replica that has not seen the last refresh", "fault: replica_lag",
+     1},
+    {"U-26", all_down, "nothing upstream is reached for up to a week", "all upstream down for days", 1},
+    {"", added, "links come", "link added", 1},
+    {"", operator_acts, "an operator pauses", "operator pauses", 1},
+    {"", operator_acts, "... resumes", "operator resumes", 1},
+    {"", operator_acts, "... asks to sync now", "operator asks to sync now", 1},
+    {"", std::nullopt, "somebody reads the rows and the feed between two events", "look at any moment", 1},
+    {"", std::nullopt, "ordinary load", "commit", 1},
+    {"", std::nullopt, "", "request", 1},
+    {"", std::nullopt, "", "feed entries read", 1},
+    {"", std::nullopt, "", "cycle yielded", 1},
+    {"", std::nullopt, "", "page in the middle of a drain", 1},
+    {"", std::nullopt, "", "link quarantined", 1},
+    {"", std::nullopt, "", "status turns quarantined", 1},
+    {"", std::nullopt, "", "relink entry resolved", 1},
+    {"", std::nullopt, "", "row removed", 1},
+    {"", std::nullopt, "", "row updated", 1},
+    {"U-6, U-7", link_error, "", "link in error: auth_expired", 1},
+    {"U-6, U-7", link_error, "", "link in error: incomplete", 1},
+    {"U-6, U-7", link_error, "", "link in error: institution_error", 1},
+    {"U-6, U-7", link_error, "", "link in error: invalid_credentials", 1},
+    {"U-6, U-7", link_error, "", "link in error: provider_error", 1},
+    {"U-6, U-7", link_error, "", "link in error: system_error", 1},
+    {"U-6, U-7", link_error, "", "link in error: user_error", 1},
+    {"U-6, U-7", link_error, "", "link in error: user_input_incorrect", 1},
+    {"U-6, U-7", link_error, "", "link in error: user_oauth_denied", 1},
+    {"U-6, U-7", link_error, "", "link in error: user_setup_required", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for auth_expired", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for incomplete", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for invalid_credentials", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_error", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_input_incorrect", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_oauth_denied", 1},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_setup_required", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: accounts", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: accounts of a link",
+     1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: link of a link", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: links", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: sync", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: sync of a link", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: token", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: introspect", 1},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: link", 1},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link active", 1},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link backoff", 1},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link blocked", 1},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link gone", 1},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link relink", 1},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link paused", 1},
+    {"", std::nullopt, "", "paused link left alone", 1},
+};
+
+}  // namespace
+
+std::span<const FaultRow> fault_table() {
+  return table;
+}
+
+std::vector<std::string> shortfalls(const Tally& tally, std::uint64_t seeds) {
+  std::vector<std::string> missing;
+  const auto expect = [&](const std::string& what, std::uint64_t least) {
+    const std::uint64_t times = tally.of(what);
+    if (times < least)
+      missing.push_back(what + ": " + std::to_string(times) + " times, at least " + std::to_string(least));
+  };
+  for (const FaultRow& row : table)
+    expect(std::string(row.tally), row.least * (seeds / seeds_per_least));
+  for (const InvariantInfo& info : invariants())
+    expect("looked at " + label(info.invariant), info.least * seeds / 1'000);
+  return missing;
+}
+
+std::string listing(const Tally& tally) {
+  std::string text;
+  for (const auto& [what, times] : tally.counts()) {
+    char line[32];
+    std::snprintf(line, sizeof line, "%9llu  ", static_cast<unsigned long long>(times));
+    text += line + what + '\n';
+  }
+  return text;
+}
+
+}  // namespace syncd::test
