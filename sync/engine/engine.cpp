@@ -339,15 +339,14 @@ struct Engine::Impl {
     }
   }
 
-  // With every worker busy the end of a cycle looks at the schedule anyway. What is due and held back by the
-  // budget is looked at again soon: nobody tells when a slot comes free.
+  // What is due and held back by the budget is looked at again soon: nobody tells when a slot comes free.
   api::SteadyTime next_wake() const {
     const api::SteadyTime now = timers.steady_now();
     const bool overdue = !table.nothing_due() && time_of(table.earliest()) <= now;
     if (may_begin() && (overdue || !urgent.empty()))
       return now + std::min(look_at_budget_every, options.idle_look);
     const api::SteadyTime latest = now + options.idle_look;
-    if (table.nothing_due() || overdue || in_flight >= options.workers) return latest;
+    if (table.nothing_due() || overdue) return latest;
     return std::min(latest, time_of(table.earliest()));
   }
 

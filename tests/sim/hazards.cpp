@@ -90,11 +90,12 @@ std::string HazardSet::text() const {
     if (!text.empty()) text += ',';
     text += names.at(i);
   }
-  return text;
+  return text.empty() ? "nothing" : text;
 }
 
 std::optional<HazardSet> HazardSet::parse(std::string_view text) {
   HazardSet set;
+  if (text == "nothing") return set;
   while (!text.empty()) {
     const std::string_view name = text.substr(0, text.find(','));
     text.remove_prefix(std::min(name.size() + 1, text.size()));

@@ -92,7 +92,12 @@ class HazardSet {
   bool has(Hazard hazard) const { return bits_.test(static_cast<std::size_t>(hazard)); }
   void set(Hazard hazard, bool value = true) { bits_.set(static_cast<std::size_t>(hazard), value); }
   std::size_t size() const { return bits_.count(); }
-  // Names with commas between them.
+  HazardSet others() const {
+    HazardSet set;
+    set.bits_ = ~bits_;
+    return set;
+  }
+  // Names with commas between them; none: `nothing`.
   std::string text() const;
   // nullopt: a name is not known.
   static std::optional<HazardSet> parse(std::string_view text);

@@ -38,7 +38,7 @@ class Shrinker {
     if (std::ranges::find(result.violations, wanted_, &Violation::invariant) == result.violations.end())
       return false;
     smallest_.plan = plan;
-    tell_(what + ": " + plan.arguments());
+    tell_(what);
     return true;
   }
 
@@ -64,7 +64,7 @@ class Shrinker {
     while (low < smallest_.plan.*number) {
       Plan plan = smallest_.plan;
       plan.*number = low + (smallest_.plan.*number - low) / 2;
-      if (!try_plan(plan, "fewer")) low = plan.*number + 1;
+      if (!try_plan(plan, number == &Plan::links_max ? "fewer links" : "fewer steps")) low = plan.*number + 1;
     }
     return smallest_.plan.*number < before;
   }

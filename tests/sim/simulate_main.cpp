@@ -19,7 +19,8 @@ namespace syncd::test {
 namespace {
 
 constexpr std::string_view usage =
-    "simulate --seeds N --from S [--jobs N] [--links N] [--steps N] [--without KIND,...] [--trace] "
+    "simulate --seeds N --from S [--jobs N] [--links N] [--steps N] [--without KIND,...] "
+    "[--only KIND,...] [--trace] "
     "[--counts]\n";
 
 struct Arguments {
@@ -41,6 +42,11 @@ bool take_option(std::string_view name, std::string_view value, Arguments& argum
     const auto without = HazardSet::parse(value);
     if (without) arguments.campaign.plan.without = *without;
     return without.has_value();
+  }
+  if (name == "--only") {
+    const auto only = HazardSet::parse(value);
+    if (only) arguments.campaign.plan.without = only->others();
+    return only.has_value();
   }
   const auto count = number(value);
   if (!count) return false;

@@ -28,7 +28,11 @@ std::string Plan::arguments() const {
   const Plan whole;
   if (links_max != whole.links_max) text += " --links " + std::to_string(links_max);
   if (steps_max != whole.steps_max) text += " --steps " + std::to_string(steps_max);
-  if (without.size() > 0) text += " --without " + without.text();
+  if (without.size() > hazard_count / 2) {
+    text += " --only " + without.others().text();
+  } else if (without.size() > 0) {
+    text += " --without " + without.text();
+  }
   return text;
 }
 

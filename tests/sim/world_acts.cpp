@@ -45,7 +45,7 @@ void World::act(Dice& dice) {
 
 // What will strike at a moment of its own choice.
 void World::plan_moments(Dice& dice) {
-  const bool copies = dice.chance(10);
+  const bool copies = dice.chance(15);
   const auto action = static_cast<Action>(dice.draw(3));
   const bool at_commit = dice.chance(30);
   static constexpr Hazard in_flight[] = {Hazard::deleted, Hazard::link_reset, Hazard::relink,
@@ -73,7 +73,8 @@ void World::act_upstream(Dice& dice, const std::string& link) {
       Hazard::outage,     Hazard::link_error, Hazard::link_error, Hazard::link_error,   Hazard::access,
       Hazard::deleted,    Hazard::added,      Hazard::flapping,   Hazard::new_link_id,  Hazard::all_down};
   const Hazard kind = kinds[dice.draw(std::size(kinds))];
-  if (!on(kind)) {
+  const bool skipped = kind == Hazard::all_down && dice.chance(50);  // days cost more than anything else
+  if (!on(kind) || skipped) {
     if (!deleted_.contains(link)) upstream_.refresh_with_changes(link, timers_.true_now());
     return;
   }

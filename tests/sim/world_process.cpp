@@ -66,7 +66,7 @@ void World::crash(bool power_cut) {
   halt(Millis(0));
   end_process();
   tally("restart after a crash");
-  if (older_copy_ && process_dice_.chance(15)) put_back_older_copy();
+  if (older_copy_ && process_dice_.chance(30)) put_back_older_copy();
   pause_before_start();
   boot();
 }
@@ -240,7 +240,7 @@ api::Task<void> World::add_task(LinkId link_id) {
 api::Task<void> World::pause_task(LinkId link_id, Millis until_resume) {
   Process* const process = process_.get();
   const auto paused = co_await process->engine.pause(link_id);
-  if (!paused || until_resume < Millis(0)) co_return;
+  if (!paused || until_resume < Millis(0) || process->state.stopping) co_return;
   const api::SteadyTime at = timers_.steady_now() + until_resume;
   co_await timers_.sleep_until(at);
   if (process->state.stopping) co_return;

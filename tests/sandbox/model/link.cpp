@@ -61,6 +61,7 @@ void Link::touch() {
 
 void Link::forget_texts() {
   touch();
+  kept_.clear();
 }
 
 void Link::build() {

@@ -221,7 +221,13 @@ class Link {
   [[nodiscard]] RowText row_text() const {
     return RowText{&world_->switches, seed_, &accounts_, first_accounts_};
   }
-  [[nodiscard]] std::string row_json(std::uint32_t index, const RowState& state) const;
+  /// Id and text of a row, kept from one look of the oracle to the next.
+  struct KeptText {
+    RowState state;
+    std::string id;
+    std::string json;
+  };
+  [[nodiscard]] const KeptText& kept_text(std::uint32_t index, const RowState& state) const;
 
   const World* world_;
   NewLink spec_;
@@ -260,6 +266,7 @@ class Link {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> settled_;  ///< posted row, pending row it came from
   std::vector<Chain> chains_;
   std::optional<Past> past_;
+  mutable std::vector<KeptText> kept_;  ///< by row; only of links that the oracle has looked at
   std::uint32_t cursor_epoch_ = 0;
   std::uint32_t nonce_ = 0;
   std::vector<std::pair<std::string, std::vector<std::string>>> account_forms_;

@@ -1,4 +1,4 @@
-// What a link shows: its object, its accounts, its feed, and the oracle's view of the feed.
+// What a link shows: its object, its accounts, its feed. The oracle's view of it is in link_oracle.cpp.
 #include <algorithm>
 #include <cstring>
 
@@ -179,12 +179,6 @@ std::int32_t Link::day_of(std::uint32_t index) const {
 
 std::string_view Link::account_of(std::uint32_t index) const {
   return accounts_[row_account(row_text(), index, rows_[index], state_of(index))].id;
-}
-
-std::string Link::row_json(std::uint32_t index, const RowState& state) const {
-  std::string out;
-  append_row(out, row_text(), index, rows_[index], state);
-  return out;
 }
 
 // Cursors are sealed: five words, masked by a stream that depends on a check value over them. A forged or
@@ -458,142 +452,6 @@ std::optional<std::string> Link::sync(const SyncQuery& query) {
     idle_body_ = body;
   }
   return body;
-}
-
-std::vector<RowState> Link::states_at(std::uint32_t length) const {
-  std::vector<RowState> states(rows_.size());
-  std::vector<std::uint32_t> pending;
-  for (std::uint32_t i = 0; i < length; ++i) {
-    const std::uint32_t row = row_of(log_[i]);
-    RowState& state = states[row];
-    switch (event_of(log_[i])) {
-      case Event::refresh:
-        for (const std::uint32_t each : std::exchange(pending, {})) {
-          states[each].alive = states[each].alive && !states[each].pending;
-        }
-        break;
-      case Event::created:
-        state = RowState{0, true, rows_[row].born_pending, false};
-        if (state.pending) {
-          pending.push_back(row);
-        }
-        break;
-      case Event::settled:
-        ++state.revision;
-        state.alive = true;
-        state.pending = false;
-        state.settled = true;
-        break;
-      case Event::relisted:
-        pending.push_back(row);
-        [[fallthrough]];
-      case Event::updated:
-      case Event::returned:
-        ++state.revision;
-        state.alive = true;
-        break;
-      case Event::removed:
-        state.alive = false;
-        break;
-    }
-  }
-  return states;
-}
-
-void Link::fold(std::uint32_t from, std::uint32_t to, std::uint32_t pin,
-                std::map<std::uint32_t, RowState>& rows) const {
-  const std::vector<RowState> shown = states_at(pin);
-  for (std::uint32_t i = from; i < to; ++i) {
-    const std::uint32_t row = row_of(log_[i]);
-    const Event event = event_of(log_[i]);
-    if (event == Event::refresh) {
-      continue;
-    }
-    if (event == Event::removed) {
-      rows.erase(row);
-    } else if (shown[row].alive && !shown[row].pending) {
-      rows[row] = shown[row];
-    }
-  }
-}
-
-std::optional<Held> Link::held_at(std::string_view text) const {
-  Held held;
-  if (text.empty()) {
-    held.drained = true;
-    held.from_start = true;
-    return held;
-  }
-  const auto cursor = decode(text);
-  if (!cursor) {
-    return std::nullopt;
-  }
-  held.drained = drained(*cursor);
-  held.from_start = !held.drained && cursor->start == 0;
-  held.caught_up = held.drained && cursor->pin == log_length();
-
-  std::map<std::uint32_t, RowState> posted;
-  const std::vector<RowState> before = states_at(cursor->start);
-  for (std::uint32_t row = 0; row < before.size(); ++row) {
-    if (before[row].alive && !before[row].pending) {
-      posted[row] = before[row];
-    }
-  }
-  std::vector<Chain> pages;  // oldest first
-  for (std::uint32_t chain = cursor->chain; chain != 0; chain = chains_[chain - 1].previous) {
-    pages.insert(pages.begin(), chains_[chain - 1]);
-  }
-  pages.push_back({0, cursor->position, cursor->pin});
-  std::uint32_t from = cursor->start;
-  for (const Chain& page : pages) {
-    fold(from, page.until, page.pin, posted);
-    from = page.until;
-  }
-  for (const auto& [row, state] : posted) {
-    held.posted.emplace(row_id(seed_, row), row_json(row, state));
-  }
-  // `start` is the end of the drain before, and of this one once it has ended. A row that settled under its
-  // id and was removed since is listed in removed, and leaves the pending set with that.
-  std::vector<std::uint32_t> removed;
-  for (std::uint32_t i = cursor->start; i < cursor->position; ++i) {
-    if (event_of(log_[i]) == Event::removed) {
-      removed.push_back(row_of(log_[i]));
-    }
-  }
-  for (std::uint32_t row = 0; row < before.size(); ++row) {
-    if (before[row].alive && before[row].pending && !posted.contains(row) && !holds(removed, row)) {
-      held.pending.emplace(row_id(seed_, row), row_json(row, before[row]));
-    }
-  }
-  return held;
-}
-
-Truth Link::truth() {
-  Truth truth;
-  truth.state = state_;
-  truth.error_code = error_code_;
-  truth.link = link_json();
-  truth.transactions_refreshed_at = transactions_clock_.refreshed_at;
-  for (const Account& account : accounts_) {
-    if (account.listed) {
-      append_account(truth.accounts[account.id], world_->switches, account);
-    }
-  }
-  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
-    if (rows_[row].alive) {
-      auto& set = rows_[row].pending ? truth.pending : truth.posted;
-      set.emplace(row_id(seed_, row), row_json(row, state_of(row)));
-    }
-  }
-  return truth;
-}
-
-std::vector<std::pair<std::string, std::string>> Link::settled_from() const {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& [posted, was] : settled_) {
-    out.emplace_back(row_id(seed_, posted), row_id(seed_, was));
-  }
-  return out;
 }
 
 }  // namespace syncd::sandbox
