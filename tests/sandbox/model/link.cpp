@@ -254,6 +254,7 @@ bool Link::replace_accounts(TimePoint now) {
   shuffle_into_log(rng, batch);
   set_state(LinkState::connected, "", now);
   refresh_now(now, false);
+  past_.reset();  // what it looked like in the middle of this was never shown
   return true;
 }
 
