@@ -18,9 +18,6 @@ using core::Errc;
 // For so long a look that found the link connected need not be repeated.
 constexpr core::Millis look_holds = std::chrono::minutes(10);
 
-// No refusal is believed for longer: a later time was noted by a clock that was wrong.
-constexpr core::Millis refusal_holds_max = std::chrono::hours(24);
-
 // The fewest rows that a page is asked for when larger ones come out larger than an answer may be.
 constexpr std::uint32_t page_size_min = 16;
 
@@ -90,8 +87,9 @@ class Cycle {
   // link is visited for nothing else.
   bool may_retry_refused() const {
     const core::Millis left = record_.refused_retry_at - context_.timers.wall_now();
-    return cause_ == core::Cause::manual || left <= core::Millis(0) || left > refusal_holds_max ||
-           record_.status == core::LinkStatus::blocked;
+    // Nothing is put off for longer: a later time was noted by a clock that was wrong.
+    const bool passed = left <= core::Millis(0) || left > context_.policy.max_interval;
+    return cause_ == core::Cause::manual || passed || record_.status == core::LinkStatus::blocked;
   }
 
   bool reads_transactions() const {

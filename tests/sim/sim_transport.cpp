@@ -124,6 +124,11 @@ core::Millis SimTransport::connection_phase() {
 }
 
 api::Task<std::expected<api::Lease, api::TransportError>> SimTransport::lease() {
+  // A task that was told to end while its turn was already queued must not begin to wait.
+  const auto before = co_await boost::asio::this_coro::cancellation_state;
+  if (process_.dead || before.cancelled() != boost::asio::cancellation_type::none) {
+    co_return broken(Errc::cancelled, "stopped");
+  }
   const bool black_hole = happens(Hazard::connect_timeout, "connect timed out");
   const core::Millis phase = black_hole ? connect_deadline : connection_phase();
   co_await timers_.sleep_until(timers_.steady_now() + phase);
@@ -150,6 +155,9 @@ api::Task<std::expected<api::Lease, api::TransportError>> SimTransport::lease() 
 }
 
 api::Task<SimTransport::Sent> SimTransport::send(std::shared_ptr<api::ReadyConnection>, api::HttpCall call) {
+  const auto before = co_await boost::asio::this_coro::cancellation_state;
+  if (before.cancelled() != boost::asio::cancellation_type::none)
+    co_return broken(Errc::cancelled, "stopped");
   const WireRequest wire = wire_request(call.target);
   if (!process_.dead) {
     const std::size_t same_link = wire.link_id.empty() ? 0 : in_flight_.count(wire.link_id);

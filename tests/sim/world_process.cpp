@@ -29,10 +29,11 @@ void World::halt(Millis grace) {
 }
 
 void World::check_nothing_left(Millis took, Millis grace) {
-  const auto expect = [&](bool holds, std::string_view what) {
+  const auto expect = [&](bool holds, const std::string& what) {
     findings_.expect(Invariant::termination, holds, what);
   };
-  expect(took <= grace + Millis(1'000), "the stop took longer than its grace and a second");
+  expect(took <= grace + Millis(1'000), "the stop took " + std::to_string(took.count()) +
+                                            " ms, its grace is " + std::to_string(grace.count()) + " ms");
   expect(timers_.sleepers() == 0, "a timer is left after the stop");
   expect(process_->transport.in_flight() == 0, "a request is left after the stop");
   expect(process_->port.waiting() == 0 && process_->port.unanswered() == 0,
