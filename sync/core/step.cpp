@@ -15,6 +15,12 @@ namespace {
 constexpr std::size_t cursor_hashes_max = 16;
 constexpr Millis day = std::chrono::hours(24);
 
+// Whether so much time has passed. What was noted in the future was noted by a clock that was wrong, and
+// would otherwise not pass for as long as that clock was ahead.
+bool has_passed(WallTime since, Millis span, WallTime now) {
+  return since > now || now - since >= span;
+}
+
 LinkUpdate begin(const StepInput& input) {
   LinkUpdate update;
   update.link_id = input.record.link_id;
@@ -226,7 +232,7 @@ bool accounts_due(const StepInput& input, const LinkRecord& record) {
   if (record.accounts_forbidden) return input.retry_refused;
   if (record.accounts_wanted) return true;
   if (record.accounts_clock && record.accounts_clock > record.accounts_pulled_clock) return true;
-  return input.now - record.accounts_pulled_at >= input.policy.accounts_interval;
+  return has_passed(record.accounts_pulled_at, input.policy.accounts_interval, input.now);
 }
 
 // The link is connected and everything upstream had to say is stored.
@@ -281,7 +287,7 @@ void move_drain(const StepInput& input, const Page& page, LinkUpdate& update) {
 // Starts the history over: everything held stays visible until the replay ends and the differences are known.
 void start_resync(const StepInput& input, LinkUpdate& update) {
   LinkRecord& record = update.record;
-  const bool new_window = input.now - record.resync_started_at >= day;
+  const bool new_window = has_passed(record.resync_started_at, day, input.now);
   record.resyncs_in_window = new_window ? 1 : record.resyncs_in_window + 1;
   if (new_window) record.resync_started_at = input.now;
   record.cursor.reset();
@@ -297,7 +303,7 @@ void start_resync(const StepInput& input, LinkUpdate& update) {
 
 bool may_resync(const StepInput& input) {
   const LinkRecord& record = input.record;
-  const bool new_window = input.now - record.resync_started_at >= day;
+  const bool new_window = has_passed(record.resync_started_at, day, input.now);
   return record.cursor && (new_window || record.resyncs_in_window < input.policy.resyncs_per_day_max);
 }
 

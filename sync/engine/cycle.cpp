@@ -86,8 +86,10 @@ class Cycle {
   // A refused product is tried again when its time has come, and whenever somebody asks for it. A blocked
   // link is visited for nothing else.
   bool may_retry_refused() const {
-    return cause_ == core::Cause::manual || context_.timers.wall_now() >= record_.refused_retry_at ||
-           record_.status == core::LinkStatus::blocked;
+    const core::Millis left = record_.refused_retry_at - context_.timers.wall_now();
+    // Nothing is put off for longer: a later time was noted by a clock that was wrong.
+    const bool passed = left <= core::Millis(0) || left > context_.policy.max_interval;
+    return cause_ == core::Cause::manual || passed || record_.status == core::LinkStatus::blocked;
   }
 
   bool reads_transactions() const {

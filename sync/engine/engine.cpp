@@ -26,7 +26,7 @@ using Slot = LinkTable::Slot;
 using Tick = LinkTable::Tick;
 
 constexpr core::Millis tick_length{100};
-constexpr core::Millis look_at_clock_every{1'000};
+constexpr core::Millis look_at_budget_every{1'000};
 // Ticks before the start: of links that are overdue then, the most overdue come first.
 constexpr core::Millis overdue_told_apart = std::chrono::hours(72);
 constexpr core::Millis auth_probe_first{5'000};
@@ -339,13 +339,15 @@ struct Engine::Impl {
     }
   }
 
-  // With every worker busy the end of a cycle looks at the schedule anyway.
+  // What is due and held back by the budget is looked at again soon: nobody tells when a slot comes free.
   api::SteadyTime next_wake() const {
     const api::SteadyTime now = timers.steady_now();
-    const api::SteadyTime latest = now + look_at_clock_every;
-    if (table.nothing_due() || in_flight >= options.workers) return latest;
-    const api::SteadyTime due = time_of(table.earliest());
-    return due > now ? std::min(latest, due) : latest;
+    const bool overdue = !table.nothing_due() && time_of(table.earliest()) <= now;
+    if (may_begin() && (overdue || !urgent.empty()))
+      return now + std::min(look_at_budget_every, options.idle_look);
+    const api::SteadyTime latest = now + options.idle_look;
+    if (table.nothing_due() || overdue) return latest;
+    return std::min(latest, time_of(table.earliest()));
   }
 
   api::Task<void> discover() {

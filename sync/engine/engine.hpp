@@ -27,6 +27,8 @@ struct EngineOptions {
   bool discovery = true;                 // compare GET /links with the store
   bool discovery_registers = false;      // add what is missing here
   core::Millis discovery_interval{std::chrono::hours(24)};
+  // While nothing waits for its turn, the schedule looks at the clock this often: what moves the heartbeat.
+  core::Millis idle_look{1'000};
 };
 
 // What the engine tells the rest of the process. Called on the io thread; must not block.

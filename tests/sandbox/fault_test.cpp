@@ -173,7 +173,8 @@ TEST_F(Faults, ThrottleFormsAndTheWindowTheyOpen) {
 }
 
 TEST_F(Faults, MalformedBodiesAreNotJsonOrNotTheShape) {
-  for (const std::string variant : {"", "html", "garbage", "empty", "bad_utf8", "deep", "trailing"}) {
+  for (const std::string variant :
+       {"", "html", "garbage", "empty", "bad_utf8", "deep", "trailing", "nul", "control", "odd_number"}) {
     script(R"([{"fault":"malformed","variant":")" + variant + R"("}])");
     boost::system::error_code ec;
     boost::json::parse(sync().body, ec);
@@ -185,6 +186,80 @@ TEST_F(Faults, MalformedBodiesAreNotJsonOrNotTheShape) {
     boost::json::parse(sync().body, ec);
     EXPECT_FALSE(ec) << variant;
   }
+}
+
+TEST_F(Faults, SpoiledIdsAreEmptyOrTooLong) {
+  const auto first_id = [&] {
+    const auto body = boost::json::parse(sync().body);
+    return body.at("transactions").at("created").as_array().at(0).at("transaction_id").as_string().size();
+  };
+  script(R"([{"fault":"malformed","variant":"long_id"}])");
+  EXPECT_GT(first_id(), 256U);
+  script(R"([{"fault":"malformed","variant":"empty_id"}])");
+  EXPECT_EQ(first_id(), 0U);
+}
+
+// The last form of a row is the true one, and the page is the same one otherwise.
+TEST_F(Faults, RepeatedRowsEndWithTheTrueForm) {
+  const auto honest = boost::json::parse(sync().body);
+  script(R"([{"fault":"repeated_rows"}])");
+  const auto twice = boost::json::parse(sync().body);
+  std::map<boost::json::string, boost::json::value> last;
+  const auto& rows = twice.at("transactions").at("created").as_array();
+  for (const auto& row : rows)
+    last[row.at("transaction_id").as_string()] = row;
+  const auto& expected = honest.at("transactions").at("created").as_array();
+  EXPECT_GT(rows.size(), expected.size());
+  EXPECT_EQ(last.size(), expected.size());
+  for (const auto& row : expected)
+    EXPECT_EQ(last[row.at("transaction_id").as_string()], row);
+  EXPECT_EQ(twice.at("cursor"), honest.at("cursor"));
+}
+
+TEST_F(Faults, OddListsMoveRowsAndInventARemoval) {
+  const auto honest = boost::json::parse(sync().body);
+  script(R"([{"fault":"odd_lists"}])");
+  const auto odd = boost::json::parse(sync().body);
+  const auto count = [](const boost::json::value& body, std::string_view list) {
+    return body.at("transactions").at(list).as_array().size();
+  };
+  EXPECT_EQ(count(odd, "removed"), count(honest, "removed") + 1);
+  EXPECT_GT(count(odd, "updated"), count(honest, "updated"));
+  EXPECT_EQ(count(odd, "created") + count(odd, "updated"),
+            count(honest, "created") + count(honest, "updated"));
+}
+
+// A replica that has not seen the last refresh: what it shows, and the oracle's view of its cursor, are those
+// of before; nothing is lost once it has caught up.
+TEST(ReplicaLag, ShowsThePastAndLosesNothing) {
+  UpstreamOptions options = free_options(6);
+  options.record_past = true;
+  Upstream upstream(options);
+  const std::string id = upstream.add_link({.history_months = 1}, test_start);
+  const auto ask = [&](const std::string& cursor) {
+    return boost::json::parse(upstream
+                                  .respond(get("/links/" + id + "/transactions/sync?size=500" +
+                                               (cursor.empty() ? "" : "&cursor=" + percent_encode(cursor))),
+                                           test_start)
+                                  .body);
+  };
+  const auto next = [](const boost::json::value& page) {
+    return std::string(page.at("cursor").at("next").as_string());
+  };
+  const std::string begun = next(ask(""));
+  const auto before = upstream.truth(id, test_start);
+  upstream.refresh_with_changes(id, test_start);
+  upstream.faults().add({.kind = FaultKind::replica_lag});
+  const auto late = ask(begun);
+  EXPECT_TRUE(late.at("transactions").at("created").as_array().empty());
+  EXPECT_EQ(upstream.truth_at_cursor(id, next(late), test_start)->posted, before->posted);
+  upstream.faults().clear();
+  const auto caught_up = ask(next(late));
+  EXPECT_FALSE(caught_up.at("transactions").at("created").as_array().empty());
+  EXPECT_EQ(upstream.truth_at_cursor(id, next(caught_up), test_start)->posted,
+            upstream.truth(id, test_start)->posted);
+  upstream.faults().add({.kind = FaultKind::replica_lag});
+  EXPECT_EQ(ask(next(caught_up)).at("cursor"), caught_up.at("cursor")) << "ahead of the replica";
 }
 
 TEST_F(Faults, WrongLinkAnswersForAnother) {

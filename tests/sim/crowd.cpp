@@ -4,6 +4,7 @@
 
 #include "sync/engine/task_group.hpp"
 #include "tests/sim/process.hpp"
+#include "tests/sim/request_watch.hpp"
 #include "tests/sim/world.hpp"
 
 namespace syncd::test {
@@ -17,7 +18,7 @@ using std::chrono::seconds;
 
 constexpr Millis due_at_the_same_time = seconds(2);
 
-class Silent : public engine::EngineObserver, public CommitWatcher {
+class Silent : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
  public:
   void on_cycle(const core::CycleReport&) override {}
   void on_auth_incident(bool, const core::Error&) override {}
@@ -26,16 +27,19 @@ class Silent : public engine::EngineObserver, public CommitWatcher {
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error&) override {}
   void on_commit_begins(const core::LinkUpdate&) override {}
+  void on_answer_under_way(const WireRequest&, const sandbox::HttpResponse&) override {}
+  void on_answer(const WireRequest&, const api::HttpReply&) override {}
 };
 
 class Crowd final : public Silent {
  public:
   explicit Crowd(std::uint64_t seed)
-      : dice_(seed),
-        settings_(seed, dice_),
+      : dice_(seed, 1),
+        settings_(seed),
         timers_(io_, core::WallTime(std::chrono::hours(24 * 365 * 55)), seed),
         tasks_(io_.get_executor(), [](std::exception_ptr error) { std::rethrow_exception(error); }),
-        upstream_(demanding()) {}
+        upstream_(demanding()),
+        watch_(settings_.budgets, findings_, result_.tally) {}
 
   SimulationResult run() {
     process_ = std::make_unique<Process>(around(), dice_.any());
@@ -52,16 +56,16 @@ class Crowd final : public Silent {
     check_gaps(2 * round() + slack());
     halt(Millis(5'000));
     process_.reset();
+    result_.violations = findings_.violations();
+    findings_.count_into(result_.tally);
     return std::move(result_);
   }
 
  private:
   const sandbox::UpstreamOptions& demanding() {
     links_ = dice_.between(40, 100);
-    settings_.budgets = {};
-    settings_.upstream.budgets = sandbox::Budgets();
-    limit_budgets(settings_.budgets, settings_.upstream.budgets,
-                  {.sync_per_app = dice_.between(10, 25), .accounts_per_app = 100});
+    settings_.budgets = {.sync_per_app = dice_.between(10, 25), .accounts_per_app = 100};
+    enforce_budgets(settings_.upstream.budgets, settings_.budgets);
     settings_.upstream.switches.accounts_clock_is_null = true;  // no pull but the daily one
     settings_.engine.policy = {.interval = minutes(dice_.between(1, 2)),
                                .max_interval = std::chrono::hours(4),
@@ -90,12 +94,18 @@ class Crowd final : public Silent {
     visits_[update.link_id].push_back(timers_.true_now());
     if (timers_.true_now() < judging_from_ || judging_from_ == core::WallTime{}) return;
     result_.tally.add("visit judged");
+    findings_.looked(Invariant::no_starvation);
     const auto longer_due = std::ranges::count_if(store_.links, [&](const auto& entry) {
       return entry.second.next_due_at + due_at_the_same_time < before->next_due_at;
     });
     if (longer_due <= settings_.engine.workers) return;
-    result_.violations.push_back("link " + update.link_id.str() + " is visited before " +
-                                 std::to_string(longer_due) + " that are due for longer");
+    findings_.broken(Invariant::no_starvation, "link " + update.link_id.str() + " is visited before " +
+                                                   std::to_string(longer_due) + " that are due for longer");
+  }
+
+  void on_request(const WireRequest& request, std::size_t same_link, std::size_t) override {
+    watch_.arrived(request.endpoint, request.link_id, timers_.true_now());
+    findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
   }
 
   void check_gaps(Millis longest) {
@@ -108,10 +118,12 @@ class Crowd final : public Silent {
         last = at;
       }
       gap = std::max(gap, timers_.true_now() - last);
+      findings_.looked(Invariant::no_starvation);
       if (gap > longest) {
-        result_.violations.push_back("link " + link_id.str() + " was not visited for " +
-                                     std::to_string(gap / seconds(1)) + " s, a round takes " +
-                                     std::to_string(round() / seconds(1)) + " s");
+        findings_.broken(Invariant::no_starvation, "link " + link_id.str() + " was not visited for " +
+                                                       std::to_string(gap / seconds(1)) +
+                                                       " s, a round takes " +
+                                                       std::to_string(round() / seconds(1)) + " s");
       }
     }
     const auto statistics = upstream_.statistics();
@@ -146,7 +158,7 @@ class Crowd final : public Silent {
     co_await process_->engine.stop(grace_end);
     stopped = true;
   }
-  Surroundings around() { return {timers_, upstream_, store_, weights_, windows_, settings_, *this, *this}; }
+  Surroundings around() { return {timers_, upstream_, store_, weights_, settings_, *this, *this, *this}; }
 
   Dice dice_;
   Settings settings_;
@@ -155,13 +167,14 @@ class Crowd final : public Silent {
   VirtualTimers timers_;
   engine::TaskGroup tasks_;
   sandbox::Upstream upstream_;
+  Findings findings_;
+  SimulationResult result_;
+  RequestWatch watch_;
   ModelStore store_;
   FaultWeights weights_;
-  KnownWindows windows_;
   std::unique_ptr<Process> process_;
   core::WallTime judging_from_{};
   std::map<LinkId, std::vector<core::WallTime>> visits_;
-  SimulationResult result_;
 };
 
 }  // namespace

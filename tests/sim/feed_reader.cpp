@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "sync/core/page.hpp"
-
 namespace syncd::test {
 
 namespace {
@@ -27,42 +25,48 @@ bool creates(core::ChangeKind kind) {
   return kind == transaction_created || kind == account_created || kind == account_returned;
 }
 
-bool same_rows(const std::map<std::string, std::string>& a, const std::map<std::string, std::string>& b) {
-  return std::ranges::equal(a, b, [](const auto& one, const auto& other) {
-    return one.first == other.first && core::same_json(one.second, other.second);
-  });
-}
-
 bool removes(core::ChangeKind kind) {
   return kind == core::ChangeKind::transaction_removed || kind == core::ChangeKind::account_gone;
 }
 
 }  // namespace
 
-void FeedReader::read(ModelStore& store, std::size_t limit, bool published_was_lost, Violations& violations) {
+void FeedReader::read(ModelStore& store, std::size_t limit, bool published_was_lost, Findings& findings) {
   for (;;) {
-    const store::FeedSlice slice = store.read_feed(after_, limit);
-    if (slice.epoch != epoch_) {
-      if (!published_was_lost)
-        violations.push_back("feed: a new epoch though nothing that was shown is lost");
-      begin_epoch(store, slice);
+    const ShownFeed shown = store.read_feed(after_, limit);
+    findings.expect(Invariant::gap_free_feed, store.published() <= store.head() && shown.head <= store.head(),
+                    "the feed shows more than is durable");
+    if (shown.epoch != epoch_) {
+      findings.expect(Invariant::gap_free_feed, published_was_lost && shown.epoch > epoch_,
+                      "a new epoch though nothing that was shown is lost, or an older one");
+      begin_epoch(store, shown);
       break;
     }
-    if (slice.head < after_) violations.push_back("feed: the head went back in an epoch");
-    for (const store::FeedEntry& entry : slice.entries)
-      take(entry, violations);
-    if (after_ >= slice.head || slice.entries.empty()) {
-      if (after_ != slice.head) violations.push_back("feed: nothing follows " + std::to_string(after_));
-      break;
-    }
+    if (!read_slice(shown, findings)) break;
   }
-  compare(store, violations);
+  for (const core::LinkId& link_id : store.take_changed())
+    compare(store, link_id, findings);
 }
 
-void FeedReader::begin_epoch(const ModelStore& store, const store::FeedSlice& slice) {
+// False: that was the last.
+bool FeedReader::read_slice(const ShownFeed& shown, Findings& findings) {
+  findings.expect(Invariant::gap_free_feed, shown.head >= after_, "the head went back in an epoch");
+  for (const auto& entry : shown.entries)
+    take(*entry, findings);
+  if (after_ < shown.head && !shown.entries.empty()) return true;
+  findings.expect(Invariant::gap_free_feed, after_ == shown.head, "nothing follows, and it is not the head");
+  return false;
+}
+
+void FeedReader::compare_all(const ModelStore& store, Findings& findings) const {
+  for (const auto& [link_id, record] : store.links)
+    compare(store, link_id, findings);
+}
+
+void FeedReader::begin_epoch(const ModelStore& store, const ShownFeed& shown) {
   ++epochs_begun_;
-  epoch_ = slice.epoch;
-  after_ = slice.head;
+  epoch_ = shown.epoch;
+  after_ = shown.head;
   transactions_.clear();
   accounts_.clear();
   status_.clear();
@@ -83,98 +87,120 @@ void FeedReader::begin_epoch(const ModelStore& store, const store::FeedSlice& sl
   }
 }
 
-void FeedReader::take(const store::FeedEntry& entry, Violations& violations) {
+void FeedReader::take(const store::FeedEntry& entry, Findings& findings) {
   using enum core::ChangeKind;
   ++entries_read_;
-  if (entry.sequence != after_ + 1)
-    violations.push_back("feed: " + std::to_string(entry.sequence) + " follows " + std::to_string(after_));
+  findings.looked(Invariant::gap_free_feed);
+  if (entry.sequence != after_ + 1 || entry.epoch != epoch_)
+    findings.broken(Invariant::gap_free_feed, name_of(entry) + ": follows " + std::to_string(after_));
   after_ = entry.sequence;
   const std::string& link = entry.link_id.str();
   switch (entry.kind) {
     case transaction_created:
     case transaction_updated:
     case transaction_removed:
-      return take_row(entry, transactions_[link], violations);
+      return take_row(entry, transactions_[link], findings);
     case account_created:
     case account_updated:
     case account_gone:
     case account_returned:
-      return take_row(entry, accounts_[link], violations);
+      return take_row(entry, accounts_[link], findings);
     case link_added:
     case link_status:
     case relink_opened:
     case relink_resolved:
     case link_purged:
-      return take_link(entry, violations);
+      return take_link(entry, findings);
   }
 }
 
-void FeedReader::take_row(const store::FeedEntry& entry, Rows& rows, Violations& violations) {
+void FeedReader::take_row(const store::FeedEntry& entry, Rows& rows, Findings& findings) {
   const auto held = rows.find(entry.id);
   const bool fresh = creates(entry.kind);
-  if (fresh != (held == rows.end()))
-    violations.push_back(name_of(entry) + ": does not follow from the entries before it");
-  if (!fresh && held != rows.end() && held->second != entry.before)
-    violations.push_back(name_of(entry) + ": before is not what was");
+  const auto broken = [&](std::string_view what) {
+    findings.broken(Invariant::exactly_once, name_of(entry) + ": " + std::string(what));
+  };
+  findings.looked(Invariant::exactly_once);
+  if (fresh != (held == rows.end())) broken("does not follow from the entries before it");
+  if (!fresh && held != rows.end() && held->second != entry.before) broken("before is not what was");
   if (removes(entry.kind)) {
     rows.erase(entry.id);
     return;
   }
-  if (!fresh && core::same_json(entry.before, entry.after))
-    violations.push_back(name_of(entry) + ": changes nothing");
+  if (!fresh && same_text(entry.before, entry.after)) broken("changes nothing");
   rows[entry.id] = entry.after;
 }
 
-void FeedReader::take_link(const store::FeedEntry& entry, Violations& violations) {
+void FeedReader::take_link(const store::FeedEntry& entry, Findings& findings) {
   using enum core::ChangeKind;
   const std::string& link = entry.link_id.str();
+  const auto expect = [&](Invariant which, bool holds, std::string_view what) {
+    findings.looked(which);
+    if (!holds) findings.broken(which, name_of(entry) + ": " + std::string(what));
+  };
   if (entry.kind == link_added) {
-    if (status_.contains(link)) violations.push_back(name_of(entry) + ": added twice");
+    expect(Invariant::exactly_once, !status_.contains(link), "added twice");
     status_[link] = status_in(entry.after);
   } else if (entry.kind == link_status) {
-    if (status_[link] != status_in(entry.before))
-      violations.push_back(name_of(entry) + ": before is not what was");
-    if (status_in(entry.before) == status_in(entry.after))
-      violations.push_back(name_of(entry) + ": changes nothing");
+    expect(Invariant::exactly_once, status_[link] == status_in(entry.before), "before is not what was");
+    expect(Invariant::exactly_once, status_in(entry.before) != status_in(entry.after), "changes nothing");
     status_[link] = status_in(entry.after);
   } else if (entry.kind == relink_opened) {
-    if (!relink_open_.insert(link).second) violations.push_back(name_of(entry) + ": opened twice in a row");
+    expect(Invariant::relink, relink_open_.insert(link).second, "opened twice in a row");
   } else if (entry.kind == relink_resolved) {
-    if (relink_open_.erase(link) == 0) violations.push_back(name_of(entry) + ": was not open");
+    expect(Invariant::relink, relink_open_.erase(link) != 0, "was not open");
   }
 }
 
-void FeedReader::compare(const ModelStore& store, Violations& violations) const {
-  const auto differs = [&](const core::LinkId& link_id, std::string_view what) {
-    violations.push_back("feed reader at " + std::to_string(after_) + ": " + std::string(what) + " of " +
-                         link_id.str() + " differ from the store's");
-  };
+namespace {
+
+// `stored` in the order of its ids; those that `shown` says no to are not compared.
+template <class Stored, class Shown>
+bool same_rows(const std::map<std::string, std::string>& held, const Stored* stored, Shown shown) {
+  std::size_t count = 0;
+  if (stored != nullptr) {
+    for (const auto& [id, row] : *stored) {
+      if (!shown(row)) continue;
+      const auto found = held.find(id);
+      if (found == held.end() || !same_text(found->second, row.json)) return false;
+      ++count;
+    }
+  }
+  return count == held.size();
+}
+
+template <class Value>
+const Value* find_link(const std::map<core::LinkId, Value>& all, const core::LinkId& link_id) {
+  const auto found = all.find(link_id);
+  return found == all.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+void FeedReader::compare(const ModelStore& store, const core::LinkId& link_id, Findings& findings) const {
+  const core::LinkRecord* const record = find_link(store.links, link_id);
+  if (record == nullptr) return;
   static const Rows none;
-  const auto of = [](const std::map<std::string, Rows>& all, const core::LinkId& link_id) -> const Rows& {
+  const auto of = [&](const std::map<std::string, Rows>& all) -> const Rows& {
     const auto found = all.find(link_id.str());
     return found == all.end() ? none : found->second;
   };
-  for (const auto& [link_id, record] : store.links) {
-    Rows rows;
-    Rows accounts;
-    if (const auto held = store.rows.find(link_id); held != store.rows.end()) {
-      for (const auto& [id, row] : held->second)
-        rows[id] = row.json;
-    }
-    if (const auto held = store.accounts.find(link_id); held != store.accounts.end()) {
-      for (const auto& [id, account] : held->second) {
-        if (!account.gone) accounts[id] = account.json;
-      }
-    }
-    if (!same_rows(rows, of(transactions_, link_id))) differs(link_id, "transactions");
-    if (!same_rows(accounts, of(accounts_, link_id))) differs(link_id, "accounts");
-    const auto status = status_.find(link_id.str());
-    if (status == status_.end() || status->second != core::to_string(record.status))
-      differs(link_id, "status");
-    const auto entry = store.relink.find(link_id);
-    const bool open = entry != store.relink.end() && entry->second.status == core::RelinkStatus::open;
-    if (open != relink_open_.contains(link_id.str())) differs(link_id, "relink entries");
-  }
+  const auto expect = [&](bool same, std::string_view what) {
+    findings.looked(Invariant::exactly_once);
+    if (same) return;
+    findings.broken(Invariant::exactly_once, "feed reader at " + std::to_string(after_) + ": " +
+                                                 std::string(what) + " of " + link_id.str() +
+                                                 " differ from the store's");
+  };
+  const auto every = [](const core::StoredTransaction&) { return true; };
+  const auto not_gone = [](const core::StoredAccount& account) { return !account.gone; };
+  expect(same_rows(of(transactions_), find_link(store.rows, link_id), every), "transactions");
+  expect(same_rows(of(accounts_), find_link(store.accounts, link_id), not_gone), "accounts");
+  const auto status = status_.find(link_id.str());
+  expect(status != status_.end() && status->second == core::to_string(record->status), "status");
+  const core::RelinkEntry* const entry = find_link(store.relink, link_id);
+  const bool open = entry != nullptr && entry->status == core::RelinkStatus::open;
+  expect(open == relink_open_.contains(link_id.str()), "relink entries");
 }
 
 }  // namespace syncd::test

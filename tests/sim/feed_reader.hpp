@@ -5,8 +5,8 @@
 #include <set>
 #include <string>
 
+#include "tests/sim/invariants.hpp"
 #include "tests/sim/model_store.hpp"
-#include "tests/sim/oracle.hpp"
 
 namespace syncd::test {
 
@@ -15,21 +15,25 @@ namespace syncd::test {
 // shown.
 class FeedReader {
  public:
-  // Reads to the head in slices of `limit`, then compares what it holds with what the store shows.
-  // `published_was_lost`: an older copy was put back since the last call, so that a new epoch is allowed (and
-  // read as its notice demands: the state anew, then on from the head).
-  void read(ModelStore& store, std::size_t limit, bool published_was_lost, Violations& violations);
+  // Reads to the head in slices of `limit`, then compares what it holds with what the store shows of every
+  // link that had a commit since the last call. `published_was_lost`: an older copy was put back since the
+  // last call, so that a new epoch is allowed (and read as its notice demands: the state anew, then on from
+  // the head).
+  void read(ModelStore& store, std::size_t limit, bool published_was_lost, Findings& findings);
+  // Every link, also those without a commit since the last time.
+  void compare_all(const ModelStore& store, Findings& findings) const;
   std::uint64_t after() const { return after_; }
   std::uint64_t entries_read() const { return entries_read_; }
   std::uint64_t epochs_begun() const { return epochs_begun_; }
 
  private:
   using Rows = std::map<std::string, std::string>;
-  void begin_epoch(const ModelStore& store, const store::FeedSlice& slice);
-  void take(const store::FeedEntry& entry, Violations& violations);
-  void take_row(const store::FeedEntry& entry, Rows& rows, Violations& violations);
-  void take_link(const store::FeedEntry& entry, Violations& violations);
-  void compare(const ModelStore& store, Violations& violations) const;
+  void begin_epoch(const ModelStore& store, const ShownFeed& shown);
+  bool read_slice(const ShownFeed& shown, Findings& findings);
+  void take(const store::FeedEntry& entry, Findings& findings);
+  void take_row(const store::FeedEntry& entry, Rows& rows, Findings& findings);
+  void take_link(const store::FeedEntry& entry, Findings& findings);
+  void compare(const ModelStore& store, const core::LinkId& link_id, Findings& findings) const;
 
   std::uint64_t epoch_ = 1;
   std::uint64_t after_ = 0;

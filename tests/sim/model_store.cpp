@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sync/core/page.hpp"
+
 namespace syncd::test {
 
 namespace {
@@ -15,7 +17,20 @@ core::StoredTransaction stored(const core::TransactionPut& put) {
           .posted_from = std::string(put.posted_from)};
 }
 
+template <class Ids>
+void mark(Ids& ids, std::string_view id, bool pending) {
+  if (pending) {
+    ids.emplace(id);
+  } else if (const auto found = ids.find(id); found != ids.end()) {
+    ids.erase(found);
+  }
+}
+
 }  // namespace
+
+bool same_text(const std::string& a, const std::string& b) {
+  return a == b || core::same_json(a, b);
+}
 
 store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   const auto found = links.find(update.link_id);
@@ -23,45 +38,93 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   if (fence != update.expected_fence) return store::CommitOutcome::conflict;
 
   links[update.link_id] = update.record;
-  auto& visible = rows[update.link_id];
-  for (const core::TransactionErase& erase : update.transaction_erases)
-    visible.erase(std::string(erase.transaction_id));
-  for (const core::TransactionPut& put : update.transaction_puts)
-    visible[std::string(put.transaction_id)] = stored(put);
-  auto& stage = staged[update.link_id];
-  if (update.staged_clear) stage.clear();
-  for (const std::string_view id : update.staged_erases)
-    stage.erase(std::string(id));
-  for (const core::TransactionPut& put : update.staged_puts)
-    stage[std::string(put.transaction_id)] = stored(put);
+  changed_.insert(update.link_id);
+  net_ = {};
+  apply_rows(update);
+  apply_staged(update);
   for (const core::AccountPut& put : update.account_puts) {
     accounts[update.link_id][std::string(put.account_id)] = {std::string(put.account_id),
                                                              std::string(put.json), put.gone, put.gone_since};
   }
   for (const core::Change& change : update.changes) {
-    feed.push_back({.epoch = epoch,
-                    .sequence = head() + 1,
-                    .at = update.at,
-                    .link_id = update.link_id,
-                    .kind = change.kind,
-                    .id = std::string(change.id),
-                    .before = std::string(change.before),
-                    .after = std::string(change.after),
-                    .cause = update.cause});
+    feed.push_back(
+        std::make_shared<const store::FeedEntry>(store::FeedEntry{.epoch = epoch,
+                                                                  .sequence = head() + 1,
+                                                                  .at = update.at,
+                                                                  .link_id = update.link_id,
+                                                                  .kind = change.kind,
+                                                                  .id = std::string(change.id),
+                                                                  .before = std::string(change.before),
+                                                                  .after = std::string(change.after),
+                                                                  .cause = update.cause}));
   }
   if (update.relink) relink[update.link_id] = *update.relink;
   if (update.dead_letter) dead_letters.push_back(*update.dead_letter);
   return store::CommitOutcome::committed;
 }
 
+// Puts first, as the real store: an id is in one of the lists only.
+void ModelStore::apply_rows(const core::LinkUpdate& update) {
+  for (const core::TransactionPut& put : update.transaction_puts)
+    put_row(update.link_id, put);
+  auto& visible = rows[update.link_id];
+  for (const core::TransactionErase& erase : update.transaction_erases) {
+    const auto row = visible.find(erase.transaction_id);
+    if (row == visible.end()) continue;
+    ++net_.removed;
+    if (std::exchange(sabotage_, Sabotage::none) == Sabotage::forgets_a_removal) continue;
+    mark(pending[update.link_id], erase.transaction_id, false);
+    visible.erase(row);
+  }
+}
+
+void ModelStore::put_row(const core::LinkId& link_id, const core::TransactionPut& put) {
+  auto& visible = rows[link_id];
+  mark(pending[link_id], put.transaction_id, put.pending);
+  const auto row = visible.find(put.transaction_id);
+  if (row == visible.end()) {
+    ++net_.created;
+    visible.emplace(std::string(put.transaction_id), stored(put));
+    return;
+  }
+  core::StoredTransaction next = stored(put);
+  if (!same_text(row->second.json, next.json)) {
+    ++net_.updated;
+    if (row->second.account_id != next.account_id) ++net_.moved;
+  }
+  row->second = std::move(next);
+}
+
+void ModelStore::apply_staged(const core::LinkUpdate& update) {
+  auto& stage = staged[update.link_id];
+  if (update.staged_clear) stage.clear();
+  for (const core::TransactionPut& put : update.staged_puts)
+    stage[std::string(put.transaction_id)] = stored(put);
+  for (const std::string_view id : update.staged_erases) {
+    if (const auto row = stage.find(id); row != stage.end()) stage.erase(row);
+  }
+}
+
 core::Held ModelStore::lookup(const core::LookupRequest& request) const {
   core::Held held;
   if (const auto link = rows.find(request.link_id); link != rows.end()) {
-    for (const auto& [id, row] : link->second) {
-      const bool asked = std::ranges::binary_search(request.transaction_ids, std::string_view(id));
-      const bool stale = request.stale_below != 0 && row.generation < request.stale_below;
-      if (asked || stale || (request.pending && row.pending)) held.transactions.push_back(row);
+    ById<const core::StoredTransaction*> wanted;
+    const auto want = [&](std::string_view id) {
+      if (const auto row = link->second.find(id); row != link->second.end())
+        wanted.emplace(row->first, &row->second);
+    };
+    for (const std::string_view id : request.transaction_ids)
+      want(id);
+    if (const auto ids = pending.find(request.link_id); request.pending && ids != pending.end()) {
+      for (const std::string& id : ids->second)
+        want(id);
     }
+    if (request.stale_below != 0) {
+      for (const auto& [id, row] : link->second)
+        if (row.generation < request.stale_below) wanted.emplace(id, &row);
+    }
+    for (const auto& [id, row] : wanted)
+      held.transactions.push_back(*row);
   }
   if (const auto link = staged.find(request.link_id); request.staged && link != staged.end()) {
     for (const auto& [id, row] : link->second)
@@ -77,14 +140,13 @@ core::Held ModelStore::lookup(const core::LookupRequest& request) const {
   return held;
 }
 
-store::FeedSlice ModelStore::read_feed(std::uint64_t after, std::size_t limit) {
+ShownFeed ModelStore::read_feed(std::uint64_t after, std::size_t limit) {
   published_epoch_ = epoch;
   published_ = head();
-  store::FeedSlice slice{.entries = {}, .epoch = epoch, .head = head()};
-  const auto begin = std::ranges::upper_bound(feed, after, {}, &store::FeedEntry::sequence);
+  const auto sequence = [](const auto& entry) { return entry->sequence; };
+  const auto begin = std::ranges::upper_bound(feed, after, {}, sequence);
   const auto left = static_cast<std::size_t>(feed.end() - begin);
-  slice.entries.assign(begin, begin + static_cast<std::ptrdiff_t>(std::min(limit, left)));
-  return slice;
+  return {.entries = {begin, std::min(limit, left)}, .epoch = epoch, .head = head()};
 }
 
 void ModelStore::reopen() {
@@ -98,6 +160,8 @@ void ModelStore::reopen() {
 
 void ModelStore::put_back(const ModelDatabase& copy) {
   static_cast<ModelDatabase&>(*this) = copy;
+  for (const auto& [link_id, record] : links)
+    changed_.insert(link_id);
 }
 
 }  // namespace syncd::test

@@ -8,7 +8,8 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/engine/engine.hpp"
 #include "tests/sim/settings.hpp"
-#include "tests/sim/sim_ports.hpp"
+#include "tests/sim/sim_store_port.hpp"
+#include "tests/sim/sim_transport.hpp"
 
 namespace syncd::test {
 
@@ -18,19 +19,19 @@ struct Surroundings {
   sandbox::Upstream& upstream;
   ModelStore& store;
   const FaultWeights& weights;
-  KnownWindows& windows;
   const Settings& settings;
   engine::EngineObserver& observer;
-  CommitWatcher& watcher;
+  CommitWatcher& commits;
+  WireWatcher& wire;
 };
 
 // What a start makes and a stop or crash takes away.
 struct Process {
   Process(const Surroundings& around, std::uint64_t seed)
-      : transport(around.timers, around.upstream, around.weights, state, around.windows, seed),
+      : transport(around.timers, around.upstream, around.weights, state, around.wire, seed),
         gate(around.timers, around.settings.budgets),
         client(transport, gate, around.timers, around.settings.api, [](const core::HttpReport&) {}),
-        port(around.timers, around.store, around.weights, state, seed + 1, around.watcher),
+        port(around.timers, around.store, around.weights, state, seed + 1, around.commits),
         engine(around.timers, client, gate, port, around.observer, around.settings.engine) {}
 
   // The steps of daemon/app.cpp between opening the store and being ready, in their order: open_store,

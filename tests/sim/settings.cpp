@@ -1,5 +1,6 @@
 #include "tests/sim/settings.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "sync/api/secret.hpp"
@@ -17,21 +18,27 @@ constexpr std::string_view owner_codes[] = {
 constexpr std::string_view outage_codes[] = {"institution_error", "provider_error", "system_error",
                                              "payment_error"};
 
-void shape(sandbox::FaultRule& fault, Dice& dice) {
+void shape(Hazard hazard, sandbox::FaultRule& fault, Dice& dice) {
   using enum sandbox::FaultKind;
-  static constexpr std::string_view bodies[] = {"truncated", "html", "garbage",  "empty", "duplicate_key",
-                                                "bad_utf8",  "deep", "trailing", "array", "wrong_types"};
+  static constexpr std::string_view bodies[] = {
+      "truncated", "html",           "garbage", "empty",      "duplicate_key", "bad_utf8",
+      "deep",      "trailing",       "array",   "null_lists", "wrong_types",   "bom",
+      "nul",       "lone_surrogate", "control", "odd_number", "long_id",       "empty_id"};
   static constexpr std::string_view cursors[] = {"null", "empty", "absent", "number", "huge"};
   static constexpr std::string_view retries[] = {"seconds",  "date",      "absurd", "absurd_date",
                                                  "negative", "past_date", "text",   "none"};
-  static constexpr int statuses[] = {500, 502, 503, 504, 409, 418};
+  static constexpr int server_statuses[] = {500, 502, 503, 504, 520, 599};
+  static constexpr int odd_statuses[] = {400, 409, 415, 418, 431, 451};
+  static constexpr int redirects[] = {301, 302, 303, 307, 308};
   switch (fault.kind) {
     case latency:
       fault.delay_ms = 100;
       fault.delay_ms_max = 40'000;
       break;
     case status:
-      fault.status = statuses[dice.draw(std::size(statuses))];
+      fault.status = hazard == Hazard::redirect     ? redirects[dice.draw(std::size(redirects))]
+                     : hazard == Hazard::odd_status ? odd_statuses[dice.draw(std::size(odd_statuses))]
+                                                    : server_statuses[dice.draw(std::size(server_statuses))];
       break;
     case malformed:
       fault.variant = dice.one_of(bodies);
@@ -65,11 +72,19 @@ std::string_view draw_outage_code(Dice& dice) {
   return dice.one_of(outage_codes);
 }
 
-Settings::Settings(std::uint64_t seed, Dice& dice) {
+Settings::Settings(std::uint64_t seed) {
   upstream.seed = seed;
-  upstream.record_requests = true;
+  upstream.record_past = true;
+  Dice dice(seed, 1);
   draw_upstream(dice);
+  draw_engine(dice);
+  redraw(dice);
+  enforce_budgets(upstream.budgets, budgets);
+}
+
+void Settings::redraw(Dice& dice) {
   draw_policy(dice);
+  draw_budgets(dice);
 }
 
 void Settings::draw_upstream(Dice& dice) {
@@ -88,27 +103,51 @@ void Settings::draw_upstream(Dice& dice) {
   switches.accounts_clock_is_null = dice.chance(30);
   switches.sync_without_accounts = dice.chance(20);
   switches.bad_cursor_status = dice.chance(50) ? 400 : 422;
-  // Limits that are met: by all links together, by one link, by the calls that are about no link.
-  if (!dice.chance(40)) return;
-  limit_budgets(budgets, upstream.budgets,
-                {.sync_per_app = dice.between(6, 20),
-                 .sync_per_link = dice.between(2, 8),
-                 .accounts_per_app = dice.between(4, 12),
-                 .accounts_per_link = dice.between(1, 5),
-                 .link_per_app = dice.between(3, 12),
-                 .link_per_link = dice.between(1, 6),
-                 .links_per_app = dice.between(1, 3),
-                 .token_per_client = dice.between(2, 6)});
 }
 
-void limit_budgets(api::Budgets& budgets, sandbox::Budgets& upstream, const api::Budgets& wanted) {
-  budgets = wanted;
+// Some limits are met: by all links together, by one link, by the calls that are about no link.
+void Settings::draw_budgets(Dice& dice) {
+  budgets = {};
+  if (!dice.chance(40)) return;
+  budgets = {.sync_per_app = dice.between(6, 20),
+             .sync_per_link = dice.between(2, 8),
+             .accounts_per_app = dice.between(4, 12),
+             .accounts_per_link = dice.between(1, 5),
+             .link_per_app = dice.between(3, 12),
+             .link_per_link = dice.between(1, 6),
+             .links_per_app = dice.between(1, 3),
+             .token_per_client = dice.between(2, 6)};
+}
+
+void enforce_budgets(sandbox::Budgets& upstream, const api::Budgets& budgets) {
   using enum sandbox::Endpoint;
-  upstream.of(sync) = {.per_app = wanted.sync_per_app, .per_link = wanted.sync_per_link};
-  upstream.of(accounts) = {.per_app = wanted.accounts_per_app, .per_link = wanted.accounts_per_link};
-  upstream.of(link) = {.per_app = wanted.link_per_app, .per_link = wanted.link_per_link};
-  upstream.of(links) = {.per_app = wanted.links_per_app};
-  upstream.of(token) = {.per_app = wanted.token_per_client};
+  upstream.of(sync) = {.per_app = budgets.sync_per_app, .per_link = budgets.sync_per_link};
+  upstream.of(accounts) = {.per_app = budgets.accounts_per_app, .per_link = budgets.accounts_per_link};
+  upstream.of(link) = {.per_app = budgets.link_per_app, .per_link = budgets.link_per_link};
+  upstream.of(links) = {.per_app = budgets.links_per_app};
+  upstream.of(token) = {.per_app = budgets.token_per_client};
+}
+
+api::Budgets larger(const api::Budgets& a, const api::Budgets& b) {
+  return {.sync_per_app = std::max(a.sync_per_app, b.sync_per_app),
+          .sync_per_link = std::max(a.sync_per_link, b.sync_per_link),
+          .accounts_per_app = std::max(a.accounts_per_app, b.accounts_per_app),
+          .accounts_per_link = std::max(a.accounts_per_link, b.accounts_per_link),
+          .link_per_app = std::max(a.link_per_app, b.link_per_app),
+          .link_per_link = std::max(a.link_per_link, b.link_per_link),
+          .links_per_app = std::max(a.links_per_app, b.links_per_app),
+          .token_per_client = std::max(a.token_per_client, b.token_per_client)};
+}
+
+void Settings::draw_engine(Dice& dice) {
+  engine.workers = dice.between(1, 8);
+  engine.discovery = dice.chance(50);
+  engine.discovery_interval = minutes(90);
+  // The daemon's own pulse moves nothing but the heartbeat: most seeds do without it, and are faster.
+  engine.idle_look = dice.chance(5) ? core::Millis(1'000) : core::Millis(hours(1));
+  api.auth = dice.chance(50) ? api::AuthMethod::token : api::AuthMethod::headers;
+  api.client_id = upstream.client_id;
+  api.client_secret = std::make_shared<const api::Secret>(upstream.client_secret);
 }
 
 void Settings::draw_policy(Dice& dice) {
@@ -120,45 +159,82 @@ void Settings::draw_policy(Dice& dice) {
   policy.resyncs_per_day_max = 100;
   policy.protocol_failures_max = dice.between(1, 5);
   policy.cycle_pages_max = dice.between(2, 41);
-  engine.workers = dice.between(1, 8);
-  engine.discovery = dice.chance(50);
-  engine.discovery_interval = minutes(90);
-  api.auth = dice.chance(50) ? api::AuthMethod::token : api::AuthMethod::headers;
-  api.client_id = upstream.client_id;
-  api.client_secret = std::make_shared<const api::Secret>(upstream.client_secret);
 }
 
-FaultWeights draw_weights(Dice& dice) {
-  const auto weight = [&](std::uint32_t most) {
-    return dice.chance(50) ? static_cast<std::uint32_t>(dice.draw(most)) : 0u;
-  };
-  return {.request_lost = weight(80),
-          .answer_lost = weight(80),
-          .stale_connection = weight(60),
-          .commit_fails_before = weight(30),
-          .commit_fails_after = weight(30)};
+HazardSet draw_hazards(Dice& dice) {
+  HazardSet hazards;
+  for (std::size_t i = 0; i < hazard_count; ++i)
+    hazards.set(static_cast<Hazard>(i), dice.chance(50));
+  // Which pending rows are right while a replica lags is not settled between the daemon and the oracle.
+  hazards.set(Hazard::replica_lag, false);
+  return hazards;
 }
 
-std::vector<sandbox::FaultRule> draw_fault_rules(Dice& dice) {
-  std::vector<sandbox::FaultRule> rules;
-  const auto rule = [&](sandbox::FaultKind kind, std::uint32_t most_permille) {
-    if (!dice.chance(50)) return;
-    sandbox::FaultRule fault;
-    fault.kind = kind;
-    fault.probability = static_cast<double>(dice.draw(most_permille)) / 1000.0;
-    // 404 on the link object itself is upstream's word that the link is gone: only the other calls may err.
-    if (kind == sandbox::FaultKind::not_found) fault.endpoint = sandbox::Endpoint::sync;
-    shape(fault, dice);
-    rules.push_back(fault);
+FaultWeights draw_weights(Dice& dice, const HazardSet& hazards) {
+  using enum Hazard;
+  struct Most {
+    Hazard hazard;
+    std::uint32_t permille;
   };
-  using enum sandbox::FaultKind;
-  for (const auto kind :
-       {reset, close, cut, malformed, wrong_link, repeat_cursor, cyclic_cursor, endless, bad_cursor,
-        refuse_cursor, bad_state, unauthorized_access, forbidden, not_found, unauthorized}) {
-    rule(kind, 25);
+  static constexpr Most most[] = {
+      {dns_failure, 60},      {refused, 60},           {connect_timeout, 60},    {tls_failure, 60},
+      {stale_connection, 60}, {silent_peer, 40},       {answer_lost, 80},        {slow_answer, 40},
+      {bad_framing, 40},      {compressed_answer, 40}, {store_fails_before, 30}, {store_fails_after, 30}};
+  FaultWeights weights;
+  for (const auto& [hazard, permille] : most) {
+    const auto drawn = static_cast<std::uint32_t>(1 + dice.draw(permille));
+    if (hazards.has(hazard)) weights.of(hazard) = drawn;
   }
-  for (const auto kind : {latency, status, throttle, throttle, expired_token})
-    rule(kind, 60);
+  const std::size_t small_answers = 24'000 + dice.draw(40'000);
+  if (hazards.has(large_pages)) weights.answer_bytes_max = small_answers;
+  return weights;
+}
+
+std::vector<sandbox::FaultRule> draw_fault_rules(Dice& dice, const HazardSet& hazards) {
+  using enum Hazard;
+  struct Script {
+    Hazard hazard;
+    sandbox::FaultKind kind;
+    std::uint32_t permille_max;
+  };
+  using Kind = sandbox::FaultKind;
+  static constexpr Script scripts[] = {{reset, Kind::reset, 25},
+                                       {close, Kind::close, 25},
+                                       {cut, Kind::cut, 25},
+                                       {malformed, Kind::malformed, 25},
+                                       {malformed, Kind::malformed, 25},
+                                       {wrong_link, Kind::wrong_link, 25},
+                                       {repeat_cursor, Kind::repeat_cursor, 25},
+                                       {cyclic_cursor, Kind::cyclic_cursor, 25},
+                                       {endless, Kind::endless, 25},
+                                       {bad_cursor, Kind::bad_cursor, 25},
+                                       {refuse_cursor, Kind::refuse_cursor, 25},
+                                       {bad_state, Kind::bad_state, 25},
+                                       {unauthorized_access, Kind::unauthorized_access, 25},
+                                       {forbidden, Kind::forbidden, 25},
+                                       {not_found, Kind::not_found, 40},
+                                       {unauthorized, Kind::unauthorized, 25},
+                                       {odd_status, Kind::status, 30},
+                                       {redirect, Kind::status, 30},
+                                       {latency, Kind::latency, 60},
+                                       {status_5xx, Kind::status, 60},
+                                       {throttle, Kind::throttle, 60},
+                                       {throttle, Kind::throttle, 60},
+                                       {expired_token, Kind::expired_token, 60},
+                                       {repeated_rows, Kind::repeated_rows, 250},
+                                       {odd_lists, Kind::odd_lists, 250},
+                                       {replica_lag, Kind::replica_lag, 150}};
+  std::vector<sandbox::FaultRule> rules;
+  for (const Script& script : scripts) {
+    sandbox::FaultRule fault;
+    fault.kind = script.kind;
+    fault.probability = static_cast<double>(1 + dice.draw(script.permille_max)) / 1000.0;
+    // 404 on the link object itself is upstream's word that the link is gone: only the other calls may err.
+    if (script.kind == Kind::not_found) fault.endpoint = sandbox::Endpoint::sync;
+    shape(script.hazard, fault, dice);
+    if (!hazards.has(script.hazard)) fault.probability = 0;  // in place: the others fire as they did
+    rules.push_back(fault);
+  }
   return rules;
 }
 

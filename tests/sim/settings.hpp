@@ -7,13 +7,15 @@
 #include "sync/engine/engine.hpp"
 #include "tests/sandbox/model/upstream.hpp"
 #include "tests/sim/dice.hpp"
-#include "tests/sim/sim_ports.hpp"
+#include "tests/sim/sim_transport.hpp"
 
 namespace syncd::test {
 
 // What a seed decides before anything happens: how upstream behaves and what the daemon is told.
 struct Settings {
-  Settings(std::uint64_t seed, Dice& dice);
+  explicit Settings(std::uint64_t seed);
+  // What a reload may change: policy and budgets. Upstream's budgets are as they were.
+  void redraw(Dice& dice);
 
   sandbox::UpstreamOptions upstream;
   api::Budgets budgets;  // upstream enforces the same
@@ -22,15 +24,20 @@ struct Settings {
 
  private:
   void draw_upstream(Dice& dice);
+  void draw_engine(Dice& dice);
   void draw_policy(Dice& dice);
+  void draw_budgets(Dice& dice);
 };
 
-// Budgets that the daemon is told and upstream enforces.
-void limit_budgets(api::Budgets& budgets, sandbox::Budgets& upstream, const api::Budgets& wanted);
+// Upstream enforces these from now on.
+void enforce_budgets(sandbox::Budgets& upstream, const api::Budgets& budgets);
+// The larger of each.
+api::Budgets larger(const api::Budgets& a, const api::Budgets& b);
 
-// The faults of a seed: each kind is absent from half of the seeds, so that rare combinations meet.
-FaultWeights draw_weights(Dice& dice);
-std::vector<sandbox::FaultRule> draw_fault_rules(Dice& dice);
+// Each kind is absent from half of the seeds, so that rare combinations meet.
+HazardSet draw_hazards(Dice& dice);
+FaultWeights draw_weights(Dice& dice, const HazardSet& hazards);
+std::vector<sandbox::FaultRule> draw_fault_rules(Dice& dice, const HazardSet& hazards);
 sandbox::NewLink draw_link(Dice& dice);
 
 std::string_view draw_owner_code(Dice& dice);

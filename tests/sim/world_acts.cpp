@@ -3,159 +3,273 @@
 
 namespace syncd::test {
 
+using std::chrono::hours;
 using std::chrono::minutes;
 
-std::string World::add_upstream_link() {
-  links_.push_back(upstream_.add_link(draw_link(dice_), timers_.true_now()));
+std::string World::add_upstream_link(Dice& dice) {
+  links_.push_back(upstream_.add_link(draw_link(dice), timers_.true_now()));
   return links_.back();
 }
 
 void World::begin_faults() {
-  drawn_weights_ = draw_weights(dice_);
+  drawn_weights_ = draw_weights(start_dice_, hazards_);
   weights_ = drawn_weights_;
-  for (sandbox::FaultRule& rule : draw_fault_rules(dice_)) {
-    using enum sandbox::FaultKind;
-    // Upstream itself hands out a cursor again that it gave earlier.
-    cursors_repeat_ |= rule.kind == cyclic_cursor || rule.kind == endless;
+  for (sandbox::FaultRule& rule : draw_fault_rules(start_dice_, hazards_))
     upstream_.faults().add(std::move(rule));
-  }
 }
 
-void World::act() {
+void World::act(Dice& dice) {
   if (clock_settled()) weights_ = drawn_weights_;
-  if (wrong_secret_ && dice_.chance(70)) {  // while it is wrong, nothing else can happen to a link
+  if (wrong_secret_ && dice.chance(70)) {  // while it is wrong, nothing else can happen to a link
     wrong_secret_ = false;
     set_secret();
   }
-  const std::string link = links_[dice_.draw(links_.size())];
-  if (dice_.chance(20)) {
-    older_copy_ = store_;
-    has_older_copy_ = true;
-  }
-  if (dice_.chance(30)) action_at_commit_ = static_cast<Action>(dice_.draw(3));
-  if (dice_.chance(25)) plan_crash();
-  switch (dice_.draw(4)) {
+  upstream_budgets_ = settings_.budgets;  // more than a minute has passed since a reload
+  follow_budgets();
+  plan_moments(dice);
+  const std::string link = links_[dice.draw(links_.size())];
+  switch (dice.draw(5)) {
     case 0:
-      act_on_process();
-      break;
     case 1:
-      operate(static_cast<Action>(dice_.draw(3)), LinkId{link});
+      act_on_process(dice);
+      break;
+    case 2:
+      if (const auto action = static_cast<Action>(dice.draw(3)); on(Hazard::operator_acts))
+        operate(action, LinkId{link}, dice);
       break;
     default:
-      if (!deleted_.contains(link)) act_upstream(link);  // nothing more happens to a deleted one
+      act_upstream(dice, link);
       break;
   }
 }
 
-void World::act_upstream(const std::string& link) {
+// What will strike at a moment of its own choice.
+void World::plan_moments(Dice& dice) {
+  const bool copies = dice.chance(15);
+  const auto action = static_cast<Action>(dice.draw(3));
+  const bool at_commit = dice.chance(30);
+  static constexpr Hazard in_flight[] = {Hazard::deleted, Hazard::link_reset, Hazard::relink,
+                                         Hazard::cursors_end};
+  const Hazard at_answer = in_flight[dice.draw(std::size(in_flight))];
+  const bool answer_struck = dice.chance(30);
+  if (copies && on(Hazard::older_copy)) older_copy_ = static_cast<const ModelDatabase&>(store_);
+  if (at_commit && on(Hazard::operator_acts)) action_at_commit_ = action;
+  const bool wanted = on(Hazard::act_in_flight) && on(at_answer);
+  const bool too_often = at_answer == Hazard::deleted && !dice.chance(20);
+  if (answer_struck && wanted && !too_often) act_at_answer_ = at_answer;
+
+  const auto kind = static_cast<Strike>(dice.draw(4));
+  const auto moment = static_cast<Moment>(dice.draw(5));
+  const std::uint64_t skip = dice.draw(moment == Moment::any_event ? 300 : 8);
+  if (!dice.chance(60)) return;
+  static constexpr Hazard kinds[] = {Hazard::crash, Hazard::power_cut, Hazard::clean_stop};
+  if (kind != Strike::look && !on(kinds[static_cast<std::size_t>(kind)])) return;
+  strike_plan_ = StrikePlan{kind, moment, skip};
+}
+
+void World::act_upstream(Dice& dice, const std::string& link) {
+  static constexpr Hazard kinds[] = {
+      Hazard::link_reset, Hazard::relink,     Hazard::relink,     Hazard::new_accounts, Hazard::cursors_end,
+      Hazard::outage,     Hazard::link_error, Hazard::link_error, Hazard::link_error,   Hazard::access,
+      Hazard::deleted,    Hazard::added,      Hazard::flapping,   Hazard::new_link_id,  Hazard::all_down};
+  const Hazard kind = kinds[dice.draw(std::size(kinds))];
+  const bool skipped = kind == Hazard::all_down && dice.chance(50);  // days cost more than anything else
+  if (!on(kind) || skipped) {
+    if (!deleted_.contains(link)) upstream_.refresh_with_changes(link, timers_.true_now());
+    return;
+  }
+  const bool of_all = kind == Hazard::outage || kind == Hazard::added || kind == Hazard::all_down;
+  if (of_all) return act_on_all(kind, dice);
+  if (deleted_.contains(link)) return;  // nothing more happens to a deleted one
+  note(std::string(name_of(kind)) + " " + link);
+  act_on_link(kind, dice, link);
+}
+
+void World::act_on_link(Hazard what, Dice& dice, const std::string& link) {
   const auto now = timers_.true_now();
-  switch (dice_.draw(9)) {
-    case 0:
-      note("reset " + link);
+  switch (what) {
+    case Hazard::link_reset:
       tally("link reset");
       upstream_.reset(link, now);
+      if (plan_.sabotage != Sabotage::none) store_.sabotage(plan_.sabotage);
       break;
-    case 1:
-      note("relink " + link);
+    case Hazard::relink:
       tally("link relinked by its owner");
-      if (dice_.chance(30)) {
-        upstream_.relink_with_new_accounts(link, now);
-      } else {
-        upstream_.relink(link, "user_good", "pass_good", now);
-      }
+      upstream_.relink(link, "user_good", "pass_good", now);
       break;
-    case 2:
-      note("refresh " + link);
-      upstream_.refresh_with_changes(link, now);
+    case Hazard::new_accounts:
+      tally("link relinked with new accounts");
+      upstream_.relink_with_new_accounts(link, now);
       break;
-    case 3:
-      note("cursors end " + link);
+    case Hazard::cursors_end:
       tally("cursors ended");
       upstream_.expire_cursors(link);
       break;
-    case 4:
-      note("outage");
-      tally("outage begins or ends");
-      outage_ = !outage_;
-      upstream_.set_outage("instant_bank", outage_, now);
+    case Hazard::link_error:
+      set_error(link, dice);
       break;
-    case 5:
-    case 6:
-      note("error " + link);
-      set_error(link);
+    case Hazard::access:
+      set_access(link, dice);
       break;
-    case 7:
-      note("access " + link);
-      set_access(link);
+    case Hazard::deleted:
+      delete_link(link);
+      break;
+    case Hazard::flapping:
+      flap(link, dice);
+      break;
+    case Hazard::new_link_id:
+      // The owner went through the whole flow once more: another link, the old one is closed.
+      tally("link relinked under a new id");
+      delete_link(link);
+      register_link(add_upstream_link(dice));
       break;
     default:
-      rare(link);
       break;
   }
 }
 
-void World::act_on_process() {
-  switch (dice_.draw(4)) {
-    case 0:
+void World::act_on_all(Hazard what, Dice& dice) {
+  note(std::string(name_of(what)));
+  if (what == Hazard::outage) {
+    tally("outage begins or ends");
+    outage_ = !outage_;
+    upstream_.set_outage("instant_bank", outage_, timers_.true_now());
+  } else if (what == Hazard::added) {
+    tally("link added");
+    register_link(add_upstream_link(dice));
+  } else {
+    all_down(dice);
+  }
+}
+
+void World::act_on_process(Dice& dice) {
+  static constexpr Hazard kinds[] = {Hazard::tokens_end, Hazard::wrong_secret,  Hazard::clean_stop,
+                                     Hazard::reload,     Hazard::clock_forward, Hazard::clock_back,
+                                     Hazard::suspend,    Hazard::boot_in_1970};
+  const Hazard kind = kinds[dice.draw(std::size(kinds))];
+  if (!on(kind)) return;
+  switch (kind) {
+    case Hazard::tokens_end:
       note("tokens end");
       tally("tokens ended");
       upstream_.expire_tokens();
       break;
-    case 1:
+    case Hazard::wrong_secret:
       note("secret");
       tally("secret changed");
       wrong_secret_ = !wrong_secret_;
       set_secret();
       break;
-    case 2:
+    case Hazard::clean_stop:
       restart();
       break;
+    case Hazard::reload:
+      reload(dice);
+      break;
     default:
-      jump_clock();
+      act_on_clock(kind, dice);
       break;
   }
 }
 
-void World::plan_crash() {
-  crash_plan_ = CrashPlan{static_cast<CrashPoint>(dice_.draw(5)), 0};
-  crash_plan_->skip = dice_.draw(crash_plan_->point == CrashPoint::any_event ? 3000 : 8);
-}
-
-// Up to an hour either way. What is stored in wall time is off by as much until it has passed, so no
-// restart falls into that hour: a process that starts cannot know that its clock was moved.
-void World::jump_clock() {
-  note("clock jump");
-  tally("clock jump");
-  timers_.jump_wall_clock(Millis(static_cast<std::int64_t>(dice_.draw(7'200'000)) - 3'600'000));
-  settled_clock_at_ = timers_.true_now() + minutes(70);
-  weights_.commit_fails_before = 0;
-  weights_.commit_fails_after = 0;
-}
-
-void World::rare(const std::string& link) {
-  if (dice_.chance(30)) {
-    note("delete " + link);
-    tally("link deleted");
-    upstream_.remove(link, timers_.true_now());
-    deleted_.insert(link);
-  } else {
-    const std::string added = add_upstream_link();
-    note("add " + added);
-    tally("link added");
-    register_link(added);
+void World::act_on_clock(Hazard what, Dice& dice) {
+  static constexpr std::int64_t most_s[] = {3'600, 2 * 86'400, 20LL * 365 * 86'400};
+  const auto draw_jump = [&](std::uint64_t sizes) {
+    const auto most = static_cast<std::uint64_t>(most_s[dice.draw(sizes)]);
+    return std::chrono::seconds(static_cast<std::int64_t>(1 + dice.draw(most)));
+  };
+  const bool mends = dice.chance(50) && timers_.wall_offset() > Millis(0);
+  switch (what) {
+    case Hazard::clock_forward:
+      tally("clock jumps forward");
+      return jump_clock(draw_jump(3));
+    case Hazard::clock_back:
+      tally("clock jumps back");
+      // What was wrong is put right, as a time service does; or it goes wrong.
+      return jump_clock(mends ? -timers_.wall_offset() : Millis(-draw_jump(2)));
+    case Hazard::suspend:
+      note("suspend");
+      tally("suspend and resume");
+      timers_.suspend(Millis(static_cast<std::int64_t>(dice.draw(3 * 86'400'000))));
+      process_->transport.kill_kept(dice.draw(4));
+      break;
+    default:
+      boot_in_1970(dice);
+      break;
   }
 }
 
-void World::set_error(const std::string& link) {
-  const std::string_view code = dice_.chance(70) ? draw_owner_code(dice_) : draw_outage_code(dice_);
+// What is stored in wall time is off by as much until the longest window has passed, so no restart falls into
+// that time: a process that starts cannot know that its clock was moved.
+void World::jump_clock(Millis by) {
+  note("clock jump of " + std::to_string(by / std::chrono::minutes(1)) + " minutes");
+  timers_.jump_wall_clock(by);
+  settled_clock_at_ = timers_.true_now() + minutes(70);
+  weights_.of(Hazard::store_fails_before) = 0;
+  weights_.of(Hazard::store_fails_after) = 0;
+}
+
+// A machine without a battery for its clock: no certificate is valid until it has asked for the time.
+void World::boot_in_1970(Dice& dice) {
+  wait_for_clock();
+  boots_in_1970_ = true;
+  note("boot in 1970");
+  stop_anywhere();
+  settled_clock_at_ = core::WallTime::max();
+  weights_.of(Hazard::store_fails_before) = 0;
+  weights_.of(Hazard::store_fails_after) = 0;
+  live(minutes(dice.between(1, 30)));
+  jump_clock(-timers_.wall_offset());
+}
+
+// Expires and is mended, again and again.
+void World::flap(const std::string& link, Dice& dice) {
+  tally("link flaps");
+  const std::uint32_t times = dice.between(3, 12);
+  for (std::uint32_t i = 0; i < times && !deleted_.contains(link); ++i) {
+    upstream_.reset(link, timers_.true_now());
+    static_cast<void>(process_->engine.sync_now(LinkId{link}));
+    live(minutes(dice.between(1, 20)));
+    if (deleted_.contains(link)) return;
+    upstream_.relink(link, "user_good", "pass_good", timers_.true_now());
+    static_cast<void>(process_->engine.sync_now(LinkId{link}));
+    live(minutes(dice.between(1, 20)));
+  }
+}
+
+// Nothing upstream can be reached for a day up to a week.
+void World::all_down(Dice& dice) {
+  tally("all upstream down for days");
+  weights_.upstream_down = true;
+  live(hours(24 + dice.draw(6 * 24)));
+  weights_.upstream_down = false;
+}
+
+void World::strike_at_answer(const WireRequest& request) {
+  if (!act_at_answer_ || request.endpoint != core::Endpoint::sync) return;
+  if (deleted_.contains(request.link_id)) return;
+  const Hazard what = *std::exchange(act_at_answer_, std::nullopt);
+  note("while a page is in flight: " + std::string(name_of(what)) + " " + request.link_id);
+  tally("something happens while a page is in flight");
+  act_on_link(what, process_dice_, request.link_id);
+}
+
+void World::delete_link(const std::string& link) {
+  tally("link deleted");
+  upstream_.remove(link, timers_.true_now());
+  deleted_.insert(link);
+}
+
+void World::set_error(const std::string& link, Dice& dice) {
+  const std::string_view code = dice.chance(70) ? draw_owner_code(dice) : draw_outage_code(dice);
   tally("link in error: " + std::string(code));
   upstream_.set_state(link, sandbox::LinkState::error, code, timers_.true_now());
 }
 
-void World::set_access(const std::string& link) {
+void World::set_access(const std::string& link, Dice& dice) {
   static constexpr sandbox::LinkAccess kinds[] = {sandbox::LinkAccess::normal, sandbox::LinkAccess::foreign,
                                                   sandbox::LinkAccess::forbidden};
-  access_[link] = kinds[dice_.draw(3)];
+  access_[link] = kinds[dice.draw(3)];
   tally("access changed");
   upstream_.set_access(link, access_[link]);
 }

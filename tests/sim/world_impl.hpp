@@ -14,6 +14,7 @@
 #include "tests/sim/feed_reader.hpp"
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/process.hpp"
+#include "tests/sim/request_watch.hpp"
 #include "tests/sim/world.hpp"
 
 namespace syncd::test {
@@ -21,38 +22,49 @@ namespace syncd::test {
 using core::LinkId;
 using core::Millis;
 
-class World final : public engine::EngineObserver, public CommitWatcher {
+class World final : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
  public:
-  explicit World(std::uint64_t seed);
+  explicit World(const Plan& plan);
   SimulationResult run();
+  // After an exception has left run().
+  SimulationResult give_up(const std::string& why);
 
  private:
-  // Where a crash is meant to strike; it does so at the next moment of the kind after `skip` others.
-  enum class CrashPoint : std::uint8_t {
+  // Where something is meant to strike; it does so at the next moment of the kind after `skip` others.
+  enum class Moment : std::uint8_t {
     any_event,
     request_in_flight,
     commit_waiting,     // handed over, not written
     commit_unanswered,  // written, the caller does not know
     mid_drain,          // some pages of a drain are committed
   };
-  struct CrashPlan {
-    CrashPoint point = CrashPoint::any_event;
+  enum class Strike : std::uint8_t { crash, power_cut, clean_stop, look };
+  struct StrikePlan {
+    Strike strike = Strike::crash;
+    Moment moment = Moment::any_event;
     std::uint64_t skip = 0;
   };
   enum class Action : std::uint8_t { pause, resume, sync_now };
-  // Where a link's commits stood.
+  // What the world remembers of a link besides the store.
   struct Past {
     std::string cursor;
     std::set<std::string> earlier;
+    bool cursors_repeat = false;  // upstream itself hands out again what it gave earlier
+    std::uint64_t requests = 0;
+    std::string asked;  // the last sync request about it
+    std::uint64_t relink_version = 0;
   };
 
   void note(std::string what) {
     result_.events.push_back(core::format_wall_time(timers_.true_now()) + " " + std::move(what));
   }
-  void violate(std::string what) { result_.violations.push_back(std::move(what)); }
-  void tally(std::string_view what) { result_.tally.add(what); }
+  void trace(const std::string& what) {
+    if (plan_.trace) note(what);
+  }
+  void tally(std::string_view what, std::uint64_t times = 1) { result_.tally.add(what, times); }
+  bool on(Hazard hazard) const { return hazards_.has(hazard); }
 
-  // ---- what the engine and the store tell ----
+  // ---- what the engine, the store and the wire tell (world_checks.cpp) ----
   void on_cycle(const core::CycleReport& report) override;
   void on_auth_incident(bool refused, const core::Error&) override;
   void on_discovery(const std::vector<LinkId>&, std::uint64_t, const std::vector<LinkId>&,
@@ -61,91 +73,118 @@ class World final : public engine::EngineObserver, public CommitWatcher {
   void on_store_failed(const core::Error&) override {}
   void on_commit_begins(const core::LinkUpdate& update) override;
   void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) override;
-  void check_cursor(const core::LinkUpdate& update);
+  void on_request(const WireRequest& request, std::size_t same_link, std::size_t in_flight) override;
+  void on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) override;
+  void on_answer(const WireRequest& request, const api::HttpReply& reply) override;
+  void check_cursor(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_entry(const core::LinkUpdate& update);
+  void check_queues(std::size_t in_flight);
   void count_changes(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void count_answer(const WireRequest& request, const sandbox::HttpResponse& answer);
+  void look();
+  void read_feed();
 
-  // ---- the process ----
+  // ---- the process (world_process.cpp) ----
   void boot();
   void halt(Millis grace);
+  void check_nothing_left(Millis took, Millis grace);
   void end_process();
-  void crash();
+  void crash(bool power_cut);
+  void stop_anywhere();
   void restart();
   void stop_after_storage_failure();
   void put_back_older_copy();
-  bool crash_due();
-  bool reached(CrashPoint point) const;
-  void note_crash_moment();
-  Millis draw_pause();
+  bool strike_due();
+  void strike();
+  bool reached(Moment moment) const;
+  void note_moment(std::string_view strike);
+  void pause_before_start();
   // Lets virtual time pass; what strikes in it strikes at its moment.
   void live(Millis by);
   void pass(Millis by) { timers_.run_until(timers_.steady_now() + by); }
   bool clock_settled() const { return timers_.true_now() >= settled_clock_at_; }
   void wait_for_clock();
+  void reload(Dice& dice);
+  void follow_budgets();
 
   // ---- tasks of people ----
   void register_link(const std::string& link_id);
-  void operate(Action action, const LinkId& link_id);
+  void operate(Action action, const LinkId& link_id, Dice& dice);
   api::Task<void> add_task(LinkId link_id);
   api::Task<void> pause_task(LinkId link_id, Millis until_resume);
   api::Task<void> resume_task(LinkId link_id);
   api::Task<void> stop_task(api::SteadyTime grace_end, bool& stopped);
 
   // ---- what happens in the world (world_acts.cpp) ----
-  std::string add_upstream_link();
+  std::string add_upstream_link(Dice& dice);
   void begin_faults();
-  void act();
-  void act_upstream(const std::string& link);
-  void act_on_process();
-  void plan_crash();
-  void jump_clock();
-  void rare(const std::string& link);
-  void set_error(const std::string& link);
-  void set_access(const std::string& link);
+  void act(Dice& dice);
+  void plan_moments(Dice& dice);
+  void act_upstream(Dice& dice, const std::string& link);
+  void act_on_link(Hazard what, Dice& dice, const std::string& link);
+  void act_on_all(Hazard what, Dice& dice);
+  void act_on_process(Dice& dice);
+  void act_on_clock(Hazard what, Dice& dice);
+  void jump_clock(Millis by);
+  void boot_in_1970(Dice& dice);
+  void flap(const std::string& link, Dice& dice);
+  void all_down(Dice& dice);
+  void strike_at_answer(const WireRequest& request);
+  void delete_link(const std::string& link);
+  void set_error(const std::string& link, Dice& dice);
+  void set_access(const std::string& link, Dice& dice);
   void set_secret();
 
-  // ---- the end ----
+  // ---- the end (world_end.cpp) ----
   void quiet();
+  void end_hazards();
+  Millis heal_bound() const;
   void check_quiet_links();
   void check_sync_now();
-  std::uint64_t requests_of(const std::string& link_id) const;
+  std::uint64_t requests_of(const std::string& link_id) { return past_[LinkId{link_id}].requests; }
   void heal();
   bool at_rest();
   void settle();
   void finish();
-  void count_requests();
-  void read_feed();
   void mix(std::string_view text) {
     result_.hash = result_.hash * 0x100000001b3ULL ^ core::stable_hash(text);
   }
 
-  const std::uint64_t seed_;
-  Dice dice_;
+  const Plan plan_;
+  HazardSet hazards_;
   Settings settings_;
+  SimulationResult result_;
+  Findings findings_;
+  Dice start_dice_;
+  Dice check_dice_;
+  Dice process_dice_;
   boost::asio::io_context io_;
   VirtualTimers timers_;
   engine::TaskGroup tasks_;
   sandbox::Upstream upstream_;
   ModelStore store_;
-  ModelDatabase older_copy_;
-  bool has_older_copy_ = false;
+  RequestWatch watch_;
+  std::optional<ModelDatabase> older_copy_;
   bool put_back_unread_ = false;  // the consumer of the feed has not read since
   FeedReader reader_;
   FaultWeights drawn_weights_;
   FaultWeights weights_;
-  KnownWindows windows_;
   std::unique_ptr<Process> process_;
   std::vector<std::string> links_;
   std::set<std::string> deleted_;
   std::map<std::string, sandbox::LinkAccess> access_;
   std::map<LinkId, Past> past_;
   std::set<LinkId> draining_;
-  std::optional<CrashPlan> crash_plan_;
+  std::optional<StrikePlan> strike_plan_;
   std::optional<Action> action_at_commit_;
+  std::optional<Hazard> act_at_answer_;
+  std::optional<Millis> next_pause_;  // before the next start, instead of an ordinary one
+  bool boots_in_1970_ = false;
   core::WallTime settled_clock_at_{};
+  api::Budgets upstream_budgets_;
   bool outage_ = false;
-  bool cursors_repeat_ = false;
   bool wrong_secret_ = false;
-  SimulationResult result_;
+  bool faults_over_ = false;
 };
 
 }  // namespace syncd::test

@@ -66,6 +66,7 @@ struct RowState {
   bool alive = false;
   bool pending = false;
   bool settled = false;
+  bool operator==(const RowState&) const = default;
 };
 
 struct RowText {

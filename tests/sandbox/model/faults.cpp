@@ -14,19 +14,20 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 21> fault_names = {
+constexpr std::array<std::string_view, 24> fault_names = {
     "latency",       "reset",         "close",        "slow",
     "status",        "cut",           "malformed",    "wrong_link",
     "repeat_cursor", "cyclic_cursor", "endless",      "bad_cursor",
     "refuse_cursor", "expired_token", "unauthorized", "unauthorized_access",
     "forbidden",     "not_found",     "deleted",      "bad_state",
-    "throttle"};
+    "throttle",      "repeated_rows", "odd_lists",    "replica_lag"};
 
 /// The variants of a kind, the default first; empty: it has none.
 std::span<const std::string_view> variants_of(FaultKind kind) {
-  static constexpr std::array<std::string_view, 11> malformed = {
-      "truncated", "html",     "garbage", "empty",      "duplicate_key", "bad_utf8",
-      "deep",      "trailing", "array",   "null_lists", "wrong_types"};
+  static constexpr std::array<std::string_view, 18> malformed = {
+      "truncated", "html",           "garbage", "empty",      "duplicate_key", "bad_utf8",
+      "deep",      "trailing",       "array",   "null_lists", "wrong_types",   "bom",
+      "nul",       "lone_surrogate", "control", "odd_number", "long_id",       "empty_id"};
   static constexpr std::array<std::string_view, 5> bad_cursor = {"null", "empty", "absent", "number", "huge"};
   static constexpr std::array<std::string_view, 8> throttle = {
       "seconds", "date", "absurd", "absurd_date", "negative", "past_date", "text", "none"};
@@ -46,8 +47,10 @@ bool adds_only(FaultKind kind) {
   return kind == FaultKind::latency || kind == FaultKind::slow;
 }
 
-bool cursor_kind(FaultKind kind) {
-  return kind == FaultKind::repeat_cursor || kind == FaultKind::cyclic_cursor || kind == FaultKind::endless ||
+/// Those that only a page of the feed can show.
+bool feed_kind(FaultKind kind) {
+  return kind == FaultKind::repeated_rows || kind == FaultKind::odd_lists || kind == FaultKind::replica_lag ||
+         kind == FaultKind::repeat_cursor || kind == FaultKind::cyclic_cursor || kind == FaultKind::endless ||
          kind == FaultKind::bad_cursor;
 }
 
@@ -280,7 +283,7 @@ bool FaultPlan::fires(Active& active, const FaultContext& context) const {
                        (rule.link_id.empty() || rule.link_id == context.link_id) &&
                        (!rule.from || context.wire_now >= *rule.from) &&
                        (!rule.until || context.wire_now < *rule.until) &&
-                       (!cursor_kind(rule.kind) || context.endpoint == Endpoint::sync) &&
+                       (!feed_kind(rule.kind) || context.endpoint == Endpoint::sync) &&
                        (rule.kind != FaultKind::refuse_cursor || context.has_cursor);
   if (!applies) {
     return false;

@@ -33,6 +33,9 @@ enum class FaultKind : std::uint8_t {
   deleted,              ///< 410 link_error.deleted
   bad_state,            ///< 422 link_error.bad_state with link_error_code
   throttle,             ///< 429 with Retry-After of the given form
+  repeated_rows,        ///< some rows of a page are listed twice, first in an outdated form
+  odd_lists,            ///< created rows listed as updated, and the removal of a row nobody knows
+  replica_lag,          ///< the page of a replica that has not seen the last refresh
 };
 std::string_view fault_name(FaultKind kind);
 
@@ -59,8 +62,8 @@ struct FaultRule {
   std::string content_type{};
   std::size_t at_byte = 0;
   /// malformed: truncated (default), html, garbage, empty, duplicate_key, bad_utf8, deep, trailing, array,
-  /// null_lists, wrong_types. bad_cursor: see above. throttle: seconds (default), date, absurd, negative,
-  /// past_date, text, none.
+  /// null_lists, wrong_types, bom, nul, lone_surrogate, control, odd_number, long_id, empty_id. bad_cursor:
+  /// see above. throttle: seconds (default), date, absurd, negative, past_date, text, none.
   std::string variant{};
   std::int64_t retry_after_seconds = 30;
   std::uint32_t length = 3;

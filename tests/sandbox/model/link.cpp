@@ -61,6 +61,7 @@ void Link::touch() {
 
 void Link::forget_texts() {
   touch();
+  kept_.clear();
 }
 
 void Link::build() {
@@ -253,6 +254,7 @@ bool Link::replace_accounts(TimePoint now) {
   shuffle_into_log(rng, batch);
   set_state(LinkState::connected, "", now);
   refresh_now(now, false);
+  past_.reset();  // what it looked like in the middle of this was never shown
   return true;
 }
 
@@ -268,6 +270,9 @@ void Link::fail_refresh(TimePoint at, bool accounts, bool transactions, std::str
 }
 
 void Link::apply_refresh(TimePoint at, bool accounts, bool transactions, bool with_changes) {
+  if (world_->record_past && !log_.empty()) {
+    past_ = Past{log_length(), link_json(), accounts_};
+  }
   ++refresh_number_;
   Rng rng(hash_words(seed_, stream_refresh, refresh_number_));
   const auto succeed = [&](ProductClock& clock, Milliseconds took) {

@@ -19,6 +19,7 @@ struct World {
   Switches switches;
   bool record_account_forms = false;
   bool refreshes_held = false;
+  bool record_past = false;
 };
 
 /// The freshness of one product as the link object shows it.
@@ -31,11 +32,15 @@ struct ProductClock {
 /// What a sync answer is to distort, decided by the fault plan.
 enum class CursorFault : std::uint8_t { none, repeat, cyclic, endless, null, empty, absent, number, huge };
 
+/// What a sync answer is to do to its rows; a client that follows the rules ends with the same.
+enum class RowFault : std::uint8_t { none, repeated, odd_lists, lag };
+
 struct SyncQuery {
   std::optional<std::string> cursor;
   std::uint32_t size = 50;
   CursorFault fault = CursorFault::none;
   std::uint32_t cycle_length = 3;
+  RowFault rows = RowFault::none;
 };
 
 /// One link: its bank, and the feed of changes that clients follow with cursors.
@@ -146,6 +151,19 @@ class Link {
     std::uint32_t end = 0;
   };
   using Batch = std::vector<std::uint32_t>;
+  /// As a replica saw the link before its last refresh.
+  struct Past {
+    std::uint32_t length = 0;
+    std::string link_json;
+    std::vector<Account> accounts;
+  };
+  /// What a page is made from: the present, or the past of a replica.
+  struct View {
+    std::uint32_t length;
+    std::vector<RowState> states;  ///< empty: as they are now
+    const std::string& link_json;
+    const std::vector<Account>& accounts;
+  };
 
   void settle_slowly(TimePoint now);
   void build();
@@ -180,10 +198,22 @@ class Link {
   [[nodiscard]] std::string encode(const Cursor& cursor) const;
   [[nodiscard]] std::optional<Cursor> decode(std::string_view text) const;
   [[nodiscard]] static bool drained(const Cursor& cursor);
-  [[nodiscard]] Page collect(std::uint32_t from, std::uint32_t size) const;
-  [[nodiscard]] Cursor after_page(const Cursor& at, std::uint32_t end);
+  [[nodiscard]] View view_for(const Cursor& at, RowFault fault);
+  [[nodiscard]] bool alive(const View& view, std::uint32_t row) const {
+    return view.states.empty() ? rows_[row].alive : view.states[row].alive;
+  }
+  [[nodiscard]] RowState state_in(const View& view, std::uint32_t row) const {
+    return view.states.empty() ? state_of(row) : view.states[row];
+  }
+  [[nodiscard]] Page collect(std::uint32_t from, std::uint32_t size, const View& view) const;
+  void make_odd(Page& page, const View& view) const;
+  [[nodiscard]] Cursor after_page(const Cursor& at, std::uint32_t end, std::uint32_t length);
   [[nodiscard]] std::string next_member(const SyncQuery& query, const Cursor& at, const Cursor& next) const;
-  [[nodiscard]] std::string sync_body(const Page& page, std::string_view next, bool has_more);
+  [[nodiscard]] std::string sync_body(const Page& page, std::string_view next, bool has_more,
+                                      const View& view, RowFault fault);
+  void append_rows(std::string& out, std::vector<std::uint32_t> list, const View& view, Rng& rng,
+                   bool with_outdated, std::vector<std::uint8_t>& concerned) const;
+  void append_removed(std::string& out, std::vector<std::uint32_t> list, Rng& rng) const;
   [[nodiscard]] RowState state_of(std::uint32_t index) const;
   [[nodiscard]] std::vector<RowState> states_at(std::uint32_t length) const;
   void fold(std::uint32_t from, std::uint32_t to, std::uint32_t pin,
@@ -191,7 +221,13 @@ class Link {
   [[nodiscard]] RowText row_text() const {
     return RowText{&world_->switches, seed_, &accounts_, first_accounts_};
   }
-  [[nodiscard]] std::string row_json(std::uint32_t index, const RowState& state) const;
+  /// Id and text of a row, kept from one look of the oracle to the next.
+  struct KeptText {
+    RowState state;
+    std::string id;
+    std::string json;
+  };
+  [[nodiscard]] const KeptText& kept_text(std::uint32_t index, const RowState& state) const;
 
   const World* world_;
   NewLink spec_;
@@ -229,6 +265,8 @@ class Link {
   std::vector<std::uint32_t> pending_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> settled_;  ///< posted row, pending row it came from
   std::vector<Chain> chains_;
+  std::optional<Past> past_;
+  mutable std::vector<KeptText> kept_;  ///< by row; only of links that the oracle has looked at
   std::uint32_t cursor_epoch_ = 0;
   std::uint32_t nonce_ = 0;
   std::vector<std::pair<std::string, std::vector<std::string>>> account_forms_;

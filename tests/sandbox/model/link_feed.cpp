@@ -1,4 +1,4 @@
-// What a link shows: its object, its accounts, its feed, and the oracle's view of the feed.
+// What a link shows: its object, its accounts, its feed. The oracle's view of it is in link_oracle.cpp.
 #include <algorithm>
 #include <cstring>
 
@@ -181,12 +181,6 @@ std::string_view Link::account_of(std::uint32_t index) const {
   return accounts_[row_account(row_text(), index, rows_[index], state_of(index))].id;
 }
 
-std::string Link::row_json(std::uint32_t index, const RowState& state) const {
-  std::string out;
-  append_row(out, row_text(), index, rows_[index], state);
-  return out;
-}
-
 // Cursors are sealed: five words, masked by a stream that depends on a check value over them. A forged or
 // foreign text, or one from before expire_cursors(), does not open.
 std::string Link::encode(const Cursor& cursor) const {
@@ -232,12 +226,20 @@ bool Link::drained(const Cursor& cursor) {
   return cursor.position == cursor.pin && cursor.start == cursor.pin;
 }
 
-Link::Page Link::collect(std::uint32_t from, std::uint32_t size) const {
+// A replica cannot answer for a cursor that is ahead of it: then the page is one of the present.
+Link::View Link::view_for(const Cursor& at, RowFault fault) {
+  if (fault == RowFault::lag && past_ && at.pin <= past_->length && at.position <= past_->length) {
+    return View{past_->length, states_at(past_->length), past_->link_json, past_->accounts};
+  }
+  return View{log_length(), {}, link_json(), accounts_};
+}
+
+Link::Page Link::collect(std::uint32_t from, std::uint32_t size, const View& view) const {
   Page page;
   std::vector<std::uint32_t> removed_alive;  // listed in removed although the row is back by now
   std::uint32_t i = from;
   const auto full = [&] { return page.created.size() + page.updated.size() + page.removed.size() >= size; };
-  for (; i < log_length(); ++i) {
+  for (; i < view.length; ++i) {
     const Event event = event_of(log_[i]);
     const std::uint32_t row = row_of(log_[i]);
     if (event == Event::refresh) {
@@ -250,12 +252,12 @@ Link::Page Link::collect(std::uint32_t from, std::uint32_t size) const {
       if (!holds(page.removed, row)) {
         page.removed.push_back(row);
       }
-      if (rows_[row].alive) {
+      if (alive(view, row)) {
         removed_alive.push_back(row);
       }
       continue;
     }
-    if (!rows_[row].alive) {
+    if (!alive(view, row)) {
       continue;  // there is no current form to show; its removal, if it was posted, comes later in the log
     }
     if (!removed_alive.empty() && holds(removed_alive, row)) {
@@ -279,15 +281,28 @@ Link::Page Link::collect(std::uint32_t from, std::uint32_t size) const {
   return page;
 }
 
-Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end) {
+// An update of a row that was never created, and the removal of one that never was.
+void Link::make_odd(Page& page, const View& view) const {
+  constexpr std::uint32_t never_made = 0x1fffff00U;
+  std::erase_if(page.created, [&](std::uint32_t row) {
+    const bool moves = row % 3 == 0 && !state_in(view, row).pending && !holds(page.updated, row);
+    if (moves) {
+      page.updated.push_back(row);
+    }
+    return moves;
+  });
+  page.removed.push_back(never_made + page.end % 7);
+}
+
+Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end, std::uint32_t length) {
   Cursor next = at;
-  if (end == log_length()) {
+  if (end == length) {
     return Cursor{end, end, end, 0, 0};
   }
   if (drained(at)) {
     next.start = at.position;
     next.chain = 0;
-  } else if (at.pin != log_length()) {
+  } else if (at.pin != length) {
     // The feed grew between two pages of this drain: remember what the earlier pages looked like.
     const Chain link{at.chain, at.position, at.pin};
     const auto found = std::ranges::find(chains_, link);
@@ -299,7 +314,7 @@ Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end) {
     }
   }
   next.position = end;
-  next.pin = log_length();
+  next.pin = length;
   next.nonce = 0;
   return next;
 }
@@ -331,60 +346,81 @@ std::string Link::next_member(const SyncQuery& query, const Cursor& at, const Cu
   return "{\"next\":\"" + encode(next) + "\"}";
 }
 
-std::string Link::sync_body(const Page& page, std::string_view next, bool has_more) {
+void Link::append_rows(std::string& out, std::vector<std::uint32_t> list, const View& view, Rng& rng,
+                       bool with_outdated, std::vector<std::uint8_t>& concerned) const {
+  for (std::size_t i = list.size(); i > 1; --i) {
+    std::swap(list[i - 1], list[rng.below(i)]);
+  }
+  const RowText text{&world_->switches, seed_, &view.accounts, first_accounts_};
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i != 0) {
+      out.push_back(',');
+    }
+    const Row& row = rows_[list[i]];
+    const RowState state = state_in(view, list[i]);
+    if (with_outdated && rng.permille(300)) {
+      RowState outdated = state;
+      outdated.revision = static_cast<std::uint16_t>(state.revision + 9);
+      append_row(out, text, list[i], row, outdated);
+      out.push_back(',');
+    }
+    append_row(out, text, list[i], row, state);
+    const std::uint8_t account = row_account(text, list[i], row, state);
+    if (std::ranges::find(concerned, account) == concerned.end()) {
+      concerned.push_back(account);
+    }
+  }
+  out.push_back(']');
+}
+
+void Link::append_removed(std::string& out, std::vector<std::uint32_t> list, Rng& rng) const {
+  for (std::size_t i = list.size(); i > 1; --i) {
+    std::swap(list[i - 1], list[rng.below(i)]);
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    out.append(i == 0 ? "\"" : ",\"");
+    append_row_id(out, seed_, list[i]);
+    out.push_back('"');
+  }
+  out.push_back(']');
+}
+
+std::string Link::sync_body(const Page& page, std::string_view next, bool has_more, const View& view,
+                            RowFault fault) {
   std::string out;
   out.reserve(1200 + 520 * (page.created.size() + page.updated.size()));
-  Rng rng(hash_words(seed_, stream_page, page.end, log_length()));
+  Rng rng(hash_words(seed_, stream_page, page.end, view.length));
   std::vector<std::uint8_t> concerned;
-  const auto rows = [&](std::string_view name, std::vector<std::uint32_t> list, bool ids_only) {
-    out.append(name);
-    for (std::size_t i = list.size(); i > 1; --i) {
-      std::swap(list[i - 1], list[rng.below(i)]);
-    }
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (i != 0) {
-        out.push_back(',');
-      }
-      if (ids_only) {
-        out.push_back('"');
-        append_row_id(out, seed_, list[i]);
-        out.push_back('"');
-        continue;
-      }
-      append_row_json(out, list[i]);
-      const std::uint8_t account = row_account(row_text(), list[i], rows_[list[i]], state_of(list[i]));
-      if (std::ranges::find(concerned, account) == concerned.end()) {
-        concerned.push_back(account);
-      }
-    }
-    out.push_back(']');
-  };
-  rows("{\"transactions\":{\"created\":[", page.created, false);
-  rows(",\"updated\":[", page.updated, false);
-  rows(",\"removed\":[", page.removed, true);
+  const bool with_outdated = fault == RowFault::repeated;
+  out.append("{\"transactions\":{\"created\":[");
+  append_rows(out, page.created, view, rng, with_outdated, concerned);
+  out.append(",\"updated\":[");
+  append_rows(out, page.updated, view, rng, with_outdated, concerned);
+  out.append(",\"removed\":[");
+  append_removed(out, page.removed, rng);
   out.push_back('}');
   if (!world_->switches.sync_without_accounts) {
     out.append(",\"accounts\":[");
     bool first = true;
     for (const std::uint8_t index : concerned) {
-      if (accounts_[index].listed) {
+      if (view.accounts[index].listed) {
         out.append(first ? "" : ",");
         first = false;
-        append_account(out, world_->switches, accounts_[index]);
+        append_account(out, world_->switches, view.accounts[index]);
       }
     }
     out.push_back(']');
   }
   out.append(",\"cursor\":").append(next);
   out.append(has_more ? ",\"has_more\":true,\"link\":" : ",\"has_more\":false,\"link\":");
-  out.append(link_json());
+  out.append(view.link_json);
   out.push_back('}');
   return out;
 }
 
 std::optional<std::string> Link::sync(const SyncQuery& query) {
-  if (query.cursor && query.fault == CursorFault::none && !idle_cursor_.empty() &&
-      *query.cursor == idle_cursor_) {
+  const bool faultless = query.fault == CursorFault::none && query.rows == RowFault::none;
+  if (query.cursor && faultless && !idle_cursor_.empty() && *query.cursor == idle_cursor_) {
     return idle_body_;
   }
   Cursor at;
@@ -395,158 +431,27 @@ std::optional<std::string> Link::sync(const SyncQuery& query) {
     }
     at = *decoded;
   }
+  const View view = view_for(at, query.rows);
   if (query.fault != CursorFault::none) {
     // Nothing is consumed, so that the data are still there when the fault is gone.
-    return sync_body(Page{}, next_member(query, at, at), true);
+    return sync_body(Page{}, next_member(query, at, at), true, view, RowFault::none);
   }
-  const Page page = collect(at.position, query.size);
-  const bool idle = at.position == log_length() && drained(at);
-  Cursor next = idle ? at : after_page(at, page.end);
+  Page page = collect(at.position, query.size, view);
+  const bool idle = at.position == view.length && drained(at);
+  Cursor next = idle ? at : after_page(at, page.end, view.length);
   if (idle && world_->switches.idle_cursor_changes) {
     next.nonce = ++nonce_;
   }
-  std::string body = sync_body(page, next_member(query, at, next), page.end != log_length());
-  if (idle && query.cursor && !world_->switches.idle_cursor_changes) {
+  const bool has_more = page.end != view.length;
+  if (query.rows == RowFault::odd_lists) {
+    make_odd(page, view);
+  }
+  std::string body = sync_body(page, next_member(query, at, next), has_more, view, query.rows);
+  if (idle && query.cursor && faultless && !world_->switches.idle_cursor_changes) {
     idle_cursor_ = *query.cursor;
     idle_body_ = body;
   }
   return body;
-}
-
-std::vector<RowState> Link::states_at(std::uint32_t length) const {
-  std::vector<RowState> states(rows_.size());
-  std::vector<std::uint32_t> pending;
-  for (std::uint32_t i = 0; i < length; ++i) {
-    const std::uint32_t row = row_of(log_[i]);
-    RowState& state = states[row];
-    switch (event_of(log_[i])) {
-      case Event::refresh:
-        for (const std::uint32_t each : std::exchange(pending, {})) {
-          states[each].alive = states[each].alive && !states[each].pending;
-        }
-        break;
-      case Event::created:
-        state = RowState{0, true, rows_[row].born_pending, false};
-        if (state.pending) {
-          pending.push_back(row);
-        }
-        break;
-      case Event::settled:
-        ++state.revision;
-        state.alive = true;
-        state.pending = false;
-        state.settled = true;
-        break;
-      case Event::relisted:
-        pending.push_back(row);
-        [[fallthrough]];
-      case Event::updated:
-      case Event::returned:
-        ++state.revision;
-        state.alive = true;
-        break;
-      case Event::removed:
-        state.alive = false;
-        break;
-    }
-  }
-  return states;
-}
-
-void Link::fold(std::uint32_t from, std::uint32_t to, std::uint32_t pin,
-                std::map<std::uint32_t, RowState>& rows) const {
-  const std::vector<RowState> shown = states_at(pin);
-  for (std::uint32_t i = from; i < to; ++i) {
-    const std::uint32_t row = row_of(log_[i]);
-    const Event event = event_of(log_[i]);
-    if (event == Event::refresh) {
-      continue;
-    }
-    if (event == Event::removed) {
-      rows.erase(row);
-    } else if (shown[row].alive && !shown[row].pending) {
-      rows[row] = shown[row];
-    }
-  }
-}
-
-std::optional<Held> Link::held_at(std::string_view text) const {
-  Held held;
-  if (text.empty()) {
-    held.drained = true;
-    held.from_start = true;
-    return held;
-  }
-  const auto cursor = decode(text);
-  if (!cursor) {
-    return std::nullopt;
-  }
-  held.drained = drained(*cursor);
-  held.from_start = !held.drained && cursor->start == 0;
-  held.caught_up = held.drained && cursor->pin == log_length();
-
-  std::map<std::uint32_t, RowState> posted;
-  const std::vector<RowState> before = states_at(cursor->start);
-  for (std::uint32_t row = 0; row < before.size(); ++row) {
-    if (before[row].alive && !before[row].pending) {
-      posted[row] = before[row];
-    }
-  }
-  std::vector<Chain> pages;  // oldest first
-  for (std::uint32_t chain = cursor->chain; chain != 0; chain = chains_[chain - 1].previous) {
-    pages.insert(pages.begin(), chains_[chain - 1]);
-  }
-  pages.push_back({0, cursor->position, cursor->pin});
-  std::uint32_t from = cursor->start;
-  for (const Chain& page : pages) {
-    fold(from, page.until, page.pin, posted);
-    from = page.until;
-  }
-  for (const auto& [row, state] : posted) {
-    held.posted.emplace(row_id(seed_, row), row_json(row, state));
-  }
-  // `start` is the end of the drain before, and of this one once it has ended. A row that settled under its
-  // id and was removed since is listed in removed, and leaves the pending set with that.
-  std::vector<std::uint32_t> removed;
-  for (std::uint32_t i = cursor->start; i < cursor->position; ++i) {
-    if (event_of(log_[i]) == Event::removed) {
-      removed.push_back(row_of(log_[i]));
-    }
-  }
-  for (std::uint32_t row = 0; row < before.size(); ++row) {
-    if (before[row].alive && before[row].pending && !posted.contains(row) && !holds(removed, row)) {
-      held.pending.emplace(row_id(seed_, row), row_json(row, before[row]));
-    }
-  }
-  return held;
-}
-
-Truth Link::truth() {
-  Truth truth;
-  truth.state = state_;
-  truth.error_code = error_code_;
-  truth.link = link_json();
-  truth.transactions_refreshed_at = transactions_clock_.refreshed_at;
-  for (const Account& account : accounts_) {
-    if (account.listed) {
-      append_account(truth.accounts[account.id], world_->switches, account);
-    }
-  }
-  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
-    if (rows_[row].alive) {
-      auto& set = rows_[row].pending ? truth.pending : truth.posted;
-      set.emplace(row_id(seed_, row), row_json(row, state_of(row)));
-    }
-  }
-  return truth;
-}
-
-std::vector<std::pair<std::string, std::string>> Link::settled_from() const {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& [posted, was] : settled_) {
-    out.emplace_back(row_id(seed_, posted), row_id(seed_, was));
-  }
-  return out;
 }
 
 }  // namespace syncd::sandbox

@@ -86,6 +86,7 @@ struct UpstreamOptions {
   Milliseconds retry_after_grace{0};
   bool record_requests = false;       ///< keep every RequestRecord
   bool record_account_forms = false;  ///< keep every text an account ever had
+  bool record_past = false;           ///< keep what FaultKind::replica_lag shows; without it nothing lags
 };
 
 /// What add_link makes. The bank behind it is a function of the options' seed and the link's number.

@@ -87,7 +87,7 @@ std::optional<LinkState> link_state_from_name(std::string_view name) {
 
 Upstream::Impl::Impl(UpstreamOptions wanted)
     : options(std::move(wanted)),
-      world{options.seed, options.switches, options.record_account_forms},
+      world{options.seed, options.switches, options.record_account_forms, false, options.record_past},
       meter(options.budgets, options.retry_after_grace),
       faults(hash_words(options.seed, 0xfa)) {
 }

@@ -21,6 +21,25 @@ void set_header(HttpResponse& response, std::string_view name, std::string value
   response.headers.emplace_back(name, std::move(value));
 }
 
+void insert_member(std::string& body, std::string_view member) {
+  body.insert(std::min<std::size_t>(1, body.size()), std::string(member) + (body.size() > 2 ? "," : ""));
+}
+
+/// The first id in it becomes empty, or longer than any id may be.
+void spoil_id(std::string& body, bool empty) {
+  for (const std::string_view member : {"\"transaction_id\":\"", "\"account_id\":\"", "\"link_id\":\""}) {
+    const std::size_t at = body.find(member);
+    if (at == std::string::npos) {
+      continue;
+    }
+    const std::size_t begin = at + member.size();
+    const std::size_t length = body.find('"', begin) - begin;
+    body.replace(begin, length, empty ? std::string() : std::string(300, 'a'));
+    return;
+  }
+  body.resize(body.size() / 2);
+}
+
 void spoil_body(const FaultRule& rule, HttpResponse& response) {
   std::string& body = response.body;
   const std::string_view variant = rule.variant;
@@ -37,6 +56,18 @@ void spoil_body(const FaultRule& rule, HttpResponse& response) {
     body.insert(std::min<std::size_t>(1, body.size()), "\"link\":{},\"accounts\":[],");
   } else if (variant == "bad_utf8") {
     body.insert(std::min<std::size_t>(1, body.size()), "\"x_note\":\"\xc3\x28\xff\",");
+  } else if (variant == "bom") {
+    body.insert(0, "\xef\xbb\xbf");
+  } else if (variant == "nul") {
+    body.insert(std::min<std::size_t>(1, body.size()), 1, '\0');
+  } else if (variant == "lone_surrogate") {
+    insert_member(body, R"("x_note":"\ud800")");
+  } else if (variant == "control") {
+    insert_member(body, "\"x_note\":\"a\x01z\"");
+  } else if (variant == "odd_number") {
+    insert_member(body, R"("x_note":01)");
+  } else if (variant == "long_id" || variant == "empty_id") {
+    spoil_id(body, variant == "empty_id");
   } else if (variant == "deep") {
     body = std::string(deep_nesting, '[');
   } else if (variant == "trailing") {
@@ -168,6 +199,15 @@ std::optional<HttpResponse> Upstream::Impl::fault_instead(Call& call, const Faul
       break;
     case FaultKind::bad_cursor:
       call.cursor_fault = bad_cursor_variant(rule.variant);
+      break;
+    case FaultKind::repeated_rows:
+      call.row_fault = RowFault::repeated;
+      break;
+    case FaultKind::odd_lists:
+      call.row_fault = RowFault::odd_lists;
+      break;
+    case FaultKind::replica_lag:
+      call.row_fault = RowFault::lag;
       break;
     case FaultKind::latency:
     case FaultKind::slow:

@@ -26,6 +26,7 @@ struct Call {
   TimePoint wire_now;
   CursorFault cursor_fault = CursorFault::none;
   std::uint32_t cycle_length = 3;
+  RowFault row_fault = RowFault::none;
   bool method_not_allowed = false;
 };
 

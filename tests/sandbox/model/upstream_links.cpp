@@ -337,8 +337,11 @@ HttpResponse Upstream::Impl::sync(const Call& call) {
   if (!size) {
     return size.error();
   }
-  SyncQuery query{
-      .cursor = std::nullopt, .size = *size, .fault = call.cursor_fault, .cycle_length = call.cycle_length};
+  SyncQuery query{.cursor = std::nullopt,
+                  .size = *size,
+                  .fault = call.cursor_fault,
+                  .cycle_length = call.cycle_length,
+                  .rows = call.row_fault};
   if (const std::string* const cursor = call.target.find("cursor")) {
     query.cursor = *cursor;
   }

@@ -74,6 +74,17 @@ TEST(AccountsPull, IsDueFirstThenByClockAndByInterval) {
   EXPECT_TRUE(link.page({.next = "c5", .link = {.accounts_clock = clock_1}}).accounts_next);
 }
 
+// A clock that was years ahead and has been put right must not put the pull off for years.
+TEST(AccountsPull, IsDueWhenTheClockHasGoneBackBehindTheLastOne) {
+  OneLink link;
+  link.page({.next = "c1"});
+  link.accounts({account("acc_1")});
+  link.now -= hours(24 * 365);
+  EXPECT_TRUE(link.page({.next = "c2"}).accounts_next);
+  link.accounts({account("acc_1")});
+  EXPECT_FALSE(link.page({.next = "c3"}).accounts_next);
+}
+
 TEST(AccountsPull, ThatShowsNoClockIsNotRepeatedForEver) {
   OneLink link;
   link.page({.next = "c1", .link = {.accounts_clock = clock_1}});
@@ -501,6 +512,16 @@ TEST_F(Resync, IsLimitedWithinADay) {
   EXPECT_TRUE(link.record().cursor);
   link.now += hours(24);
   EXPECT_TRUE(link.fails(Errc::cursor_rejected).more);
+}
+
+TEST_F(Resync, IsNotLimitedByAWindowOfAClockThatWasWrong) {
+  for (std::uint32_t i = 0; i < link.policy.resyncs_per_day_max; ++i) {
+    EXPECT_TRUE(link.fails(Errc::cursor_rejected).more);
+    link.page({.created = {posted("t1")}, .next = "n" + std::to_string(i)});
+  }
+  link.now -= hours(24 * 365);
+  EXPECT_TRUE(link.fails(Errc::cursor_rejected).more);
+  EXPECT_EQ(link.record().resyncs_in_window, 1u);
 }
 
 // ---- operator actions ----

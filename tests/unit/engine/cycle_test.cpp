@@ -343,6 +343,20 @@ TEST_F(CycleTest, ARefusedProductIsAskedForAgainWithinTheLongestInterval) {
   EXPECT_EQ(accounts_calls, 2);
 }
 
+// Refused by a clock that was ahead, and has been put right since.
+TEST_F(CycleTest, ARefusalIsNotBelievedForLongerThanTheLongestInterval) {
+  one.policy.max_interval = hours(8);
+  accounts = [] { return error_reply(403, "link_error.forbidden_action"); };
+  io.pass(hours(7));  // a pull of the accounts is due
+  visit();
+  EXPECT_EQ(accounts_calls, 1);
+  visit();
+  EXPECT_EQ(accounts_calls, 1);
+  io.timers.jump_wall_clock(-hours(1));
+  visit();
+  EXPECT_EQ(accounts_calls, 2);
+}
+
 // Between a look that found the link connected and its feed the budget may have been spent by others.
 TEST_F(CycleTest, ALookThatFoundTheLinkConnectedIsNotRepeatedAtOnce) {
   sync = [](const std::string&) {

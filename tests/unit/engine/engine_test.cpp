@@ -166,6 +166,36 @@ TEST(Engine, ASpentBudgetLeavesTheScheduleAlone) {
   EXPECT_TRUE(std::ranges::none_of(world.observer.cycles, &core::CycleReport::yielded));
 }
 
+// The pulse for the watchdog is not what finds a link: with hardly any, each is visited at its time, and at
+// once when a slot of the budget comes free.
+TEST(Engine, NoLinkWaitsForThePulse) {
+  EngineWorld world({.sync_per_app = 20}, {.policy = {}, .idle_look = hours(1)});
+  const std::uint64_t at_rest = world.engine->heartbeat();
+  world.know("mk_later", world.now() + minutes(10));
+  for (int i = 0; i < 30; ++i)
+    world.know("mk_" + std::to_string(i), world.now());
+  world.start();
+  world.io.pass(seconds(62));
+  EXPECT_EQ(world.observer.cycles.size(), 30u);
+  const std::uint64_t idle_from = world.engine->heartbeat();
+  EXPECT_GT(idle_from, at_rest);
+  world.io.pass(minutes(8));
+  EXPECT_EQ(world.engine->heartbeat(), idle_from);
+  world.io.pass(minutes(1));
+  ASSERT_EQ(world.observer.cycles.size(), 31u);
+  EXPECT_EQ(world.observer.cycles.back().link_id.str(), "mk_later");
+  EXPECT_LT(world.observer.cycles.back().schedule_lag, seconds(1));
+}
+
+// The watchdog looks for a pulse also when nothing is to be done.
+TEST(Engine, HasAPulseWhenIdle) {
+  EngineWorld world;
+  world.start();
+  const std::uint64_t before = world.engine->heartbeat();
+  world.io.pass(seconds(10));
+  EXPECT_GE(world.engine->heartbeat(), before + 9);
+}
+
 TEST(Engine, WithTooLittleBudgetTheLongestOverdueComeFirst) {
   EngineWorld world({.sync_per_app = 20}, {.policy = {.interval = minutes(1), .max_interval = minutes(1)}});
   std::vector<std::string> by_due;

@@ -1,0 +1,202 @@
+#include "tests/sim/fault_table.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tests/sim/invariants.hpp"
+
+namespace syncd::test {
+
+namespace {
+
+using enum Hazard;
+
+constexpr FaultRow table[] = {
+    {"S-1", crash, "the process dies at a moment of its own choice", "restart after a crash", 320},
+    {"S-1", crash, "... with a request in flight", "crash with a request in flight", 130},
+    {"S-1", crash, "... with a commit handed over", "crash with a commit not yet written", 90},
+    {"S-1", crash, "... with a commit written and not told of", "crash between a commit and its answer", 80},
+    {"S-1", crash, "... with some pages of a drain committed", "crash in the middle of a drain", 32},
+    {"S-2", power_cut, "what was under way to the disk is found written from the front, or not at all",
+     "power cut", 140},
+    {"S-2", power_cut, "... and found", "power cut finds a commit that nobody was told of", 24},
+    {"S-2", power_cut, "... and lost", "power cut loses a commit under way", 17},
+    {"S-5", store_fails_before, "the store reports an error; nothing was written",
+     "store fails before a commit is written", 260},
+    {"S-5", store_fails_after, "the store reports an error; the commit was written",
+     "store fails after a commit is written", 270},
+    {"S-5", std::nullopt, "the process stops itself after it", "restart after the store failed", 540},
+    {"S-12", older_copy, "an older copy of the store is put back", "older copy put back", 26},
+    {"S-12", older_copy, "... that had shown less to consumers", "new feed epoch", 16},
+    {"S-13", clean_stop, "a stop between two acts", "restart after a clean stop", 150},
+    {"S-13", clean_stop, "a stop at any await, with five seconds of grace", "stop with patience", 230},
+    {"S-13", clean_stop, "... with none, as after a second signal", "stop without patience", 240},
+    {"S-13", clean_stop, "... with a request in flight", "stop with a request in flight", 55},
+    {"S-13", clean_stop, "... with a commit handed over", "stop with a commit not yet written", 42},
+    {"S-13", clean_stop, "... with a commit written and not told of", "stop between a commit and its answer",
+     43},
+    {"S-13", clean_stop, "... in the middle of a drain", "stop in the middle of a drain", 8},
+    {"S-14", reload, "policy and budgets change under what is running", "reload", 160},
+    {"S-21", long_stop, "off for one day to a week", "stopped for days", 65},
+    {"T-1", clock_forward, "the wall clock jumps forward by up to an hour, days, years",
+     "clock jumps forward", 140},
+    {"T-2", clock_back, "the wall clock jumps back by up to days, or is put right", "clock jumps back", 150},
+    {"T-3", suspend, "the steady clock stands still for up to three days", "suspend and resume", 190},
+    {"T-3", suspend, "... and kept sockets are dead", "socket dead after a suspend", 300},
+    {"T-4", boot_in_1970, "the wall clock starts in 1970 and is put right later", "boot in 1970", 170},
+    {"T-4", boot_in_1970, "... until when no certificate is valid", "certificate from the future", 410},
+    {"N-1", dns_failure, "the name is not resolved", "name not resolved", 75},
+    {"N-2", refused, "the connection is refused", "connection refused", 110},
+    {"N-2", connect_timeout, "nobody answers the first packet", "connect timed out", 1000},
+    {"N-3", stale_connection, "a kept connection turns out closed", "connection found closed", 660},
+    {"N-3", silent_peer, "the request arrives, no answer comes", "peer silent after the request", 450},
+    {"N-3", refused, "the connection breaks before the request is out",
+     "connection broken before the request", 670},
+    {"N-4", slow_answer, "the answer trickles in until the deadline", "answer trickles in", 410},
+    {"N-4", latency, "upstream takes up to 40 s", "fault: latency", 390},
+    {"N-4", latency, "... and longer than the first byte may take", "answer too late", 120},
+    {"N-5", answer_lost, "the request arrives, the connection is reset", "answer lost", 850},
+    {"N-5", cut, "the connection closes in the middle of the body", "fault: cut", 250},
+    {"N-5", reset, "upstream resets the connection", "fault: reset", 260},
+    {"N-5", close, "upstream closes the connection", "fault: close", 250},
+    {"N-6", tls_failure, "the handshake fails", "TLS handshake failed", 130},
+    {"N-7", bad_framing, "the transport refuses the framing", "answer badly framed", 460},
+    {"N-8", compressed_answer, "the transport refuses the encoding", "answer compressed", 400},
+    {"N-9", redirect, "301, 302, 303, 307, 308", "redirect", 240},
+    {"N-10", malformed, "a page of HTML with status 200", "200 that is not JSON", 21},
+    {"J-1..J-4, J-6, J-7", malformed, "18 ways to spoil a body", "fault: malformed", 480},
+    {"J-5", std::nullopt, "states, errors and types that nobody has documented", "unknown word in an answer",
+     2200},
+    {"J-8", large_pages, "answers over the limit until the page size has shrunk", "answer too large", 400},
+    {"U-1", expired_token, "401 though the token is young", "fault: expired_token", 650},
+    {"U-1", tokens_end, "all tokens end", "tokens ended", 150},
+    {"U-2", wrong_secret, "the secret is not accepted", "secret changed", 130},
+    {"U-2", unauthorized, "401 without another reason", "fault: unauthorized", 210},
+    {"U-2", std::nullopt, "... which stops everything until it works again", "credentials refused", 650},
+    {"U-3", unauthorized_access, "401 about one link", "fault: unauthorized_access", 250},
+    {"U-3", forbidden, "403 about one link", "fault: forbidden", 310},
+    {"U-3", access, "a link is not ours, or not to be read", "access changed", 85},
+    {"U-4", deleted, "a link is deleted", "link deleted", 150},
+    {"U-4", not_found, "404 for a feed whose link exists", "fault: not_found", 180},
+    {"U-5", odd_status, "400, 409, 415, 418, 431, 451 without a body of upstream", "odd status 4xx", 360},
+    {"U-6", link_reset, "a link needs its owner", "link reset", 140},
+    {"U-6", bad_state, "422 with every code there is", "fault: bad_state", 250},
+    {"U-7", link_error, "every error code there is, one of them unknown", "link in error: payment_error", 14},
+    {"U-8", throttle, "429", "fault: throttle", 860},
+    {"U-8", throttle, "... with seconds", "429 with Retry-After: seconds", 140},
+    {"U-8", throttle, "... with a date, also past ones and absurd ones", "429 with Retry-After: date", 350},
+    {"U-8", throttle, "... with a negative number", "429 with Retry-After: negative", 100},
+    {"U-8", throttle, "... with words or nothing", "429 with Retry-After: unusable", 190},
+    {"U-9", status_5xx, "500, 502, 503, 504, 520, 599", "answer 5xx", 480},
+    {"U-9", outage, "an institution is down", "outage begins or ends", 65},
+    {"U-10", cursors_end, "every cursor of a link ends", "cursors ended", 120},
+    {"U-10", refuse_cursor, "a good cursor is refused", "fault: refuse_cursor", 140},
+    {"U-10", std::nullopt, "... and the history is read anew", "resync", 300},
+    {"U-11", endless, "has_more for ever", "fault: endless", 120},
+    {"U-12", repeat_cursor, "has_more with the cursor that was sent", "fault: repeat_cursor", 150},
+    {"U-12", cyclic_cursor, "has_more in a circle", "fault: cyclic_cursor", 150},
+    {"U-13", bad_cursor, "null, empty, absent, a number, a megabyte", "fault: bad_cursor", 120},
+    {"U-14", std::nullopt, "a page that was answered is asked for again", "page asked for again", 14200},
+    {"U-15", repeated_rows, "rows twice in a list, first in an outdated form", "fault: repeated_rows", 1100},
+    {"U-16", odd_lists, "updated without created, removed without either", "fault: odd_lists", 1200},
+    {"U-17", std::nullopt, "pending rows spread over pages", "pending rows staged", 220},
+    {"U-18", std::nullopt, "an account vanishes", "account gone", 430},
+    {"U-18", std::nullopt, "... and returns", "account returned", 90},
+    {"U-19", std::nullopt, "a transaction moves to another account", "row moved to another account", 540},
+    {"U-19", new_accounts, "a relink brings all rows under new ids", "link relinked with new accounts", 90},
+    {"U-20", act_in_flight, "deleted, reset, relinked, cursors ended while a page is in flight",
+     "something happens while a page is in flight", 210},
+    {"U-20", operator_acts, "an operator acts while a page is being committed",
+     "operator acts at a page's commit", 520},
+    {"U-20", std::nullopt, "... so that one of the two is refused", "commit refused by the fence", 250},
+    {"U-21", flapping, "a link expires and is mended up to a dozen times", "link flaps", 75},
+    {"U-22", relink, "the owner mends the link", "link relinked by its owner", 210},
+    {"U-22", new_link_id, "the owner comes back under a new link id", "link relinked under a new id", 70},
+    {"U-23", wrong_link, "the answer is about another link", "fault: wrong_link", 200},
+    {"U-25", replica_lag, "off: the page of a replica that has not seen the last refresh",
+     "fault: replica_lag", 0},
+    {"U-26", all_down, "nothing upstream is reached for up to a week", "all upstream down for days", 23},
+    {"", added, "links come", "link added", 75},
+    {"", operator_acts, "an operator pauses", "operator pauses", 420},
+    {"", operator_acts, "... resumes", "operator resumes", 370},
+    {"", operator_acts, "... asks to sync now", "operator asks to sync now", 410},
+    {"", std::nullopt, "somebody reads the rows and the feed between two events", "look at any moment", 390},
+    {"", std::nullopt, "ordinary load", "commit", 64400},
+    {"", std::nullopt, "", "request", 56800},
+    {"", std::nullopt, "", "feed entries read", 129300},
+    {"", std::nullopt, "", "cycle yielded", 1700},
+    {"", std::nullopt, "", "page in the middle of a drain", 2600},
+    {"", std::nullopt, "", "link quarantined", 190},
+    {"", std::nullopt, "", "status turns quarantined", 160},
+    {"", std::nullopt, "", "relink entry resolved", 700},
+    {"", std::nullopt, "", "row removed", 12100},
+    {"", std::nullopt, "", "row updated", 8900},
+    {"U-6, U-7", link_error, "", "link in error: auth_expired", 21},
+    {"U-6, U-7", link_error, "", "link in error: incomplete", 26},
+    {"U-6, U-7", link_error, "", "link in error: institution_error", 13},
+    {"U-6, U-7", link_error, "", "link in error: invalid_credentials", 24},
+    {"U-6, U-7", link_error, "", "link in error: provider_error", 15},
+    {"U-6, U-7", link_error, "", "link in error: system_error", 11},
+    {"U-6, U-7", link_error, "", "link in error: user_error", 17},
+    {"U-6, U-7", link_error, "", "link in error: user_input_incorrect", 27},
+    {"U-6, U-7", link_error, "", "link in error: user_oauth_denied", 18},
+    {"U-6, U-7", link_error, "", "link in error: user_setup_required", 26},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for auth_expired", 520},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for incomplete", 28},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for invalid_credentials", 36},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_error", 42},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_input_incorrect", 35},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_oauth_denied", 24},
+    {"U-6", std::nullopt, "the entry says why", "relink opened for user_setup_required", 23},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: accounts", 24},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: accounts of a link",
+     1200},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: link of a link",
+     240},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: links", 180},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: sync", 65},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: sync of a link",
+     690},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: token", 33},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: introspect", 35},
+    {"", std::nullopt, "a budget is used to the last request", "budget used to the last: link", 11},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link active", 500},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link backoff", 27},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link blocked", 37},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link gone", 150},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link relink", 150},
+    {"", std::nullopt, "where links stand when nobody helps", "in quiet: link paused", 11},
+    {"", std::nullopt, "", "paused link left alone", 11},
+};
+
+}  // namespace
+
+std::span<const FaultRow> fault_table() {
+  return table;
+}
+
+std::vector<std::string> shortfalls(const Tally& tally, std::uint64_t seeds) {
+  std::vector<std::string> missing;
+  const auto expect = [&](const std::string& what, std::uint64_t least) {
+    const std::uint64_t times = tally.of(what);
+    if (times < least)
+      missing.push_back(what + ": " + std::to_string(times) + " times, at least " + std::to_string(least));
+  };
+  for (const FaultRow& row : table)
+    expect(std::string(row.tally), row.least * (seeds / seeds_per_least));
+  for (const InvariantInfo& info : invariants())
+    expect("looked at " + label(info.invariant), info.least * seeds / 1'000);
+  return missing;
+}
+
+std::string listing(const Tally& tally) {
+  std::string text;
+  for (const auto& [what, times] : tally.counts()) {
+    char line[32];
+    std::snprintf(line, sizeof line, "%9llu  ", static_cast<unsigned long long>(times));
+    text += line + what + '\n';
+  }
+  return text;
+}
+
+}  // namespace syncd::test

@@ -1,0 +1,113 @@
+#include "tests/sim/request_watch.hpp"
+
+#include <algorithm>
+
+#include "tests/sim/retry_windows.hpp"
+
+namespace syncd::test {
+
+namespace {
+
+using core::Endpoint;
+
+constexpr core::Millis minute{60'000};
+// The store answers within this, one commit before it included.
+constexpr core::Millis made_durable_within{20};
+
+std::size_t index(Endpoint endpoint) {
+  return static_cast<std::size_t>(endpoint);
+}
+
+std::uint32_t per_app(const api::Budgets& budgets, Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::sync:
+      return budgets.sync_per_app;
+    case Endpoint::accounts:
+      return budgets.accounts_per_app;
+    case Endpoint::link:
+      return budgets.link_per_app;
+    case Endpoint::links:
+      return budgets.links_per_app;
+    case Endpoint::token:
+    case Endpoint::introspect:
+      return budgets.token_per_client;
+  }
+  return 0;
+}
+
+// 0: not limited.
+std::uint32_t per_link(const api::Budgets& budgets, Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::sync:
+      return budgets.sync_per_link;
+    case Endpoint::accounts:
+      return budgets.accounts_per_link;
+    case Endpoint::link:
+      return budgets.link_per_link;
+    default:
+      return 0;
+  }
+}
+
+std::size_t count(std::deque<core::WallTime>& minute_of, core::WallTime now) {
+  while (!minute_of.empty() && minute_of.front() <= now - minute)
+    minute_of.pop_front();
+  minute_of.push_back(now);
+  return minute_of.size();
+}
+
+}  // namespace
+
+RequestWatch::RequestWatch(const api::Budgets& budgets, Findings& findings, Tally& tally)
+    : findings_(findings), tally_(tally), limits_{{budgets, {}}} {
+}
+
+void RequestWatch::change_budgets(const api::Budgets& budgets, core::WallTime now) {
+  limits_.back().ended = now;
+  std::erase_if(limits_, [&](const Limits& limits) { return limits.ended <= now - 2 * minute; });
+  limits_.push_back({budgets, {}});
+}
+
+std::uint32_t RequestWatch::limit_of(Endpoint endpoint, bool of_link, core::WallTime now) const {
+  std::uint32_t most = 0;
+  for (const Limits& limits : limits_) {
+    const bool counts = limits.ended == core::WallTime{} || now - limits.ended < minute;
+    if (!counts) continue;
+    most = std::max(most, of_link ? per_link(limits.budgets, endpoint) : per_app(limits.budgets, endpoint));
+  }
+  return most;
+}
+
+void RequestWatch::judge(std::string_view what, std::size_t requests, std::uint32_t limit) {
+  findings_.looked(Invariant::budget);
+  if (requests == limit) tally_.add("budget used to the last: " + std::string(what));
+  if (requests <= limit) return;
+  findings_.broken(Invariant::budget, std::string(what) + ": " + std::to_string(requests) +
+                                          " requests in a minute, allowed are " + std::to_string(limit));
+}
+
+void RequestWatch::arrived(Endpoint endpoint, const std::string& link, core::WallTime now) {
+  const std::string name(core::to_string(endpoint));
+  judge(name, count(app_.at(index(endpoint)), now), limit_of(endpoint, false, now));
+  const std::uint32_t limit = limit_of(endpoint, true, now);
+  if (limit != 0 && !link.empty()) judge(name + " of a link", count(links_[{link, endpoint}], now), limit);
+  findings_.looked(Invariant::budget);
+  if (now < windows_.at(index(endpoint)).until)
+    findings_.broken(Invariant::budget, name + ": a request inside a Retry-After window");
+}
+
+void RequestWatch::told(Endpoint endpoint, std::string_view retry_after, core::WallTime now) {
+  const AskedWait asked = asked_wait(retry_after, now);
+  tally_.add("429 with Retry-After: " + std::string(asked.form));
+  Window& window = windows_.at(index(endpoint));
+  if (asked.until <= window.until) return;
+  window = {.until = asked.until, .before = window.until, .learnt = now};
+}
+
+void RequestWatch::crashed(core::WallTime now) {
+  for (Window& window : windows_) {
+    if (window.learnt + made_durable_within > now) window.until = window.before;
+  }
+}
+
+}  // namespace syncd::test

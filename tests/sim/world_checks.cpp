@@ -1,0 +1,204 @@
+// What the engine, the store and the wire tell the world, and what is checked at that moment.
+#include <algorithm>
+
+#include "tests/sim/world_impl.hpp"
+
+namespace syncd::test {
+
+namespace {
+
+bool has_page(const core::LinkUpdate& update) {
+  return update.created + update.updated + update.removed > 0 || !update.staged_puts.empty();
+}
+
+// Nothing of what the rows are compared with and by has moved: what held before holds.
+bool leaves_rows_alone(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  const core::LinkRecord& record = update.record;
+  return before != nullptr && !has_page(update) && update.transaction_puts.empty() &&
+         update.transaction_erases.empty() && record.cursor == before->cursor &&
+         record.resync == before->resync && record.drain.open == before->drain.open;
+}
+
+}  // namespace
+
+void World::on_cycle(const core::CycleReport& report) {
+  if (report.relink_opened) tally("relink entry opened");
+  if (report.relink_resolved) tally("relink entry resolved");
+  if (report.resync_started) tally("resync");
+  if (report.dead_letter) tally("link quarantined");
+  if (report.yielded) tally("cycle yielded");
+  if (report.unknown_values > 0) tally("unknown word in an answer");
+}
+
+void World::on_auth_incident(bool refused, const core::Error&) {
+  tally(refused ? "credentials refused" : "credentials work again");
+}
+
+// In the very moment in which a page is on its way into the store.
+void World::on_commit_begins(const core::LinkUpdate& update) {
+  if (!action_at_commit_ || !has_page(update)) return;
+  const Action action = *std::exchange(action_at_commit_, std::nullopt);
+  note("at a page's commit:");
+  tally("operator acts at a page's commit");
+  operate(action, update.link_id, process_dice_);
+}
+
+void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  const LinkId& link_id = update.link_id;
+  if (plan_.trace) {
+    trace("commit " + link_id.str() + " " + std::string(core::to_string(update.record.status)) + " +" +
+          std::to_string(update.created) + " ~" + std::to_string(update.updated) + " -" +
+          std::to_string(update.removed) + (update.record.drain.open ? " and more" : "") +
+          (update.record.resync ? " in a resync" : "") +
+          (update.record.last_error ? " (" + update.record.last_error->message + ")" : ""));
+  }
+  findings_.expect(Invariant::single_owner, !process_->state.dead, "a dead process has written");
+  check_owner(update, before, findings_);
+  check_net_changes(update, store_.net_changes(), findings_);
+  check_relink(store_, link_id, findings_);
+  check_entry(update);
+  check_counts(store_, link_id, findings_);
+  check_cursor(update, before);
+  const bool put_off = before == nullptr || before->next_due_at != update.record.next_due_at;
+  if (put_off) check_due(update.record, update.at, settings_.engine.policy, findings_);
+  check_record_bounds(update.record, findings_);
+  const bool paused = update.record.status == core::LinkStatus::paused;
+  const bool acted = before != nullptr && (before->status == core::LinkStatus::paused) != paused;
+  if (acted) check_action(update, *before, findings_);
+  if (acted || check_dice_.chance(leaves_rows_alone(update, before) ? 2 : 50)) {
+    check_rows_at_cursor(store_, upstream_, link_id, timers_.true_now(), Invariant::cursor_not_ahead,
+                         findings_);
+  }
+  if (update.more && update.record.drain.open) {
+    draining_.insert(link_id);
+  } else {
+    draining_.erase(link_id);
+  }
+  count_changes(update, before);
+}
+
+// An acknowledged cursor never goes back, except to the very start of a resync.
+void World::check_cursor(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  Past& past = past_[update.link_id];
+  const core::LinkRecord& record = update.record;
+  const auto broken = [&](const std::string& what) {
+    findings_.broken(Invariant::cursor_not_back, "link " + update.link_id.str() + ": " + what);
+  };
+  findings_.looked(Invariant::cursor_not_back);
+  if (before != nullptr && record.generation < before->generation) broken("the generation went back");
+  if (!record.cursor) {
+    const bool lost = before != nullptr && before->cursor.has_value();
+    if (lost && (!record.resync || record.generation == before->generation))
+      broken("the cursor was dropped without a resync");
+    past.cursor.clear();
+    past.earlier.clear();
+    return;
+  }
+  const std::string& cursor = record.cursor->text;
+  if (cursor == past.cursor) return;
+  past.earlier.insert(std::exchange(past.cursor, cursor));
+  if (past.earlier.contains(cursor) && !past.cursors_repeat) broken("the cursor went back to " + cursor);
+}
+
+// Each change of a relink entry is a step of its history.
+void World::check_entry(const core::LinkUpdate& update) {
+  if (!update.relink) return;
+  Past& past = past_[update.link_id];
+  findings_.looked(Invariant::relink);
+  if (update.relink->version <= past.relink_version)
+    findings_.broken(Invariant::relink, "link " + update.link_id.str() + ": an entry without a new version");
+  past.relink_version = update.relink->version;
+}
+
+void World::count_changes(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  tally("commit");
+  const NetChanges& net = store_.net_changes();
+  tally("row created", net.created);
+  tally("row updated", net.updated);
+  tally("row removed", net.removed);
+  tally("row moved to another account", net.moved);
+  if (update.record.drain.open) tally("page in the middle of a drain");
+  if (!update.staged_puts.empty()) tally("pending rows staged");
+  for (const core::Change& change : update.changes) {
+    if (change.kind == core::ChangeKind::relink_opened && update.relink)
+      tally("relink opened for " + update.relink->reason);
+    if (change.kind == core::ChangeKind::account_gone) tally("account gone");
+    if (change.kind == core::ChangeKind::account_returned) tally("account returned");
+  }
+  if (before != nullptr && before->status != update.record.status)
+    tally("status turns " + std::string(core::to_string(update.record.status)));
+}
+
+void World::on_request(const WireRequest& request, std::size_t same_link, std::size_t in_flight) {
+  tally("request");
+  const core::WallTime now = timers_.true_now();
+  watch_.arrived(request.endpoint, request.link_id, now);
+  findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
+  check_queues(in_flight);
+  mix(request.target);
+  mix(std::to_string(now.time_since_epoch().count()));
+  trace("request " + std::string(request.target));
+  if (request.link_id.empty()) return;
+  Past& past = past_[LinkId{request.link_id}];
+  ++past.requests;
+  if (request.endpoint != core::Endpoint::sync) return;
+  if (past.asked == request.target) tally("page asked for again");
+  past.asked = request.target;
+}
+
+// What is under way or waits is bounded by the workers, the token, the discovery and the probe.
+void World::check_queues(std::size_t in_flight) {
+  constexpr std::size_t others = 3;
+  const std::size_t most = settings_.engine.workers + others;
+  findings_.expect(Invariant::budget, in_flight <= most, "more requests in flight than workers");
+  std::size_t waiting = 0;
+  for (const api::BudgetUse& use : process_->gate.use())
+    waiting += use.waiting;
+  findings_.expect(Invariant::bounded, waiting <= most, "more tasks wait for the budget than there are");
+  findings_.expect(Invariant::bounded, process_->port.waiting() <= most + tasks_.size(),
+                   "more commits wait than there are tasks");
+  findings_.expect(Invariant::bounded, process_->engine.status().in_flight <= settings_.engine.workers,
+                   "more cycles than workers");
+}
+
+void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
+  count_answer(request, answer);
+  const bool repeats = answer.fault == "cyclic_cursor" || answer.fault == "endless";
+  if (repeats && !request.link_id.empty()) past_[LinkId{request.link_id}].cursors_repeat = true;
+  strike_at_answer(request);
+}
+
+void World::count_answer(const WireRequest& request, const sandbox::HttpResponse& answer) {
+  trace("answer " + std::to_string(answer.status) + " for " + std::string(request.target) + " " +
+        std::to_string(answer.body.size()) + " bytes " + answer.fault);
+  mix(std::to_string(answer.status));
+  if (!answer.fault.empty()) tally("fault: " + std::string(answer.fault));
+  if (answer.fault == "status" && answer.status >= 300 && answer.status < 400) tally("redirect");
+  if (answer.fault == "status" && answer.status >= 400 && answer.status < 500) tally("odd status 4xx");
+  if (answer.status >= 500) tally("answer 5xx");
+  if (!answer.fault.empty()) return;
+  if (answer.status == 401) tally("answer 401");
+  if (answer.status == 403) tally("answer 403");
+  if (answer.status == 410) tally("answer 410");
+}
+
+void World::on_answer(const WireRequest& request, const api::HttpReply& reply) {
+  if (reply.status == 429) watch_.told(request.endpoint, reply.retry_after, timers_.true_now());
+  if (reply.status == 200 && !reply.json) tally("200 that is not JSON");
+}
+
+// Somebody reads at any moment, not only when something was written.
+void World::look() {
+  trace("somebody looks");
+  tally("look at any moment");
+  for (const auto& [link_id, record] : store_.links) {
+    check_rows_at_cursor(store_, upstream_, link_id, timers_.true_now(), Invariant::atomicity, findings_);
+  }
+  read_feed();
+}
+
+void World::read_feed() {
+  reader_.read(store_, 1 + check_dice_.draw(100), std::exchange(put_back_unread_, false), findings_);
+}
+
+}  // namespace syncd::test

@@ -1,0 +1,158 @@
+// The end of the simulated world: quiet, healing, and what must be true then.
+#include <algorithm>
+
+#include "tests/sim/world_impl.hpp"
+
+namespace syncd::test {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+void World::end_hazards() {
+  faults_over_ = true;
+  strike_plan_.reset();
+  action_at_commit_.reset();
+  act_at_answer_.reset();
+  drawn_weights_ = {};
+  weights_ = {};
+  upstream_.faults().clear();
+  wrong_secret_ = false;
+  set_secret();
+  upstream_budgets_ = settings_.budgets;
+  follow_budgets();
+  // Too far in the past for any certificate: nobody can work with that.
+  if (timers_.wall_offset() < -hours(24)) timers_.jump_wall_clock(-timers_.wall_offset());
+}
+
+// From the moment in which the last fault is over: the longest wait of any link, a Retry-After window, the
+// next question about our own credentials, and the time that the budget needs for everything that is due.
+Millis World::heal_bound() const {
+  const core::Policy& policy = settings_.engine.policy;
+  const Millis longest_wait = policy.max_interval * 11 / 10;
+  const Millis window = hours(1);
+  const auto budgets = std::min(
+      {settings_.budgets.sync_per_app, settings_.budgets.accounts_per_app, settings_.budgets.link_per_app});
+  const Millis backlog = minutes(2 * (links_.size() / std::max(1u, budgets) + 1));
+  return longest_wait + window + backlog;
+}
+
+// Nothing goes wrong any more, upstream stands still, and nobody repairs anything: the daemon alone brings
+// every link to where upstream says it is.
+void World::quiet() {
+  note("quiet");
+  live(minutes(1));  // a reload just before has its minute
+  end_hazards();
+  for (const std::string& link : links_) {
+    register_link(link);
+    if (start_dice_.chance(70)) tasks_.spawn(resume_task(LinkId{link}));
+    const auto truth = upstream_.truth(link, timers_.true_now());
+    if (truth && truth->state == sandbox::LinkState::connected)
+      upstream_.refresh_with_changes(link, timers_.true_now());
+  }
+  upstream_.hold_refreshes(true);
+  const api::SteadyTime green_by = timers_.steady_now() + heal_bound();
+  live(minutes(30));  // who is to be resumed is
+  std::map<std::string, std::uint64_t> asked_of_paused;
+  for (const auto& [link_id, record] : store_.links) {
+    if (record.status == core::LinkStatus::paused)
+      asked_of_paused[link_id.str()] = requests_of(link_id.str());
+  }
+  live(std::chrono::duration_cast<Millis>(green_by - timers_.steady_now()));
+  for (const auto& [link_id, requests] : asked_of_paused) {
+    tally("paused link left alone");
+    findings_.expect(Invariant::no_starvation, requests_of(link_id) == requests,
+                     "in quiet, link " + link_id + ": visited though paused");
+  }
+  check_quiet_links();
+  check_sync_now();
+  read_feed();
+}
+
+void World::check_quiet_links() {
+  const QuietMoment moment{.true_now = timers_.true_now(),
+                           .wall_now = timers_.wall_now(),
+                           .oldest_success = settings_.engine.policy.interval * 11 / 10 + minutes(5)};
+  for (const std::string& link : links_) {
+    const LinkId link_id{link};
+    const auto access = access_.find(link);
+    const bool readable = access == access_.end() || access->second == sandbox::LinkAccess::normal;
+    const auto found = store_.links.find(link_id);
+    if (found != store_.links.end())
+      tally("in quiet: link " + std::string(core::to_string(found->second.status)));
+    if (readable) {
+      check_quiet(store_, upstream_, link_id, moment, findings_);
+      continue;
+    }
+    using core::LinkStatus;
+    const LinkStatus status = found == store_.links.end() ? LinkStatus::active : found->second.status;
+    const bool told = status != LinkStatus::active && status != LinkStatus::backoff;
+    findings_.expect(
+        Invariant::liveness, told,
+        "in quiet, link " + link + ": not ours to read but " + std::string(core::to_string(status)));
+  }
+}
+
+// Whoever is asked for is asked about within the minute, whatever state it is in.
+void World::check_sync_now() {
+  std::map<std::string, std::uint64_t> before;
+  for (const std::string& link : links_) {
+    if (process_->engine.sync_now(LinkId{link})) before[link] = requests_of(link);
+  }
+  live(minutes(10));
+  for (const auto& [link, requests] : before) {
+    findings_.expect(Invariant::no_starvation, requests_of(link) != requests,
+                     "in quiet, link " + link + ": sync now led to no request");
+  }
+}
+
+void World::heal() {
+  note("heal");
+  const auto now = timers_.true_now();
+  upstream_.set_outage("instant_bank", false, now);
+  for (const std::string& link : links_) {
+    upstream_.set_access(link, sandbox::LinkAccess::normal);
+    const auto truth = upstream_.truth(link, now);
+    if (truth && truth->state == sandbox::LinkState::error)
+      upstream_.relink(link, "user_good", "pass_good", now);
+    tasks_.spawn(resume_task(LinkId{link}));
+  }
+}
+
+bool World::at_rest() {
+  Findings open;
+  check_healed(store_, upstream_, timers_.true_now(), open);
+  return open.clean() && store_.links.size() == links_.size();
+}
+
+// Everything must be well again within the longest wait any link may have, twice, without anybody's help.
+void World::settle() {
+  const auto end = timers_.steady_now() + 2 * heal_bound();
+  while (timers_.steady_now() < end && !at_rest())
+    live(minutes(30));
+  check_healed(store_, upstream_, timers_.true_now(), findings_);
+  findings_.expect(Invariant::liveness, store_.links.size() == links_.size(), "a registered link is missing");
+}
+
+void World::finish() {
+  halt(Millis(10'000));
+  end_process();
+  read_feed();
+  reader_.compare_all(store_, findings_);
+  for (const auto& [link_id, record] : store_.links)
+    check_rows_at_cursor(store_, upstream_, link_id, timers_.true_now(), Invariant::cursor_not_ahead,
+                         findings_);
+  const auto statistics = upstream_.statistics();
+  for (const auto& [endpoint, books] : statistics.endpoints) {
+    findings_.expect(Invariant::budget, books.throttled_by_budget == 0,
+                     std::string(sandbox::endpoint_name(endpoint)) + ": refused over budget");
+  }
+  tally("feed entries read", reader_.entries_read());
+  tally("new feed epoch", reader_.epochs_begun());
+  for (const auto& entry : store_.feed) {
+    mix(entry->id);
+    mix(entry->after);
+    mix(std::to_string(entry->at.time_since_epoch().count()));
+  }
+}
+
+}  // namespace syncd::test
