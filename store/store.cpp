@@ -78,7 +78,7 @@ core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::Lin
   }
   auto& batch = impl_->batch;
   batch.Clear();
-  BatchBuilder builder(*impl_->database, impl_->cache, batch, impl_->feed);
+  BatchBuilder builder(*impl_->database, impl_->cache, impl_->dead_letters, batch, impl_->feed);
   std::vector<CommitOutcome> outcomes;
   outcomes.reserve(updates.size());
   for (const auto* update : updates) {
@@ -154,6 +154,16 @@ core::Result<void> Store::put_note(std::string_view name, std::string_view value
   return impl_->write_meta(note_key(name), stored);
 }
 
+core::Result<std::optional<std::string>> Store::note(std::string_view name) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  const auto value = impl_->database->get(Family::meta, note_key(name));
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::nullopt;
+  const auto content = decode_blob("note", **value);
+  if (!content) return std::unexpected(impl_->database->failed("read a note", content.error()));
+  return std::string(*content);
+}
+
 core::Result<std::optional<std::string>> Store::take_note(std::string_view name) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   const auto key = note_key(name);
@@ -180,6 +190,7 @@ StoreStats Store::stats() {
   stats.published = impl_->high_water.published;
   stats.commits = impl_->commits;
   stats.write_stops = impl_->health->stops();
+  stats.dead_letters_evicted = impl_->dead_letters.evicted();
   stats.disk_free_bytes = free_bytes(impl_->options.path).value_or(0);
   if (!impl_->database) return stats;
   using Properties = rocksdb::DB::Properties;
