@@ -86,9 +86,9 @@ bool is_of_a_number(char c) {
   return is_digit(c) || "-+.eE"sv.contains(c);
 }
 
-// Characters of which numbers and literals are made.
-bool is_word(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.' || c == 'E';
+// Stands between the words of JSON.
+bool separates(char c) {
+  return is_space(c) || "\"{}[],:"sv.contains(c);
 }
 
 class Redactor {
@@ -116,10 +116,8 @@ class Redactor {
       text();
     } else if ("{}[],:"sv.contains(c)) {
       bracket(c);
-    } else if (is_word(c)) {
-      word();
     } else {
-      unknown();
+      word();
     }
   }
 
@@ -151,8 +149,9 @@ class Redactor {
     return next != left_.end() && *next == ':' && !open_.empty() && open_.back() == '{';
   }
 
+  // A number, a literal, or what is neither and may be anything.
   void word() {
-    const auto end = std::ranges::find_if_not(left_, is_word);
+    const auto* const end = std::ranges::find_if(left_, separates);
     const std::string_view content(left_.begin(), end);
     left_.remove_prefix(content.size());
     if (content == "null") {
@@ -165,13 +164,6 @@ class Redactor {
     } else {
       out_ += '?';
     }
-  }
-
-  // A run of bytes that stand nowhere in JSON.
-  void unknown() {
-    const auto ends = [](char c) { return is_space(c) || is_word(c) || "\"{}[],:"sv.contains(c); };
-    left_.remove_prefix(static_cast<std::size_t>(std::ranges::find_if(left_, ends) - left_.begin()));
-    out_ += '?';
   }
 
   std::string_view left_;

@@ -44,7 +44,11 @@ struct Reading {
 };
 
 core::StoredTransaction stored(const std::string& json, std::string id, bool is_pending = false) {
-  return {.transaction_id = std::move(id), .account_id = "acc_1", .json = json, .pending = is_pending};
+  return {.transaction_id = std::move(id),
+          .account_id = "acc_1",
+          .json = json,
+          .pending = is_pending,
+          .posted_from = {}};
 }
 
 TEST(SecondReading, FindsEachKindOfDifferenceExactly) {
