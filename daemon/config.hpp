@@ -30,6 +30,7 @@ struct Config {
     std::uint64_t block_cache_mib = 0;
     std::uint64_t write_buffer_mib = 0;
     std::uint64_t open_files = 0;
+    std::string dead_letter_bodies;
   } store;
   struct Schedule {
     core::Millis interval{};
@@ -41,6 +42,7 @@ struct Config {
     core::Millis probe_base{};
     std::string discovery;
     core::Millis discovery_interval{};
+    core::Millis verify_interval{};
   } schedule;
   struct Cycle {
     std::uint64_t page_size = 0;
