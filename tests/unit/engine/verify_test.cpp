@@ -429,44 +429,43 @@ std::vector<std::string> audited(const VerifyWorld& world) {
 }
 
 TEST(Audit, VisitsEveryActiveLinkOncePerIntervalInTheOrderOfKeys) {
-  VerifyWorld world({}, {.verify_interval = hours(30)});
+  VerifyWorld world({}, {.verify_interval = hours(3)});
   world.sync({"mk_1", "mk_2", "mk_3"});
-  world.io.pass(hours(9));
-  EXPECT_THAT(audited(world), IsEmpty()) << "a pace of ten hours";
-  world.io.pass(hours(24));
+  world.io.pass(minutes(54));
+  EXPECT_THAT(audited(world), IsEmpty()) << "a pace of one hour";
+  world.io.pass(minutes(144));
   EXPECT_THAT(audited(world), ElementsAre("mk_1", "mk_2", "mk_3"));
-  world.io.pass(hours(30));
+  world.io.pass(hours(3));
   EXPECT_THAT(audited(world), ElementsAre("mk_1", "mk_2", "mk_3", "mk_1", "mk_2", "mk_3"));
 }
 
 TEST(Audit, PassesOverLinksThatCannotBeAsked) {
-  VerifyWorld world({}, {.verify_interval = hours(20)});
+  VerifyWorld world({}, {.verify_interval = hours(2)});
   world.sync({"mk_1", "mk_2"});
   world.io.start(pause(*world.engine));
-  world.io.pass(hours(45));
+  world.io.pass(minutes(270));
   EXPECT_THAT(audited(world), ElementsAre("mk_2", "mk_2"));
 }
 
 TEST(Audit, GoesOnAfterARestartWhereItWas) {
-  std::map<std::string, std::string> notes;
+  VerifyWorld::Notes notes;
   {
-    VerifyWorld world({}, {.verify_interval = hours(30)});
+    VerifyWorld world({}, {.verify_interval = hours(3)});
     world.sync({"mk_1", "mk_2", "mk_3"});
-    world.io.pass(hours(21));
+    world.io.pass(minutes(126));
     EXPECT_THAT(audited(world), ElementsAre("mk_1", "mk_2"));
     notes = world.port.notes;
   }
-  VerifyWorld world({}, {.verify_interval = hours(30)});
-  world.port.notes = notes;
+  VerifyWorld world({}, {.verify_interval = hours(3)}, notes);
   world.sync({"mk_1", "mk_2", "mk_3"});
-  world.io.pass(hours(22));
+  world.io.pass(minutes(132));
   EXPECT_THAT(audited(world), ElementsAre("mk_3", "mk_1")) << "not from the start";
 }
 
 TEST(Audit, IsOffWithoutAnInterval) {
   VerifyWorld world;
   world.sync({the_link});
-  world.io.pass(hours(24));
+  world.io.pass(hours(6));
   EXPECT_THAT(world.observer.verifies, IsEmpty());
   EXPECT_EQ(world.null_cursor_calls, 0u);
   core::Policy policy;

@@ -125,8 +125,9 @@ FakeTransport::Answer VerifyWorld::page(const std::string& link_id, const std::s
 // ---- the world
 // -----------------------------------------------------------------------------------------------
 
-VerifyWorld::VerifyWorld(api::Budgets budgets, core::Policy policy)
+VerifyWorld::VerifyWorld(api::Budgets budgets, core::Policy policy, Notes notes)
     : gate(io.timers, budgets), upstream(transport, gate, io.timers, {}, [](const core::HttpReport&) {}) {
+  port.notes = std::move(notes);
   engine::EngineOptions options;
   options.policy = policy;
   options.discovery = false;

@@ -51,7 +51,9 @@ class VerifyObserver final : public engine::EngineObserver {
 // The real engine over a bank whose links all have the same rows, served three to a page from the null
 // cursor.
 struct VerifyWorld {
-  explicit VerifyWorld(api::Budgets budgets = {}, core::Policy policy = {});
+  using Notes = std::map<std::string, std::string>;
+  // `notes`: what the run before left in the store.
+  explicit VerifyWorld(api::Budgets budgets = {}, core::Policy policy = {}, Notes notes = {});
   ~VerifyWorld();
 
   // Registers and syncs links, and lets the minute of their requests pass.
