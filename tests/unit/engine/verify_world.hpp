@@ -36,7 +36,7 @@ class ModelPort final : public engine::StorePort {
 class VerifyObserver final : public engine::EngineObserver {
  public:
   void on_cycle(const core::CycleReport& report) override { cycles.push_back(report); }
-  void on_auth_incident(bool refused, const core::Error&) override { auth_refused = refused; }
+  void on_auth_incident(bool refused, const core::Error&) override { auth_refused |= refused; }
   void on_discovery(const std::vector<core::LinkId>&, std::uint64_t, const std::vector<core::LinkId>&,
                     std::uint64_t) override {}
   void on_discovery_failed(const core::Error&) override {}
@@ -45,7 +45,7 @@ class VerifyObserver final : public engine::EngineObserver {
 
   std::vector<core::CycleReport> cycles;
   std::vector<core::VerifyReport> verifies;
-  bool auth_refused = false;
+  bool auth_refused = false;  // at any time
 };
 
 // The real engine over a bank whose links all have the same rows, served three to a page from the null
