@@ -350,7 +350,7 @@ int App::Impl::restore_budgets() {
     gate->freeze(freeze.endpoint, freeze.until);
   }
   log.info("unclean_stop", "the last run did not end cleanly; the first minute is spent carefully");
-  gate->assume_crash(static_cast<std::uint32_t>(config.daemon.workers));
+  gate->assume_crash(static_cast<std::uint32_t>(config.daemon.workers) + engine::verifies_in_flight_max);
   return exit_ok;
 }
 

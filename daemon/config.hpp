@@ -34,6 +34,7 @@ struct Config {
     std::uint64_t min_free_percent = 0;
     std::uint64_t min_free_to_open_mib = 0;
     core::Millis scrub_interval{};
+    std::string dead_letter_bodies;
   } store;
   struct Schedule {
     core::Millis interval{};
@@ -45,6 +46,7 @@ struct Config {
     core::Millis probe_base{};
     std::string discovery;
     core::Millis discovery_interval{};
+    core::Millis verify_interval{};
   } schedule;
   struct Cycle {
     std::uint64_t page_size = 0;

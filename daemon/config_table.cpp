@@ -84,6 +84,7 @@ constexpr std::array auth_choices{"headers"sv, "token"sv};
 constexpr std::array discovery_choices{"report"sv, "register"sv, "off"sv};
 constexpr std::array level_choices{"debug"sv, "info"sv, "warn"sv, "error"sv};
 constexpr std::array link_id_choices{"hash"sv, "plain"sv};
+constexpr std::array letter_body_choices{"none"sv, "redacted"sv};
 constexpr std::array prefix_choices{"auto"sv, "always"sv, "never"sv};
 
 constexpr ConfigSection sections[] = {
@@ -243,6 +244,11 @@ void add_store(std::vector<ConfigKey>& keys) {
       section, "scrub_interval", [](C& c) -> core::Millis& { return c.store.scrub_interval; }, 7 * day,
       core::Millis{0}, 365 * day,
       "How often every table file is read and compared with its checksums. \"0s\": never.")));
+  keys.push_back(live(choice(
+      section, "dead_letter_bodies", [](C& c) -> std::string& { return c.store.dead_letter_bodies; }, "none",
+      letter_body_choices,
+      "What a dead letter keeps of the refused answer beside its size and digest: nothing, or its structure "
+      "with the names of the contract and without a single value, at most 16 KiB.")));
 }
 
 void add_schedule(std::vector<ConfigKey>& keys) {
@@ -276,6 +282,11 @@ void add_schedule(std::vector<ConfigKey>& keys) {
   keys.push_back(span_of(
       section, "discovery_interval", [](C& c) -> core::Millis& { return c.schedule.discovery_interval; },
       24 * hour, second, 30 * day, "Between two comparisons."));
+  keys.push_back(live(span_of(
+      section, "verify_interval", [](C& c) -> core::Millis& { return c.schedule.verify_interval; }, 30 * day,
+      core::Millis{0}, 365 * day,
+      "In which every healthy link is read once more from its beginning and compared with the store, link "
+      "after link at an even pace, with budget that nobody else wants. `0s`: never.")));
 }
 
 void add_cycle(std::vector<ConfigKey>& keys) {

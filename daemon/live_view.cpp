@@ -163,6 +163,50 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   co_return view;
 }
 
+api::Task<core::Result<engine::VerifyState>> LiveView::verify(core::LinkId link_id, core::Millis wait) {
+  const auto wanted = parts_.engine.verify(link_id);
+  if (!wanted) co_return std::unexpected(wanted.error());
+  auto state = co_await verify_state(std::move(link_id), wait);
+  co_return std::move(state);
+}
+
+api::Task<core::Result<engine::VerifyState>> LiveView::verify_state(core::LinkId link_id, core::Millis wait) {
+  const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
+  return parts_.engine.verify_state(std::move(link_id), deadline);
+}
+
+api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::repair(core::LinkId link_id,
+                                                                           core::Millis wait) {
+  const auto begun = co_await parts_.engine.repair(link_id);
+  if (!begun) co_return std::unexpected(begun.error());
+  if (wait == core::Millis{0}) co_return std::nullopt;
+  const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
+  auto report = co_await parts_.engine.wait_for_repair(std::move(link_id), deadline);
+  co_return std::move(report);
+}
+
+api::Task<core::Result<store::Listing<core::DeadLetter>>> LiveView::dead_letters(std::string after,
+                                                                                 std::size_t limit) {
+  auto work = [&](store::Store& store) { return store.dead_letters(after, limit); };
+  auto listing = co_await parts_.store.run(std::move(work));
+  co_return std::move(listing);
+}
+
+api::Task<core::Result<std::optional<core::DeadLetter>>> LiveView::dead_letter(core::LinkId link_id,
+                                                                               core::WallTime at) {
+  auto work = [&](store::Store& store) { return store.dead_letter(at, link_id); };
+  auto letter = co_await parts_.store.run(std::move(work));
+  co_return std::move(letter);
+}
+
+api::Task<core::Result<core::LinkStatus>> LiveView::retry_letter(core::LinkId link_id, core::WallTime at) {
+  return parts_.engine.retry_letter(std::move(link_id), at);
+}
+
+api::Task<core::Result<core::LinkStatus>> LiveView::drop_letter(core::LinkId link_id, core::WallTime at) {
+  return parts_.engine.drop_letter(std::move(link_id), at);
+}
+
 void LiveView::note_action(std::string_view action, const core::LinkId& link_id,
                            const std::optional<uid_t>& uid) {
   LogFields fields;

@@ -58,6 +58,16 @@ class LiveView final : public AdminView {
       std::string after, std::size_t limit, std::optional<core::RelinkStatus> status) override;
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;
   api::Task<core::Result<StatusView>> status() override;
+  api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) override;
+  api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id, core::Millis wait) override;
+  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
+                                                                   core::Millis wait) override;
+  api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
+                                                                         std::size_t limit) override;
+  api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
+                                                                       core::WallTime at) override;
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at) override;
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at) override;
 
   bool knows(const core::LinkId& link_id) const override { return parts_.engine.knows(link_id); }
   std::string link_ref(const core::LinkId& link_id) const override {

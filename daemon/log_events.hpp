@@ -51,6 +51,11 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"discovery", "info warn", "only_upstream only_here links_only_upstream links_only_here",
      "Upstream's list of links was compared with the store; a warning when they differ."},
     {"discovery_failed", "warn", "outcome error", "The comparison failed; it is tried again."},
+    {"verify", "info warn",
+     "link asked_by result rows_missing rows_extra rows_changed pages duration_ms reason error",
+     "A link was read from its beginning and compared with the store; a warning when they differ. `reason` "
+     "and "
+     "`error` only when it is incomplete."},
     {"operator_action", "info", "action link uid", "Somebody changed something through the admin API."},
     {"admin_refused", "warn", "uid",
      "A user who may not use the admin socket reached it and was refused (403)."},
@@ -81,8 +86,11 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
 
 inline constexpr auto log_members = std::to_array<LogMember>({
     {"account_changes", "accounts created, updated, gone or returned"},
-    {"action", "`links.add`, `links.sync`, `links.pause` or `links.resume`"},
+    {"action",
+     "`links.add`, `links.sync`, `links.pause`, `links.resume`, `links.verify`, `links.repair`, "
+     "`dead_letters.retry` or `dead_letters.drop`"},
     {"address", "of the listener: `127.0.0.1:9464`, a path, or `systemd`"},
+    {"asked_by", "`operator` or `audit`"},
     {"bytes", "how many"},
     {"cause", "why the link was visited: `schedule`, `manual`, `probe`, ..."},
     {"changed", "keys, separated by blanks"},
@@ -108,7 +116,12 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"outcome", "`success`, `yielded`, or the kind of the failure"},
     {"pages", "of upstream's feed"},
     {"problems", "how many"},
+    {"reason", "one word: `budget`, `moved`, `too_large`, ..., or the kind of the failure"},
     {"removed", "transactions"},
+    {"result", "`match`, `mismatch` or `incomplete`"},
+    {"rows_changed", "transactions and accounts whose content differs"},
+    {"rows_extra", "transactions and accounts that only the store has"},
+    {"rows_missing", "transactions and accounts that only upstream has"},
     {"signal", "its number"},
     {"space", "how much is free on the disk and how much must be"},
     {"status", "of the link, afterwards"},

@@ -101,4 +101,31 @@ void Observer::on_store_failed(const core::Error& error) {
              LogFields{}.add("error", std::string_view(error.message)));
 }
 
+// Counts only: which rows differ is for whoever asks through the admin API.
+void Observer::on_verify(const core::VerifyReport& report) {
+  metrics_.record(report);
+  LogFields fields;
+  fields.add("link", std::string_view(log_.links().in_log(report.link_id)));
+  fields.add("asked_by", report.by_audit ? "audit" : "operator");
+  fields.add("result", core::to_string(report.result));
+  fields.add("rows_missing", report.transactions.missing + report.accounts.missing);
+  fields.add("rows_extra", report.transactions.extra + report.accounts.extra);
+  fields.add("rows_changed", report.transactions.changed + report.accounts.changed);
+  fields.add("pages", report.pages).add("duration_ms", report.duration.count());
+  switch (report.result) {
+    case core::VerifyResult::match:
+      log_.info("verify", "the link is as upstream has it", fields);
+      return;
+    case core::VerifyResult::mismatch:
+      log_.warn("verify",
+                "the link differs from upstream; see moneykitctl verify --link, then moneykitctl repair",
+                fields);
+      return;
+    case core::VerifyResult::incomplete:
+      fields.add("reason", std::string_view(report.reason)).add("error", std::string_view(report.detail));
+      log_.info("verify", "the link could not be compared with upstream", fields);
+      return;
+  }
+}
+
 }  // namespace syncd::daemon

@@ -24,6 +24,7 @@ class Observer final : public engine::EngineObserver {
                     const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) override;
   void on_discovery_failed(const core::Error& error) override;
   void on_store_failed(const core::Error& error) override;
+  void on_verify(const core::VerifyReport& report) override;
 
   const std::string& auth_error() const { return auth_error_; }
   const std::optional<StatusView::Discovery>& discovery() const { return discovery_; }

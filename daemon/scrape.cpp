@@ -61,7 +61,8 @@ api::Task<std::string> Scraper::scrape() {
                                     .disk_free_bytes = store.disk_free_bytes,
                                     .memtable_bytes = store.memtable_bytes,
                                     .block_cache_bytes = store.block_cache_bytes,
-                                    .pending_compaction_bytes = store.pending_compaction_bytes});
+                                    .pending_compaction_bytes = store.pending_compaction_bytes,
+                                    .dead_letters_evicted = store.dead_letters_evicted});
   const engine::EngineStatus engine = engine_.status();
   metrics_.set(metrics::ScheduleGauges{.links_by_status = engine.links_by_status,
                                        .due = engine.due,

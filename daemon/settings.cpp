@@ -27,7 +27,9 @@ core::Policy policy_of(const Config& config) {
           .drain_pages_max = narrow(config.cycle.drain_pages_max),
           .drain_idle_pages_max = narrow(config.cycle.drain_idle_pages_max),
           .protocol_failures_max = narrow(config.cycle.protocol_failures_max),
-          .resyncs_per_day_max = narrow(config.cycle.resyncs_per_day_max)};
+          .resyncs_per_day_max = narrow(config.cycle.resyncs_per_day_max),
+          .keep_redacted_bodies = config.store.dead_letter_bodies == "redacted",
+          .verify_interval = config.schedule.verify_interval};
 }
 
 api::Budgets budgets_of(const Config& config) {

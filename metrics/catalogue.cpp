@@ -154,6 +154,19 @@ void add_cycles(Table& table) {
            "Enum words from upstream that this version does not know; they are kept as text.");
   rows.add(Id::dead_letters_total, counter, "moneykit_syncd_dead_letters_total",
            "Cycles that left evidence of a refused answer as a dead letter.");
+  rows.add(Id::dead_letters_evicted_total, counter, "moneykit_syncd_dead_letters_evicted_total",
+           "Dead letters that went because newer ones of their link, or of all links, took their place.");
+}
+
+void add_verify(Table& table) {
+  Rows rows{table, "Verify"};
+  rows.add(Id::verify_links_total, counter, "moneykit_syncd_verify_links_total",
+           "Links that were read from their beginning and compared with the store, by result; incomplete: "
+           "nothing could be said.")
+      .by({"result"}, each({"match", "mismatch", "incomplete"}));
+  rows.add(Id::verify_rows_total, counter, "moneykit_syncd_verify_rows_total",
+           "Rows that such a comparison found to differ, by entity and kind; every one of them is a defect.")
+      .by({"entity", "kind"}, pairs({"transaction", "account"}, {"missing", "extra", "changed"}));
 }
 
 void add_relinks(Table& table) {
@@ -308,6 +321,7 @@ const std::vector<MetricInfo>& catalogue() {
     add_process_identity(all);
     add_links(all);
     add_cycles(all);
+    add_verify(all);
     add_relinks(all);
     add_requests(all);
     add_budgets(all);

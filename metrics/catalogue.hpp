@@ -37,6 +37,10 @@ enum class MetricId : std::uint8_t {
   cursor_resets_total,
   unknown_values_total,
   dead_letters_total,
+  dead_letters_evicted_total,
+
+  verify_links_total,
+  verify_rows_total,
 
   relink_queue_links,
   relink_oldest_open_timestamp_seconds,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <chrono>
 #include <limits>
 #include <string>
@@ -184,6 +185,17 @@ void Metrics::record(const core::CommitReport& report) {
   impl_->histogram(Id::commit_group_size).Observe(report.updates);
 }
 
+void Metrics::record(const core::VerifyReport& report) {
+  const auto result = static_cast<std::size_t>(report.result);
+  assert(result >= 1 && result <= 3);
+  impl_->counter(Id::verify_links_total, result - 1).Increment();
+  std::size_t slot = 0;
+  for (const core::DifferenceTally* tally : {&report.transactions, &report.accounts}) {
+    for (const std::uint64_t rows : {tally->missing, tally->extra, tally->changed})
+      impl_->counter(Id::verify_rows_total, slot++).Increment(number(rows));
+  }
+}
+
 void Metrics::record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at) {
   impl_->gauge(Id::discovery_links, only_upstream_side).Set(number(only_upstream));
   impl_->gauge(Id::discovery_links, only_here_side).Set(number(only_here));
@@ -260,6 +272,7 @@ void Metrics::set(const StoreGauges& gauges) {
   impl_->gauge(Id::store_memtable_bytes).Set(number(gauges.memtable_bytes));
   impl_->gauge(Id::store_block_cache_bytes).Set(number(gauges.block_cache_bytes));
   impl_->gauge(Id::store_pending_compaction_bytes).Set(number(gauges.pending_compaction_bytes));
+  impl_->raise(Id::dead_letters_evicted_total, number(gauges.dead_letters_evicted));
 }
 
 void Metrics::set_auth_refused(bool refused) {

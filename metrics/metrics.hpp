@@ -11,6 +11,7 @@
 #include "metrics/process.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
+#include "sync/core/verify_report.hpp"
 
 namespace syncd::metrics {
 
@@ -63,6 +64,7 @@ struct StoreGauges {
   std::uint64_t memtable_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t pending_compaction_bytes = 0;
+  std::uint64_t dead_letters_evicted = 0;
 };
 
 struct MetricsOptions {
@@ -86,6 +88,7 @@ class Metrics {
   void record(const core::CycleReport& report);
   void record(const core::HttpReport& report);
   void record(const core::CommitReport& report);
+  void record(const core::VerifyReport& report);
   void record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at);
   void record_discovery_failure();
   // The first load, at start, counts as well.

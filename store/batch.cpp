@@ -59,8 +59,9 @@ core::Result<void> check_update(const core::LinkUpdate& update) {
   return {};
 }
 
-BatchBuilder::BatchBuilder(Database& database, RecordCache& cache, rocksdb::WriteBatch& batch, FeedState feed)
-    : database_(database), cache_(cache), batch_(batch), feed_(feed) {
+BatchBuilder::BatchBuilder(Database& database, RecordCache& cache, DeadLetterIndex& dead_letters,
+                           rocksdb::WriteBatch& batch, FeedState feed)
+    : database_(database), cache_(cache), dead_letters_(dead_letters), batch_(batch), feed_(feed) {
 }
 
 core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
@@ -74,7 +75,7 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   put_accounts(update);
   put_record(update, touched);
   put_feed(update);
-  put_rest(update);
+  if (auto rest = put_rest(update); !rest) return std::unexpected(rest.error());
   return CommitOutcome::committed;
 }
 
@@ -188,20 +189,29 @@ void BatchBuilder::put_feed(const core::LinkUpdate& update) {
   feed_moved_ = true;
 }
 
-void BatchBuilder::put_rest(const core::LinkUpdate& update) {
+core::Result<void> BatchBuilder::put_rest(const core::LinkUpdate& update) {
   const auto& link_id = update.link_id.str();
   if (update.relink) {
     value_.clear();
     encode_relink(value_, *update.relink);
     put(Family::relink, link_key(link_id), value_);
   }
+  if (!update.dead_letter && !update.dropped_dead_letter_at) return {};
+  if (auto loaded = dead_letters_.load(database_); !loaded) return loaded;
   if (update.dead_letter) {
     // Two letters of one link in one millisecond would need two answers at once: there is one request in
     // flight per link. Should it happen, the later one stays.
     value_.clear();
     encode_dead_letter(value_, *update.dead_letter);
     put(Family::dead_letters, dead_letter_key(update.dead_letter->at, link_id), value_);
+    for (const std::string& key : dead_letters_.add(update.dead_letter->at, link_id))
+      erase(Family::dead_letters, key);
   }
+  if (update.dropped_dead_letter_at) {
+    dead_letters_.remove(*update.dropped_dead_letter_at, link_id);
+    erase(Family::dead_letters, dead_letter_key(*update.dropped_dead_letter_at, link_id));
+  }
+  return {};
 }
 
 void BatchBuilder::put(Family family, std::string_view key, std::string_view value) {

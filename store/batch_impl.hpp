@@ -10,6 +10,7 @@
 #include <rocksdb/write_batch.h>
 
 #include "store/database_impl.hpp"
+#include "store/dead_letters.hpp"
 #include "store/feed.hpp"
 #include "store/record_cache.hpp"
 
@@ -20,7 +21,8 @@ namespace syncd::store {
 // builder is used for one commit.
 class BatchBuilder {
  public:
-  BatchBuilder(Database& database, RecordCache& cache, rocksdb::WriteBatch& batch, FeedState feed);
+  BatchBuilder(Database& database, RecordCache& cache, DeadLetterIndex& dead_letters,
+               rocksdb::WriteBatch& batch, FeedState feed);
 
   // Errc::storage when the store cannot be read; the batch is then useless.
   core::Result<CommitOutcome> add(const core::LinkUpdate& update);
@@ -42,7 +44,7 @@ class BatchBuilder {
   core::Result<void> put_staged(const core::LinkUpdate& update, Touched& link);
   void put_accounts(const core::LinkUpdate& update);
   void put_feed(const core::LinkUpdate& update);
-  void put_rest(const core::LinkUpdate& update);
+  core::Result<void> put_rest(const core::LinkUpdate& update);
 
   void put(Family family, std::string_view key, std::string_view value);
   void put(Family family, std::string_view key, std::string_view head, std::string_view tail);
@@ -51,6 +53,7 @@ class BatchBuilder {
 
   Database& database_;
   RecordCache& cache_;
+  DeadLetterIndex& dead_letters_;
   rocksdb::WriteBatch& batch_;
   FeedState feed_;
   bool feed_moved_ = false;

@@ -182,6 +182,8 @@ void encode_dead_letter(std::string& out, const core::DeadLetter& letter) {
   for (const auto byte : letter.body_digest)
     writer.u8(byte);
   writer.text(letter.reason);
+  writer.text(letter.redacted_body);
+  put_time(writer, letter.retried_at);
 }
 
 core::Result<core::DeadLetter> decode_dead_letter(core::WallTime at, std::string_view link_id,
@@ -195,6 +197,8 @@ core::Result<core::DeadLetter> decode_dead_letter(core::WallTime at, std::string
   for (auto& byte : letter.body_digest)
     byte = in.u8();
   letter.reason = in.text();
+  letter.redacted_body = in.text();
+  letter.retried_at = get_wall_time(in);
   if (!in.finished()) return std::unexpected(damaged(dead_letter_name));
   letter.endpoint = static_cast<core::Endpoint>(endpoint);
   letter.at = at;

@@ -31,7 +31,8 @@ enum Flag : std::uint32_t {
   accounts_forbidden = 1u << 17,
   accounts_failing = 1u << 18,
   with_refusal = 1u << 19,
-  known_flags = (1u << 20) - 1,
+  in_repair = 1u << 20,
+  known_flags = (1u << 21) - 1,
 };
 
 // Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
@@ -75,6 +76,7 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.accounts_clock.has_value(), with_accounts_clock);
   set(record.cursor.has_value(), with_cursor);
   set(record.resync, in_resync);
+  set(record.repairing, in_repair);
   set(record.drain != core::DrainState{}, with_drain);
   set(record.drain.open, drain_open);
   set(record.drain.brought_pending, drain_brought_pending);
@@ -250,6 +252,7 @@ core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string
   record.accounts_forbidden = (flags & accounts_forbidden) != 0;
   record.accounts_failing = (flags & accounts_failing) != 0;
   record.resync = (flags & in_resync) != 0;
+  record.repairing = (flags & in_repair) != 0;
   record.accounts_wanted = (flags & accounts_wanted) != 0;
   record.customer_user_id = in.text();
   const auto tags = in.count();

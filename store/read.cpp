@@ -86,19 +86,24 @@ core::Result<void> get_pending(Database& database, const core::LinkId& link_id,
   return {};
 }
 
-core::Result<void> get_stale(Database& database, const core::LinkId& link_id, std::uint32_t below,
+core::Result<void> get_stale(Database& database, const core::LookupRequest& request,
                              std::vector<core::StoredTransaction>& rows) {
-  return for_each_row(database, link_id, RowKind::visible,
-                      [&](std::string_view id, std::string_view value) -> core::Result<void> {
-                        const auto generation = decode_row_generation(value);
-                        if (!generation)
-                          return std::unexpected(database.failed("read rows", generation.error()));
-                        if (*generation >= below) return {};
-                        auto row = decode_row(id, value);
-                        if (!row) return std::unexpected(database.failed("read rows", row.error()));
-                        rows.push_back(std::move(*row));
-                        return {};
-                      });
+  const auto number = std::to_underlying(RowKind::visible);
+  const auto prefix = kind_prefix(request.link_id.str(), number);
+  auto lower = prefix;
+  if (!request.stale_after.empty()) lower.append(request.stale_after).push_back('\0');
+  Scan scan(database, Family::transactions, lower, kind_prefix_end(request.link_id.str(), number));
+  for (std::uint32_t found = 0; scan.valid(); scan.next()) {
+    if (request.stale_limit != 0 && found == request.stale_limit) return {};
+    const auto generation = decode_row_generation(scan.value());
+    if (!generation) return std::unexpected(database.failed("read rows", generation.error()));
+    if (*generation >= request.stale_below) continue;
+    auto row = decode_row(scan.key().substr(prefix.size()), scan.value());
+    if (!row) return std::unexpected(database.failed("read rows", row.error()));
+    rows.push_back(std::move(*row));
+    ++found;
+  }
+  return scan.finish("read rows");
 }
 
 core::Result<void> get_staged(Database& database, const core::LinkId& link_id,
@@ -188,7 +193,7 @@ core::Result<core::Held> Store::lookup(const core::LookupRequest& request) {
   auto& rows = held.transactions;
   if (!request.transaction_ids.empty()) done = get_rows(database, link_id, request.transaction_ids, rows);
   if (done && request.pending) done = get_pending(database, link_id, rows);
-  if (done && request.stale_below > 0) done = get_stale(database, link_id, request.stale_below, rows);
+  if (done && request.stale_below > 0) done = get_stale(database, request, rows);
   if (done && request.staged) done = get_staged(database, link_id, held.staged);
   if (!done) return std::unexpected(done.error());
   // The same row may have been asked for in more than one way.
@@ -212,6 +217,11 @@ core::Result<core::Held> Store::lookup(const core::LookupRequest& request) {
     auto entry = relink_entry(link_id);
     if (!entry) return std::unexpected(entry.error());
     held.relink = std::move(*entry);
+  }
+  if (request.dead_letter_at) {
+    auto letter = dead_letter(*request.dead_letter_at, link_id);
+    if (!letter) return std::unexpected(letter.error());
+    held.dead_letter = std::move(*letter);
   }
   return held;
 }
@@ -266,6 +276,18 @@ core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view 
     return *stored == *status;
   };
   return list_links<core::RelinkEntry>(*impl_->database, Family::relink, after, limit, wanted, decode_relink);
+}
+
+core::Result<std::optional<core::DeadLetter>> Store::dead_letter(core::WallTime at,
+                                                                 const core::LinkId& link_id) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  if (!is_storable_id(link_id.str())) return std::nullopt;
+  const auto value = impl_->database->get(Family::dead_letters, dead_letter_key(at, link_id.str()));
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::nullopt;
+  auto letter = decode_dead_letter(at, link_id.str(), **value);
+  if (!letter) return std::unexpected(impl_->database->failed("read a dead letter", letter.error()));
+  return std::move(*letter);
 }
 
 // The place in this listing is written as `milliseconds:link`, because keys are not text.

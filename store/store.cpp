@@ -76,7 +76,7 @@ core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::Lin
   }
   auto& batch = impl_->batch;
   batch.Clear();
-  BatchBuilder builder(*impl_->database, impl_->cache, batch, impl_->feed);
+  BatchBuilder builder(*impl_->database, impl_->cache, impl_->dead_letters, batch, impl_->feed);
   std::vector<CommitOutcome> outcomes;
   outcomes.reserve(updates.size());
   for (const auto* update : updates) {
@@ -183,6 +183,7 @@ StoreStats Store::stats() {
   stats.published = impl_->high_water.published;
   stats.commits = impl_->commits;
   stats.write_stops = impl_->health->stops();
+  stats.dead_letters_evicted = impl_->dead_letters.evicted();
   stats.disk_free_bytes = free_bytes(impl_->options.path, impl_->disk).value_or(0);
   if (!impl_->database) return stats;
   using Properties = rocksdb::DB::Properties;

@@ -85,6 +85,7 @@ struct StoreStats {
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t pending_compaction_bytes = 0;
   bool write_stopped = false;
+  std::uint64_t dead_letters_evicted = 0;  // since open, because newer ones came
   std::uint64_t write_stops = 0;  // times since open that writers had to wait for compaction or flush
 };
 
@@ -141,9 +142,10 @@ class Store {
   core::Result<std::vector<core::GateFreeze>> freezes();
   // Durable; replaces the endpoint's earlier window.
   core::Result<void> put_freeze(const core::GateFreeze& freeze);
-  // Small opaque values of the daemon (the budget snapshot of a clean stop). take_note erases it durably, so
-  // that a crash later cannot find it again.
+  // Small opaque values of the daemon (the budget snapshot of a clean stop, results of verifies). take_note
+  // erases it durably, so that a crash later cannot find it again.
   core::Result<void> put_note(std::string_view name, std::string_view value);
+  core::Result<std::optional<std::string>> note(std::string_view name);
   core::Result<std::optional<std::string>> take_note(std::string_view name);
   core::Result<std::optional<std::string>> note(std::string_view name);  // reads it and leaves it
 
@@ -164,6 +166,7 @@ class Store {
                                                           std::optional<core::RelinkStatus> status);
   // In the order of time; `after` is an opaque text (Errc::invalid for any other).
   core::Result<Listing<core::DeadLetter>> dead_letters(std::string_view after, std::size_t limit);
+  core::Result<std::optional<core::DeadLetter>> dead_letter(core::WallTime at, const core::LinkId& link_id);
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);

@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include "store/database_impl.hpp"
+#include "store/dead_letters.hpp"
 #include "store/feed.hpp"
 #include "store/files.hpp"
 #include "store/high_water.hpp"
@@ -28,6 +29,7 @@ struct Store::Impl {
   HighWater high_water;
   FeedState feed;
   RecordCache cache;
+  DeadLetterIndex dead_letters;
   rocksdb::WriteBatch batch;  // keeps its memory between commits
   std::uint64_t commits = 0;
 

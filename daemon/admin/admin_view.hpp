@@ -83,6 +83,20 @@ class AdminView {
   virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;
   virtual api::Task<core::Result<StatusView>> status() = 0;
 
+  // Begins a verify of the link, or joins the one that is under way, and waits up to `wait` for its end.
+  virtual api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) = 0;
+  virtual api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id,
+                                                                    core::Millis wait) = 0;
+  // As sync(), for the visits of a repair; the report counts all of them.
+  virtual api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
+                                                                           core::Millis wait) = 0;
+  virtual api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
+                                                                                 std::size_t limit) = 0;
+  virtual api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
+                                                                               core::WallTime at) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at) = 0;
+
   virtual bool knows(const core::LinkId& link_id) const = 0;
   virtual std::string link_ref(const core::LinkId& link_id) const = 0;
   virtual bool healthy() const = 0;

@@ -5,60 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "daemon/admin/answers.hpp"
+#include "daemon/admin/dead_letter_id.hpp"
 #include "daemon/admin/link_request.hpp"
 #include "daemon/admin/shapes.hpp"
 
 namespace syncd::daemon {
 
 namespace {
-
-constexpr std::uint64_t limit_default = 100;
-constexpr std::uint64_t limit_max = 1000;
-constexpr core::Millis wait_max{60'000};
-constexpr std::size_t after_bytes_max = 256;  // an id: `next` of these lists is the last one
-
-HttpResponse refuse_parameter(std::string_view detail) {
-  return problem(400, "invalid_parameter", detail);
-}
-
-HttpResponse from_error(const core::Error& error) {
-  switch (error.code) {
-    case core::Errc::not_found:
-      return problem(404, "not_found", error.message);
-    case core::Errc::conflict:
-      return problem(409, "conflict", error.message);
-    case core::Errc::invalid:
-      return problem(400, "invalid", error.message);
-    case core::Errc::storage:
-      return problem(503, "storage_failed", error.message);
-    case core::Errc::cancelled:
-      return problem(503, "stopping", "the daemon is stopping; try again later");
-    default:
-      return problem(500, "internal", error.message);
-  }
-}
-
-HttpResponse no_such_link(const core::LinkId& link_id) {
-  return problem(404, "link_not_found",
-                 fmt::format("no link {} is registered here; add it with POST /v1/links", link_id.str()));
-}
-
-HttpResponse json(int status, JsonWriter& writer) {
-  return {.status = status, .content_type = "application/json", .body = writer.take(), .allow = {}};
-}
-
-// `{"items":[...],"next":"..."}`
-template <class Listing, class Write>
-HttpResponse list_of(const Listing& listing, Write write) {
-  JsonWriter writer;
-  writer.begin_object().key("items").begin_array();
-  for (const auto& item : listing.items)
-    write(writer, item);
-  writer.end_array();
-  if (!listing.next.empty()) writer.member("next", std::string_view(listing.next));
-  writer.end_object();
-  return json(200, writer);
-}
 
 std::optional<core::RelinkStatus> parse_relink_status(std::string_view text) {
   if (text == "open") return core::RelinkStatus::open;
@@ -82,10 +36,6 @@ bool is_blank_object(std::string_view body) {
     if (seen.size() > 2) return false;
   }
   return seen.empty() || seen == "{}";
-}
-
-std::optional<uid_t> uid_of(const HttpRequest& request) {
-  return request.peer ? std::optional{request.peer->uid} : std::nullopt;
 }
 
 }  // namespace
@@ -119,11 +69,18 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", {"v1", "links", "*", "sync"}, false, &AdminRoutes::sync_link},
       {"POST", {"v1", "links", "*", "pause"}, false, &AdminRoutes::pause_link},
       {"POST", {"v1", "links", "*", "resume"}, false, &AdminRoutes::resume_link},
+      {"POST", {"v1", "links", "*", "verify"}, false, &AdminRoutes::verify_link},
+      {"GET", {"v1", "links", "*", "verify"}, false, &AdminRoutes::show_verify},
+      {"POST", {"v1", "links", "*", "repair"}, false, &AdminRoutes::repair_link},
       {"GET", {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts},
       {"GET", {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions},
       {"GET", {"v1", "feed"}, false, &AdminRoutes::list_feed},
       {"GET", {"v1", "relink"}, false, &AdminRoutes::list_relink},
       {"GET", {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
+      {"GET", {"v1", "dead-letters"}, false, &AdminRoutes::list_dead_letters},
+      {"GET", {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
+      {"POST", {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
+      {"POST", {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
       {"GET", {"v1", "status"}, false, &AdminRoutes::show_status},
   };
   return routes;
@@ -181,8 +138,14 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
     co_return problem(400, "unexpected_body", "this request takes no body");
   }
   const bool takes_id = std::ranges::find(chosen->segments, "*") != chosen->segments.end();
-  if (takes_id && !core::is_valid_id(call.id)) {
-    co_return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
+  if (takes_id) {
+    const bool of_letter = chosen->segments[1] == "dead-letters";
+    if (of_letter && !parse_dead_letter_id(call.id)) {
+      co_return problem(400, "invalid_id", "a dead letter is named as the list of dead letters does");
+    }
+    if (!of_letter && !core::is_valid_id(call.id)) {
+      co_return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
+    }
   }
   call.request = std::move(request);
   call.target = std::move(*target);

@@ -44,6 +44,14 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> list_relink(Call call);
   api::Task<HttpResponse> show_relink(Call call);
   api::Task<HttpResponse> show_status(Call call);
+  // ---- routes_repair.cpp ----
+  api::Task<HttpResponse> verify_link(Call call);
+  api::Task<HttpResponse> show_verify(Call call);
+  api::Task<HttpResponse> repair_link(Call call);
+  api::Task<HttpResponse> list_dead_letters(Call call);
+  api::Task<HttpResponse> show_dead_letter(Call call);
+  api::Task<HttpResponse> retry_dead_letter(Call call);
+  api::Task<HttpResponse> drop_dead_letter(Call call);
 
   AdminView& view_;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/admin/dead_letter_id.hpp"
+
 namespace syncd::daemon {
 
 namespace {
@@ -139,6 +141,64 @@ void write_status_upstream(JsonWriter& writer, const StatusView& status) {
   writer.end_object();
 }
 
+std::string hex_of(const core::Digest& digest) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : digest) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+void write_ids(JsonWriter& writer, std::string_view name, const std::vector<std::string>& ids) {
+  writer.key(name).begin_array();
+  for (const std::string& id : ids)
+    writer.string(id);
+  writer.end_array();
+}
+
+void write_tally(JsonWriter& writer, std::string_view name, bool compared,
+                 const core::DifferenceTally& tally) {
+  writer.key(name).begin_object();
+  writer.member("compared", compared);
+  writer.member("missing", tally.missing).member("extra", tally.extra).member("changed", tally.changed);
+  write_ids(writer, "missing_ids", tally.missing_ids);
+  write_ids(writer, "extra_ids", tally.extra_ids);
+  write_ids(writer, "changed_ids", tally.changed_ids);
+  writer.end_object();
+}
+
+void write_verify_report(JsonWriter& writer, const core::VerifyReport& report) {
+  writer.begin_object();
+  write_time(writer, "at", report.at);
+  writer.member("result", core::to_string(report.result));
+  write_optional_text(writer, "reason", report.reason);
+  write_optional_text(writer, "detail", report.detail);
+  write_tally(writer, "transactions", report.transactions_compared, report.transactions);
+  write_tally(writer, "accounts", report.accounts_compared, report.accounts);
+  writer.member("rows", report.rows);
+  writer.member("pages", report.pages);
+  writer.member("requests", report.requests);
+  writer.member("by_audit", report.by_audit);
+  writer.member("duration_ms", report.duration.count());
+  writer.end_object();
+}
+
+std::string_view name_of(engine::VerifyState::Phase phase) {
+  switch (phase) {
+    case engine::VerifyState::Phase::never:
+      return "never";
+    case engine::VerifyState::Phase::waiting:
+      return "waiting";
+    case engine::VerifyState::Phase::running:
+      return "running";
+    case engine::VerifyState::Phase::done:
+      return "done";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 namespace {
@@ -252,6 +312,33 @@ void write_cycle(JsonWriter& writer, const core::CycleReport& report) {
   write_time(writer, "next_due_at", report.next_due_at);
   write_optional_text(writer, "error",
                       report.error ? std::string_view(report.error->message) : std::string_view{});
+  writer.end_object();
+}
+
+void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool whole) {
+  writer.begin_object();
+  writer.member("id", std::string_view(to_text({.at = letter.at, .link_id = letter.link_id})));
+  writer.member("link_id", std::string_view(letter.link_id.str()));
+  writer.member("endpoint", core::to_string(letter.endpoint));
+  write_time(writer, "at", letter.at);
+  writer.member("reason", std::string_view(letter.reason));
+  writer.member("body_bytes", letter.body_bytes);
+  writer.member("body_sha256_prefix", std::string_view(hex_of(letter.body_digest)));
+  write_time(writer, "retried_at", letter.retried_at);
+  if (whole) write_optional_text(writer, "redacted_body", letter.redacted_body);
+  writer.end_object();
+}
+
+void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine::VerifyState& state) {
+  writer.begin_object();
+  writer.member("link_id", std::string_view(link_id.str()));
+  writer.member("state", name_of(state.phase));
+  writer.key("report");
+  if (state.report) {
+    write_verify_report(writer, *state.report);
+  } else {
+    writer.null();
+  }
   writer.end_object();
 }
 

@@ -21,6 +21,9 @@ void write_transaction(JsonWriter& writer, const core::StoredTransaction& transa
 void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry);
 void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry);
 void write_cycle(JsonWriter& writer, const core::CycleReport& report);
+// `whole`: with the redacted body, which lists leave out.
+void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool whole);
+void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine::VerifyState& state);
 void write_status(JsonWriter& writer, const StatusView& status);
 
 }  // namespace syncd::daemon

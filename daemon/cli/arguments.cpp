@@ -89,6 +89,40 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
 }
 
+void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* verify = add_verb(app, "verify", "Compare links with upstream and change nothing", o, chosen,
+                              [&](const Session& s) { return verify_links(s, o.verify); });
+  auto* which = verify->add_option_group("links")->require_option(1);
+  which->add_option("--link", o.verify.link_id, "This link");
+  which->add_option("--sample", o.verify.sample, "So many active links, drawn by lot")
+      ->check(CLI::Range(1, 1'000'000));
+  CLI::App* repair =
+      add_verb(app, "repair", "Read a link's whole history again and correct what differs", o, chosen,
+               [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
+  add_link_argument(repair, o);
+  repair->add_flag("--yes,-y", o.yes, "Do not ask");
+  repair->add_flag("--dry-run", o.dry_run, "Verify instead: say what differs and change nothing");
+  CLI::App* letters = app.add_subcommand("dead-letters", "Evidence of answers that were refused");
+  letters->require_subcommand(1);
+  add_verb(*letters, "ls", "List all dead letters", o, chosen,
+           [](const Session& s) { return list_dead_letters(s); });
+  struct Verb {
+    const char* name;
+    const char* help;
+    CliResult<int> (*run)(const Session&, const std::string&);
+    bool changes;
+  };
+  for (const Verb& entry : {Verb{"show", "Show one dead letter", &show_dead_letter, false},
+                            Verb{"retry", "Take its link out of the quarantine and visit it at once",
+                                 &retry_dead_letter, true},
+                            Verb{"drop", "Throw a dead letter away", &drop_dead_letter, true}}) {
+    CLI::App* verb = add_verb(*letters, entry.name, entry.help, o, chosen,
+                              [&o, run = entry.run](const Session& s) { return run(s, o.letter); });
+    verb->add_option("LETTER", o.letter, "Its name, as ls prints it")->required();
+    if (entry.changes) add_dry_run(verb, o);
+  }
+}
+
 }  // namespace
 
 std::optional<Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation) {
@@ -101,6 +135,7 @@ std::optional<Ending> parse_arguments(std::vector<std::string> arguments, Invoca
   app.fallthrough();
   add_reading_verbs(app, options, invocation.command);
   add_link_verbs(app, options, invocation.command);
+  add_repair_verbs(app, options, invocation.command);
   std::ranges::reverse(arguments);  // as the parser wants them
   try {
     app.parse(std::move(arguments));

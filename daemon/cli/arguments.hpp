@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/verify_commands.hpp"
 
 namespace syncd::cli {
 
@@ -26,6 +27,9 @@ struct Options {
   std::size_t limit = 0;
   std::optional<std::uint64_t> after;
   bool follow = false;
+  VerifyOptions verify;
+  bool yes = false;
+  std::string letter;
 };
 
 // What a command line asks for.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "daemon/admin/link_request.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
 #include "daemon/duration.hpp"
@@ -21,34 +22,8 @@ namespace {
 
 constexpr std::uint64_t tail_entries = 20;
 constexpr core::Millis follow_wait{30'000};
-constexpr core::Millis wait_max{60'000};  // the daemon's own limit
 constexpr core::Millis retry_first{250};
 constexpr core::Millis retry_max{10'000};
-
-core::WallTime wall_now() {
-  return std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
-}
-
-void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
-int print_json(std::string_view json) {
-  print(std::string(json) + "\n");
-  return daemon::exit_ok;
-}
-
-int print_items(const std::vector<JsonValue>& items) {
-  std::string out = "{\"items\":[";
-  for (std::size_t at = 0; at < items.size(); ++at)
-    out += (at == 0 ? "\n" : ",\n") + items[at].raw;
-  return print_json(out + "]}");
-}
-
-std::string link_path(const std::string& link_id, std::string_view rest = {}) {
-  return fmt::format("/v1/links/{}{}", percent_encoded(link_id), rest);
-}
 
 std::uint64_t to_number(const std::string& text) {
   std::uint64_t value = 0;

@@ -11,10 +11,6 @@ namespace syncd::cli {
 
 namespace {
 
-std::string plural(std::size_t count, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", grouped(std::to_string(count)), count == 1 ? one : many);
-}
-
 // `2 active, 1 relink`
 std::string tally(const Items& items, std::string_view member) {
   std::map<std::string, std::size_t> counts;
@@ -24,12 +20,6 @@ std::string tally(const Items& items, std::string_view member) {
   for (const auto& [word, count] : counts)
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, printable(word));
   return text;
-}
-
-// `timestamp (3h ago)`
-std::string time_and_age(const JsonValue& value, std::string_view path, core::WallTime now) {
-  const std::string time = value.at(path);
-  return time == "-" ? time : fmt::format("{} ({})", printable(time), age_of(time, now));
 }
 
 std::string uptime_of(const JsonValue& status) {
@@ -45,17 +35,6 @@ std::string length_of(const JsonValue& status, const std::string& path) {
   return grouped(status.at(path + ".count")) + (more ? " or more" : "");
 }
 
-class Sheet {
- public:
-  void add(std::string_view name, std::string_view value) {
-    text_ += fmt::format("{:<18}{}\n", name, printable(value));
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
 std::string error_line(const JsonValue& link) {
   const JsonValue* error = link.find("last_error");
   if (error == nullptr || error->kind != JsonValue::Kind::object) return "-";
@@ -64,6 +43,11 @@ std::string error_line(const JsonValue& link) {
 }
 
 }  // namespace
+
+std::string time_and_age(const JsonValue& value, std::string_view path, core::WallTime now) {
+  const std::string time = value.at(path);
+  return time == "-" ? time : fmt::format("{} ({})", printable(time), age_of(time, now));
+}
 
 std::string render_status(const JsonValue& status, core::WallTime now) {
   Sheet sheet;

@@ -11,6 +11,9 @@ namespace syncd::cli {
 // The daemon's answers for people. Pure: text in, text out.
 using Items = std::vector<JsonValue>;
 
+// `timestamp (3h ago)`
+std::string time_and_age(const JsonValue& value, std::string_view path, core::WallTime now);
+
 std::string render_status(const JsonValue& status, core::WallTime now);
 std::string render_links(const Items& links, core::WallTime now);
 std::string render_link(const JsonValue& link, core::WallTime now);
@@ -19,6 +22,13 @@ std::string render_accounts(const Items& accounts, core::WallTime now);
 std::string render_transactions(const Items& transactions);
 std::string render_relinks(const Items& entries, core::WallTime now);
 std::string render_relink(const JsonValue& entry, core::WallTime now);
+// What verify answered about one link, and about many.
+std::string render_verify(const JsonValue& answer, core::WallTime now);
+std::string render_verifies(const Items& answers);
+// `[#####.....] 5/10 links, 1 differs`: without a line's end.
+std::string render_progress(std::size_t done, std::size_t all, std::size_t differing);
+std::string render_dead_letters(const Items& letters, core::WallTime now);
+std::string render_dead_letter(const JsonValue& letter, core::WallTime now);
 // One line per entry, without a heading: it may be followed.
 std::string render_feed_entry(const JsonValue& entry);
 

@@ -85,6 +85,14 @@ std::string bytes_of(std::string_view number) {
   return fmt::format("{} KiB", *bytes / kib);
 }
 
+std::string plural(std::size_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", grouped(std::to_string(count)), count == 1 ? one : many);
+}
+
+void Sheet::add(std::string_view name, std::string_view value) {
+  text_ += fmt::format("{:<18}{}\n", name, printable(value));
+}
+
 void Table::add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   for (std::size_t at = 0; at < cells.size(); ++at)

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sync/core/types.hpp"
@@ -19,6 +20,19 @@ std::string span_of(core::Millis span);
 // 1234567 -> 1,234,567; anything that is no whole number stays.
 std::string grouped(std::string_view number);
 std::string bytes_of(std::string_view number);
+
+// `1 link`, `2 links`
+std::string plural(std::size_t count, std::string_view one, std::string_view many);
+
+// Lines of a name and a value.
+class Sheet {
+ public:
+  void add(std::string_view name, std::string_view value);
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
 
 // A table with a heading line and aligned columns.
 class Table {

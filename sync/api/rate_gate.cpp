@@ -45,12 +45,23 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
   return 1;
 }
 
-bool may_use_reserve(core::Cause cause) {
-  return cause == core::Cause::manual || cause == core::Cause::webhook;
+// Who goes first: people, then the schedule, then what can wait.
+int rank_of(core::Cause cause) {
+  if (cause == core::Cause::manual || cause == core::Cause::webhook) return 2;
+  return cause == core::Cause::verify ? 0 : 1;
 }
 
+// What a cause leaves free for those before it: of what the minute allows, a verify takes what is left of the
+// first half, so that an ordinary visit always finds room.
 std::uint32_t reserve_of(core::Cause cause, std::uint32_t limit) {
-  return may_use_reserve(cause) ? 0 : limit / 10;
+  switch (rank_of(cause)) {
+    case 2:
+      return 0;
+    case 1:
+      return limit / 10;
+    default:
+      return limit / 2;
+  }
 }
 
 // Endpoints whose requests are recorded with their link.
@@ -178,11 +189,14 @@ std::uint32_t RateGate::limit_per_link(Endpoint endpoint) const {
   }
 }
 
-SteadyTime RateGate::link_available_at(Endpoint endpoint, const LinkUse& link, SteadyTime now) const {
+SteadyTime RateGate::link_available_at(Endpoint endpoint, const LinkUse& link, core::Cause cause,
+                                       SteadyTime now) const {
   if (!link.limited) return now;
   const std::uint32_t limit = limit_per_link(endpoint);
-  std::uint32_t usable = limit;
-  if (now < crash_shadow_until_) usable = limit > unrecorded_sends_max ? limit - unrecorded_sends_max : 0;
+  // A link's own budget knows one reserve only: what a verify leaves to visits.
+  std::uint32_t usable = rank_of(cause) == 0 ? limit - reserve_of(cause, limit) : limit;
+  if (now < crash_shadow_until_)
+    usable = std::min(usable, limit > unrecorded_sends_max ? limit - unrecorded_sends_max : 0);
   if (usable == 0) return crash_shadow_until_;
   if (link.sends == nullptr) return now;
   // The sends are in time order: walk from the newest until `usable` are counted; that one must leave the
@@ -207,7 +221,7 @@ RateGate::Opening RateGate::opening(Endpoint endpoint, const LinkUse& link, core
   core::SlidingMinute& app = app_window(endpoint);
   const std::int64_t by_app = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
   const SteadyTime by_all = std::max({now, SteadyTime(core::Millis(by_app)), frozen_[index_of(endpoint)]});
-  const SteadyTime by_link = link_available_at(endpoint, link, now);
+  const SteadyTime by_link = link_available_at(endpoint, link, cause, now);
   return {.at = std::max(by_all, by_link), .held_by_link = by_link > by_all};
 }
 
@@ -228,7 +242,7 @@ std::uint32_t RateGate::ahead_of(const Turn* turn, Endpoint endpoint, core::Caus
   std::uint32_t ahead = 0;
   for (const Turn* other : line_[index_of(endpoint)]) {
     if (other == turn) break;
-    const bool goes_first = may_use_reserve(other->cause_) || !may_use_reserve(cause);
+    const bool goes_first = rank_of(other->cause_) >= rank_of(cause);
     if (goes_first && !other->held_by_link_) ++ahead;
   }
   return ahead;

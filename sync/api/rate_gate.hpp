@@ -43,8 +43,8 @@ struct BudgetUse {
 };
 
 // Holds every request back until the budgets of its endpoint, per app and per link, allow it and no
-// Retry-After window is open. Manual and webhook causes may use a
-// reserve (a tenth) that the others leave free.
+// Retry-After window is open. Manual and webhook causes may use a reserve (a tenth) that the others leave
+// free; a verify leaves half of each budget free, per app and per link, and lets everybody else go first.
 //
 // A promise about the wire: a request is counted at the moment before its first byte, not while it still
 // needs a connection. So a task lines up, waits for its turn, gets a connection and asks once more (Turn).
@@ -142,7 +142,8 @@ class RateGate {
   std::uint32_t limit_per_link(core::Endpoint endpoint) const;
   Opening opening(core::Endpoint endpoint, const LinkUse& link, core::Cause cause, std::uint32_t ahead,
                   SteadyTime now);
-  SteadyTime link_available_at(core::Endpoint endpoint, const LinkUse& link, SteadyTime now) const;
+  SteadyTime link_available_at(core::Endpoint endpoint, const LinkUse& link, core::Cause cause,
+                               SteadyTime now) const;
   LinkUse use_by(const core::LinkId& link_id, core::Endpoint endpoint) const;
   // Of those in line before `turn` (nullptr: behind all), how many need capacity first.
   std::uint32_t ahead_of(const Turn* turn, core::Endpoint endpoint, core::Cause cause) const;

@@ -5,6 +5,7 @@
 #include "sync/core/answer_reading.hpp"
 #include "sync/core/civil.hpp"
 #include "sync/core/known_words.hpp"
+#include "sync/core/redact.hpp"
 
 namespace syncd::core {
 
@@ -19,6 +20,7 @@ std::unexpected<Error> refused(const Reader& reader, std::string_view what, std:
                                .message = fmt::format("{} was refused: {}", what, reader.message()),
                                .body_bytes = body.size(),
                                .body_digest = digest_of(body),
+                               .redacted_body = redacted(body),
                                .too_large = reader.message().ends_with(too_many_rows)});
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sync/core/classify.hpp"
+#include "sync/core/redact.hpp"
 
 namespace syncd::core {
 
@@ -104,7 +105,8 @@ std::optional<Error> check_page(const LinkRecord& record, const Page& page, cons
                  .message = std::move(message),
                  .http_status = 200,
                  .body_bytes = page.body.size(),
-                 .body_digest = digest_of(page.body)};
+                 .body_digest = digest_of(page.body),
+                 .redacted_body = redacted(page.body)};
   };
   if (page.link.link_id != record.link_id.str()) return refuse("the answer is about another link");
   if (!page.has_more) return std::nullopt;

@@ -23,6 +23,8 @@ struct Policy {
   std::uint32_t drain_idle_pages_max = 100;      // pages in a row that change nothing and promise more
   std::uint32_t protocol_failures_max = 5;       // then the link is quarantined
   std::uint32_t resyncs_per_day_max = 3;
+  bool keep_redacted_bodies = false;  // dead letters hold the structure of the answer, without its values
+  Millis verify_interval{0};          // in which the rolling audit visits every link once; zero: no audit
 };
 
 }  // namespace syncd::core

@@ -46,7 +46,8 @@ struct Error {
   // Of an answer that was refused (`protocol`): its size and digest are evidence without its content.
   std::uint64_t body_bytes = 0;
   std::array<std::uint8_t, 16> body_digest = {};
-  bool too_large = false;  // refused for its size alone: a smaller page may pass
+  std::string redacted_body = {};  // the same answer's structure, see redact.hpp; may be empty
+  bool too_large = false;          // refused for its size alone: a smaller page may pass
 };
 
 template <class T>

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "sync/core/json_digest.hpp"
 #include "sync/core/page.hpp"
 #include "sync/core/reader.hpp"
 
@@ -92,6 +93,12 @@ bool same_json(std::string_view a, std::string_view b) {
   if (!left) return false;
   const auto right = canonical(b);
   return right && *left == *right;
+}
+
+Digest json_digest(std::string_view json) {
+  const std::optional<std::string> form = canonical(json);
+  // No canonical form begins with this byte: a text that is no JSON is the same as no text that is.
+  return digest_of(form ? *form : std::string(1, '!').append(json));
 }
 
 }  // namespace syncd::core

@@ -7,6 +7,7 @@
 #include "sync/core/diff.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/core/schedule.hpp"
+#include "sync/core/step_parts.hpp"
 
 namespace syncd::core {
 
@@ -19,53 +20,6 @@ constexpr Millis day = std::chrono::hours(24);
 // would otherwise not pass for as long as that clock was ahead.
 bool has_passed(WallTime since, Millis span, WallTime now) {
   return since > now || now - since >= span;
-}
-
-LinkUpdate begin(const StepInput& input) {
-  LinkUpdate update;
-  update.link_id = input.record.link_id;
-  update.expected_fence = input.record.fence;
-  update.record = input.record;
-  ++update.record.fence;
-  update.record.last_attempt_at = input.now;
-  update.record.recent_sends = input.recent_sends;
-  update.at = input.now;
-  update.cause = input.cause;
-  update.keep_alive.push_back(input.held);
-  return update;
-}
-
-std::string quoted(std::string_view word) {
-  // Words of upstream reach the feed: everything that could end or bend a JSON string is left out.
-  std::string text = "\"";
-  for (const char c : word) {
-    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') text += c;
-  }
-  return text + '"';
-}
-
-std::string status_json(LinkStatus status, std::string_view reason) {
-  std::string text = "{\"status\":" + quoted(to_string(status));
-  if (!reason.empty()) text += ",\"reason\":" + quoted(reason);
-  return text + '}';
-}
-
-std::string_view reason_of(const LinkRecord& record) {
-  return record.last_error && record.status != LinkStatus::active
-             ? std::string_view(record.last_error->api_code)
-             : std::string_view{};
-}
-
-std::string_view link_id_text(LinkUpdate& update) {
-  return keep_text(update, update.record.link_id.str());
-}
-
-// Adds the feed entry for a changed status; called once, last.
-void note_status(const StepInput& input, LinkUpdate& update) {
-  if (update.record.status == input.record.status) return;
-  update.changes.push_back({ChangeKind::link_status, link_id_text(update),
-                            keep_text(update, status_json(input.record.status, reason_of(input.record))),
-                            keep_text(update, status_json(update.record.status, reason_of(update.record)))});
 }
 
 Millis scaled(Millis base, const Policy& policy) {
@@ -91,10 +45,6 @@ void take_link(const LinkObject& link, LinkUpdate& update) {
   record.has_transactions_product = link.transactions.granted || !link.accounts.granted || fed;
   if (link.transactions.refreshed_at) record.transactions_clock = link.transactions.refreshed_at;
   if (link.accounts.refreshed_at) record.accounts_clock = link.accounts.refreshed_at;
-}
-
-bool relink_is_open(const StepInput& input) {
-  return input.held->relink && input.held->relink->status == RelinkStatus::open;
 }
 
 void open_relink(const StepInput& input, std::string_view reason, LinkUpdate& update) {
@@ -290,14 +240,7 @@ void start_resync(const StepInput& input, LinkUpdate& update) {
   const bool new_window = has_passed(record.resync_started_at, day, input.now);
   record.resyncs_in_window = new_window ? 1 : record.resyncs_in_window + 1;
   if (new_window) record.resync_started_at = input.now;
-  record.cursor.reset();
-  // Also when a resync is itself refused: the replay begins anew, and a row that only the earlier attempt has
-  // met may be gone from upstream since.
-  ++record.generation;
-  record.resync = true;
-  update.staged_clear = record.drain.staged > 0;
-  record.drain = {};
-  record.next_due_at = input.now;
+  begin_replay(input, update);
   update.more = true;
 }
 
@@ -330,6 +273,7 @@ void fail_protocol(const StepInput& input, const Error& error, Endpoint endpoint
                                   .reason = error.message,
                                   .body_bytes = error.body_bytes,
                                   .body_digest = error.body_digest};
+  if (input.policy.keep_redacted_bodies) update.dead_letter->redacted_body = error.redacted_body;
 }
 
 void back_off(const StepInput& input, const Error& error, LinkUpdate& update) {
@@ -437,6 +381,8 @@ void take_page(const StepInput& input, const Page& page, const LinkCondition& co
   const bool readable = condition.health != LinkHealth::unsupported;
   update.accounts_next = !update.more && readable && accounts_due(input, record);
   if (update.accounts_next && connected) keep_failing(input, update);
+  // The accounts that a repair asks for belong to it, too.
+  if (!record.resync && !update.accounts_next) record.repairing = false;
 }
 
 void take_accounts(const StepInput& input, const AccountsAnswer& answer, LinkUpdate& update) {
@@ -448,6 +394,7 @@ void take_accounts(const StepInput& input, const AccountsAnswer& answer, LinkUpd
   record.accounts_wanted = false;
   record.accounts_forbidden = false;
   record.accounts_failing = false;
+  if (!record.resync) record.repairing = false;
   // The embedded accounts of the next sync answer are compared again: the pull may have been newer.
   record.accounts_digest = {};
 }
@@ -456,8 +403,9 @@ void take_accounts(const StepInput& input, const AccountsAnswer& answer, LinkUpd
 
 LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
   assert(page->link.link_id == input.record.link_id.str());
-  LinkUpdate update = begin(input);
+  LinkUpdate update = begin_step(input);
   update.keep_alive.push_back(page);
+  if (input.record.repairing && input.record.resync) update.cause = Cause::verify;
   take_link(page->link, update);
   update.record.has_transactions_product = true;  // it has just answered
   const LinkCondition condition = condition_of(page->link);
@@ -472,8 +420,9 @@ LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
 
 LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsAnswer> answer) {
   assert(answer->link.link_id == input.record.link_id.str());
-  LinkUpdate update = begin(input);
+  LinkUpdate update = begin_step(input);
   update.keep_alive.push_back(answer);
+  if (input.record.repairing && !input.record.resync) update.cause = Cause::verify;
   take_link(answer->link, update);
   const LinkRecord& record = update.record;
   const LinkCondition condition = condition_of(answer->link);
@@ -493,7 +442,7 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
 
 LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> answer) {
   assert(answer->link.link_id == input.record.link_id.str());
-  LinkUpdate update = begin(input);
+  LinkUpdate update = begin_step(input);
   update.keep_alive.push_back(answer);
   take_link(answer->link, update);
   const LinkCondition condition = condition_of(answer->link);
@@ -509,7 +458,7 @@ LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> a
 
 LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpoint) {
   assert(error.code != Errc::storage && error.code != Errc::cancelled && error.code != Errc::auth);
-  LinkUpdate update = begin(input);
+  LinkUpdate update = begin_step(input);
   if (error.code == Errc::throttled) {
     wait_for_window(input, error, update);
     return update;
@@ -550,42 +499,6 @@ LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpo
       fail_protocol(input, error, endpoint, update);
       break;
   }
-  note_status(input, update);
-  return update;
-}
-
-LinkUpdate step_add(const Registration& registration, WallTime now) {
-  LinkUpdate update;
-  update.link_id = registration.link_id;
-  update.expected_fence = 0;
-  update.at = now;
-  update.cause = Cause::manual;
-  LinkRecord& record = update.record;
-  record.link_id = registration.link_id;
-  record.customer_user_id = registration.customer_user_id;
-  record.tags = registration.tags;
-  record.added_at = now;
-  record.next_due_at = now;
-  update.changes.push_back({ChangeKind::link_added,
-                            keep_text(update, registration.link_id.str()),
-                            {},
-                            keep_text(update, status_json(LinkStatus::active, {}))});
-  return update;
-}
-
-LinkUpdate step_pause(const StepInput& input) {
-  LinkUpdate update = begin(input);
-  update.record.last_attempt_at = input.record.last_attempt_at;
-  update.record.status = LinkStatus::paused;
-  note_status(input, update);
-  return update;
-}
-
-LinkUpdate step_resume(const StepInput& input) {
-  LinkUpdate update = begin(input);
-  update.record.last_attempt_at = input.record.last_attempt_at;
-  update.record.status = relink_is_open(input) ? LinkStatus::relink : LinkStatus::active;
-  update.record.next_due_at = input.now;
   note_status(input, update);
   return update;
 }

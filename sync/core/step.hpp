@@ -49,5 +49,11 @@ LinkUpdate step_add(const Registration& registration, WallTime now);
 LinkUpdate step_pause(const StepInput& input);
 // Due at once; back in the relink status when its entry is still open.
 LinkUpdate step_resume(const StepInput& input);
+// The whole history once more, with mark and sweep; the feed gets what differs, with cause `verify`.
+LinkUpdate step_repair(const StepInput& input);
+// Of the letter in `held`: out of the quarantine and due at once; the letter stays and says so.
+LinkUpdate step_retry_letter(const StepInput& input);
+// Of the letter in `held`: it goes; nothing else changes.
+LinkUpdate step_drop_letter(const StepInput& input);
 
 }  // namespace syncd::core

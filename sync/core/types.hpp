@@ -177,6 +177,7 @@ struct LinkRecord {
   std::optional<Cursor> cursor;
   std::uint32_t generation = 1;  // rows of an older generation are what a running resync has not met yet
   bool resync = false;
+  bool repairing = false;  // an operator asked for the resync: it tells what it finds with cause verify
   WallTime resync_started_at{};
   std::uint32_t resyncs_in_window = 0;  // within 24 h of resync_started_at
   DrainState drain;
@@ -239,7 +240,7 @@ struct RelinkEntry {
 // The entry as the admin API and the feed show it.
 std::string to_json(const RelinkEntry& entry);
 
-// Evidence of an answer that was refused, without its content.
+// Evidence of an answer that was refused, without its content. There is at most one per link and millisecond.
 struct DeadLetter {
   LinkId link_id;
   Endpoint endpoint = Endpoint::sync;
@@ -247,6 +248,8 @@ struct DeadLetter {
   std::string reason;
   std::uint64_t body_bytes = 0;
   Digest body_digest{};
+  std::string redacted_body = {};  // its structure without its values; empty: not kept
+  WallTime retried_at{};           // epoch: never
   bool operator==(const DeadLetter&) const = default;
 };
 

@@ -92,7 +92,8 @@ struct LinkUpdate {
 
   std::vector<Change> changes;  // in order
   std::optional<RelinkEntry> relink;
-  std::optional<DeadLetter> dead_letter;
+  std::optional<DeadLetter> dead_letter;           // a new one, or a known one that changed
+  std::optional<WallTime> dropped_dead_letter_at;  // the link's letter of that time goes
 
   // For the cycle, not for the store:
   bool more = false;                                    // has_more was true: fetch the next page
@@ -118,6 +119,11 @@ struct LookupRequest {
   bool accounts = false;                          // all accounts of the link, gone ones included
   bool relink = false;                            // the link's relink entry
   std::uint32_t stale_below = 0;  // also every visible row with a generation below this; 0: none
+  // Of those, the first this many behind an id, for whoever cannot hold all at once. A store that keeps
+  // everything in memory may give more than that, and rows before the id.
+  std::uint32_t stale_limit = 0;  // 0: all
+  std::string_view stale_after = {};
+  std::optional<WallTime> dead_letter_at = {};  // the link's dead letter of that time
 };
 
 struct Held {
@@ -125,6 +131,7 @@ struct Held {
   std::vector<StoredTransaction> staged;        // sorted by id
   std::vector<StoredAccount> accounts;          // sorted by id
   std::optional<RelinkEntry> relink;
+  std::optional<DeadLetter> dead_letter;
 };
 
 }  // namespace syncd::core

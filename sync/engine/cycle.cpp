@@ -6,6 +6,7 @@
 
 #include "sync/core/classify.hpp"
 #include "sync/core/plan.hpp"
+#include "sync/core/redact.hpp"
 #include "sync/core/step.hpp"
 
 namespace syncd::engine {
@@ -98,7 +99,8 @@ class Cycle {
 
   bool accounts_next() const {
     const bool accounts_only = !record_.has_transactions_product || record_.transactions_forbidden;
-    return accounts_next_ || accounts_only;
+    const bool wanted = context_.pull_accounts && outcome_.report.drained && !record_.accounts_forbidden;
+    return accounts_next_ || accounts_only || wanted;
   }
 
   // True when the request would wait too long; the link comes back when it need not.
@@ -292,7 +294,8 @@ class Cycle {
                                        .message = "the answer is about another link",
                                        .http_status = 200,
                                        .body_bytes = body.size(),
-                                       .body_digest = core::digest_of(body)});
+                                       .body_digest = core::digest_of(body),
+                                       .redacted_body = core::redacted(body)});
   }
 
   api::Task<void> drain() {

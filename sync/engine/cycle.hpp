@@ -23,7 +23,8 @@ struct CycleContext {
   api::RateGate& gate;
   StorePort& store;
   const core::Policy& policy;
-  const bool& stopping;  // true: begin no further request
+  const bool& stopping;        // true: begin no further request
+  bool pull_accounts = false;  // behind a drain, even if they are not due
 };
 
 // How a cycle ended, for the scheduler.

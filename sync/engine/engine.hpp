@@ -17,6 +17,7 @@
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
 #include "sync/engine/store_port.hpp"
+#include "sync/engine/verifier.hpp"
 
 namespace syncd::engine {
 
@@ -44,6 +45,8 @@ class EngineObserver {
                             const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) = 0;
   virtual void on_discovery_failed(const core::Error& error) = 0;
   virtual void on_store_failed(const core::Error& error) = 0;
+  // A verify has ended, one that somebody asked for or one of the audit.
+  virtual void on_verify(const core::VerifyReport&) {}
 };
 
 struct NewLink {
@@ -99,6 +102,22 @@ class Engine {
   // await between them). nullopt: `deadline` passed first.
   api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline);
 
+  // Reads the whole history of the link once more, with mark and sweep, and tells what differs with cause
+  // `verify`; also over a crash. Errors beside the usual ones: conflict while its owner must act, and before
+  // its first sync has ended. One that is under way goes on.
+  api::Task<core::Result<core::LinkStatus>> repair(core::LinkId link_id);
+  // As wait_for_cycle(), but the report counts all visits that it took.
+  api::Task<std::optional<core::CycleReport>> wait_for_repair(core::LinkId link_id, api::SteadyTime deadline);
+  // The link's dead letter of that time. Retry: the link leaves the quarantine and is due at once; the letter
+  // is kept and says so. Drop: the letter goes, nothing else changes. Each once: conflict for a letter that
+  // was retried, not_found for one that is not there (any more).
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at);
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at);
+  // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
+  // gone or waits for its owner, or when too many wait; cancelled.
+  core::Result<void> verify(const core::LinkId& link_id);
+  // Waits until no verify of the link is under way, or `deadline`. Errors: storage.
+  api::Task<core::Result<VerifyState>> verify_state(core::LinkId link_id, api::SteadyTime deadline);
   // While true no cycle begins; those in flight end. Operator actions go on.
   void hold(bool on);
 

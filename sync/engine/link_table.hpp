@@ -48,6 +48,8 @@ class LinkTable {
   void schedule(Slot slot, Tick due);
   void unschedule(Slot slot);
   bool scheduled(Slot slot) const { return links_[slot].heap_at != no_slot; }
+  // The link must be scheduled.
+  Tick due(Slot slot) const { return heap_[links_[slot].heap_at].due; }
   bool nothing_due() const { return heap_.empty(); }
   Tick earliest() const { return heap_.front().due; }
   struct Due {

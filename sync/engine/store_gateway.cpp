@@ -54,6 +54,26 @@ api::Task<core::Result<void>> StoreGateway::put_freeze(core::GateFreeze freeze) 
   co_return result;
 }
 
+api::Task<core::Result<std::optional<core::LinkId>>> StoreGateway::next_link(std::string after) {
+  auto work = [&after](store::Store& store) { return store.links(after, 1, std::nullopt); };
+  const auto listing = co_await run(std::move(work));
+  if (!listing) co_return std::unexpected(listing.error());
+  if (listing->items.empty()) co_return std::nullopt;
+  co_return std::optional(listing->items.front().link_id);
+}
+
+api::Task<core::Result<std::optional<std::string>>> StoreGateway::note(std::string name) {
+  auto work = [&name](store::Store& store) { return store.note(name); };
+  auto result = co_await run(std::move(work));
+  co_return result;
+}
+
+api::Task<core::Result<void>> StoreGateway::put_note(std::string name, std::string value) {
+  auto work = [&](store::Store& store) { return store.put_note(name, value); };
+  auto result = co_await run(std::move(work));
+  co_return result;
+}
+
 bool StoreGateway::healthy() const {
   return store_.healthy();
 }

@@ -36,6 +36,9 @@ class StoreGateway final : public StorePort {
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   bool healthy() const override;
+  api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
+  api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
+  api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
 
   // Any other call on the store: `work` runs on the store thread.
   template <class Work>

@@ -25,6 +25,13 @@ class StorePort {
   // Makes a Retry-After window durable.
   virtual api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) = 0;
   virtual bool healthy() const = 0;
+
+  // ---- for the verifier; a store without these keeps no results and is not audited ----
+  // The link behind `after` (empty: the first) in the order of the store; nullopt: the end.
+  virtual api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after);
+  virtual api::Task<core::Result<std::optional<std::string>>> note(std::string name);
+  // Durable; replaces the earlier one.
+  virtual api::Task<core::Result<void>> put_note(std::string name, std::string value);
 };
 
 }  // namespace syncd::engine

@@ -21,11 +21,18 @@ struct Result {
   std::string output;
 };
 
+// A link may be read more than once a minute.
+Tuning wide() {
+  Tuning tuning;
+  tuning.budget = "accounts_per_link = 1000\nsync_per_link = 1000\n";
+  return tuning;
+}
+
 class AdminCli : public testing::Test {
  protected:
   AdminCli()
       : sandbox_(dir_.path(), {"--no-budgets"}),
-        daemon_(dir_.path(), sandbox_, {}),
+        daemon_(dir_.path(), sandbox_, wide()),
         link_id_(sandbox_.add_links(
             R"({"institution_id":"instant_bank","accounts":2,"history_months":3,"transactions_per_month":900)"
             R"(,"refresh_every_seconds":31536000})")[0]) {}
@@ -143,6 +150,43 @@ TEST_F(AdminCli, ShowsTheRelinkQueueAndTheFeed) {
   EXPECT_EQ(lines, daemon_.admin("GET", "/v1/status")["feed"]["head"].number());
   EXPECT_THAT(ctl({"status"}).output, HasSubstr("1 relink"));
   EXPECT_THAT(ctl({"status"}).output, HasSubstr("1 relink entries open, 0 dead letters"));
+}
+
+TEST_F(AdminCli, VerifiesAndRepairs) {
+  // A page or two: a verify leaves more than a second between its requests.
+  const std::string link_id = sandbox_.add_links(
+      R"({"institution_id":"instant_bank","accounts":2,"history_months":2,"transactions_per_month":100)"
+      R"(,"refresh_every_seconds":31536000})")[0];
+  daemon_.start();
+  daemon_.add_link(link_id);
+  daemon_.wait_for("the whole history",
+                   [&] { return daemon_.links()[link_id]["last_success_at"].text() != "null"; });
+  const auto stored = daemon_.list("/v1/links/" + link_id + "/transactions");
+  const auto head = [&] { return daemon_.admin("GET", "/v1/status")["feed"]["head"].number(); };
+  const std::uint64_t before = head();
+  const Result one = ctl({"verify", "--link", link_id});
+  EXPECT_EQ(one.code, 0) << one.output;
+  EXPECT_THAT(one.output, HasSubstr("result            match"));
+  EXPECT_THAT(one.output, HasSubstr("transactions      as upstream has them"));
+  const Result sample = ctl({"verify", "--sample", "3", "--json"});
+  EXPECT_EQ(sample.code, 0) << sample.output;
+  ASSERT_EQ(Json::parse(sample.output)["items"].items().size(), 1U);
+  EXPECT_EQ(ctl({"repair", link_id, "--dry-run"}).code, 0);
+  EXPECT_EQ(ctl({"repair", link_id}).code, 2) << "there is no terminal to ask on";
+  const Result repaired = ctl({"repair", link_id, "--yes"});
+  EXPECT_EQ(repaired.code, 0) << repaired.output;
+  EXPECT_THAT(repaired.output, HasSubstr("outcome           success"));
+  EXPECT_EQ(head(), before) << "there was nothing to correct, and nothing to tell";
+  const auto after = daemon_.list("/v1/links/" + link_id + "/transactions");
+  ASSERT_EQ(after.size(), stored.size());
+  for (std::size_t at = 0; at < stored.size(); ++at)
+    ASSERT_EQ(after[at].canonical(), stored[at].canonical());
+  EXPECT_THAT(daemon_.scrape(), HasSubstr("moneykit_syncd_verify_links_total{result=\"match\"} 3"));
+  EXPECT_THAT(ctl({"dead-letters", "ls"}).output, HasSubstr("no dead letters"));
+  EXPECT_EQ(ctl({"dead-letters", "retry", "1:" + link_id}).code, 1);
+  EXPECT_EQ(ctl({"verify"}).code, 2);
+  EXPECT_EQ(ctl({"verify", "--link", link_id, "--sample", "2"}).code, 2);
+  EXPECT_EQ(ctl({"verify", "--link", "mk_nobody"}).code, 1);
 }
 
 TEST_F(AdminCli, FollowsTheFeedOverARestart) {

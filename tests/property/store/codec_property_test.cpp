@@ -65,6 +65,7 @@ core::LinkRecord any_link() {
   if (any<bool>()) link.cursor = core::Cursor{any<std::string>()};
   link.generation = any<std::uint32_t>();
   link.resync = any<bool>();
+  link.repairing = any<bool>();
   link.resync_started_at = any_time();
   link.resyncs_in_window = any<std::uint32_t>();
   if (any<bool>()) {
@@ -182,7 +183,9 @@ RC_GTEST_PROP(CodecProperty, RelinkEntriesAndDeadLettersComeBack, ()) {
                                 .at = any_time(),
                                 .reason = any<std::string>(),
                                 .body_bytes = any<std::uint64_t>(),
-                                .body_digest = any_digest()};
+                                .body_digest = any_digest(),
+                                .redacted_body = any<std::string>(),
+                                .retried_at = any_time()};
   value.clear();
   encode_dead_letter(value, letter);
   const auto key = dead_letter_key(letter.at, letter.link_id.str());

@@ -121,6 +121,10 @@ core::Held OneLinkStore::lookup(const core::LookupRequest& request) const {
       held.accounts.push_back(row);
   }
   if (request.relink) held.relink = relink;
+  if (request.dead_letter_at) {
+    const auto letter = std::ranges::find(dead_letters, *request.dead_letter_at, &core::DeadLetter::at);
+    if (letter != dead_letters.end()) held.dead_letter = *letter;
+  }
   return held;
 }
 
@@ -134,11 +138,18 @@ void OneLinkStore::apply(const core::LinkUpdate& update) {
                                              .gone_since = put.gone_since};
   }
   for (const core::Change& change : update.changes) {
-    feed.push_back(
-        {change.kind, std::string(change.id), std::string(change.before), std::string(change.after)});
+    feed.push_back({change.kind, std::string(change.id), std::string(change.before),
+                    std::string(change.after), update.cause});
   }
   if (update.relink) relink = update.relink;
-  if (update.dead_letter) dead_letters.push_back(*update.dead_letter);
+  const auto forget_letter = [this](core::WallTime at) {
+    std::erase_if(dead_letters, [at](const core::DeadLetter& letter) { return letter.at == at; });
+  };
+  if (update.dead_letter) {
+    forget_letter(update.dead_letter->at);
+    dead_letters.push_back(*update.dead_letter);
+  }
+  if (update.dropped_dead_letter_at) forget_letter(*update.dropped_dead_letter_at);
   record = update.record;
   check_counts();
 }
@@ -249,6 +260,27 @@ core::LinkUpdate OneLink::pause() {
 
 core::LinkUpdate OneLink::resume() {
   core::LinkUpdate update = core::step_resume(input(core::plan_lookup(store.record)));
+  return commit(std::move(update));
+}
+
+core::LinkUpdate OneLink::repair() {
+  core::LinkUpdate update = core::step_repair(input(core::plan_lookup(store.record)));
+  return commit(std::move(update));
+}
+
+core::LookupRequest OneLink::about_letter(core::WallTime at) const {
+  core::LookupRequest request = core::plan_lookup(store.record);
+  request.dead_letter_at = at;
+  return request;
+}
+
+core::LinkUpdate OneLink::retry_letter(core::WallTime at) {
+  core::LinkUpdate update = core::step_retry_letter(input(about_letter(at)));
+  return commit(std::move(update));
+}
+
+core::LinkUpdate OneLink::drop_letter(core::WallTime at) {
+  core::LinkUpdate update = core::step_drop_letter(input(about_letter(at)));
   return commit(std::move(update));
 }
 

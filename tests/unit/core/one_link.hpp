@@ -68,6 +68,7 @@ struct FeedLine {
   std::string id = {};
   std::string before;
   std::string after;
+  core::Cause cause = core::Cause::schedule;
 };
 
 // What a commit means, in maps. apply() reports (as test failures) an update that breaks its own contract.
@@ -105,6 +106,10 @@ class OneLink {
   core::LinkUpdate fails(const core::Error& error, core::Endpoint endpoint = core::Endpoint::sync);
   core::LinkUpdate pause();
   core::LinkUpdate resume();
+  core::LinkUpdate repair();
+  // About the letter of that time, which must be there.
+  core::LinkUpdate retry_letter(core::WallTime at);
+  core::LinkUpdate drop_letter(core::WallTime at);
 
   // Feed entries since the last call.
   Lines news();
@@ -123,6 +128,7 @@ class OneLink {
  private:
   core::LinkUpdate commit(core::LinkUpdate update);
   core::StepInput input(const core::LookupRequest& request) const;
+  core::LookupRequest about_letter(core::WallTime at) const;
   std::size_t told_ = 0;
 };
 

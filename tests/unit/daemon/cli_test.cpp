@@ -104,6 +104,64 @@ TEST(CliRender, TransactionsKeepTheirAmounts) {
   EXPECT_THAT(text, HasSubstr("1 transaction, 1 of them pending\n"));
 }
 
+TEST(CliRender, VerifyOfOneLink) {
+  const auto answer = json(
+      R"({"link_id":"mk_1","state":"done","report":{"at":"2025-05-06T16:30:12.000Z","result":"mismatch",)"
+      R"("reason":null,"detail":null,"transactions":{"compared":true,"missing":2,"extra":0,"changed":1,)"
+      R"("missing_ids":["t1","t2"],"extra_ids":[],"changed_ids":["t3"]},"accounts":{"compared":false,)"
+      R"("missing":0,"extra":0,"changed":0,"missing_ids":[],"extra_ids":[],"changed_ids":[]},)"
+      R"("rows":1200,"pages":3,"requests":4,"by_audit":false,"duration_ms":9}})");
+  EXPECT_EQ(cli::render_verify(answer, now),
+            "link              mk_1\n"
+            "result            mismatch\n"
+            "transactions      2 missing, 1 changed\n"
+            "  missing         t1, t2\n"
+            "  changed         t3\n"
+            "accounts          not compared\n"
+            "read              1,200 rows in 3 pages, 4 requests\n"
+            "ended             2025-05-06T16:30:12.000Z (60s ago)\n"
+            "next step         moneykitctl repair mk_1\n");
+}
+
+TEST(CliRender, VerifyOfManyLinks) {
+  const std::string tally = R"({"compared":true,"missing":1,"extra":0,"changed":0})";
+  const std::string none = R"({"compared":true,"missing":0,"extra":0,"changed":0})";
+  const auto answer = [](const std::string& link, const std::string& result, const std::string& rows,
+                         const std::string& reason) {
+    return json(R"({"link_id":")" + link + R"(","state":"done","report":{"result":")" + result +
+                R"(","reason":)" + reason + R"(,"detail":"others \u001b need it","transactions":)" + rows +
+                R"(,"accounts":)" + rows + "}}");
+  };
+  EXPECT_EQ(
+      cli::render_verifies({answer("mk_1", "match", none, "null"), answer("mk_2", "mismatch", tally, "null"),
+                            answer("mk_3", "incomplete", none, R"("budget")")}),
+      "LINK  RESULT      MISSING  EXTRA  CHANGED  REASON\n"
+      "mk_1  match             0      0        0  -\n"
+      "mk_2  mismatch          2      0        0  -\n"
+      "mk_3  incomplete        0      0        0  budget: others ? need it\n"
+      "\n3 links, 1 as upstream has them, 1 different, 1 incomplete\n");
+  EXPECT_EQ(cli::render_verifies({}), "no active links\n");
+}
+
+TEST(CliRender, ProgressFillsUp) {
+  EXPECT_EQ(cli::render_progress(0, 4, 0), "[....................] 0/4 links, 0 different");
+  EXPECT_EQ(cli::render_progress(1, 4, 1), "[#####...............] 1/4 links, 1 different");
+  EXPECT_EQ(cli::render_progress(4, 4, 1), "[####################] 4/4 links, 1 different");
+}
+
+TEST(CliRender, DeadLetters) {
+  const auto letter =
+      json(R"({"id":"5:mk_1","link_id":"mk_1","endpoint":"sync","at":"2025-05-06T13:31:12.000Z",)"
+           R"("reason":"not JSON","body_bytes":1200,"body_sha256_prefix":"01ab","retried_at":null,)"
+           R"("redacted_body":"{\"a\":\"(3)\"}"})");
+  EXPECT_EQ(cli::render_dead_letters({letter}, now),
+            "LETTER  WRITTEN  ENDPOINT  BYTES  RETRIED  REASON\n"
+            "5:mk_1  3h ago   sync      1,200  -        not JSON\n"
+            "\n1 dead letter\n");
+  EXPECT_THAT(cli::render_dead_letter(letter, now), HasSubstr("\n\n{\"a\":\"(3)\"}\n"));
+  EXPECT_EQ(cli::render_dead_letters({}, now), "no dead letters\n");
+}
+
 TEST(CliRender, FeedEntry) {
   EXPECT_EQ(
       cli::render_feed_entry(json(R"({"epoch":1,"seq":42,"at":"2025-05-06T16:31:12.000Z","link_id":"mk_1",)"

@@ -119,6 +119,43 @@ class FakeView final : public daemon::AdminView {
     view.dead_letters = {.count = 1000, .more = true};
     co_return view;
   }
+  api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) override {
+    if (paused) co_return core::fail(core::Errc::conflict, "the link is paused: it cannot be verified");
+    waited = wait;
+    co_return state_of(link_id, wait > core::Millis{0});
+  }
+  api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id,
+                                                            core::Millis wait) override {
+    waited = wait;
+    co_return state_of(link_id, true);
+  }
+  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
+                                                                   core::Millis wait) override {
+    return sync(std::move(link_id), wait);
+  }
+  api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
+                                                                         std::size_t limit) override {
+    asked_after = after;
+    asked_limit = limit;
+    store::Listing<core::DeadLetter> listing;
+    listing.items.push_back(letter());
+    listing.next = "5:mk_1";
+    co_return listing;
+  }
+  api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
+                                                                       core::WallTime at) override {
+    const bool found = link_id == letter().link_id && at == letter().at;
+    co_return found ? std::optional(letter()) : std::nullopt;
+  }
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime at) override {
+    if (at != letter().at) co_return core::fail(core::Errc::not_found, "no such dead letter");
+    if (paused) co_return core::fail(core::Errc::conflict, "the letter was retried already");
+    co_return core::LinkStatus::active;
+  }
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId, core::WallTime at) override {
+    if (at != letter().at) co_return core::fail(core::Errc::not_found, "no such dead letter");
+    co_return core::LinkStatus::quarantined;
+  }
   bool knows(const core::LinkId& link_id) const override {
     return link_id == core::LinkId{"mk_1"} || link_id == core::LinkId{"a/b"};
   }
@@ -138,6 +175,26 @@ class FakeView final : public daemon::AdminView {
     link.last_error =
         core::ErrorNote{core::Errc::server, 502, "", "bad gateway", core::WallTime{core::Millis{1}}};
     return link;
+  }
+  static core::DeadLetter letter() {
+    return {.link_id = core::LinkId{"mk_1"},
+            .at = core::WallTime{core::Millis{1'746'549'072'451}},
+            .reason = "page was refused: has_more is missing",
+            .body_bytes = 77,
+            .body_digest = {1, 0xab},
+            .redacted_body = R"({"accounts":[]})"};
+  }
+  static engine::VerifyState state_of(const core::LinkId& link_id, bool done) {
+    engine::VerifyState state;
+    state.phase = done ? engine::VerifyState::Phase::done : engine::VerifyState::Phase::waiting;
+    if (!done) return state;
+    state.report = core::VerifyReport{};
+    state.report->link_id = link_id;
+    state.report->result = core::VerifyResult::mismatch;
+    state.report->transactions = core::tally_of({{core::DifferenceKind::extra, "t\"9"}});
+    state.report->transactions_compared = true;
+    state.report->rows = 12;
+    return state;
   }
   static std::optional<core::RelinkEntry> entry() {
     core::RelinkEntry found;
@@ -395,6 +452,69 @@ TEST_F(Routes, ProblemsHaveTheStandardShape) {
   const HttpResponse broken = ask("GET", "/v1/status");
   EXPECT_EQ(broken.status, 503);
   EXPECT_THAT(broken.body, HasSubstr("the disk is gone"));
+}
+
+TEST_F(Routes, VerifiesAndTellsWhatDiffers) {
+  const HttpResponse begun = ask("POST", "/v1/links/mk_1/verify");
+  EXPECT_EQ(begun.status, 202);
+  EXPECT_EQ(begun.body, R"({"link_id":"mk_1","state":"waiting","report":null})");
+  EXPECT_EQ(view.noted, "links.verify:1000");
+  const HttpResponse done = ask("POST", "/v1/links/mk_1/verify?wait=30s");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_EQ(view.waited.count(), 30'000);
+  EXPECT_EQ(done.body,
+            R"({"link_id":"mk_1","state":"done","report":{"at":null,"result":"mismatch","reason":null,)"
+            R"("detail":null,"transactions":{"compared":true,"missing":0,"extra":1,"changed":0,)"
+            R"("missing_ids":[],"extra_ids":["t\"9"],"changed_ids":[]},"accounts":{"compared":false,)"
+            R"("missing":0,"extra":0,"changed":0,"missing_ids":[],"extra_ids":[],"changed_ids":[]},)"
+            R"("rows":12,"pages":0,"requests":0,"by_audit":false,"duration_ms":0}})");
+  view.noted.clear();
+  EXPECT_EQ(ask("GET", "/v1/links/mk_1/verify?wait=5s").body, done.body);
+  EXPECT_EQ(view.noted, "") << "looking is no action";
+  EXPECT_EQ(ask("POST", "/v1/links/mk_9/verify").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/links/mk_9/verify").status, 404);
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/verify?wait=61s").status, 400);
+  view.paused = true;
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/verify").status, 409);
+}
+
+TEST_F(Routes, Repairs) {
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/repair").body, R"({"link_id":"mk_1","queued":true})");
+  EXPECT_EQ(view.noted, "links.repair:1000");
+  EXPECT_THAT(ask("POST", "/v1/links/mk_1/repair?wait=10s").body, HasSubstr(R"("created":3)"));
+  EXPECT_EQ(ask("POST", "/v1/links/mk_9/repair").status, 404);
+  view.paused = true;
+  view.noted.clear();
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/repair").status, 409);
+  EXPECT_EQ(view.noted, "");
+}
+
+TEST_F(Routes, DeadLetters) {
+  const HttpResponse list = ask("GET", "/v1/dead-letters?limit=1&after=4:mk_1");
+  EXPECT_EQ(view.asked_after, "4:mk_1");
+  EXPECT_EQ(list.body, R"({"items":[{"id":"1746549072451:mk_1","link_id":"mk_1","endpoint":"sync",)"
+                       R"("at":"2025-05-06T16:31:12.451Z","reason":"page was refused: has_more is missing",)"
+                       R"("body_bytes":77,"body_sha256_prefix":"01ab0000000000000000000000000000",)"
+                       R"("retried_at":null}],"next":"5:mk_1"})");
+  const std::string letter = "/v1/dead-letters/1746549072451:mk_1";
+  EXPECT_THAT(ask("GET", letter).body, HasSubstr(R"("redacted_body":"{\"accounts\":[]}"})"));
+  EXPECT_EQ(ask("POST", letter + "/retry").body, R"({"id":"1746549072451:mk_1","status":"active"})");
+  EXPECT_EQ(view.noted, "dead_letters.retry:1000");
+  EXPECT_EQ(ask("POST", letter + "/drop").body, R"({"id":"1746549072451:mk_1","status":"quarantined"})");
+  EXPECT_EQ(view.noted, "dead_letters.drop:1000");
+  for (const char* verb : {"", "/retry", "/drop"}) {
+    const HttpResponse none =
+        ask(*verb == '\0' ? "GET" : "POST", std::string("/v1/dead-letters/6:mk_1") + verb);
+    EXPECT_EQ(none.status, 404);
+    EXPECT_THAT(none.body, HasSubstr("dead_letter_not_found"));
+  }
+  for (const char* bad : {"mk_1", "5", "5:", ":mk_1", "x:mk_1", "05:mk_1", "5:%00"})
+    EXPECT_EQ(ask("GET", std::string("/v1/dead-letters/") + bad).status, 400) << bad;
+  const std::string longest(256, 'l');
+  EXPECT_EQ(ask("GET", "/v1/dead-letters/-9223372036854775808:" + longest).status, 404);
+  EXPECT_EQ(ask("GET", "/v1/dead-letters/1:" + longest + "l").status, 400);
+  view.paused = true;
+  EXPECT_EQ(ask("POST", letter + "/retry").status, 409);
 }
 
 TEST_F(Routes, StatusTellsQueuesAndWhatOfTheFeedWasShown) {

@@ -94,6 +94,46 @@ TEST_F(RateGateTest, ATenthIsKeptForPeople) {
   EXPECT_EQ(gate.use()[0].waiting, 3u);
 }
 
+TEST_F(RateGateTest, AVerifyLeavesHalfOfEachBudgetFree) {
+  for (int i = 0; i < 12; ++i)
+    ask("link_" + std::to_string(i), Cause::verify);
+  EXPECT_EQ(grants.size(), 10u);
+  for (int i = 0; i < 9; ++i)
+    ask("other_" + std::to_string(i));
+  EXPECT_EQ(grants.size(), 18u) << "eight of the nine";
+  world.pass(seconds(61));
+  // Those eight and the ninth are older than the verifies that waited: these still leave half to others.
+  EXPECT_EQ(grants.size(), 21u);
+  for (int i = 0; i < 15; ++i)
+    ask("more_" + std::to_string(i));
+  EXPECT_EQ(grants.size(), 21u + 15u);
+}
+
+TEST_F(RateGateTest, AVerifyLeavesItsLinkRoomForAVisit) {
+  for (int i = 0; i < 3; ++i)
+    ask("a", Cause::verify);
+  EXPECT_EQ(grants.size(), 2u);
+  EXPECT_GT(gate.available_at(Endpoint::sync, LinkId{"a"}, Cause::verify), world.timers.steady_now());
+  ask("a");
+  EXPECT_EQ(grants.size(), 3u);
+  // What the visit took counts for the verify, too.
+  ask("b");
+  ask("b");
+  ask("b", Cause::verify);
+  EXPECT_EQ(grants.size(), 5u);
+}
+
+TEST_F(RateGateTest, NobodyWaitsBehindAVerify) {
+  for (int i = 0; i < 17; ++i)
+    ask("link_" + std::to_string(i));
+  ask("x", Cause::verify);
+  ask("y", Cause::verify);
+  EXPECT_EQ(grants.size(), 17u);
+  ask("z");
+  ASSERT_EQ(grants.size(), 18u) << "the place before the tenth is the schedule's";
+  EXPECT_EQ(grants.back().link_id, LinkId{"z"});
+}
+
 TEST_F(RateGateTest, NoRequestInsideAFrozenWindow) {
   gate.freeze(Endpoint::sync, world.timers.wall_now() + minutes(2));
   gate.freeze(Endpoint::sync, world.timers.wall_now() + minutes(1));  // never shortens

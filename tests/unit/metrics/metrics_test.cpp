@@ -111,6 +111,28 @@ TEST(Metrics, AFailedCycleNamesItsKind) {
   EXPECT_EQ(scrape["cursor_resets_total{cause=\"rejected\"}"], 1);
 }
 
+TEST(Metrics, VerifiesAreCountedByResultAndWhatTheyFound) {
+  Metrics metrics(metrics_options());
+  core::VerifyReport report;
+  metrics.record(report);
+  report.result = core::VerifyResult::match;
+  metrics.record(report);
+  metrics.record(report);
+  report.result = core::VerifyResult::mismatch;
+  report.transactions.missing = 3;
+  report.transactions.changed = 4;
+  report.accounts.extra = 5;
+  metrics.record(report);
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["verify_links_total{result=\"incomplete\"}"], 1);
+  EXPECT_EQ(scrape["verify_links_total{result=\"match\"}"], 2);
+  EXPECT_EQ(scrape["verify_links_total{result=\"mismatch\"}"], 1);
+  EXPECT_EQ(scrape["verify_rows_total{entity=\"transaction\",kind=\"missing\"}"], 3);
+  EXPECT_EQ(scrape["verify_rows_total{entity=\"transaction\",kind=\"extra\"}"], 0);
+  EXPECT_EQ(scrape["verify_rows_total{entity=\"transaction\",kind=\"changed\"}"], 4);
+  EXPECT_EQ(scrape["verify_rows_total{entity=\"account\",kind=\"extra\"}"], 5);
+}
+
 TEST(Metrics, RelinksAreCountedByReasonAndByHowTheyEnded) {
   Metrics metrics(metrics_options());
   core::CycleReport by_state = failed_cycle(Errc::relink_required, "auth_expired", "");

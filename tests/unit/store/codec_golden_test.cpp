@@ -120,7 +120,7 @@ TEST(ValueBytes, FullLinkRecord) {
             "c701"
             "02"
             "06"      // two recent sends: sync 100 ms before that success, accounts 3 ms later
-            "ffff3f"  // every flag
+            "ffff7f"  // every flag
             "02"
             "6375"  // customer
             "02"
@@ -201,7 +201,7 @@ TEST(ValueBytes, EveryMemberOfTheLinkRecordIsKnown) {
   const auto& [link_id, fence, status, customer_user_id, tags, added_at, institution_id, provider,
                upstream_state, upstream_error_code, link_digest, has_transactions_product,
                transactions_forbidden, accounts_forbidden, accounts_failing, accounts_wanted,
-               refused_retry_at, transactions_clock, accounts_clock, cursor, generation, resync,
+               refused_retry_at, transactions_clock, accounts_clock, cursor, generation, resync, repairing,
                resync_started_at, resyncs_in_window, drain, pending_clock, accounts_pulled_at,
                accounts_pulled_clock, accounts_digest, next_due_at, last_attempt_at, last_success_at,
                failures, protocol_failures, last_error, counts, recent_sends] = record;
@@ -242,7 +242,10 @@ TEST(ValueBytes, DeadLetter) {
             "ac02"
             "0102030405060708090a0b0c0d0e0f10"
             "03"
-            "776879");
+            "776879"
+            "03"
+            "5b3f5d"
+            "0c");
   EXPECT_EQ(decode_dead_letter(wall_ms(5), "link", value), sample_dead_letter());
 }
 

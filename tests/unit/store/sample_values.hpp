@@ -63,6 +63,7 @@ inline core::LinkRecord sample_link() {
   link.cursor = core::Cursor{"cur"};
   link.generation = 5;
   link.resync = true;
+  link.repairing = true;
   link.resync_started_at = wall_ms(8);
   link.resyncs_in_window = 2;
   link.drain = {.open = true,
@@ -119,7 +120,9 @@ inline core::DeadLetter sample_dead_letter() {
           .at = wall_ms(5),
           .reason = "why",
           .body_bytes = 300,
-          .body_digest = sample_digest()};
+          .body_digest = sample_digest(),
+          .redacted_body = "[?]",
+          .retried_at = wall_ms(6)};
 }
 
 inline std::string sample_dead_letter_value() {

@@ -1,0 +1,41 @@
+#include "daemon/admin/answers.hpp"
+
+#include <fmt/format.h>
+
+namespace syncd::daemon {
+
+HttpResponse refuse_parameter(std::string_view detail) {
+  return problem(400, "invalid_parameter", detail);
+}
+
+HttpResponse from_error(const core::Error& error) {
+  switch (error.code) {
+    case core::Errc::not_found:
+      return problem(404, "not_found", error.message);
+    case core::Errc::conflict:
+      return problem(409, "conflict", error.message);
+    case core::Errc::invalid:
+      return problem(400, "invalid", error.message);
+    case core::Errc::storage:
+      return problem(503, "storage_failed", error.message);
+    case core::Errc::cancelled:
+      return problem(503, "stopping", "the daemon is stopping; try again later");
+    default:
+      return problem(500, "internal", error.message);
+  }
+}
+
+HttpResponse no_such_link(const core::LinkId& link_id) {
+  return problem(404, "link_not_found",
+                 fmt::format("no link {} is registered here; add it with POST /v1/links", link_id.str()));
+}
+
+HttpResponse json(int status, JsonWriter& writer) {
+  return {.status = status, .content_type = "application/json", .body = writer.take(), .allow = {}};
+}
+
+std::optional<uid_t> uid_of(const HttpRequest& request) {
+  return request.peer ? std::optional{request.peer->uid} : std::nullopt;
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "daemon/admin/http.hpp"
+#include "daemon/json_writer.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::daemon {
+
+// What the routes have in common.
+
+inline constexpr std::uint64_t limit_default = 100;
+inline constexpr std::uint64_t limit_max = 1000;
+inline constexpr core::Millis wait_max{60'000};
+inline constexpr std::size_t after_bytes_max = 256;  // an id: `next` of these lists is the last one
+
+HttpResponse refuse_parameter(std::string_view detail);
+HttpResponse from_error(const core::Error& error);
+HttpResponse no_such_link(const core::LinkId& link_id);
+HttpResponse json(int status, JsonWriter& writer);
+std::optional<uid_t> uid_of(const HttpRequest& request);
+
+// `{"items":[...],"next":"..."}`
+template <class Listing, class Write>
+HttpResponse list_of(const Listing& listing, Write write) {
+  JsonWriter writer;
+  writer.begin_object().key("items").begin_array();
+  for (const auto& item : listing.items)
+    write(writer, item);
+  writer.end_array();
+  if (!listing.next.empty()) writer.member("next", std::string_view(listing.next));
+  writer.end_object();
+  return json(200, writer);
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,241 @@
+#include "daemon/cli/verify_commands.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <random>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "daemon/cli/output.hpp"
+#include "daemon/cli/render.hpp"
+#include "daemon/cli/text.hpp"
+#include "daemon/duration.hpp"
+#include "daemon/exit_codes.hpp"
+#include "daemon/json_writer.hpp"
+
+namespace syncd::cli {
+
+namespace {
+
+constexpr core::Millis look_wait{30'000};
+
+std::string waiting(const std::string& path) {
+  return path + "?wait=" + daemon::format_duration(look_wait);
+}
+
+bool under_way(const JsonValue& answer) {
+  const std::string state = answer.at("state");
+  return state == "waiting" || state == "running";
+}
+
+// Waits until the verify has ended; the daemon bounds how long that takes.
+CliResult<Answer> verify_one(const Client& client, const std::string& link_id) {
+  const std::string path = link_path(link_id, "/verify");
+  auto answer = client.post(waiting(path), {}, look_wait);
+  while (answer && under_way(answer->value))
+    answer = client.get(waiting(path), look_wait);
+  if (answer && answer->value.at("state") != "done") {
+    return std::unexpected(
+        CliError{daemon::exit_unavailable, "the daemon stopped before the verify had ended; try again"});
+  }
+  return answer;
+}
+
+int code_of(const JsonValue& answer) {
+  const std::string result = answer.at("report.result");
+  if (result == "mismatch") return daemon::exit_failure;
+  return result == "match" ? daemon::exit_ok : daemon::exit_unavailable;
+}
+
+CliResult<int> verify_link(const Session& session, const std::string& link_id) {
+  const auto answer = verify_one(session.client, link_id);
+  if (!answer) return std::unexpected(answer.error());
+  if (session.json) {
+    print_json(answer->body);
+  } else {
+    print(render_verify(answer->value, wall_now()));
+  }
+  return code_of(answer->value);
+}
+
+// Ids of so many active links, each as likely as any other.
+CliResult<std::vector<std::string>> draw_links(const Client& client, std::size_t count) {
+  const auto links = client.list("/v1/links", "state=active", 0);
+  if (!links) return std::unexpected(links.error());
+  std::vector<std::string> ids;
+  for (const JsonValue& link : *links)
+    ids.push_back(link.at("link_id"));
+  std::vector<std::string> drawn;
+  std::ranges::sample(ids, std::back_inserter(drawn), static_cast<std::ptrdiff_t>(count),
+                      std::mt19937_64{std::random_device{}()});
+  return drawn;
+}
+
+// What the daemon would answer about a link that could not even be begun with.
+Answer refusal_of(const std::string& link_id, const CliError& error) {
+  daemon::JsonWriter writer;
+  writer.begin_object().member("link_id", std::string_view(link_id)).member("state", "done");
+  writer.key("report").begin_object().member("result", "incomplete");
+  writer.member("reason", std::string_view(error.problem)).member("detail", std::string_view(error.message));
+  writer.end_object().end_object();
+  Answer answer;
+  answer.body = writer.take();
+  answer.value = parse_json(answer.body).value_or(JsonValue{});
+  return answer;
+}
+
+class Progress {
+ public:
+  explicit Progress(std::size_t all) : all_(all) { show(); }
+  ~Progress() {
+    if (visible_) fmt::print(stderr, "\r{}\r", std::string(width_, ' '));
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void add(bool different) {
+    ++done_;
+    differing_ += different ? 1 : 0;
+    show();
+  }
+
+ private:
+  void show() {
+    if (!visible_) return;
+    const std::string line = render_progress(done_, all_, differing_);
+    width_ = line.size();
+    fmt::print(stderr, "\r{}", line);
+    std::fflush(stderr);
+  }
+
+  const std::size_t all_;
+  const bool visible_ = isatty(STDERR_FILENO) == 1;
+  std::size_t done_ = 0, differing_ = 0, width_ = 0;
+};
+
+CliResult<int> verify_sample(const Session& session, std::size_t count) {
+  const auto ids = draw_links(session.client, count);
+  if (!ids) return std::unexpected(ids.error());
+  std::vector<Answer> answers;
+  {
+    Progress progress(ids->size());
+    for (const std::string& link_id : *ids) {
+      auto answer = verify_one(session.client, link_id);
+      const bool of_the_link = !answer && answer.error().exit_code != daemon::exit_unavailable;
+      if (of_the_link) answer = refusal_of(link_id, answer.error());
+      if (!answer) return std::unexpected(answer.error());
+      progress.add(code_of(answer->value) == daemon::exit_failure);
+      answers.push_back(std::move(*answer));
+    }
+  }
+  int code = daemon::exit_ok;
+  Items items;
+  std::string json = "{\"items\":[";
+  for (const Answer& answer : answers) {
+    const int of_this = code_of(answer.value);
+    if (code != daemon::exit_failure && of_this != daemon::exit_ok) code = of_this;
+    json += (items.empty() ? "\n" : ",\n") + answer.body;
+    items.push_back(answer.value);
+  }
+  if (session.json) {
+    print_json(json + "]}");
+  } else {
+    print(render_verifies(items));
+  }
+  return code;
+}
+
+bool confirmed_on_terminal(const std::string& link_id) {
+  fmt::print(
+      stderr,
+      "repair reads the whole history of link {} again and corrects what differs; consumers of the feed "
+      "see the corrections. Go on? [y/N] ",
+      printable(link_id));
+  std::fflush(stderr);
+  const int answer = std::getchar();
+  return answer == 'y' || answer == 'Y';
+}
+
+std::string letter_path(const std::string& id, std::string_view rest = {}) {
+  return fmt::format("/v1/dead-letters/{}{}", percent_encoded(id), rest);
+}
+
+CliResult<int> change_letter(const Session& session, const std::string& id, std::string_view verb) {
+  if (session.dry_run) {
+    const auto letter = session.client.get(letter_path(id));
+    if (!letter) return std::unexpected(letter.error());
+    if (session.json) return print_json(letter->body);
+    print(fmt::format("would {} dead letter {}; nothing was changed\n", verb, printable(id)));
+    return daemon::exit_ok;
+  }
+  const auto answer = session.client.post(letter_path(id, fmt::format("/{}", verb)), {});
+  if (!answer) return std::unexpected(answer.error());
+  if (session.json) return print_json(answer->body);
+  const std::string status = printable(answer->value.at("status"));
+  print(verb == "drop"
+            ? fmt::format("dead letter {} is gone; its link is {}\n", printable(id), status)
+            : fmt::format("the link of dead letter {} is {} and due at once\n", printable(id), status));
+  return daemon::exit_ok;
+}
+
+}  // namespace
+
+CliResult<int> verify_links(const Session& session, const VerifyOptions& options) {
+  if (!options.link_id.empty()) return verify_link(session, options.link_id);
+  return verify_sample(session, options.sample);
+}
+
+CliResult<int> repair_link(const Session& session, const std::string& link_id, bool confirmed) {
+  if (session.dry_run) return verify_link(session, link_id);
+  if (!confirmed && isatty(STDIN_FILENO) != 1) {
+    return std::unexpected(CliError{daemon::exit_usage,
+                                    "repair asks before it changes anything, and there is no terminal to ask "
+                                    "on: say --yes, or --dry-run to see what differs"});
+  }
+  if (!confirmed && !confirmed_on_terminal(link_id)) {
+    print("nothing was changed\n");
+    return daemon::exit_failure;
+  }
+  const std::string query = "/repair?wait=" + daemon::format_duration(wait_max);
+  const auto answer = session.client.post(link_path(link_id, query), {}, wait_max);
+  if (!answer) return std::unexpected(answer.error());
+  const bool ended = answer->status == 200;
+  const bool failed = ended && answer->value.at("outcome") != "success";
+  if (session.json) {
+    print_json(answer->body);
+  } else if (ended) {
+    print(render_cycle(answer->value, wall_now()));
+  } else {
+    print(fmt::format("the repair of link {} goes on; what it corrects is in the feed, with cause verify\n",
+                      printable(link_id)));
+  }
+  return failed ? daemon::exit_failure : daemon::exit_ok;
+}
+
+CliResult<int> list_dead_letters(const Session& session) {
+  const auto letters = session.client.list("/v1/dead-letters", {}, 0);
+  if (!letters) return std::unexpected(letters.error());
+  if (session.json) return print_items(*letters);
+  print(render_dead_letters(*letters, wall_now()));
+  return daemon::exit_ok;
+}
+
+CliResult<int> show_dead_letter(const Session& session, const std::string& id) {
+  const auto answer = session.client.get(letter_path(id));
+  if (!answer) return std::unexpected(answer.error());
+  if (session.json) return print_json(answer->body);
+  print(render_dead_letter(answer->value, wall_now()));
+  return daemon::exit_ok;
+}
+
+CliResult<int> retry_dead_letter(const Session& session, const std::string& id) {
+  return change_letter(session, id, "retry");
+}
+
+CliResult<int> drop_dead_letter(const Session& session, const std::string& id) {
+  return change_letter(session, id, "drop");
+}
+
+}  // namespace syncd::cli

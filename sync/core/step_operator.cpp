@@ -1,0 +1,86 @@
+#include <cassert>
+#include <utility>
+
+#include "sync/core/step.hpp"
+#include "sync/core/step_parts.hpp"
+
+// What an operator may do to a link. None of it counts as an attempt to sync.
+namespace syncd::core {
+
+namespace {
+
+LinkUpdate begin_action(const StepInput& input) {
+  LinkUpdate update = begin_step(input);
+  update.record.last_attempt_at = input.record.last_attempt_at;
+  return update;
+}
+
+}  // namespace
+
+LinkUpdate step_add(const Registration& registration, WallTime now) {
+  LinkUpdate update;
+  update.link_id = registration.link_id;
+  update.expected_fence = 0;
+  update.at = now;
+  update.cause = Cause::manual;
+  LinkRecord& record = update.record;
+  record.link_id = registration.link_id;
+  record.customer_user_id = registration.customer_user_id;
+  record.tags = registration.tags;
+  record.added_at = now;
+  record.next_due_at = now;
+  update.changes.push_back({ChangeKind::link_added,
+                            keep_text(update, registration.link_id.str()),
+                            {},
+                            keep_text(update, status_json(LinkStatus::active, {}))});
+  return update;
+}
+
+LinkUpdate step_pause(const StepInput& input) {
+  LinkUpdate update = begin_action(input);
+  update.record.status = LinkStatus::paused;
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_resume(const StepInput& input) {
+  LinkUpdate update = begin_action(input);
+  update.record.status = relink_is_open(input) ? LinkStatus::relink : LinkStatus::active;
+  update.record.next_due_at = input.now;
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_repair(const StepInput& input) {
+  LinkUpdate update = begin_action(input);
+  LinkRecord& record = update.record;
+  record.repairing = true;
+  record.accounts_wanted = true;
+  record.next_due_at = input.now;
+  const bool reads_feed = record.has_transactions_product && !record.transactions_forbidden;
+  if (reads_feed) begin_replay(input, update);
+  return update;
+}
+
+LinkUpdate step_retry_letter(const StepInput& input) {
+  assert(input.held->dead_letter);
+  LinkUpdate update = begin_action(input);
+  LinkRecord& record = update.record;
+  record.protocol_failures = 0;
+  record.failures = 0;
+  record.next_due_at = input.now;
+  if (record.status == LinkStatus::quarantined) record.status = LinkStatus::active;
+  update.dead_letter = input.held->dead_letter;
+  update.dead_letter->retried_at = input.now;
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_drop_letter(const StepInput& input) {
+  assert(input.held->dead_letter);
+  LinkUpdate update = begin_action(input);
+  update.dropped_dead_letter_at = input.held->dead_letter->at;
+  return update;
+}
+
+}  // namespace syncd::core

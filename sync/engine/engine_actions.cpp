@@ -1,0 +1,180 @@
+#include "sync/core/plan.hpp"
+#include "sync/engine/engine_impl.hpp"
+
+// What an operator does to a link.
+namespace syncd::engine {
+
+namespace {
+
+core::Error conflict(std::string message) {
+  return {.code = core::Errc::conflict, .message = std::move(message)};
+}
+
+core::Error gone() {
+  return conflict("the link is gone upstream: it is not visited any more");
+}
+
+core::Error no_such_letter() {
+  return {.code = core::Errc::not_found, .message = "no such dead letter"};
+}
+
+}  // namespace
+
+api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause) {
+  if (!core::is_valid_id(link.link_id.str())) {
+    co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
+  }
+  if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  if (table.size() >= options.links_max) {
+    co_return core::fail(core::Errc::invalid,
+                         "the limit of registered links is reached; raise [daemon] links_max");
+  }
+  core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
+  core::LinkUpdate update = core::step_add(registration, timers.wall_now());
+  const auto committed = co_await store.commit(std::move(update));
+  if (!committed && committed.error().code != core::Errc::conflict)
+    co_return std::unexpected(committed.error());
+  // Two additions of the same link may have crossed: the table decides who was first.
+  if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
+  table.set_fresh_since_s(slot, seconds_of(timers.wall_now()));
+  if (committed && cause == core::Cause::manual) {
+    want_now(slot, cause);
+  } else if (committed) {
+    table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+    pump();
+  }
+  co_return committed ? AddOutcome::added : AddOutcome::existed;
+}
+
+// Applies an operator's action to the record as it is now; a cycle that commits in between makes it try
+// again.
+api::Task<core::Result<LinkStatus>> Engine::Impl::act(core::LinkId link_id, Action action, Check check,
+                                                      std::optional<core::WallTime> letter_at) {
+  for (int attempt = 0; attempt < conflict_retries_max; ++attempt) {
+    auto loaded = co_await store.load(link_id);
+    if (!loaded) co_return std::unexpected(loaded.error());
+    if (!*loaded) co_return core::fail(core::Errc::not_found, "no such link");
+    const core::LinkRecord record = std::move(**loaded);
+    core::LookupRequest request = core::plan_lookup(record);
+    request.dead_letter_at = letter_at;
+    auto held = co_await store.lookup(std::move(request));
+    if (!held) co_return std::unexpected(held.error());
+    const core::Result<Verdict> verdict = check(record, *held);
+    if (!verdict) co_return std::unexpected(verdict.error());
+    if (*verdict == Verdict::nothing_to_do) co_return record.status;
+    const core::StepInput input{.record = record,
+                                .held = std::make_shared<const core::Held>(std::move(*held)),
+                                .now = timers.wall_now(),
+                                .policy = options.policy,
+                                .cause = core::Cause::manual,
+                                .recent_sends = gate.recent_sends(link_id)};
+    core::LinkUpdate update = action(input);
+    const LinkStatus status = update.record.status;
+    const auto committed = co_await store.commit(std::move(update));
+    if (committed) {
+      if (*verdict == Verdict::act_and_visit) apply_action(link_id, status);
+      co_return status;
+    }
+    if (committed.error().code != core::Errc::conflict) co_return std::unexpected(committed.error());
+  }
+  co_return core::fail(core::Errc::conflict, "the link changed again and again meanwhile; try once more");
+}
+
+core::Result<Engine::Impl::Verdict> Engine::Impl::may_pause(const core::LinkRecord& record,
+                                                            const core::Held&) {
+  if (record.status == LinkStatus::gone) return std::unexpected(gone());
+  return record.status == LinkStatus::paused ? Verdict::nothing_to_do : Verdict::act_and_visit;
+}
+
+core::Result<Engine::Impl::Verdict> Engine::Impl::may_resume(const core::LinkRecord& record,
+                                                             const core::Held&) {
+  if (record.status == LinkStatus::gone) return std::unexpected(gone());
+  return record.status != LinkStatus::paused ? Verdict::nothing_to_do : Verdict::act_and_visit;
+}
+
+core::Result<Engine::Impl::Verdict> Engine::Impl::may_repair(const core::LinkRecord& record,
+                                                             const core::Held&) {
+  if (record.status == LinkStatus::gone) return std::unexpected(gone());
+  if (record.status == LinkStatus::paused)
+    return std::unexpected(conflict("the link is paused; resume it first"));
+  if (record.status == LinkStatus::relink)
+    return std::unexpected(conflict("the link waits for its owner; it can be repaired once it is connected"));
+  if (record.repairing) return Verdict::nothing_to_do;
+  const bool reads_feed = record.has_transactions_product && !record.transactions_forbidden;
+  if (reads_feed && !record.cursor)
+    return std::unexpected(conflict("the link's history is being read from its start already"));
+  return Verdict::act_and_visit;
+}
+
+core::Result<Engine::Impl::Verdict> Engine::Impl::may_retry_letter(const core::LinkRecord& record,
+                                                                   const core::Held& held) {
+  if (!held.dead_letter) return std::unexpected(no_such_letter());
+  if (held.dead_letter->retried_at != core::WallTime{}) {
+    return std::unexpected(conflict("the letter was retried already at " +
+                                    core::format_wall_time(held.dead_letter->retried_at) +
+                                    "; a new failure leaves a new letter"));
+  }
+  if (record.status == LinkStatus::gone) return std::unexpected(gone());
+  if (record.status == LinkStatus::paused)
+    return std::unexpected(conflict("the link is paused; resume it first"));
+  return Verdict::act_and_visit;
+}
+
+core::Result<Engine::Impl::Verdict> Engine::Impl::may_drop_letter(const core::LinkRecord&,
+                                                                  const core::Held& held) {
+  if (!held.dead_letter) return std::unexpected(no_such_letter());
+  return Verdict::act;
+}
+
+void Engine::Impl::apply_action(const core::LinkId& link_id, LinkStatus status) {
+  const auto slot = table.find(link_id.str());
+  if (!slot) return;
+  set_status(*slot, status);
+  if (visited_by_schedule(status)) want_now(*slot, core::Cause::manual);
+}
+
+core::Result<void> Engine::Impl::sync_now(const core::LinkId& link_id) {
+  const auto slot = table.find(link_id.str());
+  if (!slot) return core::fail(core::Errc::not_found, "no such link");
+  if (!visited_by_schedule(table.status(*slot))) {
+    return core::fail(
+        core::Errc::conflict,
+        "the link is " + std::string(core::to_string(table.status(*slot))) + ": it is not visited");
+  }
+  want_now(*slot, core::Cause::manual);
+  return {};
+}
+
+api::Task<std::optional<core::CycleReport>> Engine::Impl::wait_for_cycle(core::LinkId link_id,
+                                                                         api::SteadyTime deadline,
+                                                                         bool in_all) {
+  const auto slot = table.find(link_id.str());
+  if (!slot) co_return std::nullopt;
+  const auto executor = co_await boost::asio::this_coro::executor;
+  CycleWaiter waiter{*slot, wait_after(*slot), in_all, std::nullopt, api::Waiters(executor)};
+  co_await until_answered(waiter, deadline);
+  co_return std::move(waiter.report);
+}
+
+api::Task<void> Engine::Impl::until_answered(CycleWaiter& waiter, api::SteadyTime deadline) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  const auto place = cycle_waiters.insert(cycle_waiters.end(), &waiter);
+  while (!waiter.report && timers.steady_now() < deadline && !stopping) {
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) break;
+    auto ended = waiter.done.wait();
+    auto late = timers.sleep_until(deadline);
+    co_await (std::move(ended) || std::move(late));
+  }
+  cycle_waiters.erase(place);
+}
+
+// sync_now() may have begun the cycle already, inside its own call: that one counts.
+std::uint64_t Engine::Impl::wait_after(Slot slot) const {
+  const auto flying = in_flight_numbers.find(slot);
+  const bool begun_just_now = flying != in_flight_numbers.end() && table.wanted_cause(slot) == 0;
+  return begun_just_now ? flying->second - 1 : cycles_begun;
+}
+
+}  // namespace syncd::engine

@@ -1,0 +1,521 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <deque>
+#include <exception>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "sync/core/step.hpp"
+#include "sync/engine/cycle.hpp"
+#include "sync/engine/discovery.hpp"
+#include "sync/engine/engine.hpp"
+#include "sync/engine/link_table.hpp"
+#include "sync/engine/task_group.hpp"
+#include "sync/engine/verifier.hpp"
+
+namespace syncd::engine {
+
+using core::LinkStatus;
+using Slot = LinkTable::Slot;
+using Tick = LinkTable::Tick;
+
+inline constexpr core::Millis tick_length{100};
+inline constexpr core::Millis look_at_budget_every{1'000};
+// Ticks before the start: of links that are overdue then, the most overdue come first.
+inline constexpr core::Millis overdue_told_apart = std::chrono::hours(72);
+inline constexpr core::Millis auth_probe_first{5'000};
+inline constexpr core::Millis auth_probe_max{15 * 60'000};
+inline constexpr core::Millis discovery_retry{5 * 60'000};
+inline constexpr core::Millis storage_retry{10'000};
+// A backfill commits page after page: an action fits between two of them, sooner or later.
+inline constexpr int conflict_retries_max = 20;
+inline constexpr std::size_t probes_per_discovery_max = 100;
+
+inline std::size_t index_of(LinkStatus status) {
+  return static_cast<std::size_t>(status);
+}
+
+inline bool visited_by_schedule(LinkStatus status) {
+  return status != LinkStatus::paused && status != LinkStatus::gone;
+}
+
+inline std::uint32_t seconds_of(core::WallTime at) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, 0xffffffff));
+}
+
+struct Engine::Impl final : VisitPort {
+  Impl(api::Timers& timers_, api::MoneykitApi& upstream_, api::RateGate& gate_, StorePort& store_,
+       EngineObserver& observer_, EngineOptions options_)
+      : timers(timers_),
+        upstream(upstream_),
+        gate(gate_),
+        store(store_),
+        observer(observer_),
+        options(options_),
+        origin(timers_.steady_now() - overdue_told_apart) {}
+
+  // A task that waits in wait_for_cycle(); lives in its frame.
+  struct CycleWaiter {
+    Slot slot;
+    std::uint64_t begun_after;  // only a cycle with a higher number counts
+    bool in_all;                // the report counts what the visits before, which yielded, have done
+    std::optional<core::CycleReport> report;
+    api::Waiters done;
+    core::CycleReport so_far = {};
+  };
+
+  // ---- time ----
+  Tick tick_of(api::SteadyTime at) const {
+    const auto ticks = (at - origin + tick_length - core::Millis(1)) / tick_length;
+    return static_cast<Tick>(std::clamp<std::int64_t>(ticks, 0, 0xfffffffe));
+  }
+  api::SteadyTime time_of(Tick tick) const { return origin + tick * tick_length; }
+  Tick now_tick() const { return static_cast<Tick>((timers.steady_now() - origin) / tick_length); }
+
+  // Wall times are stored; waiting is steady. A stored time further off than any link may wait comes from a
+  // clock that was wrong: it is cut.
+  Tick due_tick(core::WallTime due) const {
+    const core::Millis longest = options.policy.max_interval + options.policy.max_interval / 10;
+    const core::Millis wait = std::clamp(due - timers.wall_now(), -overdue_told_apart, longest);
+    return tick_of(timers.steady_now() + wait);
+  }
+
+  // ---- the schedule ----
+  void set_status(Slot slot, LinkStatus status) {
+    --by_status[index_of(table.status(slot))];
+    ++by_status[index_of(status)];
+    table.set_status(slot, status);
+    if (!visited_by_schedule(status)) table.unschedule(slot);
+  }
+
+  Slot add(std::string_view link_id, LinkStatus status, core::WallTime due) {
+    const Slot slot = table.add(link_id, status);
+    ++by_status[index_of(status)];
+    if (visited_by_schedule(status)) table.schedule(slot, due_tick(due));
+    return slot;
+  }
+
+  void want_now(Slot slot, core::Cause cause) {
+    // What a person asked for is not turned into something less by a later hint.
+    const bool asked_for = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
+    if (!asked_for) table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+    if (table.in_flight(slot)) return;  // visited once more when it ends
+    table.unschedule(slot);
+    put_urgent(slot);
+    pump();
+  }
+
+  // Each link is in the queue once, however often it is asked for while nothing may begin.
+  void put_urgent(Slot slot) {
+    if (table.urgent(slot)) return;
+    table.set_urgent(slot, true);
+    urgent.push_back(slot);
+  }
+
+  bool may_begin() const { return running && !stopping && !on_hold && !auth_refused && store.healthy(); }
+
+  // Starts as many cycles as are due and allowed. The only place where a cycle begins.
+  void pump() {
+    ++heartbeat;
+    if (pumping) return;
+    pumping = true;
+    while (may_begin() && in_flight < options.workers) {
+      const std::optional<LinkTable::Due> next = next_link();
+      if (!next) break;
+      begin_cycle(*next);
+    }
+    pumping = false;
+  }
+
+  std::optional<LinkTable::Due> next_link() {
+    while (!urgent.empty()) {
+      const Slot slot = urgent.front();
+      const bool drains = table.status(slot) != LinkStatus::relink;
+      if (drains && nobody_may_drain(core::Cause::manual)) return std::nullopt;
+      urgent.pop_front();
+      table.set_urgent(slot, false);
+      if (table.in_flight(slot) || !visited_by_schedule(table.status(slot))) continue;
+      table.unschedule(slot);
+      return LinkTable::Due{.due = now_tick(), .slot = slot};
+    }
+    if (table.nothing_due() || table.earliest() > now_tick()) return std::nullopt;
+    if (nobody_may_drain(core::Cause::schedule)) return std::nullopt;
+    return table.pop();
+  }
+
+  // Taking links off the heap would only put them back: upstream lets nobody drain, or the app's budget is
+  // spent.
+  bool nobody_may_drain(core::Cause cause) {
+    const api::SteadyTime at = gate.available_at(core::Endpoint::sync, core::LinkId{}, cause);
+    return at > timers.steady_now();
+  }
+
+  void begin_cycle(LinkTable::Due next) {
+    const Slot slot = next.slot;
+    const std::uint8_t wanted = table.wanted_cause(slot);
+    table.set_wanted_cause(slot, 0);
+    core::Cause cause = wanted != 0 ? static_cast<core::Cause>(wanted) : core::Cause::schedule;
+    if (wanted == 0 && table.status(slot) == LinkStatus::relink) cause = core::Cause::probe;
+    table.set_in_flight(slot, true);
+    ++in_flight;
+    in_flight_numbers[slot] = ++cycles_begun;
+    group->spawn(visit(next, cause, cycles_begun));
+  }
+
+  api::Task<void> visit(LinkTable::Due due, core::Cause cause, std::uint64_t number) {
+    const Slot slot = due.slot;
+    const core::Millis lag = std::chrono::duration_cast<core::Millis>(timers.steady_now() - time_of(due.due));
+    const CycleContext context{
+        timers, upstream, gate, store, options.policy, stopping, accounts_asked == slot};
+    core::LinkId link_id{std::string(table.id(slot))};
+    CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
+    outcome.report.schedule_lag = std::max(lag, core::Millis(0));
+    table.set_in_flight(slot, false);
+    in_flight_numbers.erase(slot);
+    --in_flight;
+    settle(due, cause, outcome);
+    answer_waiters(slot, number, outcome);
+    if (visit_ended) visit_ended->notify_all();
+    pump();
+  }
+
+  // Somebody who waits for a visit wants its outcome, not to hear that it has to wait, too.
+  static bool answers(CycleEnd end) {
+    return end != CycleEnd::yielded && end != CycleEnd::held_back && end != CycleEnd::conflict;
+  }
+
+  // Puts the link back where it belongs: it never falls out of the schedule.
+  void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
+    const Slot slot = visited.slot;
+    if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at));
+    switch (outcome.end) {
+      case CycleEnd::finished:
+        if (outcome.report.pages > 0) auth_pause = auth_probe_first;
+        set_status(slot, outcome.report.status_after);
+        reschedule(slot, due_tick(outcome.report.next_due_at));
+        break;
+      case CycleEnd::yielded:
+        set_status(slot, outcome.report.status_after);
+        come_back(slot, cause, due_tick(outcome.report.next_due_at));
+        break;
+      case CycleEnd::held_back:
+        hold_back(visited, cause);
+        break;
+      case CycleEnd::not_active:
+        set_status(slot, outcome.report.status_after);
+        return;
+      case CycleEnd::missing:
+        forget(slot);
+        return;
+      case CycleEnd::conflict:
+      case CycleEnd::stopped:
+        come_back(slot, cause, visited.due);
+        break;
+      case CycleEnd::auth:
+        come_back(slot, cause, visited.due);
+        refuse_auth(*outcome.report.error);
+        break;
+      case CycleEnd::storage:
+        come_back(slot, cause, tick_of(timers.steady_now() + storage_retry));
+        if (outcome.report.error) observer.on_store_failed(*outcome.report.error);
+        break;
+    }
+    const bool tells_something = outcome.end != CycleEnd::stopped && outcome.end != CycleEnd::conflict &&
+                                 outcome.end != CycleEnd::held_back;
+    if (tells_something) observer.on_cycle(outcome.report);
+  }
+
+  // It keeps its place: among the first again, or by its due time among those that are as late.
+  void hold_back(LinkTable::Due visited, core::Cause cause) {
+    const Slot slot = visited.slot;
+    if (!visited_by_schedule(table.status(slot))) return;
+    keep_cause(slot, cause);
+    // Those without a reserve wait in the schedule, where nothing is taken while none is left for them. So do
+    // those that wait for their owner: the urgent ones among them are taken whatever the budget, for a look.
+    const bool has_reserve = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
+    if (has_reserve && table.status(slot) != LinkStatus::relink) {
+      put_urgent(slot);
+    } else {
+      put_in_schedule(slot, visited.due);
+    }
+  }
+
+  // The visit is not over: the next one has the same cause, unless somebody has asked for one meanwhile.
+  void come_back(Slot slot, core::Cause cause, Tick due) {
+    const auto wanted = table.wanted_cause(slot);
+    const bool asked_again = wanted != 0 && wanted != static_cast<std::uint8_t>(cause);
+    if (asked_again || scheduled_anyway(cause)) {
+      reschedule(slot, due);
+      return;
+    }
+    if (!visited_by_schedule(table.status(slot))) return;
+    keep_cause(slot, cause);
+    put_in_schedule(slot, due);
+  }
+
+  // These are found out anew when the link is due.
+  static bool scheduled_anyway(core::Cause cause) {
+    return cause == core::Cause::schedule || cause == core::Cause::probe;
+  }
+
+  void keep_cause(Slot slot, core::Cause cause) {
+    if (table.wanted_cause(slot) == 0 && !scheduled_anyway(cause))
+      table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
+  }
+
+  void reschedule(Slot slot, Tick due) {
+    if (!visited_by_schedule(table.status(slot))) return;
+    if (table.wanted_cause(slot) != 0) {
+      put_urgent(slot);
+      return;
+    }
+    put_in_schedule(slot, due);
+  }
+
+  void put_in_schedule(Slot slot, Tick due) {
+    table.schedule(slot, due);
+    if (due < clock_wakes_at && clock) clock->notify_all();
+  }
+
+  // The record is gone from the store (purged): the slot stays, empty of duties.
+  void forget(Slot slot) { set_status(slot, LinkStatus::gone); }
+
+  void answer_waiters(Slot slot, std::uint64_t number, const CycleOutcome& outcome) {
+    for (CycleWaiter* waiter : cycle_waiters) {
+      if (waiter->slot != slot || number <= waiter->begun_after || waiter->report) continue;
+      add_counts(outcome.report, waiter->so_far);
+      if (!answers(outcome.end)) continue;
+      waiter->report = outcome.report;
+      if (waiter->in_all) set_counts(waiter->so_far, *waiter->report);
+      waiter->done.notify_all();
+    }
+  }
+
+  static void add_counts(const core::CycleReport& report, core::CycleReport& sum) {
+    sum.pages += report.pages;
+    sum.created += report.created;
+    sum.updated += report.updated;
+    sum.removed += report.removed;
+    sum.account_changes += report.account_changes;
+  }
+  static void set_counts(const core::CycleReport& sum, core::CycleReport& report) {
+    report.pages = sum.pages;
+    report.created = sum.created;
+    report.updated = sum.updated;
+    report.removed = sum.removed;
+    report.account_changes = sum.account_changes;
+  }
+
+  // ---- our own credentials ----
+  void refuse_auth(const core::Error& error) {
+    if (auth_refused) return;
+    auth_refused = true;
+    observer.on_auth_incident(true, error);
+    group->spawn(probe_auth());
+  }
+
+  // One careful question at a time until upstream knows us again; no link is touched meanwhile.
+  api::Task<void> probe_auth() {
+    while (auth_refused && !stopping) {
+      co_await timers.sleep_until(timers.steady_now() + auth_pause);
+      if (stopping) co_return;
+      // Grows until a link was really read: the question may be answered where the data is refused.
+      auth_pause = std::min(auth_pause * 2, auth_probe_max);
+      const auto answer = co_await upstream.introspect();
+      if (answer) {
+        auth_refused = false;
+        observer.on_auth_incident(false, {});
+        pump();
+        co_return;
+      }
+    }
+  }
+
+  // ---- tasks ----
+  api::Task<void> keep_freeze(core::GateFreeze freeze) {
+    const auto stored = co_await store.put_freeze(freeze);
+    if (!stored) observer.on_store_failed(stored.error());
+  }
+
+  // Wakes the schedule when the earliest link is due, and at least every second.
+  api::Task<void> watch_clock() {
+    using namespace boost::asio::experimental::awaitable_operators;
+    while (!stopping) {
+      pump();
+      const api::SteadyTime wake = next_wake();
+      clock_wakes_at = tick_of(wake);
+      auto earlier = clock->wait();
+      auto due = timers.sleep_until(wake);
+      co_await (std::move(earlier) || std::move(due));
+      const auto state = co_await boost::asio::this_coro::cancellation_state;
+      if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
+    }
+  }
+
+  // What is due and held back by the budget is looked at again soon: nobody tells when a slot comes free.
+  api::SteadyTime next_wake() const {
+    const api::SteadyTime now = timers.steady_now();
+    const bool overdue = !table.nothing_due() && time_of(table.earliest()) <= now;
+    if (may_begin() && (overdue || !urgent.empty()))
+      return now + std::min(look_at_budget_every, options.idle_look);
+    const api::SteadyTime latest = now + options.idle_look;
+    if (table.nothing_due() || overdue) return latest;
+    return std::min(latest, time_of(table.earliest()));
+  }
+
+  api::Task<void> discover() {
+    while (!stopping) {
+      const auto found = co_await compare_links(upstream, table);
+      if (stopping) co_return;
+      std::uint64_t added = 0;
+      if (found) {
+        added = co_await act_on(*found);
+      } else if (found.error().code == core::Errc::auth) {
+        refuse_auth(found.error());
+      } else if (found.error().code != core::Errc::cancelled) {
+        observer.on_discovery_failed(found.error());
+      }
+      if (stopping) co_return;
+      // What did not fit into one list is registered by going through it again, at once.
+      if (added > 0 && found->only_upstream_count > added) continue;
+      const core::Millis pause =
+          found ? options.discovery_interval : std::min(discovery_retry, options.discovery_interval);
+      co_await timers.sleep_until(timers.steady_now() + pause);
+    }
+  }
+
+  // How many links it registered.
+  api::Task<std::uint64_t> act_on(const Differences& found) {
+    std::uint64_t count = 0;
+    observer.on_discovery(found.only_upstream, found.only_upstream_count, found.only_here,
+                          found.only_here_count);
+    if (options.discovery_registers) {
+      for (const core::LinkId& link_id : found.only_upstream) {
+        if (stopping) co_return count;
+        NewLink link{link_id, {}, {}};
+        const auto added = co_await add_link(std::move(link), core::Cause::backfill);
+        if (added) ++count;
+        if (!added) observer.on_discovery_failed(added.error());
+      }
+    }
+    for (std::size_t i = 0; i < std::min(found.only_here.size(), probes_per_discovery_max); ++i) {
+      const auto slot = table.find(found.only_here[i].str());
+      if (slot && visited_by_schedule(table.status(*slot))) want_now(*slot, core::Cause::probe);
+    }
+    co_return count;
+  }
+
+  // ---- operator actions (engine_actions.cpp) ----
+  using Action = core::LinkUpdate (*)(const core::StepInput&);
+  // Whether the action suits the record as it is now; an error: it does not.
+  enum class Verdict : std::uint8_t { act_and_visit, act, nothing_to_do };
+  using Check = core::Result<Verdict> (*)(const core::LinkRecord& record, const core::Held& held);
+  static core::Result<Verdict> may_pause(const core::LinkRecord& record, const core::Held& held);
+  static core::Result<Verdict> may_resume(const core::LinkRecord& record, const core::Held& held);
+  static core::Result<Verdict> may_repair(const core::LinkRecord& record, const core::Held& held);
+  static core::Result<Verdict> may_retry_letter(const core::LinkRecord& record, const core::Held& held);
+  static core::Result<Verdict> may_drop_letter(const core::LinkRecord& record, const core::Held& held);
+
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause);
+  // The link's status afterwards. `letter_at`: the dead letter that it is about.
+  api::Task<core::Result<LinkStatus>> act(core::LinkId link_id, Action action, Check check,
+                                          std::optional<core::WallTime> letter_at = std::nullopt);
+  void apply_action(const core::LinkId& link_id, LinkStatus status);
+  core::Result<void> sync_now(const core::LinkId& link_id);
+  api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline,
+                                                             bool in_all);
+  api::Task<void> until_answered(CycleWaiter& waiter, api::SteadyTime deadline);
+  std::uint64_t wait_after(Slot slot) const;
+
+  // ---- verify (engine_verify.cpp) ----
+  api::Task<core::Result<void>> claim(core::LinkId link_id) override;
+  void release(const core::LinkId& link_id) override;
+  api::Task<std::optional<core::CycleReport>> visit(core::LinkId link_id, bool with_accounts,
+                                                    api::SteadyTime deadline) override;
+  api::Task<void> until_idle(Slot slot, api::SteadyTime deadline);
+  core::Result<void> may_ask(Slot slot) const;
+  void start_verifier(const api::IoExecutor& executor);
+  core::Result<void> want_verify(const core::LinkId& link_id);
+
+  EngineStatus status() const {
+    EngineStatus status;
+    status.links_by_status = by_status;
+    status.links = table.size();
+    status.due = urgent.size() + table.due_count(now_tick());
+    status.in_flight = in_flight;
+    status.auth_refused = auth_refused;
+    status.on_hold = on_hold;
+    status.store_healthy = store.healthy();
+    std::uint32_t oldest_s = 0xffffffff;
+    const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
+    for (Slot slot = 0; slot < table.size(); ++slot) {
+      const std::uint32_t at = table.fresh_since_s(slot);
+      if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
+      oldest_s = std::min(oldest_s, at);
+      status.stale += at < fresh_since_s ? 1 : 0;
+    }
+    if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
+    if (!table.nothing_due()) {
+      status.next_due_at = timers.wall_now() + (time_of(table.earliest()) - timers.steady_now());
+    }
+    return status;
+  }
+
+  api::Task<void> stop(api::SteadyTime grace_end) {
+    stopping = true;
+    for (CycleWaiter* waiter : cycle_waiters)
+      waiter->done.notify_all();
+    if (verifier) verifier->stop();
+    if (!group) co_return;
+    if (in_flight == 0) group->cancel();
+    while (in_flight > 0 && timers.steady_now() < grace_end) {
+      co_await timers.sleep_until(std::min(grace_end, timers.steady_now() + core::Millis(20)));
+    }
+    group->cancel();
+    co_await group->join();
+    gate.on_freeze({});
+    running = false;
+  }
+
+  api::Timers& timers;
+  api::MoneykitApi& upstream;
+  api::RateGate& gate;
+  StorePort& store;
+  EngineObserver& observer;
+  EngineOptions options;
+  const api::SteadyTime origin;
+  LinkTable table;
+  std::array<std::uint64_t, core::link_status_count + 1> by_status{};
+  std::deque<Slot> urgent;
+  std::list<CycleWaiter*> cycle_waiters;
+  std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
+  std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
+  Tick clock_wakes_at = 0;
+  std::unique_ptr<Verifier> verifier;
+  std::unique_ptr<api::Waiters> visit_ended;  // for who wants a link for itself
+  std::optional<Tick> claimed_due;            // of the link that the verifier has claimed
+  std::optional<Slot> accounts_asked;         // the visit of this link pulls the accounts, too
+  std::unique_ptr<TaskGroup> group;
+  std::uint64_t in_flight = 0;
+  std::uint64_t cycles_begun = 0;
+  std::uint64_t heartbeat = 0;
+  bool running = false;
+  bool stopping = false;
+  bool pumping = false;
+  bool on_hold = false;
+  bool auth_refused = false;
+  core::Millis auth_pause = auth_probe_first;
+};
+
+}  // namespace syncd::engine

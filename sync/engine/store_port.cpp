@@ -1,0 +1,17 @@
+#include "sync/engine/store_port.hpp"
+
+namespace syncd::engine {
+
+api::Task<core::Result<std::optional<core::LinkId>>> StorePort::next_link(std::string) {
+  co_return std::nullopt;
+}
+
+api::Task<core::Result<std::optional<std::string>>> StorePort::note(std::string) {
+  co_return std::nullopt;
+}
+
+api::Task<core::Result<void>> StorePort::put_note(std::string, std::string) {
+  co_return core::Result<void>{};
+}
+
+}  // namespace syncd::engine

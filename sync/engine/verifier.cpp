@@ -1,0 +1,199 @@
+#include "sync/engine/verifier.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+
+namespace syncd::engine {
+
+namespace {
+
+constexpr std::string_view position_note = "verify";  // `milliseconds link`: the audit's last link and when
+constexpr std::string_view result_note_prefix = "verify/";  // + link: the short form of its last report
+// The audit looks so often whether its pace has changed.
+constexpr core::Millis look_every = std::chrono::minutes(1);
+// However short the interval and many the links.
+constexpr core::Millis pace_min{1'000};
+
+std::string result_note(const core::LinkId& link_id) {
+  return std::string(result_note_prefix) + link_id.str();
+}
+
+struct Position {
+  core::WallTime at{};
+  std::string link_id;
+};
+
+std::string to_text(core::WallTime at, const std::string& link_id) {
+  return std::to_string(at.time_since_epoch().count()) + ' ' + link_id;
+}
+
+std::optional<Position> parse_position(std::string_view text) {
+  std::int64_t at_ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), at_ms);
+  if (error != std::errc{} || end == text.data() + text.size() || *end != ' ') return std::nullopt;
+  return Position{.at = core::WallTime(core::Millis(at_ms)),
+                  .link_id = std::string(end + 1, text.data() + text.size())};
+}
+
+}  // namespace
+
+Verifier::Verifier(VerifyContext context, api::IoExecutor executor, Hooks hooks)
+    : context_(context), hooks_(std::move(hooks)), wanted_(executor), ended_(executor) {
+}
+
+bool Verifier::under_way(const core::LinkId& link_id) const {
+  return running_ == link_id || std::ranges::find(line_, link_id) != line_.end();
+}
+
+core::Result<void> Verifier::want(const core::LinkId& link_id) {
+  if (under_way(link_id)) return {};
+  if (line_.size() >= line_max) {
+    return core::fail(core::Errc::conflict, "too many links wait to be verified; try again later");
+  }
+  line_.push_back(link_id);
+  wanted_.notify_all();
+  return {};
+}
+
+void Verifier::look_again() {
+  wanted_.notify_all();
+}
+
+void Verifier::stop() {
+  wanted_.notify_all();
+  ended_.notify_all();
+}
+
+api::Task<void> Verifier::run() {
+  co_await find_position();
+  while (!context_.stopping) {
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) break;
+    if (!line_.empty()) {
+      running_ = std::move(line_.front());
+      line_.pop_front();
+      co_await verify(*running_, false);
+    } else if (audit_due()) {
+      co_await audit();
+    } else {
+      co_await rest();
+    }
+  }
+  line_.clear();
+  ended_.notify_all();
+}
+
+// Until somebody wants something or the policy changes; with an audit until its time, which comes earlier
+// when links are added.
+api::Task<void> Verifier::rest() {
+  using namespace boost::asio::experimental::awaitable_operators;
+  if (context_.policy.verify_interval <= core::Millis(0)) {
+    co_await wanted_.wait();
+    co_return;
+  }
+  auto asked = wanted_.wait();
+  auto due = context_.timers.sleep_until(std::min(audit_at_, context_.timers.steady_now() + look_every));
+  co_await (std::move(asked) || std::move(due));
+}
+
+api::Task<void> Verifier::verify(core::LinkId link_id, bool by_audit) {
+  running_ = link_id;
+  VerifyOutcome outcome = co_await run_verify(context_, link_id);
+  outcome.report.by_audit = by_audit;
+  const bool stopped = outcome.report.reason == "stopped";
+  if (!stopped) {
+    std::string note = core::to_note(outcome.report);
+    auto kept = co_await context_.store.put_note(result_note(link_id), std::move(note));
+    if (!kept && !outcome.error) outcome.error = std::move(kept.error());
+  }
+  std::erase_if(reports_, [&](const core::VerifyReport& report) { return report.link_id == link_id; });
+  reports_.push_back(outcome.report);
+  if (reports_.size() > reports_max) reports_.pop_front();
+  running_.reset();
+  if (!stopped) hooks_.ended(outcome);
+  ended_.notify_all();
+}
+
+api::Task<core::Result<VerifyState>> Verifier::state(core::LinkId link_id, api::SteadyTime deadline) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  while (under_way(link_id) && !context_.stopping && context_.timers.steady_now() < deadline) {
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) break;
+    auto ended = ended_.wait();
+    auto late = context_.timers.sleep_until(deadline);
+    co_await (std::move(ended) || std::move(late));
+  }
+  using enum VerifyState::Phase;
+  VerifyState found;
+  const auto known = std::ranges::find(reports_, link_id, &core::VerifyReport::link_id);
+  if (known != reports_.end()) {
+    found.report = *known;
+  } else {
+    const auto note = co_await context_.store.note(result_note(link_id));
+    if (!note) co_return std::unexpected(note.error());
+    if (*note) found.report = core::from_note(link_id, **note);
+  }
+  found.phase = found.report ? done : never;
+  if (under_way(link_id)) found.phase = running_ == link_id ? running : waiting;
+  co_return found;
+}
+
+// ---- the audit
+// -----------------------------------------------------------------------------------------------
+
+core::Millis Verifier::pace() const {
+  const std::uint64_t links = std::max<std::uint64_t>(hooks_.links(), 1);
+  return std::max(context_.policy.verify_interval / static_cast<std::int64_t>(links), pace_min);
+}
+
+bool Verifier::audit_due() {
+  if (context_.policy.verify_interval <= core::Millis(0)) return false;
+  const api::SteadyTime now = context_.timers.steady_now();
+  // The interval or the number of links may have changed since the time was chosen.
+  audit_at_ = std::min(audit_at_, now + pace());
+  return audit_at_ <= now;
+}
+
+// The pace goes on over a restart, so that a daemon that restarts often audits neither more nor nothing.
+api::Task<void> Verifier::find_position() {
+  const auto note = co_await context_.store.note(std::string(position_note));
+  const auto position = note && *note ? parse_position(**note) : std::nullopt;
+  core::Millis wait = pace();
+  if (position) {
+    position_ = position->link_id;
+    wait = std::clamp(position->at + pace() - context_.timers.wall_now(), core::Millis(0), pace());
+  }
+  audit_at_ = context_.timers.steady_now() + wait;
+}
+
+api::Task<std::optional<core::LinkId>> Verifier::next_link() {
+  for (int round = 0; round < 2; ++round) {
+    auto next = co_await context_.store.next_link(position_);
+    if (!next) co_return std::nullopt;
+    if (*next) co_return std::move(**next);
+    position_.clear();
+  }
+  co_return std::nullopt;
+}
+
+// One link, or none when its time is a bad one: then it is the next round's.
+api::Task<void> Verifier::audit() {
+  audit_at_ = context_.timers.steady_now() + pace();
+  const auto link_id = co_await next_link();
+  if (!link_id) co_return;
+  if (hooks_.audited(*link_id)) {
+    co_await verify(*link_id, true);
+  }
+  if (context_.stopping) co_return;  // this link's turn is not over
+  position_ = link_id->str();
+  std::string note = to_text(context_.timers.wall_now(), position_);
+  auto kept = co_await context_.store.put_note(std::string(position_note), std::move(note));
+  // A store that cannot write has told so itself, and begins no visit either.
+  static_cast<void>(kept);
+}
+
+}  // namespace syncd::engine

@@ -1,0 +1,152 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/engine/verify_world.hpp"
+
+// Dead letters and repairs in the hands of an operator.
+namespace syncd::test {
+namespace {
+
+using core::Errc;
+using core::LinkStatus;
+using std::chrono::hours;
+using std::chrono::minutes;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+using Outcome = std::optional<core::Result<LinkStatus>>;
+
+api::Task<void> retry(engine::Engine& engine, core::WallTime at, Outcome& outcome) {
+  core::LinkId link_id{the_link};
+  outcome = co_await engine.retry_letter(std::move(link_id), at);
+}
+
+api::Task<void> drop(engine::Engine& engine, core::WallTime at, Outcome& outcome) {
+  core::LinkId link_id{the_link};
+  outcome = co_await engine.drop_letter(std::move(link_id), at);
+}
+
+api::Task<void> pause(engine::Engine& engine, Outcome& outcome) {
+  core::LinkId link_id{the_link};
+  outcome = co_await engine.pause(std::move(link_id));
+}
+
+api::Task<void> repair(engine::Engine& engine, Outcome& outcome) {
+  core::LinkId link_id{the_link};
+  outcome = co_await engine.repair(std::move(link_id));
+}
+
+// A link that was quarantined and has one letter.
+struct Letters : testing::Test {
+  Letters() {
+    world.sync({the_link});
+    broken = true;
+    world.instead = [this](const api::HttpCall& call) -> std::optional<FakeTransport::Answer> {
+      if (broken && asks_for_page(call)) return json_reply(200, "{");
+      return std::nullopt;
+    };
+    EXPECT_TRUE(world.engine->sync_now(core::LinkId{the_link}));
+    world.io.pass(hours(3));
+    EXPECT_EQ(world.record().status, LinkStatus::quarantined);
+    EXPECT_THAT(world.port.model.dead_letters, SizeIs(1));
+    at = world.port.model.dead_letters.at(0).at;
+  }
+
+  VerifyWorld world;
+  bool broken = false;
+  core::WallTime at{};
+  Outcome outcome;
+};
+
+TEST_F(Letters, RetryVisitsAtOnceAndOnlyOnce) {
+  broken = false;
+  world.io.start(retry(*world.engine, at, outcome));
+  ASSERT_TRUE(outcome && *outcome) << (*outcome).error().message;
+  EXPECT_EQ(**outcome, LinkStatus::active);
+  world.io.pass(minutes(1));
+  EXPECT_FALSE(world.observer.cycles.back().error);
+  EXPECT_EQ(world.record().status, LinkStatus::active);
+  ASSERT_THAT(world.port.model.dead_letters, SizeIs(1)) << "the evidence is kept";
+  EXPECT_NE(world.port.model.dead_letters[0].retried_at, core::WallTime{});
+  const std::uint64_t commits = world.port.commits;
+  world.io.start(retry(*world.engine, at, outcome));
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ((*outcome).error().code, Errc::conflict);
+  EXPECT_EQ(world.port.commits, commits);
+}
+
+// Two operators press the same button.
+TEST_F(Letters, TwoRetriesAtOnceAreOne) {
+  Outcome second;
+  world.port.before_commit = [&] { world.io.group.spawn(retry(*world.engine, at, second)); };
+  world.io.start(retry(*world.engine, at, outcome));
+  world.io.settle();
+  ASSERT_TRUE(outcome && second);
+  EXPECT_NE(outcome->has_value(), second->has_value());
+  const Outcome& refused = *outcome ? second : outcome;
+  EXPECT_EQ((*refused).error().code, Errc::conflict);
+}
+
+TEST_F(Letters, DropTakesTheLetterOnce) {
+  world.io.start(drop(*world.engine, at, outcome));
+  ASSERT_TRUE(outcome && *outcome);
+  EXPECT_EQ(**outcome, LinkStatus::quarantined) << "the link is where it was";
+  EXPECT_THAT(world.port.model.dead_letters, IsEmpty());
+  for (const auto action : {&drop, &retry}) {
+    world.io.start(action(*world.engine, at, outcome));
+    ASSERT_FALSE(*outcome);
+    EXPECT_EQ((*outcome).error().code, Errc::not_found);
+  }
+}
+
+TEST_F(Letters, OfAPausedLinkIsNotRetried) {
+  world.io.start(pause(*world.engine, outcome));
+  world.io.start(retry(*world.engine, at, outcome));
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ((*outcome).error().code, Errc::conflict);
+  EXPECT_EQ(world.port.model.dead_letters.at(0).retried_at, core::WallTime{});
+  world.io.start(drop(*world.engine, at, outcome));
+  EXPECT_TRUE(*outcome) << "but thrown away";
+}
+
+TEST(Repair, IsRefusedWhereItCannotBegin) {
+  VerifyWorld world;
+  world.sync({the_link});
+  Outcome outcome;
+  world.record().status = LinkStatus::relink;
+  world.io.start(repair(*world.engine, outcome));
+  EXPECT_EQ((*outcome).error().code, Errc::conflict);
+  world.record().status = LinkStatus::gone;
+  world.io.start(repair(*world.engine, outcome));
+  EXPECT_EQ((*outcome).error().code, Errc::conflict);
+  world.record().status = LinkStatus::active;
+  world.record().cursor.reset();
+  world.io.start(repair(*world.engine, outcome));
+  EXPECT_EQ((*outcome).error().code, Errc::conflict) << "its first drain is under way";
+  world.record().cursor = core::Cursor{"e"};
+  world.io.start(pause(*world.engine, outcome));
+  world.io.start(repair(*world.engine, outcome));
+  EXPECT_EQ((*outcome).error().code, Errc::conflict);
+}
+
+// One that is under way is not begun again: it would start from the first page each time somebody asks.
+TEST(Repair, IsBegunOnce) {
+  VerifyWorld world;
+  world.sync({the_link});
+  world.instead = [](const api::HttpCall& call) -> std::optional<FakeTransport::Answer> {
+    if (asks_for_page(call) && cursor_of(call) == "n3") return error_reply(503, "down");
+    return std::nullopt;
+  };
+  Outcome outcome;
+  world.io.start(repair(*world.engine, outcome));
+  world.io.pass(minutes(1));
+  EXPECT_TRUE(world.record().repairing && world.record().cursor == core::Cursor{"n3"});
+  const std::uint32_t generation = world.record().generation;
+  world.io.start(repair(*world.engine, outcome));
+  EXPECT_TRUE(*outcome);
+  EXPECT_EQ(world.record().generation, generation);
+  EXPECT_EQ(world.record().cursor, core::Cursor{"n3"});
+}
+
+}  // namespace
+}  // namespace syncd::test
