@@ -165,8 +165,8 @@ std::vector<Defect> read_table(const std::string& root, std::vector<std::string>
   std::vector<Defect> defects;
   std::set<std::string> known;
   for (const std::string& name : names) {
-    const std::string path = folder + '/' + name;
-    for (Defect& defect : parse_table(path, read_file(root + '/' + path), problems)) {
+    const std::string text = read_file((fs::path(root) / folder / name).string());
+    for (Defect& defect : parse_table(name, text, problems)) {
       if (!known.insert(defect.name).second) problems.push_back(defect.place + ": " + defect.name + " again");
       defects.push_back(std::move(defect));
     }
@@ -210,8 +210,12 @@ void plant_all(Sources& sources, const std::vector<Defect>& defects, std::vector
     if (times == 1) {
       edits[path].push_back(edit);
     } else {
-      problems.push_back(defect.place + ": the text of " + defect.name + " stands " + std::to_string(times) +
-                         " times in " + defect.in + " and must stand there once: let its find follow it");
+      std::string problem = defect.place;
+      problem.append(": the text of ").append(defect.name).append(" stands ").append(std::to_string(times));
+      problem.append(" times in ")
+          .append(defect.in)
+          .append(" and must stand there once: let its find follow it");
+      problems.push_back(std::move(problem));
     }
   }
   for (auto& [path, list] : edits)

@@ -76,14 +76,16 @@ TEST(Incident, RefusedCredentialsTouchNoLink) {
   EXPECT_EQ(world.transport.count("/links/"), 1u);
   EXPECT_GE(world.transport.count("/auth/introspect"), 2u);
   EXPECT_EQ(world.store.links, before);
-  EXPECT_TRUE(world.observer.cycles.empty());
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_EQ(world.observer.cycles[0].error->code, core::Errc::auth);
 
   world.answer = [](const api::HttpCall& call) {
     return call.target == "/auth/introspect" ? json_reply(200, "{}") : no_news(call);
   };
   world.io.pass(minutes(20));
   EXPECT_EQ(world.observer.incidents, (std::vector{true, false}));
-  EXPECT_EQ(world.observer.cycles.size(), 2u);
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c1"});
+  EXPECT_EQ(world.store.links["mk_2"].cursor, core::Cursor{"c1"});
 }
 
 TEST(Incident, AStoreThatFailedStopsTheFetching) {
