@@ -165,8 +165,9 @@ std::vector<Defect> read_table(const std::string& root, std::vector<std::string>
   std::vector<Defect> defects;
   std::set<std::string> known;
   for (const std::string& name : names) {
-    const std::string text = read_file((fs::path(root) / folder / name).string());
-    for (Defect& defect : parse_table(name, text, problems)) {
+    const fs::path path = fs::path(folder) / name;
+    const std::string text = read_file((fs::path(root) / path).string());
+    for (Defect& defect : parse_table(path.string(), text, problems)) {
       if (!known.insert(defect.name).second) problems.push_back(defect.place + ": " + defect.name + " again");
       defects.push_back(std::move(defect));
     }
