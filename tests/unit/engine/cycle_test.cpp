@@ -405,5 +405,51 @@ TEST_F(CycleTest, RefusedByAReconnectedLinkResolvesTheEntryAndBlocks) {
   EXPECT_EQ(one.store.relink->resolved_by, "reconnected");
 }
 
+// ---- answers about another link ----
+
+TEST_F(CycleTest, ALinkObjectOfAnotherLinkIsRefused) {
+  sync = [](const std::string&) { return error_reply(422, "link_error.bad_state"); };
+  link = [] { return link_reply({.id = "mk_2", .state = "error", .error_code = "auth_expired"}); };
+  const auto report = visit();
+  EXPECT_EQ(link_calls, 1);
+  EXPECT_EQ(report.error->code, Errc::protocol);
+  EXPECT_EQ(record().protocol_failures, 1u);
+  EXPECT_EQ(record().status, LinkStatus::backoff);
+  EXPECT_FALSE(one.store.relink);
+}
+
+TEST_F(CycleTest, AccountsOfAnotherLinkAreRefused) {
+  one.store.record.accounts_wanted = true;
+  accounts = [] {
+    return json_reply(200, fmt::format(R"({{"accounts":[{}],"link":{}}})", account("acc_9"),
+                                       LinkText{.id = "mk_2"}.json()));
+  };
+  const auto report = visit();
+  EXPECT_EQ(accounts_calls, 1);
+  EXPECT_EQ(report.error->code, Errc::protocol);
+  EXPECT_FALSE(one.store.accounts.contains("acc_9"));
+}
+
+// ---- bounds of a cycle ----
+
+TEST_F(CycleTest, ALongDrainYieldsAfterItsPages) {
+  one.policy.cycle_pages_max = 3;
+  sync = [](const std::string& cursor) { return page_reply({.next = cursor + "n", .more = true}); };
+  const auto report = visit();
+  EXPECT_EQ(sync_calls, 3);
+  EXPECT_TRUE(report.yielded);
+  EXPECT_EQ(record().cursor->text, "c1nnn");
+  visit();
+  EXPECT_EQ(record().cursor->text, "c1nnnnnn");
+}
+
+// Paused between being taken from the schedule and being read.
+TEST_F(CycleTest, APausedLinkIsNotVisited) {
+  one.store.record.status = LinkStatus::paused;
+  EXPECT_EQ(visit().status_after, LinkStatus::paused);
+  EXPECT_EQ(sync_calls + link_calls + accounts_calls, 0);
+  EXPECT_EQ(record().status, LinkStatus::paused);
+}
+
 }  // namespace
 }  // namespace syncd::test

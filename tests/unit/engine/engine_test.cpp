@@ -8,9 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/api/fake_upstream.hpp"
-#include "tests/unit/engine/memory_store.hpp"
-#include "tests/unit/engine/virtual_io.hpp"
+#include "tests/unit/engine/engine_world.hpp"
 
 namespace syncd::test {
 namespace {
@@ -19,78 +17,6 @@ using core::Cause;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-class NotingObserver final : public engine::EngineObserver {
- public:
-  void on_cycle(const core::CycleReport& report) override { cycles.push_back(report); }
-  void on_auth_incident(bool, const core::Error&) override {}
-  void on_discovery(const std::vector<core::LinkId>&, std::uint64_t, const std::vector<core::LinkId>&,
-                    std::uint64_t) override {}
-  void on_discovery_failed(const core::Error&) override {}
-  void on_store_failed(const core::Error&) override {}
-
-  std::vector<core::CycleReport> cycles;
-};
-
-std::string link_of(const std::string& target) {
-  const std::size_t begin = std::string("/links/").size();
-  return target.substr(begin, target.find('/', begin) - begin);
-}
-
-// A bank without news: every page is the last one and empty.
-api::HttpReply no_news(const api::HttpCall& call) {
-  const std::string link_id = link_of(call.target);
-  if (call.target == "/links/" + link_id)
-    return json_reply(
-        200, R"({"link_id":")" + link_id + R"(","state":"connected","products":{"transactions":{}}})");
-  return json_reply(200, R"({"transactions":{"created":[],"updated":[],"removed":[]},"accounts":[],)"
-                         R"("cursor":{"next":"c1"},"has_more":false,"link":{"link_id":")" +
-                             link_id + R"(","state":"connected","products":{"transactions":{}}}})");
-}
-
-struct EngineWorld {
-  explicit EngineWorld(api::Budgets budgets = {}, engine::EngineOptions options = {})
-      : gate(io.timers, budgets), upstream(transport, gate, io.timers, {}, [](const core::HttpReport&) {}) {
-    options.discovery = discovery;
-    engine.emplace(io.timers, upstream, gate, store, observer, options);
-  }
-  ~EngineWorld() {
-    stop();
-    io.settle();
-  }
-
-  // A stored link whose accounts need no pull.
-  void know(const std::string& link_id, core::WallTime due,
-            core::LinkStatus status = core::LinkStatus::active) {
-    core::LinkRecord record;
-    record.link_id = core::LinkId{link_id};
-    record.next_due_at = due;
-    record.status = status;
-    record.accounts_wanted = false;
-    record.accounts_pulled_at = io.timers.wall_now();
-    record.cursor = core::Cursor{"c0"};
-    store.links[link_id] = record;
-    engine->register_stored(
-        {.link_id = record.link_id, .status = status, .next_due_at = due, .recent_sends = {}});
-  }
-  void start() { engine->start(io.io.get_executor()); }
-  void stop() {
-    if (stopped) return;
-    stopped = true;
-    io.start(engine->stop(io.timers.steady_now()));
-  }
-  core::WallTime now() { return io.timers.wall_now(); }
-
-  VirtualIo io;
-  FakeTransport transport{[](const api::HttpCall& call) { return no_news(call); }};
-  api::RateGate gate;
-  api::MoneykitApi upstream;
-  MemoryStore store;
-  NotingObserver observer;
-  bool discovery = false;
-  std::optional<engine::Engine> engine;
-  bool stopped = false;
-};
 
 api::Task<void> pause(engine::Engine& engine, std::optional<core::Result<core::LinkStatus>>& result) {
   core::LinkId link_id{"mk_1"};

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "sync/engine/store_port.hpp"
 
@@ -23,8 +24,11 @@ class MemoryStore final : public engine::StorePort {
   }
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest) override { co_return core::Held{}; }
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override { co_return apply(update); }
-  api::Task<core::Result<void>> put_freeze(core::GateFreeze) override { co_return core::Result<void>{}; }
-  bool healthy() const override { return true; }
+  api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override {
+    freezes.push_back(freeze);
+    co_return core::Result<void>{};
+  }
+  bool healthy() const override { return well; }
 
   core::Result<void> apply(const core::LinkUpdate& update) {
     const auto found = links.find(update.link_id.str());
@@ -37,6 +41,8 @@ class MemoryStore final : public engine::StorePort {
 
   std::map<std::string, core::LinkRecord> links;
   std::function<void()> after_load;  // once, behind the next load
+  std::vector<core::GateFreeze> freezes;
+  bool well = true;
   std::uint64_t loads = 0;
   std::uint64_t feed_entries = 0;
 };

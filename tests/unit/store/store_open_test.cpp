@@ -6,6 +6,7 @@
 
 #include <rocksdb/db.h>
 
+#include "store/feed.hpp"
 #include "store/files.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -125,6 +126,25 @@ TEST_F(StoreOpenTest, NewerSchemaIsRefused) {
   const auto message = refusal();
   EXPECT_NE(message.find("schema version 2"), std::string::npos) << message;
   EXPECT_NE(message.find("written by a newer version"), std::string::npos) << message;
+}
+
+// Rows and their place in the feed are of one commit: a feed that is shorter or longer than it says lost one.
+TEST_F(StoreOpenTest, FeedThatEndsElsewhereIsRefused) {
+  open();
+  commit(update_of("link", 0));
+  auto update = update_of("link");
+  update.changes = {created("t1", "{}"), created("t2", "{}")};
+  commit(update);
+  for (const std::uint64_t head : {1u, 3u}) {
+    store_.reset();
+    std::string position;
+    store::encode_feed_state(position, {.epoch = 1, .head = head});
+    set_meta("feed", position);
+    const auto message = refusal();
+    EXPECT_NE(message.find("its feed ends at change 2, its position says " + std::to_string(head)),
+              std::string::npos)
+        << message;
+  }
 }
 
 TEST_F(StoreOpenTest, UnknownColumnFamilyMeansANewerVersion) {

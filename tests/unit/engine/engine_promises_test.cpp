@@ -1,0 +1,194 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/engine/engine_world.hpp"
+
+// What the engine promises whatever happens: how much is under way at once, who stays in the schedule, and
+// when it stops asking.
+namespace syncd::test {
+namespace {
+
+using core::LinkStatus;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+api::Task<void> pause(engine::Engine& engine, bool& paused) {
+  core::LinkId link_id{"mk_1"};
+  const auto status = co_await engine.pause(std::move(link_id));
+  paused = status.has_value();
+}
+
+api::Task<void> stop(engine::Engine& engine, api::SteadyTime grace_end, bool& stopped) {
+  co_await engine.stop(grace_end);
+  stopped = true;
+}
+
+// ---- how much at once ----
+
+TEST(Workers, NoMoreCyclesThanWorkers) {
+  engine::EngineOptions options;
+  options.workers = 3;
+  EngineWorld world({}, options);
+  std::uint64_t most = 0;
+  world.answer = [&](const api::HttpCall& call) {
+    most = std::max(most, world.engine->status().in_flight);
+    return no_news(call);
+  };
+  for (int i = 0; i < 20; ++i)
+    world.know("mk_" + std::to_string(i), world.now());
+  world.start();
+  world.io.pass(seconds(5));
+  EXPECT_EQ(world.observer.cycles.size(), 20u);
+  EXPECT_EQ(most, 3u);
+}
+
+// Asked for in the middle of its visit it is visited once more, and not at the same time.
+TEST(Workers, ALinkIsVisitedOnceAtATime) {
+  EngineWorld world;
+  std::uint64_t most = 0;
+  world.answer = [&](const api::HttpCall& call) {
+    if (world.transport.calls().size() == 1) EXPECT_TRUE(world.engine->sync_now(core::LinkId{"mk_1"}));
+    most = std::max(most, world.engine->status().in_flight);
+    return no_news(call);
+  };
+  world.know("mk_1", world.now());
+  world.start();
+  world.io.pass(seconds(5));
+  EXPECT_EQ(world.observer.cycles.size(), 2u);
+  EXPECT_EQ(most, 1u);
+}
+
+// ---- when nothing may begin ----
+
+TEST(Incident, RefusedCredentialsTouchNoLink) {
+  EngineWorld world;
+  world.answer = [](const api::HttpCall&) { return error_reply(401, "api_error.auth.unauthorized"); };
+  world.know("mk_1", world.now());
+  world.know("mk_2", world.now() + seconds(2));
+  world.start();
+  const auto before = world.store.links;
+  world.io.pass(minutes(3));
+  EXPECT_TRUE(world.engine->status().auth_refused);
+  EXPECT_EQ(world.transport.count("/links/"), 1u);
+  EXPECT_GE(world.transport.count("/auth/introspect"), 2u);
+  EXPECT_EQ(world.store.links, before);
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_EQ(world.observer.cycles[0].error->code, core::Errc::auth);
+
+  world.answer = [](const api::HttpCall& call) {
+    return call.target == "/auth/introspect" ? json_reply(200, "{}") : no_news(call);
+  };
+  world.io.pass(minutes(20));
+  EXPECT_EQ(world.observer.incidents, (std::vector{true, false}));
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c1"});
+  EXPECT_EQ(world.store.links["mk_2"].cursor, core::Cursor{"c1"});
+}
+
+TEST(Incident, AStoreThatFailedStopsTheFetching) {
+  EngineWorld world;
+  world.know("mk_1", world.now() + minutes(1));
+  world.start();
+  world.store.well = false;
+  world.io.pass(minutes(5));
+  EXPECT_TRUE(world.transport.calls().empty());
+  world.store.well = true;
+  world.io.pass(seconds(5));
+  EXPECT_EQ(world.transport.calls().size(), 1u);
+}
+
+TEST(Stopping, ADrainEndsWithThePageThatIsUnderWay) {
+  EngineWorld world;
+  int pages = 0;
+  world.answer = [&](const api::HttpCall&) {
+    if (++pages == 2) {
+      world.io.group.spawn(stop(*world.engine, world.io.timers.steady_now() + seconds(10), world.stopped));
+    }
+    return empty_page("mk_1", "p" + std::to_string(pages), true);
+  };
+  world.know("mk_1", world.now());
+  world.start();
+  world.io.pass(seconds(30));
+  EXPECT_TRUE(world.stopped);
+  EXPECT_EQ(pages, 2);
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"p2"});  // what was fetched is not thrown away
+}
+
+// ---- who is in the schedule ----
+
+TEST(Schedule, EveryStatusButTwoIsVisited) {
+  EngineWorld world;
+  for (std::size_t i = 1; i <= core::link_status_count; ++i)
+    world.know("mk_" + std::to_string(i), world.now(), static_cast<LinkStatus>(i));
+  world.start();
+  world.io.pass(minutes(1));
+  for (std::size_t i = 1; i <= core::link_status_count; ++i) {
+    const auto status = static_cast<LinkStatus>(i);
+    const bool visited = world.transport.count("/links/mk_" + std::to_string(i)) > 0;
+    EXPECT_EQ(visited, status != LinkStatus::paused && status != LinkStatus::gone) << core::to_string(status);
+  }
+}
+
+// It is put back in the schedule by what its visit said of it, too.
+TEST(Schedule, AQuarantinedLinkIsVisitedAgain) {
+  EngineWorld world;
+  world.answer = [](const api::HttpCall&) { return json_reply(200, "[]"); };
+  world.know("mk_1", world.now());
+  world.store.links["mk_1"].protocol_failures = core::Policy{}.protocol_failures_max - 1;
+  world.start();
+  world.io.pass(seconds(5));
+  ASSERT_EQ(world.store.links["mk_1"].status, LinkStatus::quarantined);
+  world.answer = no_news;
+  world.io.pass(core::Policy{}.max_interval * 11 / 10);
+  EXPECT_EQ(world.store.links["mk_1"].status, LinkStatus::active);
+}
+
+TEST(Schedule, ACycleThatMeetsAConflictComesBack) {
+  EngineWorld world;
+  world.know("mk_1", world.now());
+  world.store.after_load = [&] { ++world.store.links["mk_1"].fence; };  // somebody else was faster
+  world.start();
+  world.io.pass(seconds(5));
+  EXPECT_EQ(world.transport.calls().size(), 2u);
+  EXPECT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c1"});
+}
+
+TEST(Schedule, APausedLinkIsTakenOut) {
+  EngineWorld world;
+  world.know("mk_1", world.now() + hours(1));
+  world.start();
+  bool paused = false;
+  world.io.start(pause(*world.engine, paused));
+  ASSERT_TRUE(paused);
+  EXPECT_FALSE(world.engine->status().next_due_at);
+}
+
+TEST(Schedule, AStoredTimeOfAWrongClockIsCut) {
+  EngineWorld world;
+  world.know("mk_1", world.now() + hours(24 * 365 * 50));
+  ASSERT_TRUE(world.engine->status().next_due_at);
+  EXPECT_LE(*world.engine->status().next_due_at,
+            world.now() + core::Policy{}.max_interval * 11 / 10 + seconds(1));
+}
+
+TEST(Schedule, AWindowIsStoredWhenItOpens) {
+  EngineWorld world;
+  world.answer = [](const api::HttpCall&) {
+    api::HttpReply reply = error_reply(429, "api_error.rate_limit");
+    reply.retry_after = "40";
+    return reply;
+  };
+  world.know("mk_1", world.now());
+  world.start();
+  world.io.pass(seconds(5));
+  ASSERT_EQ(world.store.freezes.size(), 1u);
+  EXPECT_EQ(world.store.freezes[0].endpoint, core::Endpoint::sync);
+  EXPECT_GE(world.store.freezes[0].until, world.now() + seconds(35));
+}
+
+}  // namespace
+}  // namespace syncd::test
