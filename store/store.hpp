@@ -145,7 +145,6 @@ class Store {
   // Small opaque values of the daemon (the budget snapshot of a clean stop, results of verifies). take_note
   // erases it durably, so that a crash later cannot find it again.
   core::Result<void> put_note(std::string_view name, std::string_view value);
-  core::Result<std::optional<std::string>> note(std::string_view name);
   core::Result<std::optional<std::string>> take_note(std::string_view name);
   core::Result<std::optional<std::string>> note(std::string_view name);  // reads it and leaves it
 

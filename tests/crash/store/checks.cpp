@@ -83,8 +83,9 @@ class Reader {
       const auto slice = store_.feed(after, feed_page);
       if (!good(slice)) return false;
       auto& entries = shown_.state.store.feed;
-      entries.insert(entries.end(), slice->entries.begin(), slice->entries.end());
-      if (!entries.empty()) after = entries.back().sequence;
+      for (const auto& entry : slice->entries)
+        entries.push_back(std::make_shared<const store::FeedEntry>(entry));
+      if (!entries.empty()) after = entries.back()->sequence;
       if (slice->entries.empty() || after == slice->head) return after == slice->head || gap(after);
     }
   }
@@ -104,11 +105,12 @@ class Reader {
   Shown& shown_;
 };
 
-bool same_entry(const store::FeedEntry& a, const store::FeedEntry& b) {
+bool same_entry(const std::shared_ptr<const store::FeedEntry>& a,
+                const std::shared_ptr<const store::FeedEntry>& b) {
   const auto content = [](const store::FeedEntry& e) {
     return std::tie(e.sequence, e.at, e.link_id, e.kind, e.id, e.before, e.after, e.cause);
   };
-  return content(a) == content(b);
+  return content(*a) == content(*b);
 }
 
 // Links without rows have no place of their own in a map of rows.
@@ -127,10 +129,10 @@ std::vector<core::DeadLetter> in_order(std::vector<core::DeadLetter> letters) {
 void check_feed_tells_the_state(const Shown& shown, Violations& violations) {
   auto store = shown.state.store;
   FeedReader reader;
-  test::Violations found;
+  Findings found;
   reader.read(store, feed_page, false, found);
-  for (const auto& one : found)
-    violations.push_back("feed: " + one);
+  for (const auto& one : found.violations())
+    violations.push_back("feed: " + one.text());
 }
 
 bool go_on(Driver& driver, const Scenario& scenario, std::size_t at, std::size_t to, Violations& violations) {

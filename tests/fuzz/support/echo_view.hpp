@@ -95,6 +95,42 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "status"});
     co_return daemon::StatusView{};
   }
+  api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) override {
+    note({.verb = "verify", .link_id = link_id.str(), .wait = wait, .changes = true});
+    co_return engine::VerifyState{};
+  }
+  api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id,
+                                                            core::Millis wait) override {
+    note({.verb = "verify state", .link_id = link_id.str(), .wait = wait});
+    co_return engine::VerifyState{};
+  }
+  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
+                                                                   core::Millis wait) override {
+    note({.verb = "repair", .link_id = link_id.str(), .wait = wait, .changes = true});
+    co_return std::nullopt;
+  }
+  api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
+                                                                         std::size_t limit) override {
+    note({.verb = "dead letters", .after = after, .limit = limit});
+    store::Listing<core::DeadLetter> listing;
+    listing.items.push_back(letter(core::LinkId{"mk_1"}, {}));
+    listing.next = after;
+    co_return listing;
+  }
+  // The name of a letter holds the link's id in a form of its own, so that these do not note it.
+  api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
+                                                                       core::WallTime at) override {
+    note({.verb = "dead letter"});
+    co_return letter(link_id, at);
+  }
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime) override {
+    note({.verb = "retry", .changes = true});
+    co_return core::LinkStatus::active;
+  }
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId, core::WallTime) override {
+    note({.verb = "drop", .changes = true});
+    co_return core::LinkStatus::quarantined;
+  }
   bool knows(const core::LinkId&) const override { return true; }
   std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
   bool healthy() const override { return true; }
@@ -111,6 +147,12 @@ class EchoView final : public daemon::AdminView {
     core::LinkRecord link;
     link.link_id = link_id;
     return link;
+  }
+  static core::DeadLetter letter(const core::LinkId& link_id, core::WallTime at) {
+    core::DeadLetter found;
+    found.link_id = link_id;
+    found.at = at;
+    return found;
   }
   static core::RelinkEntry entry(const core::LinkId& link_id) {
     core::RelinkEntry found;

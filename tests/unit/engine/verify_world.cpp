@@ -162,7 +162,7 @@ core::VerifyReport VerifyWorld::verify(const std::string& link_id) {
 Lines VerifyWorld::news() {
   Lines lines;
   for (; told < port.model.feed.size(); ++told) {
-    const store::FeedEntry& entry = port.model.feed[told];
+    const store::FeedEntry& entry = *port.model.feed[told];
     const bool row = entry.kind >= core::ChangeKind::account_created &&
                      entry.kind <= core::ChangeKind::transaction_removed;
     if (!row) continue;

@@ -62,7 +62,7 @@ struct VerifyWorld {
   core::VerifyReport verify(const std::string& link_id = the_link);
   // Feed entries about rows and accounts since the last call, as `kind id cause`.
   Lines news();
-  std::map<std::string, core::StoredTransaction>& rows(const std::string& link_id = the_link) {
+  ById<core::StoredTransaction>& rows(const std::string& link_id = the_link) {
     return port.model.rows[core::LinkId{link_id}];
   }
   core::LinkRecord& record(const std::string& link_id = the_link) {
