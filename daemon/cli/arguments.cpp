@@ -70,7 +70,9 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
       add_verb(app, "transactions", "List a link's transactions", o, chosen,
                [&](const Session& s) { return list_transactions(s, o.link_id, o.limit); });
   add_link_argument(transactions, o);
-  transactions->add_option("--limit", o.limit, "At most this many; 0: all")->capture_default_str();
+  transactions->add_option("--limit", o.limit, "At most this many; 0: all")
+      ->check(CLI::NonNegativeNumber)  // the conversion would turn -1 into the largest number
+      ->capture_default_str();
   CLI::App* relink = app.add_subcommand("relink", "The links that need their owner");
   relink->require_subcommand(1);
   CLI::App* ls = add_verb(*relink, "ls", "List the relink queue", o, chosen,
@@ -85,7 +87,7 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   feed->require_subcommand(1);
   CLI::App* tail = add_verb(*feed, "tail", "Print the last changes", o, chosen,
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
-  tail->add_option("--after", o.after, "Begin behind this sequence instead");
+  tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(CLI::NonNegativeNumber);
   tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
 }
 

@@ -267,8 +267,13 @@ TEST(CliArguments, EndWithSomethingToRead) {
   ASSERT_TRUE(help);
   EXPECT_EQ(help->exit_code, 0);
   EXPECT_THAT(help->out, HasSubstr("moneykitctl"));
-  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
-           {}, {"links"}, {"links", "show"}, {"nothing"}, {"transactions", "mk_1", "--limit", "-1"}}) {
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{},
+                                             {"links"},
+                                             {"links", "show"},
+                                             {"nothing"},
+                                             {"transactions", "mk_1", "--limit", "-1"},
+                                             {"feed", "tail", "--after", "-1"}}) {
     cli::Invocation invocation;
     const auto ending = cli::parse_arguments(wrong, invocation);
     ASSERT_TRUE(ending);
