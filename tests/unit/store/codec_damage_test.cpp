@@ -110,6 +110,79 @@ TEST(DamagedValue, PartialDecodersRefuseTruncatedFronts) {
   EXPECT_FALSE(decode_feed_block_size(""));
 }
 
+TEST(DamagedValue, PartialDecodersRefuseUnknownFormats) {
+  std::string link;
+  encode_link(link, sample_link());
+  std::string row = sample_row_value();
+  std::string relink = sample_relink_value();
+  std::string block = sample_feed_block();
+  for (std::string* value : {&link, &row, &relink, &block})
+    value->front() = '\x09';
+  LinkSummary summary;
+  EXPECT_EQ(refusal(decode_link_summary(link, summary)), core::Errc::storage);
+  EXPECT_EQ(refusal(decode_link_fence(link)), core::Errc::storage);
+  EXPECT_EQ(refusal(decode_link_status(link)), core::Errc::storage);
+  EXPECT_EQ(refusal(decode_row_generation(row)), core::Errc::storage);
+  EXPECT_EQ(refusal(decode_relink_status(relink)), core::Errc::storage);
+  EXPECT_EQ(refusal(decode_feed_block_size(block)), core::Errc::storage);
+}
+
+// The summary of a link that has never succeeded needs the end of its record, too.
+TEST(DamagedValue, SummaryOfANewLinkNeedsTheWholeRecord) {
+  core::LinkRecord fresh = sample_link();
+  fresh.last_success_at = {};
+  std::string value;
+  encode_link(value, fresh);
+  LinkSummary summary;
+  ASSERT_TRUE(decode_link_summary(value, summary));
+  EXPECT_EQ(summary.added_at, fresh.added_at);
+  value.pop_back();
+  EXPECT_EQ(refusal(decode_link_summary(value, summary)), core::Errc::storage);
+}
+
+TEST(DamagedValue, WhatCountsFromOneIsNeverZero) {
+  EXPECT_EQ(refusal(decode_feed_block_size(std::string_view("\x01\x00", 2))), core::Errc::storage);
+  std::string state;
+  encode_feed_state(state, {.epoch = 0, .head = 5});
+  EXPECT_EQ(refusal(decode_feed_state(state)), core::Errc::storage);
+  const auto mark = decode_high_water(encode_high_water({.instance = {}, .epoch = 0, .published = 1}));
+  EXPECT_TRUE(mark && !*mark);
+}
+
+TEST(DamagedValue, StatusesThatNoAnswerHasAreRefused) {
+  for (const int status : {-1'001, 1'001}) {
+    core::LinkRecord record = sample_link();
+    record.last_error->http_status = status;
+    std::string value;
+    encode_link(value, record);
+    EXPECT_EQ(refusal(decode_link("link", value)), core::Errc::storage) << status;
+  }
+}
+
+// What cannot be made smaller is kept as it is.
+TEST(FeedBlock, OfTextsThatDoNotPackIsPlain) {
+  std::string noise;
+  std::uint64_t state = 88172645463325252u;
+  for (int i = 0; i < 4'000; ++i) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    noise.push_back(static_cast<char>(state));
+  }
+  core::LinkUpdate update;
+  update.link_id = core::LinkId{"l"};
+  update.at = wall_ms(1'000);
+  update.changes.push_back({core::ChangeKind::transaction_created, "t", {}, noise});
+  std::string value;
+  encode_feed_block(value, update);
+  EXPECT_GT(value.size(), noise.size());
+  FeedWindow window{.after = 0, .limit = 100, .bytes = 0, .bytes_max = 1 << 20};
+  std::vector<FeedEntry> entries;
+  ASSERT_TRUE(decode_feed_block(value, 1, 1, window, entries));
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].after, noise);
+}
+
 TEST(DamagedValue, EncryptedFormatSaysSo) {
   const auto row = decode_row("t", "\x7f...");
   ASSERT_FALSE(row);

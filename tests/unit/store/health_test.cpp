@@ -1,3 +1,4 @@
+#include <cstdarg>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
@@ -67,6 +68,72 @@ TEST(Health, LoggerSurvivesAThrowingSink) {
   log_at(*logger, rocksdb::InfoLogLevel::ERROR_LEVEL);
   const auto none = make_logger(nullptr);
   log_at(*none, rocksdb::InfoLogLevel::ERROR_LEVEL);
+}
+
+// The two ways into a logger that rocksdb::Log() does not take for these levels.
+void log_directly(rocksdb::Logger& logger, const rocksdb::InfoLogLevel* level, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  if (level == nullptr) {
+    logger.Logv(format, arguments);
+  } else {
+    logger.Logv(*level, format, arguments);
+  }
+  va_end(arguments);
+}
+
+TEST(Health, LoggerDropsWhatHasNoLevelOrNoText) {
+  std::size_t lines = 0;
+  const auto logger = make_logger([&lines](int, const std::string&) { ++lines; });
+  log_directly(*logger, nullptr, "n=%d", 7);
+  const auto info = rocksdb::InfoLogLevel::INFO_LEVEL;
+  const auto header = rocksdb::InfoLogLevel::HEADER_LEVEL;
+  const auto error = rocksdb::InfoLogLevel::ERROR_LEVEL;
+  log_directly(*logger, &info, "n=%d", 7);
+  log_directly(*logger, &header, "n=%d", 7);
+  log_directly(*logger, &error, "%s", "");
+  EXPECT_EQ(lines, 0u);
+  log_directly(*logger, &error, "n=%d", 7);
+  EXPECT_EQ(lines, 1u);
+}
+
+TEST(Health, ErrorsOfRocksDbsOwnThreadsAreFailuresWithoutContent) {
+  const auto health = std::make_shared<Health>();
+  const auto listener = make_listener(health);
+  rocksdb::Status status = rocksdb::Status::IOError("write of 'acc_123'");
+  listener->OnBackgroundError(rocksdb::BackgroundErrorReason::kFlush, &status);
+  EXPECT_FALSE(health->ok());
+  EXPECT_EQ(health->reason(), "IO error: write of (...)");
+}
+
+// A disk that refused one write is not written again behind our back.
+TEST(Health, RocksDbDoesNotRecoverByItself) {
+  const auto listener = make_listener(std::make_shared<Health>());
+  bool recovers = true;
+  listener->OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason::kFlush, rocksdb::Status::IOError(),
+                                 &recovers);
+  EXPECT_FALSE(recovers);
+}
+
+TEST(Health, CountsTheTimesThatWritersWereStopped) {
+  const auto health = std::make_shared<Health>();
+  const auto listener = make_listener(health);
+  rocksdb::WriteStallInfo info;
+  for (const auto now : {rocksdb::WriteStallCondition::kDelayed, rocksdb::WriteStallCondition::kStopped,
+                         rocksdb::WriteStallCondition::kNormal, rocksdb::WriteStallCondition::kStopped}) {
+    info.condition.cur = now;
+    listener->OnStallConditionsChanged(info);
+  }
+  EXPECT_EQ(health->stops(), 2u);
+  EXPECT_TRUE(health->ok());
+}
+
+TEST(Health, FailsWithoutAListenerToo) {
+  Health health;
+  health.fail("first");
+  health.on_failure(nullptr);
+  EXPECT_FALSE(health.ok());
+  EXPECT_EQ(without_content("caf\xc3\xa9"), "caf  ");
 }
 
 }  // namespace

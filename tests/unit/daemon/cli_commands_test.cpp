@@ -1,0 +1,361 @@
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <thread>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "daemon/cli/commands.hpp"
+#include "daemon/exit_codes.hpp"
+#include "tests/unit/daemon/scratch.hpp"
+
+// Each command against a daemon that answers what the test says.
+namespace syncd::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Canned {
+  int status = 200;
+  std::string body;
+};
+
+// Answers one connection after the other with what is in store, and notes what was asked; with nothing left
+// it closes the connection without an answer.
+class ScriptedDaemon {
+ public:
+  ScriptedDaemon() : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof(address.sun_path) - 1);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(fd_, 8), 0);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ScriptedDaemon() {
+    shutdown(fd_, SHUT_RDWR);
+    thread_.join();
+    close(fd_);
+  }
+  ScriptedDaemon(const ScriptedDaemon&) = delete;
+  ScriptedDaemon& operator=(const ScriptedDaemon&) = delete;
+
+  std::string path() const { return scratch_.path("admin.sock"); }
+  void answers(std::vector<Canned> answers) {
+    const std::lock_guard guard(mutex_);
+    answers_.assign(answers.begin(), answers.end());
+    asked_.clear();
+  }
+  // `METHOD target body` of each request since then.
+  std::vector<std::string> asked() {
+    const std::lock_guard guard(mutex_);
+    return asked_;
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      const int client = accept(fd_, nullptr, nullptr);
+      if (client < 0) return;
+      const std::string request = read_request(client);
+      const std::string answer = take_answer(request);
+      send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
+      close(client);
+    }
+  }
+  static std::string read_request(int client) {
+    std::string text;
+    char buffer[4096];
+    for (;;) {
+      const std::size_t head = text.find("\r\n\r\n");
+      const std::size_t length = text.find("Content-Length: ");
+      if (head != std::string::npos) {
+        const std::size_t body = length < head ? std::stoul(text.substr(length + 16)) : 0;
+        if (text.size() >= head + 4 + body) return text;
+      }
+      const ssize_t got = recv(client, buffer, sizeof buffer, 0);
+      if (got <= 0) return text;
+      text.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+  std::string take_answer(const std::string& request) {
+    const std::lock_guard guard(mutex_);
+    const std::string body = request.substr(request.find("\r\n\r\n") + 4);
+    asked_.push_back(request.substr(0, request.find(" HTTP/")) + (body.empty() ? "" : " " + body));
+    if (answers_.empty()) return {};
+    const Canned answer = answers_.front();
+    answers_.pop_front();
+    return "HTTP/1.1 " + std::to_string(answer.status) +
+           " X\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\nConnection: close\r\n\r\n" +
+           answer.body;
+  }
+
+  ScratchDirectory scratch_;
+  int fd_;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::deque<Canned> answers_;
+  std::vector<std::string> asked_;
+};
+
+class CliCommands : public testing::Test {
+ protected:
+  cli::Session session(bool json = false, bool dry_run = false) const {
+    return {.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run};
+  }
+  // What the command printed; its result is in result_.
+  std::string run(std::vector<Canned> answers, const std::function<cli::CliResult<int>()>& command) {
+    daemon_.answers(std::move(answers));
+    testing::internal::CaptureStdout();
+    result_ = command();
+    return testing::internal::GetCapturedStdout();
+  }
+
+  ScriptedDaemon daemon_;
+  cli::CliResult<int> result_;
+};
+
+const Canned not_found{404, R"({"code":"link_not_found","detail":"there is no such link"})"};
+const Canned an_active_link{200, R"({"link_id":"mk_1","status":"active"})"};
+const Canned a_paused_link{200, R"({"link_id":"mk_1","status":"paused"})"};
+
+using Command = std::function<cli::CliResult<int>(const cli::Session&)>;
+
+std::vector<std::pair<std::string, Command>> commands() {
+  using cli::Session;
+  return {
+      {"GET /v1/status", [](const Session& s) { return show_status(s); }},
+      {"GET /v1/links?limit=1000&state=relink", [](const Session& s) { return list_links(s, "relink"); }},
+      {"GET /v1/links/mk_1", [](const Session& s) { return show_link(s, "mk_1"); }},
+      {R"(POST /v1/links {"link_id":"mk_1"})",
+       [](const Session& s) { return add_link(s, {.link_id = "mk_1", .customer_user_id = {}, .tags = {}}); }},
+      {"POST /v1/links/mk_1/sync", [](const Session& s) { return sync_link(s, "mk_1", ""); }},
+      {"POST /v1/links/mk_1/pause", [](const Session& s) { return pause_link(s, "mk_1"); }},
+      {"POST /v1/links/mk_1/resume", [](const Session& s) { return resume_link(s, "mk_1"); }},
+      {"GET /v1/links/mk_1/accounts?limit=1000", [](const Session& s) { return list_accounts(s, "mk_1"); }},
+      {"GET /v1/links/mk_1/transactions?limit=5",
+       [](const Session& s) { return list_transactions(s, "mk_1", 5); }},
+      {"GET /v1/relink?limit=1000&status=open", [](const Session& s) { return list_relinks(s, "open"); }},
+      {"GET /v1/relink/mk_1", [](const Session& s) { return show_relink(s, "mk_1"); }},
+      {"GET /v1/status", [](const Session& s) { return tail_feed(s, std::nullopt, false); }},
+      {"GET /v1/feed?after=7&limit=500", [](const Session& s) { return tail_feed(s, 7, false); }},
+  };
+}
+
+TEST_F(CliCommands, HandOnWhatTheDaemonRefuses) {
+  for (const auto& [request, command] : commands()) {
+    SCOPED_TRACE(request);
+    EXPECT_EQ(run({not_found}, [&] { return command(session()); }), "");
+    ASSERT_FALSE(result_);
+    EXPECT_EQ(result_.error().exit_code, daemon::exit_failure);
+    EXPECT_EQ(result_.error().message, "there is no such link");
+    EXPECT_EQ(result_.error().problem, "link_not_found");
+    EXPECT_THAT(daemon_.asked(), ElementsAre(request));
+  }
+}
+
+TEST_F(CliCommands, SayThatTheDaemonDidNotAnswer) {
+  run({}, [&] { return show_status(session()); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, daemon::exit_unavailable);
+  EXPECT_THAT(result_.error().message, HasSubstr("ended the connection without an answer"));
+  run({{500, R"({})"}}, [&] { return show_status(session()); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().message, "the daemon answered HTTP 500");
+  run({{200, "<html>"}}, [&] { return show_status(session()); });
+  ASSERT_FALSE(result_);
+  EXPECT_THAT(result_.error().message, HasSubstr("is not JSON: is this the daemon's socket?"));
+}
+
+TEST_F(CliCommands, SayWhyTheSocketIsOfNoUse) {
+  const cli::Session nowhere{.client = cli::Client(daemon_.path() + "x")};
+  const auto missing = show_status(nowhere);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().exit_code, daemon::exit_unavailable);
+  EXPECT_THAT(missing.error().message, HasSubstr("is moneykit-syncd running?"));
+  const auto long_path = cli::show_status({.client = cli::Client(std::string(108, 'x'))});
+  ASSERT_FALSE(long_path);
+  EXPECT_EQ(long_path.error().exit_code, daemon::exit_usage);
+}
+
+TEST_F(CliCommands, PrintTheAnswerAsItCameWhenJsonIsWanted) {
+  const std::string object = R"({"status":"active","feed":{"head":0}})";
+  const std::string list = R"({"items":[{"link_id":"a"},{"link_id":"b"}]})";
+  for (const auto& [request, command] : commands()) {
+    if (request.find("/feed") != std::string::npos) continue;
+    SCOPED_TRACE(request);
+    const bool listed = request.find("limit=") != std::string::npos;
+    const std::string out = run({{200, listed ? list : object}, {200, R"({"items":[]})"}},
+                                [&] { return command(session(true)); });
+    if (listed) EXPECT_EQ(out, "{\"items\":[\n{\"link_id\":\"a\"},\n{\"link_id\":\"b\"}]}\n");
+    if (!listed && daemon_.asked().size() == 1) EXPECT_EQ(out, object + "\n");
+  }
+}
+
+TEST_F(CliCommands, ListsAreReadPageByPage) {
+  const Canned first{200, R"({"items":[{"transaction_id":"t1"},{"transaction_id":"t2"}],"next":"t 2"})"};
+  const Canned last{200, R"({"items":[{"transaction_id":"t3"}],"total":3})"};
+  const std::string out = run({first, last}, [&] { return list_transactions(session(), "mk_1", 0); });
+  EXPECT_THAT(out, HasSubstr("3 transactions, 0 of them pending"));
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links/mk_1/transactions?limit=1000",
+                                           "GET /v1/links/mk_1/transactions?limit=1000&after=t%202"));
+  run({first, last}, [&] { return list_transactions(session(), "mk_1", 2); });
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links/mk_1/transactions?limit=2"));
+  run({first, last}, [&] { return list_transactions(session(), "mk_1", 3); });
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links/mk_1/transactions?limit=3",
+                                           "GET /v1/links/mk_1/transactions?limit=1&after=t%202"));
+  run({first, not_found}, [&] { return list_transactions(session(), "mk_1", 0); });
+  EXPECT_FALSE(result_);
+}
+
+TEST_F(CliCommands, ListsOfEverythingNameNoFilter) {
+  run({{200, R"({"items":[]})"}}, [&] { return list_links(session(), ""); });
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links?limit=1000"));
+  EXPECT_EQ(run({{200, R"({"items":[]})"}}, [&] { return list_relinks(session(), "all"); }),
+            "no relink entries\n");
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/relink?limit=1000"));
+}
+
+TEST_F(CliCommands, AddSaysWhetherTheLinkIsNew) {
+  const cli::AddOptions options{.link_id = "mk_1", .customer_user_id = "u", .tags = {"a", "b"}};
+  EXPECT_THAT(run({{201, "{}"}}, [&] { return add_link(session(), options); }),
+              HasSubstr("is registered and"));
+  EXPECT_THAT(daemon_.asked(),
+              ElementsAre(R"(POST /v1/links {"link_id":"mk_1","customer_user_id":"u","tags":["a","b"]})"));
+  EXPECT_THAT(run({{200, "{}"}}, [&] { return add_link(session(), options); }),
+              HasSubstr("was registered already; nothing changed"));
+}
+
+TEST_F(CliCommands, SyncEndsLikeTheVisitItWaitedFor) {
+  const Canned queued{202, R"({"link_id":"mk_1"})"};
+  EXPECT_EQ(run({queued}, [&] { return sync_link(session(), "mk_1", ""); }), "link mk_1 is queued\n");
+  EXPECT_EQ(result_.value(), 0);
+  EXPECT_EQ(run({queued}, [&] { return sync_link(session(), "mk_1", "2s"); }),
+            "link mk_1 is queued; the sync had not ended when the wait was over\n");
+  EXPECT_THAT(daemon_.asked(), ElementsAre("POST /v1/links/mk_1/sync?wait=2s"));
+  for (const char* outcome : {"success", "yielded", "failed"}) {
+    const Canned ended{200, R"({"link_id":"mk_1","error":null,"outcome":")" + std::string(outcome) + "\"}"};
+    const int expected = outcome == std::string_view("failed") ? 1 : 0;
+    EXPECT_THAT(run({ended}, [&] { return sync_link(session(), "mk_1", "2s"); }), HasSubstr(outcome));
+    EXPECT_EQ(result_.value(), expected);
+    EXPECT_EQ(run({ended}, [&] { return sync_link(session(true), "mk_1", "2s"); }), ended.body + "\n");
+    EXPECT_EQ(result_.value(), expected);
+  }
+}
+
+// ---- dry runs ----
+
+TEST_F(CliCommands, ADryRunAsksAndChangesNothing) {
+  const auto text = [&](const Canned& link, const Command& command) {
+    const std::string out = run({link}, [&] { return command(session(false, true)); });
+    EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links/mk_1"));
+    return out;
+  };
+  const Command pause = [](const cli::Session& s) { return pause_link(s, "mk_1"); };
+  const Command resume = [](const cli::Session& s) { return resume_link(s, "mk_1"); };
+  const Command sync = [](const cli::Session& s) { return sync_link(s, "mk_1", "10s"); };
+  const Command add = [](const cli::Session& s) {
+    return add_link(s, {.link_id = "mk_1", .customer_user_id = {}, .tags = {}});
+  };
+  EXPECT_EQ(text(an_active_link, pause), "would pause link mk_1 (now active); nothing was changed\n");
+  EXPECT_EQ(text(a_paused_link, pause), "link mk_1 is paused already; nothing would change\n");
+  EXPECT_EQ(text(a_paused_link, resume), "would resume link mk_1 (now paused); nothing was changed\n");
+  EXPECT_EQ(text(an_active_link, resume), "link mk_1 is active already; nothing would change\n");
+  EXPECT_EQ(text(an_active_link, sync), "would sync link mk_1 (now active); nothing was changed\n");
+  EXPECT_EQ(text(an_active_link, add), "link mk_1 is registered already; nothing would change\n");
+  EXPECT_EQ(text(not_found, add), "would register link mk_1 and sync it at once; nothing was changed\n");
+  text(a_paused_link, sync);
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().problem, "conflict");
+  text(not_found, pause);
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().problem, "link_not_found");
+  text({500, "{}"}, add);
+  EXPECT_FALSE(result_);
+}
+
+TEST_F(CliCommands, ADryRunRefusesWhatNeedsNoDaemon) {
+  for (const char* wait : {"soon", "61s"}) {
+    run({}, [&] { return sync_link(session(false, true), "mk_1", wait); });
+    ASSERT_FALSE(result_) << wait;
+    EXPECT_EQ(result_.error().problem, "invalid_parameter");
+  }
+  run({}, [&] {
+    return add_link(session(false, true), {.link_id = "mk_1", .customer_user_id = {}, .tags = {""}});
+  });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().problem, "invalid_body");
+  EXPECT_THAT(daemon_.asked(), ElementsAre());
+}
+
+TEST_F(CliCommands, ADryRunInJson) {
+  EXPECT_EQ(run({an_active_link}, [&] { return pause_link(session(true, true), "mk_1"); }),
+            R"({"dry_run":true,"action":"pause","link_id":"mk_1","status":"active","would_change":true})"
+            "\n");
+  EXPECT_EQ(run({not_found},
+                [&] {
+                  return add_link(session(true, true),
+                                  {.link_id = "mk_1", .customer_user_id = {}, .tags = {}});
+                }),
+            R"({"dry_run":true,"action":"add","link_id":"mk_1","status":null,"would_change":true})"
+            "\n");
+}
+
+// ---- the feed ----
+
+Canned feed_page(int epoch, const std::string& items, const std::string& next) {
+  return {200,
+          R"({"epoch":)" + std::to_string(epoch) + R"(,"items":[)" + items + R"(],"next":)" + next + "}"};
+}
+std::string entry(int sequence) {
+  return R"({"seq":)" + std::to_string(sequence) + R"(,"kind":"transaction.created","link_id":"l","id":"t"})";
+}
+
+TEST_F(CliCommands, TailBeginsNearTheEnd) {
+  const std::string out = run({{200, R"({"feed":{"head":100}})"}, feed_page(1, entry(81), "null")},
+                              [&] { return tail_feed(session(), std::nullopt, false); });
+  EXPECT_THAT(out, HasSubstr("        81  "));
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/status", "GET /v1/feed?after=80&limit=500"));
+  run({{200, R"({"feed":{"head":5}})"}, {200, R"({"epoch":1})"}},
+      [&] { return tail_feed(session(), std::nullopt, false); });
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/status", "GET /v1/feed?after=0&limit=500"));
+}
+
+TEST_F(CliCommands, TailGoesOnWhereThePageEndedAndStartsOverWithTheFeed) {
+  testing::internal::CaptureStderr();
+  const std::string out = run({feed_page(1, entry(8) + "," + entry(9), "9"), feed_page(2, entry(1), "1"),
+                               feed_page(2, entry(1), "null")},
+                              [&] { return tail_feed(session(true), 7, false); });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the feed began anew (epoch 2 after 1)"));
+  EXPECT_EQ(out, entry(8) + "\n" + entry(9) + "\n" + entry(1) + "\n");
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/feed?after=7&limit=500", "GET /v1/feed?after=9&limit=500",
+                                           "GET /v1/feed?after=0&limit=500"));
+}
+
+// It waits for a daemon that is restarted, and ends when that one refuses.
+TEST_F(CliCommands, FollowingOutlastsARestart) {
+  testing::internal::CaptureStderr();
+  const Canned starting{503, R"({"code":"starting","detail":"the daemon is starting"})"};
+  run({feed_page(1, entry(8), "8"), starting, starting, not_found},
+      [&] { return tail_feed(session(), 7, true); });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "the daemon is starting; trying again\n");
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(daemon_.asked().size(), 4u);
+  EXPECT_EQ(daemon_.asked().back(), "GET /v1/feed?after=8&limit=500&wait=30s");
+}
+
+TEST_F(CliCommands, FollowingADaemonThatWasNeverThereEndsAtOnce) {
+  run({{503, R"({"code":"starting","detail":"the daemon is starting"})"}},
+      [&] { return tail_feed(session(), 7, true); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(daemon_.asked().size(), 1u);
+}
+
+}  // namespace
+}  // namespace syncd::test
