@@ -54,6 +54,15 @@ TEST(base_url, says_what_is_wrong) {
   }
 }
 
+TEST(base_url, admits_what_host_names_and_paths_are_made_of) {
+  for (const char* text : {"https://a-b.c_d.0z9", "https://[2001:db8::1]", "https://host/a~b/c!"})
+    EXPECT_TRUE(parse_base_url(text)) << text;
+  for (const char* text : {"https://a{b", "https://a:b", "https://.a", "https://a/b\x7f", "https://[::g]"})
+    EXPECT_FALSE(parse_base_url(text)) << text;
+  EXPECT_TRUE(parse_base_url("https://" + std::string(253, 'a')));
+  EXPECT_FALSE(parse_base_url("https://" + std::string(254, 'a')));
+}
+
 TEST(base_url, does_not_repeat_a_password) {
   const auto url = parse_base_url("https://user:hunter2@host");
   ASSERT_FALSE(url);
