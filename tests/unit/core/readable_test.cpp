@@ -196,6 +196,21 @@ TEST(ForbiddenAccounts, InTheMiddleOfADrainAreNoSuccessYet) {
   EXPECT_EQ(link.record().last_success_at, link.now);
 }
 
+// Reconnected, but its data is not here yet: what it waited for stays on record until then.
+TEST(ForbiddenAccounts, BeforeAReconnectedLinkIsDrainedLeaveItWaiting) {
+  OneLink link;
+  link.page({.next = "c1"});
+  link.look(saying("error", "auth_expired"));
+  link.page({.created = {posted("t1")}, .next = "c2", .more = true});
+  EXPECT_EQ(link.record().upstream_state, "connected");
+  link.fails(refused, Endpoint::accounts);
+  EXPECT_EQ(link.record().status, LinkStatus::relink);
+  EXPECT_EQ(link.record().last_error->api_code, "auth_expired");
+  EXPECT_EQ(link.store.relink->status, core::RelinkStatus::open);
+  link.page({.next = "c3"});
+  EXPECT_EQ(link.record().status, LinkStatus::active);
+}
+
 TEST(ForbiddenAccounts, DoNotHideWhatIsWrongWithTheLink) {
   OneLink link;
   link.page({.next = "c1", .link = saying("error", "auth_expired")});
