@@ -9,6 +9,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sync/api/moneykit_api.hpp"
@@ -111,7 +112,13 @@ Form declared() {
   return {"content_length", json_answer(page)};
 }
 Form chunked() {
-  return {"chunked", chunked_answer(std::string(page))};
+  std::string body;
+  for (std::string_view rest = page; !rest.empty();) {
+    const std::string_view chunk = rest.substr(0, 700);
+    rest.remove_prefix(chunk.size());
+    body.append(fmt::format("{:x}\r\n", chunk.size())).append(chunk).append("\r\n");
+  }
+  return {"chunked", chunked_answer(body + "0\r\n\r\n")};
 }
 
 class Cut : public testing::TestWithParam<Form> {
