@@ -136,6 +136,9 @@ struct Engine::Impl final : VisitPort {
       begin_cycle(*next);
     }
     pumping = false;
+    // Somebody waits for a slot of the budget, and the clock may have chosen a later time before that.
+    const bool look_soon = !urgent.empty() && clock && clock_wakes_at > tick_of(next_wake());
+    if (look_soon) clock->notify_all();
   }
 
   std::optional<LinkTable::Due> next_link() {
