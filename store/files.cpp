@@ -135,8 +135,8 @@ core::Result<void> prepare_directory(const std::string& path, const Disk& disk) 
                     "or choose another [store] path",
                     path, std::error_code(errno, std::system_category()).message()));
   }
-  // A start that was killed may have left a directory that a power cut would take away again. Where the parent
-  // may not be read, somebody else made it.
+  // A start that was killed may have left a directory that a power cut would take away again. Where the
+  // parent may not be read, somebody else made it.
   [[maybe_unused]] const auto synced = sync_directory(disk, parent_of(path));
   return {};
 }

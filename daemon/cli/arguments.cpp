@@ -98,9 +98,8 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   which->add_option("--link", o.verify.link_id, "This link");
   which->add_option("--sample", o.verify.sample, "So many active links, drawn by lot")
       ->check(CLI::Range(1, 1'000'000));
-  CLI::App* repair =
-      add_verb(app, "repair", "Read a link's whole history again and correct what differs", o, chosen,
-               [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
+  CLI::App* repair = add_verb(app, "repair", "Read a link's whole history again and correct what differs", o,
+                              chosen, [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
   add_link_argument(repair, o);
   repair->add_flag("--yes,-y", o.yes, "Do not ask");
   repair->add_flag("--dry-run", o.dry_run, "Verify instead: say what differs and change nothing");
@@ -114,10 +113,10 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
     CliResult<int> (*run)(const Session&, const std::string&);
     bool changes;
   };
-  for (const Verb& entry : {Verb{"show", "Show one dead letter", &show_dead_letter, false},
-                            Verb{"retry", "Take its link out of the quarantine and visit it at once",
-                                 &retry_dead_letter, true},
-                            Verb{"drop", "Throw a dead letter away", &drop_dead_letter, true}}) {
+  for (const Verb& entry :
+       {Verb{"show", "Show one dead letter", &show_dead_letter, false},
+        Verb{"retry", "Take its link out of the quarantine and visit it at once", &retry_dead_letter, true},
+        Verb{"drop", "Throw a dead letter away", &drop_dead_letter, true}}) {
     CLI::App* verb = add_verb(*letters, entry.name, entry.help, o, chosen,
                               [&o, run = entry.run](const Session& s) { return run(s, o.letter); });
     verb->add_option("LETTER", o.letter, "Its name, as ls prints it")->required();

@@ -365,7 +365,8 @@ TEST(Verify, SpacesItsRequests) {
 
 api::Task<void> ask(engine::Engine& engine, std::string link_id, api::SteadyTime deadline,
                     std::optional<core::Result<engine::VerifyState>>& state) {
-  state = co_await engine.verify_state(core::LinkId{std::move(link_id)}, deadline);
+  core::LinkId link{std::move(link_id)};
+  state = co_await engine.verify_state(std::move(link), deadline);
 }
 
 TEST(Verifier, TellsWhereAVerifyStandsAndWhatItFound) {
