@@ -355,7 +355,8 @@ void diff_account(const StoredAccount* held, const AccountRow& row, LinkUpdate& 
     update.changes.push_back({ChangeKind::account_created, row.account_id, {}, row.json});
   } else if (held->gone) {
     ++update.record.counts.accounts;
-    update.changes.push_back({ChangeKind::account_returned, row.account_id, held->json, row.json});
+    // As if it came anew: when it went, the feed said that nothing was left of it.
+    update.changes.push_back({ChangeKind::account_returned, row.account_id, {}, row.json});
   } else {
     update.changes.push_back({ChangeKind::account_updated, row.account_id, held->json, row.json});
   }

@@ -217,7 +217,8 @@ TEST(FullPull, AccountThatIsMissingIsGoneAndMayReturn) {
 
   link.accounts({account("acc_1", "3.00")});
   EXPECT_THAT(link.news(), ElementsAre("account.returned acc_1"));
-  EXPECT_EQ(link.last_entry().before, account("acc_1", "1.00"));
+  EXPECT_EQ(link.last_entry().before, "");
+  EXPECT_EQ(link.last_entry().after, account("acc_1", "3.00"));
   EXPECT_FALSE(link.store.accounts["acc_1"].gone);
 }
 
