@@ -22,7 +22,7 @@ constexpr std::chrono::seconds limit{60};  // against hanging only
 constexpr std::uint64_t disk_bytes = 16ULL << 20;
 constexpr std::uint64_t room_most = 3ULL << 20;
 constexpr std::string_view link_body =
-    R"({"accounts":1,"history_months":6,"transactions_per_month":60,"refresh_every_seconds":31536000})";
+    R"({"accounts":1,"history_months":1,"transactions_per_month":60,"refresh_every_seconds":31536000})";
 
 e2e::Tuning full_disk_tuning() {
   e2e::Tuning tuning = busy_tuning();
