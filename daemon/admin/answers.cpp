@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/admin/shapes.hpp"
+
 namespace syncd::daemon {
 
 HttpResponse refuse_parameter(std::string_view detail) {
@@ -32,6 +34,19 @@ HttpResponse no_such_link(const core::LinkId& link_id) {
 
 HttpResponse json(int status, JsonWriter& writer) {
   return {.status = status, .content_type = "application/json", .body = writer.take(), .allow = {}};
+}
+
+HttpResponse visit_answer(const core::LinkId& link_id, const std::optional<core::CycleReport>& report) {
+  JsonWriter writer;
+  if (report) {
+    write_cycle(writer, *report);
+    return json(200, writer);
+  }
+  writer.begin_object()
+      .member("link_id", std::string_view(link_id.str()))
+      .member("queued", true)
+      .end_object();
+  return json(202, writer);
 }
 
 std::optional<uid_t> uid_of(const HttpRequest& request) {

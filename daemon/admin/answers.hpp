@@ -5,6 +5,7 @@
 
 #include "daemon/admin/http.hpp"
 #include "daemon/json_writer.hpp"
+#include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
 
 namespace syncd::daemon {
@@ -20,6 +21,8 @@ HttpResponse refuse_parameter(std::string_view detail);
 HttpResponse from_error(const core::Error& error);
 HttpResponse no_such_link(const core::LinkId& link_id);
 HttpResponse json(int status, JsonWriter& writer);
+// 200 with the report of a visit that ended, 202 for one that is still to come.
+HttpResponse visit_answer(const core::LinkId& link_id, const std::optional<core::CycleReport>& report);
 std::optional<uid_t> uid_of(const HttpRequest& request);
 
 // `{"items":[...],"next":"..."}`

@@ -60,16 +60,7 @@ api::Task<HttpResponse> AdminRoutes::repair_link(Call call) {
   auto report = co_await view_.repair(link_id, wait);
   if (!report) co_return from_error(report.error());
   view_.note_action("links.repair", link_id, uid_of(call.request));
-  JsonWriter writer;
-  if (*report) {
-    write_cycle(writer, **report);
-    co_return json(200, writer);
-  }
-  writer.begin_object()
-      .member("link_id", std::string_view(link_id.str()))
-      .member("queued", true)
-      .end_object();
-  co_return json(202, writer);
+  co_return visit_answer(link_id, *report);
 }
 
 api::Task<HttpResponse> AdminRoutes::list_dead_letters(Call call) {

@@ -10,7 +10,7 @@ namespace syncd::test {
 namespace {
 
 constexpr std::uint64_t first_seed = 20'261'200;
-constexpr std::size_t scenario_steps = 30;
+constexpr std::size_t scenario_steps = 18;
 constexpr std::size_t slices = 4;
 
 using Kind = LiveFault::Kind;

@@ -158,7 +158,9 @@ SharedTally::~SharedTally() {
 }
 
 std::size_t try_points(const PointWork& work) {
-  return Run(work).all();
+  const auto tried = Run(work).all();
+  std::printf("%s: %zu points\n", work.label.c_str(), tried);
+  return tried;
 }
 
 bool run_in_child(const std::function<std::string()>& work) {

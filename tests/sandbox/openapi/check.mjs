@@ -172,15 +172,16 @@ const walkWrites = async (id) => {
   await call('PATCH', `/links/${id}`, { body: { webhook: '' }, status: 422, wrongRequest: true });
   await call('POST', `/webhooks/test/link/${id}`, { body: { webhook_event: 'transactions.updates_available', webhook_idempotency_key: 'k2' }, status: 400 });
   await call('POST', `/webhooks/test/link/${id}`, { body: { webhook_event: 'nothing' }, status: 422, wrongRequest: true });
-  // An hour and more after the first success, and before the bank's own next one.
+  // An hour and more after the first success, of a bank that does not refresh by itself meanwhile.
+  const [still] = (await control('POST', '/links', { count: 1, refresh_every_seconds: 31_536_000 })).link_ids;
   await control('POST', '/clock/advance', { seconds: 7200 });
-  await call('POST', `/links/${id}/products`, { body: { products: ['accounts'] }, status: 202 });
-  await call('POST', `/links/${id}/products`, { body: { products: ['accounts'] }, status: 429 });
-  await call('POST', `/links/${id}/products`, { body: { products: ['account_numbers'] }, status: 403 });
-  await call('POST', `/links/${id}/products`, { body: { products: [] }, status: 422, wrongRequest: true });
-  await call('POST', `/links/${id}/reset`, { status: 200 });
-  await call('GET', `/links/${id}/transactions/sync?size=5`, { status: 200 });
-  await call('POST', `/links/${id}/products`, { body: { products: ['accounts'] }, status: 422 });
+  await call('POST', `/links/${still}/products`, { body: { products: ['accounts'] }, status: 202 });
+  await call('POST', `/links/${still}/products`, { body: { products: ['accounts'] }, status: 429 });
+  await call('POST', `/links/${still}/products`, { body: { products: ['account_numbers'] }, status: 403 });
+  await call('POST', `/links/${still}/products`, { body: { products: [] }, status: 422, wrongRequest: true });
+  await call('POST', `/links/${still}/reset`, { status: 200 });
+  await call('GET', `/links/${still}/transactions/sync?size=5`, { status: 200 });
+  await call('POST', `/links/${still}/products`, { body: { products: ['accounts'] }, status: 422 });
 };
 
 const walkStates = async (id) => {
