@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <system_error>
@@ -17,6 +18,7 @@
 #include "daemon/memory.hpp"
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
+#include "daemon/start_pulse.hpp"
 
 namespace syncd::daemon {
 
@@ -25,6 +27,8 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr core::Millis look_for_room_every{1'000};  // on a full disk, before the store is opened
+constexpr core::Millis start_beat{10'000};          // a third of WatchdogSec=
+constexpr core::Millis start_longest{60 * 60'000};  // no recovery and no conversion takes that long
 
 bool wants_prefix(const Config& config) {
   if (config.log.journal_prefix == "auto") return stderr_is_journal();
@@ -193,7 +197,9 @@ int App::Impl::open_store() {
     });
   };
   const bool first_start = is_unused(config.store.path);
+  std::optional<StartPulse> pulse(std::in_place, notifier, start_beat, start_longest);
   auto opened = store::Store::open(options);
+  pulse.reset();
   if (!opened) return fail(exit_io, "store_open_failed", opened.error().message);
   store = std::move(*opened);
   if (first_start) {
