@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "daemon/app.hpp"
-#include "daemon/arguments.hpp"
 #include "daemon/config.hpp"
 #include "daemon/config_check.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/online_check.hpp"
+#include "daemon/options.hpp"
 
 namespace {
 
@@ -60,14 +60,14 @@ int run(int argc, char** argv) {
     return arguments.error().exit_code;
   }
   switch (arguments->command) {
-    case Arguments::Command::version:
+    case Options::Command::version:
       fmt::print("moneykit-syncd {}\n", SYNCD_VERSION);
       return exit_ok;
-    case Arguments::Command::check_config:
+    case Options::Command::check_config:
       return check_config(arguments->config_path, arguments->online);
-    case Arguments::Command::dump_config:
+    case Options::Command::dump_config:
       return dump(arguments->config_path);
-    case Arguments::Command::run:
+    case Options::Command::run:
       break;
   }
   return run_daemon(arguments->config_path);

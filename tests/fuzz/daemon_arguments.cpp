@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/arguments.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/options.hpp"
 #include "tests/fuzz/support/choices.hpp"
 #include "tests/fuzz/support/target.hpp"
 
@@ -15,8 +15,8 @@
 namespace syncd::fuzz {
 namespace {
 
-using daemon::Arguments;
-using Command = Arguments::Command;
+using daemon::Options;
+using Command = Options::Command;
 using Words = std::vector<std::string>;
 
 Words any_words(Choices& choices) {
@@ -61,7 +61,7 @@ void try_any(Choices& choices) {
   FUZZ_CHECK(!arguments->online || (command == Command::check_config && begins(line, "--online")),
              "upstream is asked by a check that was told to");
   const std::string& path = arguments->config_path;
-  FUZZ_CHECK(path == Arguments{}.config_path || has(line, path) || has(line, "--config=" + path),
+  FUZZ_CHECK(path == Options{}.config_path || has(line, path) || has(line, "--config=" + path),
              "the configuration is the usual one or the one given");
 }
 
@@ -98,7 +98,7 @@ void try_good(Choices& choices) {
                     arguments ? "" : arguments.error().error);
   FUZZ_CHECK(arguments->command == form.command, "the command is the one given");
   FUZZ_CHECK(arguments->online == form.online, "upstream is asked when it was asked for");
-  FUZZ_CHECK(arguments->config_path == (given ? path : Arguments{}.config_path),
+  FUZZ_CHECK(arguments->config_path == (given ? path : Options{}.config_path),
              "the configuration is the one given");
 }
 

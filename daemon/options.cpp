@@ -1,4 +1,4 @@
-#include "daemon/arguments.hpp"
+#include "daemon/options.hpp"
 
 #include <algorithm>
 #include <sstream>
@@ -10,8 +10,8 @@
 
 namespace syncd::daemon {
 
-std::expected<Arguments, Ending> parse_arguments(std::vector<std::string> arguments) {
-  Arguments wanted;
+std::expected<Options, Ending> parse_arguments(std::vector<std::string> arguments) {
+  Options wanted;
   CLI::App app{"Keeps an exact local copy of bank data from MoneyKit current.", "moneykit-syncd"};
   app.add_option("--config", wanted.config_path, "Configuration file")->capture_default_str();
   app.set_version_flag("--version", std::string("moneykit-syncd " SYNCD_VERSION));
@@ -34,9 +34,9 @@ std::expected<Arguments, Ending> parse_arguments(std::vector<std::string> argume
     const bool asked = app.exit(error, out, complaint) == 0;
     return std::unexpected(Ending{asked ? exit_ok : exit_usage, out.str(), complaint.str()});
   }
-  if (version->parsed()) wanted.command = Arguments::Command::version;
-  if (check->parsed()) wanted.command = Arguments::Command::check_config;
-  if (dump->parsed()) wanted.command = Arguments::Command::dump_config;
+  if (version->parsed()) wanted.command = Options::Command::version;
+  if (check->parsed()) wanted.command = Options::Command::check_config;
+  if (dump->parsed()) wanted.command = Options::Command::dump_config;
   return wanted;
 }
 

@@ -8,7 +8,7 @@
 namespace syncd::daemon {
 
 // What a command line of moneykit-syncd asks for.
-struct Arguments {
+struct Options {
   enum class Command : std::uint8_t { run, check_config, dump_config, version };
   Command command = Command::run;
   std::string config_path = "/etc/moneykit-syncd/config.toml";
@@ -23,6 +23,6 @@ struct Ending {
 };
 
 // Reads the arguments behind the program's name.
-std::expected<Arguments, Ending> parse_arguments(std::vector<std::string> arguments);
+std::expected<Options, Ending> parse_arguments(std::vector<std::string> arguments);
 
 }  // namespace syncd::daemon
