@@ -10,6 +10,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
+#include "store/database_impl.hpp"
 #include "store/health_impl.hpp"
 #include "store/manifest_repair_impl.hpp"
 #include "store/manifest_scan.hpp"
@@ -63,8 +64,11 @@ class WithShortFile final : public rocksdb::FileSystemWrapper {
 struct Table {
   std::string directory;  // of the database
   std::string name;
+  std::uint64_t number = 0;
   std::string content;
   ManifestScan scan;
+  // Opening makes the first log of a run just before it begins the table.
+  std::uint64_t first_log() const { return number - 1; }
 };
 
 std::unexpected<core::Error> refuse(const Table& table, std::string_view why) {
@@ -84,20 +88,26 @@ std::optional<std::uint64_t> number_of(std::string_view name) {
   return number;
 }
 
-bool is_there(const std::string& directory, std::uint64_t log, const Disk& disk) {
-  return disk.files().FileExists(fmt::format("{}/{:06}.log", directory, log), {}, nullptr).ok();
+// nullopt: there is no such log.
+std::optional<std::uint64_t> log_bytes(const Table& table, std::uint64_t log, const Disk& disk) {
+  const auto path = fmt::format("{}/{:06}.log", table.directory, log);
+  std::uint64_t bytes = 0;
+  if (!disk.files().GetFileSize(path, {}, &bytes, nullptr).ok()) return std::nullopt;
+  return bytes;
 }
 
-// The write-ahead log with everything that the tables do not hold yet. A flush whose change to the table was
-// synced deletes it, so it is missing exactly when that change is gone. RocksDB itself would begin with the
-// oldest log there is, and not notice.
+// The write-ahead log with everything that the tables do not hold yet. A flush whose change was synced
+// deletes it, so it is missing exactly when such a change is what is damaged. RocksDB itself would begin with
+// the oldest log there is, and not notice.
 bool has_oldest_log(const Table& table, std::uint64_t oldest, const Disk& disk) {
-  const auto number = number_of(table.name);
-  if (!number) return false;
-  // A table is begun by an opening, which makes its first log just before it and gives it the number before;
-  // until the first flush the oldest one it names is of the run before. A flush names a log of this run.
-  if (oldest > *number) return is_there(table.directory, oldest, disk);
-  return is_there(table.directory, *number - 1, disk) || is_there(table.directory, oldest, disk);
+  if (log_bytes(table, oldest, disk)) return true;
+  // Until the first flush of a run the oldest log that the table names is of the run before.
+  return oldest < table.number && log_bytes(table, table.first_log(), disk);
+}
+
+// A run that could not yet create what it keeps its data in has not written any.
+bool has_written(const Table& table, std::uint64_t oldest, const Disk& disk) {
+  return oldest > table.number || log_bytes(table, table.first_log(), disk) != std::uint64_t{0};
 }
 
 // Reads the database as it would be without the damage. The reason for not doing it; empty: nothing is
@@ -126,7 +136,15 @@ std::string missing_without(const Table& table, const StoreOptions& options, con
   for (auto* const handle : handles)
     database->DestroyColumnFamilyHandle(handle);
   if (!known || !has_oldest_log(table, oldest, disk)) return "its write-ahead log is missing";
+  if (names.size() <= family_count && has_written(table, oldest, disk)) return "a part of it is missing";
   return {};
+}
+
+// What a table begins with is synced before CURRENT names it. Its last record is the first to count the table
+// among the files there are.
+bool has_its_beginning(const Table& table) {
+  const auto next = next_file_number(table.scan.last);
+  return next && *next > table.number;
 }
 
 // Records behind the damage belong to the same write, as long as they agree about the next file number:
@@ -167,7 +185,11 @@ core::Result<std::optional<std::string>> mend_torn_table(const StoreOptions& opt
   auto content = read_small_file(directory + "/" + **name, table_bytes_max, disk);
   if (!content) return std::unexpected(content.error());
   if (!*content) return std::nullopt;  // RocksDB says so
-  Table table{.directory = directory, .name = **name, .content = std::move(**content), .scan = {}};
+  Table table{.directory = directory,
+              .name = **name,
+              .number = number_of(**name).value_or(0),
+              .content = std::move(**content),
+              .scan = {}};
   table.scan = scan_manifest(table.content);
   if (table.scan.end == ManifestScan::End::whole) return std::nullopt;
   if (closed_as == table.name) return refuse(table, "it was closed cleanly, so it was changed since");
@@ -175,6 +197,7 @@ core::Result<std::optional<std::string>> mend_torn_table(const StoreOptions& opt
   const auto torn_bytes = table.content.size() - table.scan.whole_bytes;
   if (torn_bytes > torn_tail_bytes_max || !is_one_write(table.scan))
     return refuse(table, "a power cut tears the last write only, but more follows");
+  if (!has_its_beginning(table)) return refuse(table, "what it began with was safe on the disk");
   if (const auto missing = missing_without(table, options, disk); !missing.empty())
     return refuse(table, fmt::format("without the rest the database is not whole ({})", missing));
   if (auto done = cut(table, options, disk); !done) return std::unexpected(done.error());

@@ -77,7 +77,8 @@ std::vector<std::string_view> records_from(std::string_view file, std::size_t at
 ManifestScan scan_manifest(std::string_view file) {
   ManifestScan scan;
   std::size_t at = 0;
-  bool inside = false;  // behind the first part of a record
+  bool inside = false;     // behind the first part of a record
+  std::string_view begun;  // its first part
   auto broken = Part::Is::good;
   while (at < file.size()) {
     if (block_rest(at) < header_bytes) {  // no header fits: left empty
@@ -90,7 +91,10 @@ ManifestScan scan_manifest(std::string_view file) {
     if (broken != Part::Is::good) break;
     inside = part.type == first || part.type == middle;
     at += part.bytes;
-    if (!inside) scan.whole_bytes = at;
+    if (!goes_on) begun = part.content;
+    if (inside) continue;
+    scan.whole_bytes = at;
+    scan.last = begun;
   }
   if (broken == Part::Is::good) {
     if (inside) scan.end = ManifestScan::End::unfinished;

@@ -23,6 +23,7 @@ struct ManifestScan {
   };
   End end = End::whole;
   std::size_t whole_bytes = 0;  // up to there every record is complete
+  std::string_view last;        // the last of them: its first part
   // Records that are complete behind the damage, each from its first byte on; not looked for when more than
   // torn_tail_bytes_max is left.
   std::vector<std::string_view> later;

@@ -18,7 +18,8 @@ std::string log_of(std::initializer_list<std::string> records) {
 }
 
 TEST(ManifestScan, WholeLogsOfAnyShape) {
-  for (const std::size_t bytes : {0, 1, 100, 32'754, 32'755, 32'760, 32'761, 32'762, 70'000, 131'072}) {
+  for (const std::size_t bytes :
+       {0u, 1u, 100u, 32'754u, 32'755u, 32'760u, 32'761u, 32'762u, 70'000u, 131'072u}) {
     const auto log = log_of({"first", std::string(bytes, 'x'), "last"});
     const auto scan = scan_manifest(log);
     EXPECT_EQ(scan.end, End::whole) << bytes;
