@@ -22,7 +22,7 @@ std::string name_of(const Recording& recording, std::uint64_t number, std::strin
 Violations check_left(const Recording& recording, const DiskImage& image, const Progress& progress) {
   Journal journal;
   return check_store(recording.scenario(), std::make_shared<CrashingFileSystem>(image, journal), progress,
-                     {});
+                     {.table_may_be_torn = true});
 }
 
 // The next process finds what the system still has in memory; every other time the power went too.
