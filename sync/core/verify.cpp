@@ -64,6 +64,7 @@ std::optional<Error> SecondReading::add(const Page& page, const Policy& policy) 
   // Pending rows of earlier pages are worth nothing once upstream has rebuilt them.
   if (rebuilds_pending(position_, page)) {
     clock_moved_ = true;
+    position_.drain.brought_pending = false;
     std::erase_if(rows_, [](const auto& entry) { return entry.second.pending; });
   }
   // The lists in this order: the last word on an id counts.
@@ -107,6 +108,7 @@ bool SecondReading::remove(const std::vector<std::string_view>& ids) {
 void SecondReading::move_on(const Page& page, bool idle) {
   DrainState& drain = position_.drain;
   drain.clock = drain_clock(position_, page);
+  drain.brought_pending |= brings_pending(page);
   drain.open = true;
   ++drain.pages;
   drain.idle_pages = idle ? drain.idle_pages + 1 : 0;
