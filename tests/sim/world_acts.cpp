@@ -194,7 +194,7 @@ void World::act_on_clock(Hazard what, Dice& dice) {
     const auto most = static_cast<std::uint64_t>(most_s[dice.draw(sizes)]);
     return std::chrono::seconds(static_cast<std::int64_t>(1 + dice.draw(most)));
   };
-  const bool mends = dice.chance(50) && timers_.wall_offset() > Millis(0);
+  const bool mends = dice.chance(75) && timers_.wall_offset() > Millis(0);
   switch (what) {
     case Hazard::clock_forward:
       tally("clock jumps forward");
@@ -229,16 +229,11 @@ void World::jump_clock(Millis by) {
 // A process that finds times of a clock that was ahead believes none of them for long. It errs on the careful
 // side of the budgets, so that this may happen at once.
 void World::start_anew(Dice& dice) {
-  if (!dice.chance(60)) return;
+  const bool crashes = on(Hazard::crash) && (!on(Hazard::clean_stop) || dice.chance(50));
+  if (!crashes && !on(Hazard::clean_stop)) return;
   live(minutes(dice.between(0, 2)));
-  if (dice.chance(50)) {
-    if (!on(Hazard::crash)) return;
-    tally("restart behind a clock that was put right");
-    return crash(false);
-  }
-  if (!on(Hazard::clean_stop)) return;
   tally("restart behind a clock that was put right");
-  stop_anywhere();
+  return crashes ? crash(false) : stop_anywhere();
 }
 
 // A machine without a battery for its clock: no certificate is valid until it has asked for the time.

@@ -172,8 +172,11 @@ bool World::strike_due() {
 
 void World::strike() {
   const Strike kind = strike_plan_->strike;
-  // Back before the minute is over: what was sent in it still counts.
-  if (strike_plan_->moment == Moment::budget_spent) next_pause_ = Millis(process_dice_.draw(5'000));
+  // Back before the minute is over, in the middle of what was asked for: what was sent in it still counts.
+  const Moment moment = strike_plan_->moment;
+  const bool in_drain = moment == Moment::mid_drain || moment == Moment::mid_repair;
+  if (moment == Moment::budget_spent || (in_drain && process_dice_.chance(50)))
+    next_pause_ = Millis(process_dice_.draw(5'000));
   if (kind == Strike::crash || kind == Strike::power_cut) return crash(kind == Strike::power_cut);
   if (kind == Strike::clean_stop) return stop_anywhere();
   strike_plan_.reset();
