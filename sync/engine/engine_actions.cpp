@@ -100,8 +100,9 @@ core::Result<Engine::Impl::Verdict> Engine::Impl::may_repair(const core::LinkRec
     return std::unexpected(conflict("the link is paused; resume it first"));
   if (record.status == LinkStatus::relink)
     return std::unexpected(conflict("the link waits for its owner; it can be repaired once it is connected"));
-  if (record.repairing) return Verdict::nothing_to_do;
   const bool reads_feed = record.has_transactions_product && !record.transactions_forbidden;
+  // Behind its replay a repair waits for the accounts only, perhaps for long: another one begins anew.
+  if (record.repairing && record.resync && reads_feed) return Verdict::nothing_to_do;
   if (reads_feed && !record.cursor)
     return std::unexpected(conflict("the link's history is being read from its start already"));
   return Verdict::act_and_visit;
