@@ -25,6 +25,8 @@ struct CycleContext {
   const core::Policy& policy;
   const bool& stopping;        // true: begin no further request
   bool pull_accounts = false;  // behind a drain, even if they are not due
+  // True: the cycle yields before its next request. Null: nobody holds cycles back.
+  const bool* on_hold = nullptr;
 };
 
 // How a cycle ended, for the scheduler.

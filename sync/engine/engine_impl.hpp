@@ -136,9 +136,9 @@ struct Engine::Impl final : VisitPort {
       begin_cycle(*next);
     }
     pumping = false;
-    // Somebody waits for a slot of the budget, and the clock may have chosen a later time before that.
-    const bool look_soon = !urgent.empty() && clock && clock_wakes_at > tick_of(next_wake());
-    if (look_soon) clock->notify_all();
+    // What is due or urgent waits for a slot of the budget, and the clock may have chosen a later time before
+    // that, when nothing might begin.
+    if (clock && clock_wakes_at > tick_of(next_wake())) clock->notify_all();
   }
 
   std::optional<LinkTable::Due> next_link() {
@@ -179,8 +179,14 @@ struct Engine::Impl final : VisitPort {
   api::Task<void> visit(LinkTable::Due due, core::Cause cause, std::uint64_t number) {
     const Slot slot = due.slot;
     const core::Millis lag = std::chrono::duration_cast<core::Millis>(timers.steady_now() - time_of(due.due));
-    const CycleContext context{
-        timers, upstream, gate, store, options.policy, stopping, accounts_asked == slot};
+    const CycleContext context{.timers = timers,
+                               .upstream = upstream,
+                               .gate = gate,
+                               .store = store,
+                               .policy = options.policy,
+                               .stopping = stopping,
+                               .pull_accounts = accounts_asked == slot,
+                               .on_hold = &on_hold};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
     outcome.report.schedule_lag = std::max(lag, core::Millis(0));
