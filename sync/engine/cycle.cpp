@@ -336,6 +336,7 @@ class Cycle {
     const std::shared_ptr<const core::Page> page = std::move(*answer);
     auto held = co_await lookup(core::plan_lookup(record_, *page, seen_ ? &*seen_ : nullptr));
     if (!held) co_return false;
+    if (context_.news) context_.news->add(record_, *page);
     core::StepInput step = input(std::move(held));
     core::LinkUpdate update = core::step_page(step, page);
     const bool more = update.more;

@@ -161,11 +161,14 @@ api::Task<std::optional<core::CycleReport>> Engine::Impl::wait_for_cycle(core::L
 api::Task<void> Engine::Impl::until_answered(CycleWaiter& waiter, api::SteadyTime deadline) {
   using namespace boost::asio::experimental::awaitable_operators;
   const auto place = cycle_waiters.insert(cycle_waiters.end(), &waiter);
+  const core::LinkId link_id{std::string(table.id(waiter.slot))};
   while (!waiter.report && timers.steady_now() < deadline && !stopping) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) break;
+    if (waiter.by_verify && obstacle(link_id)) break;
+    const api::SteadyTime look_at = timers.steady_now() + verify_look_every;
     auto ended = waiter.done.wait();
-    auto late = timers.sleep_until(deadline);
+    auto late = timers.sleep_until(waiter.by_verify ? std::min(deadline, look_at) : deadline);
     co_await (std::move(ended) || std::move(late));
   }
   cycle_waiters.erase(place);

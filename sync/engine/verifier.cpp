@@ -102,10 +102,13 @@ api::Task<void> Verifier::rest() {
 
 api::Task<void> Verifier::verify(core::LinkId link_id, bool by_audit) {
   running_ = link_id;
-  VerifyOutcome outcome = co_await run_verify(context_, link_id);
+  VerifyOutcome outcome = co_await run_verify(context_, link_id, not_before_);
   outcome.report.by_audit = by_audit;
-  const bool stopped = outcome.report.reason == "stopped";
-  if (!stopped) {
+  const bool incomplete = outcome.report.result == core::VerifyResult::incomplete;
+  const bool stopped = incomplete && context_.stopping;
+  // What concerns all links says nothing about this one: what is known of it stays, and a store in trouble is
+  // left alone.
+  if (!stopped && !outcome.service_wide) {
     std::string note = core::to_note(outcome.report);
     auto kept = co_await context_.store.put_note(result_note(link_id), std::move(note));
     if (!kept && !outcome.error) outcome.error = std::move(kept.error());

@@ -68,6 +68,7 @@ class Verifier {
   std::deque<core::VerifyReport> reports_;  // oldest first, one per link
   api::Waiters wanted_;
   api::Waiters ended_;
+  api::SteadyTime not_before_{};  // of the next request of any verify
   std::string position_;  // the link that was audited last; empty: a new round
   api::SteadyTime audit_at_{};
 };
