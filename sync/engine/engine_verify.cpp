@@ -114,6 +114,8 @@ void Engine::Impl::start_verifier(const api::IoExecutor& executor) {
     const auto slot = table.find(link_id.str());
     return slot && table.status(*slot) == LinkStatus::active;
   };
+  hooks.may_ask = [this] { return !service_obstacle(); };
+  hooks.store_failed = [this](const core::Error& error) { observer.on_store_failed(error); };
   hooks.ended = [this](const VerifyOutcome& outcome) {
     observer.on_verify(outcome.report);
     if (!outcome.error) return;
