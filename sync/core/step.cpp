@@ -339,6 +339,7 @@ void refuse_access(const StepInput& input, const Error& error, Endpoint endpoint
   }
   if (product && endpoint == Endpoint::accounts) {
     record.accounts_forbidden = true;
+    if (!record.resync) record.repairing = false;  // what is refused cannot be repaired
     if (reads_transactions(record)) return go_on_without_accounts(input, update);
   }
   refuse_link(input, error, endpoint, update);

@@ -13,8 +13,8 @@ namespace {
 
 // A verify that ended within this before may have begun before what it is judged by.
 constexpr Millis report_takes{50};
-// A turn of the audit that lasts longer than this has been given up.
-constexpr Millis turn_max = std::chrono::hours(3);
+// The try that ends a turn of the audit does not last longer, and in quiet the whole turn does not.
+constexpr Millis turn_max = std::chrono::hours(12);
 
 std::vector<std::string> named_ids(const core::DifferenceTally& tally) {
   std::vector<std::string> ids;
