@@ -116,7 +116,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"outcome", "`success`, `yielded`, or the kind of the failure"},
     {"pages", "of upstream's feed"},
     {"problems", "how many"},
-    {"reason", "one word: `budget`, `moved`, `too_large`, ..., or the kind of the failure"},
+    {"reason", "one word: `budget`, `hold`, `moved`, `too_large`, ..., or the kind of the failure"},
     {"removed", "transactions"},
     {"result", "`match`, `mismatch` or `incomplete`"},
     {"rows_changed", "transactions and accounts whose content differs"},

@@ -135,7 +135,10 @@ bool brings_pending(const Page& page) {
 
 std::optional<UpstreamTime> drain_clock(const LinkRecord& record, const Page& page) {
   const std::optional<UpstreamTime>& clock = page.link.transactions.refreshed_at;
-  return record.drain.open ? std::max(record.drain.clock, clock) : clock;
+  if (!record.drain.open) return clock;
+  // What was collected is no worse for a page of a server that lags behind.
+  if (!clock || record.drain.brought_pending) return std::max(record.drain.clock, clock);
+  return clock;
 }
 
 bool rebuilds_pending(const LinkRecord& record, const Page& page) {

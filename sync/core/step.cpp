@@ -339,6 +339,7 @@ void refuse_access(const StepInput& input, const Error& error, Endpoint endpoint
   }
   if (product && endpoint == Endpoint::accounts) {
     record.accounts_forbidden = true;
+    if (!record.resync) record.repairing = false;  // what is refused cannot be repaired
     if (reads_transactions(record)) return go_on_without_accounts(input, update);
   }
   refuse_link(input, error, endpoint, update);
@@ -352,10 +353,16 @@ bool progresses(const StepInput& input, const Page& page, const LinkUpdate& upda
   return (brings || !page.has_more) && !input.record.accounts_failing;
 }
 
+// A server that lags behind shows accounts of before the last whole pull.
+bool shows_older_accounts(const LinkRecord& record, const Page& page) {
+  const std::optional<UpstreamTime>& clock = page.link.accounts.refreshed_at;
+  return clock && clock < record.accounts_pulled_clock;
+}
+
 // The rows of a page, the cursor behind them, and what follows from the link's condition.
 void take_page(const StepInput& input, const Page& page, const LinkCondition& condition, LinkUpdate& update) {
   LinkRecord& record = update.record;
-  if (page.accounts_present) {
+  if (page.accounts_present && !shows_older_accounts(input.record, page)) {
     if (page.accounts_digest != input.record.accounts_digest)
       diff_accounts(input, page.accounts, false, update);
     record.accounts_digest = page.accounts_digest;

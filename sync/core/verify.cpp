@@ -63,13 +63,13 @@ std::optional<Error> SecondReading::add(const Page& page, const Policy& policy) 
   if (auto refusal = check_page(position_, page, policy)) return refusal;
   // Pending rows of earlier pages are worth nothing once upstream has rebuilt them.
   if (rebuilds_pending(position_, page)) {
-    clock_moved_ = true;
+    position_.drain.brought_pending = false;
     std::erase_if(rows_, [](const auto& entry) { return entry.second.pending; });
   }
   // The lists in this order: the last word on an id counts.
-  const bool created = take(page.created);
-  const bool updated = take(page.updated);
-  const bool removed = remove(page.removed);
+  take(page.created);
+  take(page.updated);
+  remove(page.removed);
   ++pages_;
   if (rows_.size() > rows_max_) {
     return Error{.code = Errc::invalid,
@@ -77,39 +77,40 @@ std::optional<Error> SecondReading::add(const Page& page, const Policy& policy) 
                             " transactions: a verify cannot hold them",
                  .too_large = true};
   }
-  move_on(page, !created && !updated && !removed);
+  note_clock(page);
+  move_on(page);
   return std::nullopt;
 }
 
-// Whether anything changed.
-bool SecondReading::take(const std::vector<TransactionRow>& rows) {
-  bool changed = false;
-  for (const TransactionRow& row : rows) {
-    const Row fresh = row_of(row.json, row.pending);
-    const auto [place, is_new] = rows_.try_emplace(std::string(row.transaction_id), fresh);
-    changed |= is_new || place->second != fresh;
-    place->second = fresh;
-  }
-  return changed;
+void SecondReading::take(const std::vector<TransactionRow>& rows) {
+  for (const TransactionRow& row : rows)
+    rows_.insert_or_assign(std::string(row.transaction_id), row_of(row.json, row.pending));
 }
 
-bool SecondReading::remove(const std::vector<std::string_view>& ids) {
-  bool changed = false;
+void SecondReading::remove(const std::vector<std::string_view>& ids) {
   for (const std::string_view id : ids) {
     const auto place = rows_.find(id);
-    if (place == rows_.end()) continue;
-    rows_.erase(place);
-    changed = true;
+    if (place != rows_.end()) rows_.erase(place);
   }
-  return changed;
 }
 
-void SecondReading::move_on(const Page& page, bool idle) {
+void SecondReading::note_clock(const Page& page) {
+  const std::optional<UpstreamTime>& clock = page.link.transactions.refreshed_at;
+  if (!clock) {
+    clock_missing_ = true;
+    return;
+  }
+  if (!oldest_clock_ || *clock < *oldest_clock_) oldest_clock_ = clock;
+  newest_clock_ = std::max(newest_clock_, clock);
+}
+
+// Pages that bring nothing are not counted, as in a resync: only drain_pages_max bounds them.
+void SecondReading::move_on(const Page& page) {
   DrainState& drain = position_.drain;
   drain.clock = drain_clock(position_, page);
+  drain.brought_pending |= brings_pending(page);
   drain.open = true;
   ++drain.pages;
-  drain.idle_pages = idle ? drain.idle_pages + 1 : 0;
   ended_ = !page.has_more;
   if (ended_) return;
   position_.cursor = Cursor{std::string(page.next)};
@@ -117,11 +118,40 @@ void SecondReading::move_on(const Page& page, bool idle) {
   if (drain.cursor_hashes.size() > cursor_hashes_max) drain.cursor_hashes.erase(drain.cursor_hashes.begin());
 }
 
-bool SecondReading::moved(const std::optional<UpstreamTime>& before,
-                          const std::optional<UpstreamTime>& after) const {
-  if (clock_moved_) return true;
-  const std::optional<UpstreamTime>& clock = position_.drain.clock;
-  return clock && clock != before && clock != after;
+// ---- what a difference is worth
+// ----------------------------------------------------------------------------------
+
+void VisitNews::add(const LinkRecord& record, const Page& page) {
+  accounts_clock_ = page.link.accounts.refreshed_at;
+  brought_pending_ |= brings_pending(page);
+  const std::size_t named = page.created.size() + page.updated.size() + page.removed.size();
+  everything_ |= record.resync || !record.cursor || ids_.size() + named > ids_max;
+  if (everything_) return;
+  for (const auto* rows : {&page.created, &page.updated}) {
+    for (const TransactionRow& row : *rows)
+      ids_.insert(hash_of(row.transaction_id));
+  }
+  for (const std::string_view id : page.removed)
+    ids_.insert(hash_of(id));
+}
+
+bool SecondReading::proves(std::string_view id, const StoredTransaction* local, const CopyClocks& clocks,
+                           const VisitNews& news) const {
+  if (news.names(id)) return false;
+  const auto read = rows_.find(id);
+  const bool pending = (read != rows_.end() && read->second.pending) || (local != nullptr && local->pending);
+  if (pending) return proves_pending(clocks, news);
+  // A server that lags behind may have answered either the reading or the visit.
+  const bool reading_lags = oldest_clock_ && oldest_clock_ < clocks.before;
+  const bool copy_lags = newest_clock_ > clocks.after;
+  return !reading_lags && !copy_lags;
+}
+
+// Pending rows go and come unnamed: only the clock tells whether both are of the same set. Where upstream
+// shows none, a set that was rebuilt would have been brought.
+bool SecondReading::proves_pending(const CopyClocks& clocks, const VisitNews& news) const {
+  if (!oldest_clock_) return !news.brought_pending() && clocks.before == clocks.after;
+  return !clock_missing_ && oldest_clock_ == newest_clock_ && oldest_clock_ == clocks.after;
 }
 
 // ---- comparing

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "sync/core/page.hpp"
@@ -14,6 +15,36 @@
 #include "sync/core/verify_report.hpp"
 
 namespace syncd::core {
+
+// What the pages of a link's ordinary visits say while the link is read a second time. Whatever changes
+// behind a cursor is told: a posted row that none of them named has not changed upstream since.
+class VisitNews {
+ public:
+  // `record`: before the page. Also for a page whose commit fails: it comes again.
+  void add(const LinkRecord& record, const Page& page);
+  // True also when it cannot be told: a resync names everything, and so do more than ids_max rows.
+  bool names(std::string_view id) const { return everything_ || ids_.contains(hash_of(id)); }
+  bool brought_pending() const { return brought_pending_; }
+  // The clock of the accounts on the latest page; nullopt: there is no page, or it shows none.
+  const std::optional<UpstreamTime>& accounts_clock() const { return accounts_clock_; }
+
+ private:
+  static constexpr std::size_t ids_max = 100'000;
+  // Of no meaning outside this process. Two ids with one hash are both taken for named.
+  static std::size_t hash_of(std::string_view id) { return std::hash<std::string_view>{}(id); }
+
+  std::unordered_set<std::size_t> ids_;
+  bool everything_ = false;
+  bool brought_pending_ = false;
+  std::optional<UpstreamTime> accounts_clock_;
+};
+
+// The upstream clock that the copy's pending rows were written under: before the reading, and when what
+// differs is judged, behind a visit that began after the reading had ended.
+struct CopyClocks {
+  std::optional<UpstreamTime> before;
+  std::optional<UpstreamTime> after;
+};
 
 // What upstream says of a link when it is read from the null cursor, as digests: the same rules that a resync
 // goes by, but nothing is stored. Pages first, until ended(); then comparisons, any number.
@@ -36,9 +67,10 @@ class SecondReading {
   void compare(const StoredTransaction& local);
   std::vector<Difference> end_comparison();
 
-  // Whether upstream may have changed so often meanwhile that a row which differs from both local states says
-  // nothing. `before`, `after`: the upstream clock that these states were written under.
-  bool moved(const std::optional<UpstreamTime>& before, const std::optional<UpstreamTime>& after) const;
+  // Whether this row, which differs, differs from what upstream has now: not because upstream changed it
+  // while it was read. `news`: of every visit of the link since `clocks.before`.
+  bool proves(std::string_view id, const StoredTransaction* local, const CopyClocks& clocks,
+              const VisitNews& news) const;
 
  private:
   struct Row {
@@ -54,16 +86,20 @@ class SecondReading {
   using Rows = std::unordered_map<std::string, Row, Hash, std::equal_to<>>;
 
   static Row row_of(std::string_view json, bool pending);
-  bool take(const std::vector<TransactionRow>& rows);
-  bool remove(const std::vector<std::string_view>& ids);
-  void move_on(const Page& page, bool idle);
+  void take(const std::vector<TransactionRow>& rows);
+  void remove(const std::vector<std::string_view>& ids);
+  void note_clock(const Page& page);
+  void move_on(const Page& page);
+  bool proves_pending(const CopyClocks& clocks, const VisitNews& news) const;
 
   const std::size_t rows_max_;
   LinkRecord position_;  // of the reading: link, cursor, drain
   Rows rows_;
   bool ended_ = false;
-  bool clock_moved_ = false;
   std::uint32_t pages_ = 0;
+  std::optional<UpstreamTime> oldest_clock_;  // that a page showed
+  std::optional<UpstreamTime> newest_clock_;  // likewise
+  bool clock_missing_ = false;                // from some page
   std::vector<Difference> found_;
 };
 

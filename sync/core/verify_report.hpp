@@ -50,7 +50,7 @@ struct VerifyReport {
   LinkId link_id;
   WallTime at{};  // of its end
   VerifyResult result = VerifyResult::incomplete;
-  std::string reason;  // one word, of an incomplete one: `too_large`, `moved`, `budget`, the kind of an error
+  std::string reason;  // one word, of an incomplete one: `too_large`, `moved`, `hold`, the kind of an error
   std::string detail;  // for people, of an incomplete one
   DifferenceTally transactions;
   DifferenceTally accounts;

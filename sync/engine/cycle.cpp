@@ -103,9 +103,15 @@ class Cycle {
     return accounts_next_ || accounts_only || wanted;
   }
 
-  // True when the request would wait too long; the link comes back when it need not.
+  bool on_hold() const { return context_.on_hold != nullptr && *context_.on_hold; }
+
+  // True when the request would wait too long or cycles are held; the link comes back when it need not.
   bool yields(Endpoint endpoint) {
     const api::SteadyTime now = context_.timers.steady_now();
+    if (on_hold()) {
+      report().next_due_at = context_.timers.wall_now();
+      return true;
+    }
     const api::SteadyTime at = context_.gate.available_at(endpoint, record_.link_id, cause_);
     if (at <= now + wait_in_worker_max) return false;
     report().next_due_at = context_.timers.wall_now() + (at - now);
@@ -115,6 +121,7 @@ class Cycle {
   // It is not this link that must wait, and nothing was done for it yet.
   bool nobody_drains(std::uint32_t pages) {
     if (pages > 0) return false;
+    if (on_hold()) return true;
     const api::SteadyTime at = context_.gate.available_at(Endpoint::sync, core::LinkId{}, cause_);
     return at > context_.timers.steady_now() + wait_in_worker_max;
   }
@@ -329,6 +336,7 @@ class Cycle {
     const std::shared_ptr<const core::Page> page = std::move(*answer);
     auto held = co_await lookup(core::plan_lookup(record_, *page, seen_ ? &*seen_ : nullptr));
     if (!held) co_return false;
+    if (context_.news) context_.news->add(record_, *page);
     core::StepInput step = input(std::move(held));
     core::LinkUpdate update = core::step_page(step, page);
     const bool more = update.more;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "sync/api/moneykit_api.hpp"
@@ -9,6 +10,7 @@
 #include "sync/api/timers.hpp"
 #include "sync/core/policy.hpp"
 #include "sync/core/reports.hpp"
+#include "sync/core/verify.hpp"
 #include "sync/engine/store_port.hpp"
 
 namespace syncd::engine {
@@ -25,6 +27,9 @@ struct CycleContext {
   const core::Policy& policy;
   const bool& stopping;        // true: begin no further request
   bool pull_accounts = false;  // behind a drain, even if they are not due
+  // True: the cycle yields before its next request. Null: nobody holds cycles back.
+  const bool* on_hold = nullptr;
+  std::shared_ptr<core::VisitNews> news = {};  // hears of every page, if somebody wants to know
 };
 
 // How a cycle ended, for the scheduler.

@@ -100,8 +100,9 @@ core::Result<Engine::Impl::Verdict> Engine::Impl::may_repair(const core::LinkRec
     return std::unexpected(conflict("the link is paused; resume it first"));
   if (record.status == LinkStatus::relink)
     return std::unexpected(conflict("the link waits for its owner; it can be repaired once it is connected"));
-  if (record.repairing) return Verdict::nothing_to_do;
   const bool reads_feed = record.has_transactions_product && !record.transactions_forbidden;
+  // Behind its replay a repair waits for the accounts only, perhaps for long: another one begins anew.
+  if (record.repairing && record.resync && reads_feed) return Verdict::nothing_to_do;
   if (reads_feed && !record.cursor)
     return std::unexpected(conflict("the link's history is being read from its start already"));
   return Verdict::act_and_visit;
@@ -160,11 +161,14 @@ api::Task<std::optional<core::CycleReport>> Engine::Impl::wait_for_cycle(core::L
 api::Task<void> Engine::Impl::until_answered(CycleWaiter& waiter, api::SteadyTime deadline) {
   using namespace boost::asio::experimental::awaitable_operators;
   const auto place = cycle_waiters.insert(cycle_waiters.end(), &waiter);
+  const core::LinkId link_id{std::string(table.id(waiter.slot))};
   while (!waiter.report && timers.steady_now() < deadline && !stopping) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) break;
+    if (waiter.by_verify && obstacle(link_id)) break;
+    const api::SteadyTime look_at = timers.steady_now() + verify_look_every;
     auto ended = waiter.done.wait();
-    auto late = timers.sleep_until(deadline);
+    auto late = timers.sleep_until(waiter.by_verify ? std::min(deadline, look_at) : deadline);
     co_await (std::move(ended) || std::move(late));
   }
   cycle_waiters.erase(place);

@@ -5,6 +5,7 @@
 #include <cassert>
 #include <deque>
 #include <exception>
+#include <expected>
 #include <list>
 #include <memory>
 #include <optional>
@@ -73,6 +74,14 @@ struct Engine::Impl final : VisitPort {
     std::optional<core::CycleReport> report;
     api::Waiters done;
     core::CycleReport so_far = {};
+    bool by_verify = false;  // which gives up as soon as the link may not be asked
+  };
+
+  // What a link that the verifier has claimed goes back to.
+  struct Claimed {
+    std::optional<Tick> due;
+    bool urgent = false;
+    std::uint8_t wanted_cause = 0;
   };
 
   // ---- time ----
@@ -136,9 +145,9 @@ struct Engine::Impl final : VisitPort {
       begin_cycle(*next);
     }
     pumping = false;
-    // Somebody waits for a slot of the budget, and the clock may have chosen a later time before that.
-    const bool look_soon = !urgent.empty() && clock && clock_wakes_at > tick_of(next_wake());
-    if (look_soon) clock->notify_all();
+    // What is due or urgent waits for a slot of the budget, and the clock may have chosen a later time before
+    // that, when nothing might begin.
+    if (clock && clock_wakes_at > tick_of(next_wake())) clock->notify_all();
   }
 
   std::optional<LinkTable::Due> next_link() {
@@ -179,8 +188,15 @@ struct Engine::Impl final : VisitPort {
   api::Task<void> visit(LinkTable::Due due, core::Cause cause, std::uint64_t number) {
     const Slot slot = due.slot;
     const core::Millis lag = std::chrono::duration_cast<core::Millis>(timers.steady_now() - time_of(due.due));
-    const CycleContext context{
-        timers, upstream, gate, store, options.policy, stopping, accounts_asked == slot};
+    const CycleContext context{.timers = timers,
+                               .upstream = upstream,
+                               .gate = gate,
+                               .store = store,
+                               .policy = options.policy,
+                               .stopping = stopping,
+                               .pull_accounts = accounts_asked == slot,
+                               .on_hold = &on_hold,
+                               .news = listened_to == slot ? listener : nullptr};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
     outcome.report.schedule_lag = std::max(lag, core::Millis(0));
@@ -442,11 +458,14 @@ struct Engine::Impl final : VisitPort {
   std::uint64_t wait_after(Slot slot) const;
 
   // ---- verify (engine_verify.cpp) ----
-  api::Task<core::Result<void>> claim(core::LinkId link_id) override;
+  std::optional<Obstacle> service_obstacle() const;
+  std::optional<Obstacle> obstacle(const core::LinkId& link_id) const override;
+  api::Task<std::optional<Obstacle>> claim(core::LinkId link_id) override;
   void release(const core::LinkId& link_id) override;
-  api::Task<std::optional<core::CycleReport>> visit(core::LinkId link_id, bool with_accounts,
-                                                    api::SteadyTime deadline) override;
-  api::Task<void> until_idle(Slot slot, api::SteadyTime deadline);
+  api::Task<std::expected<core::CycleReport, Obstacle>> visit(core::LinkId link_id, bool with_accounts,
+                                                              api::SteadyTime deadline) override;
+  void listen(const core::LinkId& link_id, std::shared_ptr<core::VisitNews> news) override;
+  api::Task<void> until_idle(const core::LinkId& link_id, Slot slot, api::SteadyTime deadline);
   core::Result<void> may_ask(Slot slot) const;
   void start_verifier(const api::IoExecutor& executor);
   core::Result<void> want_verify(const core::LinkId& link_id);
@@ -507,8 +526,10 @@ struct Engine::Impl final : VisitPort {
   Tick clock_wakes_at = 0;
   std::unique_ptr<Verifier> verifier;
   std::unique_ptr<api::Waiters> visit_ended;  // for who wants a link for itself
-  std::optional<Tick> claimed_due;            // of the link that the verifier has claimed
+  Claimed claimed;                            // of the link that the verifier has claimed
   std::optional<Slot> accounts_asked;         // the visit of this link pulls the accounts, too
+  std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
+  std::shared_ptr<core::VisitNews> listener;
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

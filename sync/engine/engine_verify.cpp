@@ -12,57 +12,98 @@ core::Result<void> Engine::Impl::may_ask(Slot slot) const {
                     "the link is " + std::string(core::to_string(status)) + ": it cannot be verified");
 }
 
-api::Task<core::Result<void>> Engine::Impl::claim(core::LinkId link_id) {
+std::optional<Obstacle> Engine::Impl::service_obstacle() const {
+  if (stopping) return Obstacle{"stopped", "the daemon stops", true};
+  if (on_hold) return Obstacle{"hold", "nothing is fetched now: the store has no room", true};
+  if (auth_refused) return Obstacle{"auth", "upstream refuses our credentials", true};
+  if (!store.healthy()) return Obstacle{"storage", "the store has failed", true};
+  return std::nullopt;
+}
+
+std::optional<Obstacle> Engine::Impl::obstacle(const core::LinkId& link_id) const {
+  if (auto found = service_obstacle()) return found;
   const auto slot = table.find(link_id.str());
-  if (!slot) co_return core::fail(core::Errc::conflict, "the link is not registered any more");
-  while (table.in_flight(*slot)) {
+  if (!slot) return Obstacle{"not_found", "the link is not registered any more"};
+  const auto allowed = may_ask(*slot);
+  if (!allowed) return Obstacle{"status", allowed.error().message};
+  return std::nullopt;
+}
+
+api::Task<std::optional<Obstacle>> Engine::Impl::claim(core::LinkId link_id) {
+  for (;;) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
-    if (stopping || state.cancelled() != boost::asio::cancellation_type::none) break;
+    if (state.cancelled() != boost::asio::cancellation_type::none)
+      co_return Obstacle{"stopped", "the daemon stops", true};
+    auto found = obstacle(link_id);
+    if (found) co_return found;
+    if (!table.in_flight(*table.find(link_id.str()))) break;
     co_await visit_ended->wait();
   }
-  if (stopping || table.in_flight(*slot)) co_return core::fail(core::Errc::cancelled, "the daemon stops");
-  auto allowed = may_ask(*slot);
-  if (!allowed) co_return allowed;
-  claimed_due.reset();
-  if (table.scheduled(*slot)) claimed_due = table.due(*slot);
-  table.unschedule(*slot);
-  table.set_in_flight(*slot, true);
-  co_return core::Result<void>{};
+  const Slot slot = *table.find(link_id.str());
+  claimed = {.due = {}, .urgent = table.urgent(slot), .wanted_cause = table.wanted_cause(slot)};
+  if (table.scheduled(slot)) claimed.due = table.due(slot);
+  // What is wanted from now on is told apart from what was.
+  table.set_wanted_cause(slot, 0);
+  table.unschedule(slot);
+  table.set_in_flight(slot, true);
+  co_return std::nullopt;
 }
 
 void Engine::Impl::release(const core::LinkId& link_id) {
   const auto slot = table.find(link_id.str());
   assert(slot && table.in_flight(*slot));
+  const bool asked = table.wanted_cause(*slot) != 0;
+  const bool by_hand = claimed.wanted_cause == static_cast<std::uint8_t>(core::Cause::manual);
+  if (!asked || by_hand) table.set_wanted_cause(*slot, claimed.wanted_cause);
   table.set_in_flight(*slot, false);
-  reschedule(*slot, claimed_due.value_or(now_tick()));
+  if (visited_by_schedule(table.status(*slot))) {
+    if (asked || claimed.urgent) {
+      put_urgent(*slot);
+    } else {
+      put_in_schedule(*slot, claimed.due.value_or(now_tick()));
+    }
+  }
   pump();
 }
 
-api::Task<void> Engine::Impl::until_idle(Slot slot, api::SteadyTime deadline) {
+void Engine::Impl::listen(const core::LinkId& link_id, std::shared_ptr<core::VisitNews> news) {
+  listened_to = news ? table.find(link_id.str()) : std::nullopt;
+  listener = std::move(news);
+}
+
+api::Task<void> Engine::Impl::until_idle(const core::LinkId& link_id, Slot slot, api::SteadyTime deadline) {
   using namespace boost::asio::experimental::awaitable_operators;
-  while (table.in_flight(slot) && !stopping && timers.steady_now() < deadline) {
+  while (table.in_flight(slot) && !obstacle(link_id) && timers.steady_now() < deadline) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
     auto ended = visit_ended->wait();
-    auto late = timers.sleep_until(deadline);
+    auto late = timers.sleep_until(std::min(deadline, timers.steady_now() + verify_look_every));
     co_await (std::move(ended) || std::move(late));
   }
 }
 
-api::Task<std::optional<core::CycleReport>> Engine::Impl::visit(core::LinkId link_id, bool with_accounts,
-                                                                api::SteadyTime deadline) {
+api::Task<std::expected<core::CycleReport, Obstacle>> Engine::Impl::visit(core::LinkId link_id,
+                                                                          bool with_accounts,
+                                                                          api::SteadyTime deadline) {
   const auto slot = table.find(link_id.str());
-  if (!slot) co_return std::nullopt;
-  co_await until_idle(*slot, deadline);
-  if (table.in_flight(*slot) || stopping || !may_ask(*slot)) co_return std::nullopt;
-  const auto executor = co_await boost::asio::this_coro::executor;
-  CycleWaiter waiter{*slot, cycles_begun, false, std::nullopt, api::Waiters(executor)};
-  if (with_accounts) accounts_asked = slot;
-  // Due now, behind those that were due before.
-  if (!table.urgent(*slot)) put_in_schedule(*slot, now_tick());
-  co_await until_answered(waiter, deadline);
-  accounts_asked.reset();
-  co_return std::move(waiter.report);
+  if (!slot) co_return std::unexpected(*obstacle(link_id));
+  co_await until_idle(link_id, *slot, deadline);
+  auto found = obstacle(link_id);
+  if (found) co_return std::unexpected(*std::move(found));
+  if (!table.in_flight(*slot)) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    CycleWaiter waiter{*slot, cycles_begun, false, std::nullopt, api::Waiters(executor)};
+    waiter.by_verify = true;
+    if (with_accounts) accounts_asked = slot;
+    // Due now, behind those that were due before. One that waits with a cause of its own comes by itself.
+    if (table.wanted_cause(*slot) == 0 && !table.urgent(*slot)) put_in_schedule(*slot, now_tick());
+    co_await until_answered(waiter, deadline);
+    accounts_asked.reset();
+    if (waiter.report) co_return *std::move(waiter.report);
+    found = obstacle(link_id);
+    if (found) co_return std::unexpected(*std::move(found));
+  }
+  co_return std::unexpected(Obstacle{"busy", "an ordinary visit of the link did not come to an end"});
 }
 
 void Engine::Impl::start_verifier(const api::IoExecutor& executor) {
@@ -73,6 +114,8 @@ void Engine::Impl::start_verifier(const api::IoExecutor& executor) {
     const auto slot = table.find(link_id.str());
     return slot && table.status(*slot) == LinkStatus::active;
   };
+  hooks.may_ask = [this] { return !service_obstacle(); };
+  hooks.store_failed = [this](const core::Error& error) { observer.on_store_failed(error); };
   hooks.ended = [this](const VerifyOutcome& outcome) {
     observer.on_verify(outcome.report);
     if (!outcome.error) return;

@@ -13,8 +13,12 @@ namespace {
 
 constexpr std::string_view position_note = "verify";  // `milliseconds link`: the audit's last link and when
 constexpr std::string_view result_note_prefix = "verify/";  // + link: the short form of its last report
-// The audit looks so often whether its pace has changed.
+// The audit looks so often whether its pace has changed, and whether it may ask again.
 constexpr core::Millis look_every = std::chrono::minutes(1);
+// It comes back to a link that it could not read.
+constexpr core::Millis come_back_after = std::chrono::minutes(10);
+// So often in a row it tries one link whose own trouble may pass; then it is its next round's.
+constexpr std::uint32_t tries_max = 3;
 // However short the interval and many the links.
 constexpr core::Millis pace_min{1'000};
 
@@ -26,6 +30,13 @@ struct Position {
   core::WallTime at{};
   std::string link_id;
 };
+
+// Of an incomplete verify: it may be otherwise in a few minutes.
+bool may_pass(std::string_view reason) {
+  static constexpr std::string_view passing[] = {"transport", "timeout", "server",    "budget",
+                                                 "busy",      "moved",   "not_synced"};
+  return std::ranges::find(passing, reason) != std::end(passing);
+}
 
 std::string to_text(core::WallTime at, const std::string& link_id) {
   return std::to_string(at.time_since_epoch().count()) + ' ' + link_id;
@@ -96,16 +107,20 @@ api::Task<void> Verifier::rest() {
     co_return;
   }
   auto asked = wanted_.wait();
-  auto due = context_.timers.sleep_until(std::min(audit_at_, context_.timers.steady_now() + look_every));
+  const api::SteadyTime next = std::max(audit_at_, put_off_until_);
+  auto due = context_.timers.sleep_until(std::min(next, context_.timers.steady_now() + look_every));
   co_await (std::move(asked) || std::move(due));
 }
 
-api::Task<void> Verifier::verify(core::LinkId link_id, bool by_audit) {
+api::Task<VerifyOutcome> Verifier::verify(core::LinkId link_id, bool by_audit) {
   running_ = link_id;
-  VerifyOutcome outcome = co_await run_verify(context_, link_id);
+  VerifyOutcome outcome = co_await run_verify(context_, link_id, not_before_);
   outcome.report.by_audit = by_audit;
-  const bool stopped = outcome.report.reason == "stopped";
-  if (!stopped) {
+  const bool incomplete = outcome.report.result == core::VerifyResult::incomplete;
+  const bool stopped = incomplete && context_.stopping;
+  // What concerns all links says nothing about this one: what is known of it stays, and a store in trouble is
+  // left alone.
+  if (!stopped && !outcome.service_wide) {
     std::string note = core::to_note(outcome.report);
     auto kept = co_await context_.store.put_note(result_note(link_id), std::move(note));
     if (!kept && !outcome.error) outcome.error = std::move(kept.error());
@@ -116,6 +131,7 @@ api::Task<void> Verifier::verify(core::LinkId link_id, bool by_audit) {
   running_.reset();
   if (!stopped) hooks_.ended(outcome);
   ended_.notify_all();
+  co_return outcome;
 }
 
 api::Task<core::Result<VerifyState>> Verifier::state(core::LinkId link_id, api::SteadyTime deadline) {
@@ -155,13 +171,28 @@ bool Verifier::audit_due() {
   const api::SteadyTime now = context_.timers.steady_now();
   // The interval or the number of links may have changed since the time was chosen.
   audit_at_ = std::min(audit_at_, now + pace());
-  return audit_at_ <= now;
+  if (std::max(audit_at_, put_off_until_) > now) return false;
+  if (hooks_.may_ask()) return true;
+  put_off(look_every);
+  return false;
+}
+
+// The same link's turn comes again then.
+void Verifier::put_off(core::Millis by) {
+  audit_at_ = context_.timers.steady_now();
+  put_off_until_ = audit_at_ + by;
 }
 
 // The pace goes on over a restart, so that a daemon that restarts often audits neither more nor nothing.
 api::Task<void> Verifier::find_position() {
   const auto note = co_await context_.store.note(std::string(position_note));
-  const auto position = note && *note ? parse_position(**note) : std::nullopt;
+  if (!note) {
+    hooks_.store_failed(note.error());
+    put_off(look_every);
+    co_return;
+  }
+  position_known_ = true;
+  const auto position = *note ? parse_position(**note) : std::nullopt;
   core::Millis wait = pace();
   if (position) {
     position_ = position->link_id;
@@ -170,26 +201,48 @@ api::Task<void> Verifier::find_position() {
   audit_at_ = context_.timers.steady_now() + wait;
 }
 
-api::Task<std::optional<core::LinkId>> Verifier::next_link() {
+api::Task<core::Result<std::optional<core::LinkId>>> Verifier::next_link() {
   for (int round = 0; round < 2; ++round) {
     auto next = co_await context_.store.next_link(position_);
-    if (!next) co_return std::nullopt;
-    if (*next) co_return std::move(**next);
+    if (!next || *next) co_return next;
     position_.clear();
   }
   co_return std::nullopt;
 }
 
+// Whether the link keeps its turn.
+bool Verifier::comes_back(const VerifyOutcome& outcome) {
+  if (outcome.report.result != core::VerifyResult::incomplete) return false;
+  if (outcome.service_wide) return true;
+  return may_pass(outcome.report.reason) && ++tries_ < tries_max;
+}
+
 // One link, or none when its time is a bad one: then it is the next round's.
 api::Task<void> Verifier::audit() {
-  audit_at_ = context_.timers.steady_now() + pace();
-  const auto link_id = co_await next_link();
-  if (!link_id) co_return;
-  if (hooks_.audited(*link_id)) {
-    co_await verify(*link_id, true);
+  if (!position_known_) {
+    co_await find_position();
+    co_return;
   }
-  if (context_.stopping) co_return;  // this link's turn is not over
-  position_ = link_id->str();
+  audit_at_ = context_.timers.steady_now() + pace();
+  const auto next = co_await next_link();
+  if (!next) {
+    hooks_.store_failed(next.error());
+    put_off(look_every);
+    co_return;
+  }
+  if (!*next) co_return;
+  const core::LinkId link_id = **next;
+  if (hooks_.audited(link_id)) {
+    const VerifyOutcome outcome = co_await verify(link_id, true);
+    if (context_.stopping) co_return;  // this link's turn is not over
+    if (comes_back(outcome)) {
+      put_off(come_back_after);
+      co_return;
+    }
+  }
+  if (context_.stopping) co_return;
+  tries_ = 0;
+  position_ = link_id.str();
   std::string note = to_text(context_.timers.wall_now(), position_);
   auto kept = co_await context_.store.put_note(std::string(position_note), std::move(note));
   // A store that cannot write has told so itself, and begins no visit either.

@@ -21,7 +21,9 @@ struct VerifyState {
 
 // Verifies one link at a time: first those that somebody asked for, in their order, otherwise the next one of
 // the rolling audit. The audit walks all links in the order of their keys, evenly over the policy's
-// verify_interval, and goes on after a restart where it was; it keeps nothing in memory per link.
+// verify_interval, and goes on after a restart where it was; it keeps nothing in memory per link. It comes
+// back to a link that it could not read: always, when the reason concerns all links (then it waits), and a
+// few times when it may pass.
 //
 // Lifecycle: run() in a group until cancelled. Thread: the io thread.
 class Verifier {
@@ -35,7 +37,9 @@ class Verifier {
   struct Hooks {
     std::function<std::uint64_t()> links;              // how many there are
     std::function<bool(const core::LinkId&)> audited;  // neither paused, gone nor in trouble
+    std::function<bool()> may_ask;                     // whether upstream may be asked about any link now
     std::function<void(const VerifyOutcome&)> ended;
+    std::function<void(const core::Error&)> store_failed;
   };
   Verifier(VerifyContext context, api::IoExecutor executor, Hooks hooks);
 
@@ -52,14 +56,16 @@ class Verifier {
 
  private:
   bool under_way(const core::LinkId& link_id) const;
-  api::Task<void> verify(core::LinkId link_id, bool by_audit);
+  api::Task<VerifyOutcome> verify(core::LinkId link_id, bool by_audit);
   api::Task<void> rest();
   core::Millis pace() const;
   // ---- the audit ----
   bool audit_due();
   api::Task<void> find_position();
   api::Task<void> audit();
-  api::Task<std::optional<core::LinkId>> next_link();
+  api::Task<core::Result<std::optional<core::LinkId>>> next_link();
+  bool comes_back(const VerifyOutcome& outcome);
+  void put_off(core::Millis by);
 
   VerifyContext context_;
   Hooks hooks_;
@@ -68,8 +74,12 @@ class Verifier {
   std::deque<core::VerifyReport> reports_;  // oldest first, one per link
   api::Waiters wanted_;
   api::Waiters ended_;
-  std::string position_;  // the link that was audited last; empty: a new round
+  api::SteadyTime not_before_{};  // of the next request of any verify
+  bool position_known_ = false;
+  std::string position_;     // the link that was audited last; empty: a new round
+  std::uint32_t tries_ = 0;  // of the link behind it
   api::SteadyTime audit_at_{};
+  api::SteadyTime put_off_until_{};  // however early audit_at_ is
 };
 
 }  // namespace syncd::engine

@@ -21,24 +21,32 @@ using core::Errc;
 constexpr std::uint32_t rows_at_a_time = 1'000;
 // The fewest rows that a page is asked for when larger ones come out larger than an answer may be.
 constexpr std::uint32_t page_size_min = 16;
+// A copy that is met in the middle of a drain so often is too busy to be compared.
+constexpr int claims_max = 4;
+
+// What stops every other verify, too.
+bool is_service_wide(Errc code) {
+  return code == Errc::auth || code == Errc::storage || code == Errc::cancelled || code == Errc::throttled;
+}
 
 class Verify {
  public:
-  Verify(VerifyContext context, core::LinkId link_id)
+  Verify(VerifyContext context, core::LinkId link_id, api::SteadyTime& not_before)
       : context_(context),
         link_id_(std::move(link_id)),
         began_at_(context.timers.steady_now()),
         page_size_(context.policy.page_size),
-        reading_(link_id_) {
+        reading_(link_id_),
+        not_before_(not_before) {
     report().link_id = link_id_;
   }
 
   api::Task<VerifyOutcome> run() {
     co_await begin();
-    if (!ended_ && reads_feed()) {
+    if (!ended_ && reads_feed_) {
       co_await read_feed();
     }
-    if (!ended_ && reads_accounts()) {
+    if (!ended_ && reads_accounts_) {
       co_await read_accounts();
     }
     if (!ended_) {
@@ -47,6 +55,7 @@ class Verify {
     if (!ended_ && differs()) {
       co_await look_again();
     }
+    context_.visits.listen(link_id_, nullptr);
     conclude();
     co_return std::move(outcome_);
   }
@@ -54,15 +63,19 @@ class Verify {
  private:
   core::VerifyReport& report() { return outcome_.report; }
 
-  void incomplete(std::string_view reason, std::string detail) {
+  void incomplete(std::string_view reason, std::string detail, bool service_wide = false) {
     if (ended_) return;
     ended_ = true;
     report().reason = reason;
     report().detail = std::move(detail);
+    outcome_.service_wide = service_wide;
+  }
+  void incomplete(Obstacle obstacle) {
+    incomplete(obstacle.reason, std::move(obstacle.detail), obstacle.service_wide);
   }
   void fail(core::Error error) {
     const bool stopped = error.code == Errc::cancelled;
-    incomplete(stopped ? "stopped" : core::to_string(error.code), error.message);
+    incomplete(stopped ? "stopped" : core::to_string(error.code), error.message, is_service_wide(error.code));
     outcome_.error = std::move(error);
   }
 
@@ -72,18 +85,22 @@ class Verify {
     report().rows = reading_.rows();
     report().pages = reading_.pages();
     if (ended_) return;
+    if (in_doubt_ && !differs()) {
+      incomplete("moved", "upstream changed the link while it was read");
+      return;
+    }
     report().result = differs() ? core::VerifyResult::mismatch : core::VerifyResult::match;
     report().transactions = core::tally_of(rows_);
     report().accounts = core::tally_of(accounts_);
-    report().transactions_compared = reads_feed();
-    report().accounts_compared = accounts_judged_;
+    report().transactions_compared = reads_feed_;
+    report().accounts_compared = upstream_accounts_ && !accounts_in_doubt_;
   }
 
   bool differs() const { return !rows_.empty() || !accounts_.empty(); }
-  bool reads_feed() const { return record_.has_transactions_product && !record_.transactions_forbidden; }
-  bool reads_accounts() const { return !record_.accounts_forbidden; }
 
   // ---- the local side ----
+
+  bool grants_feed() const { return record_.has_transactions_product && !record_.transactions_forbidden; }
 
   // False: there is no record of use, and the verify has ended.
   api::Task<bool> load() {
@@ -100,63 +117,123 @@ class Verify {
     co_return true;
   }
 
-  // Brings the local copy up to date, as any visit does.
+  // Brings the local copy up to date, as any visit does; also that only while there is budget to spare.
   api::Task<void> visit() {
+    const Endpoint first = grants_feed() ? Endpoint::sync : Endpoint::accounts;
+    const bool has_room =
+        co_await wait_for_room(first, context_.timers.steady_now() + verify_budget_wait_max);
+    if (!has_room) co_return;
     const api::SteadyTime deadline = context_.timers.steady_now() + verify_visit_wait_max;
-    const auto cycle = co_await context_.visits.visit(link_id_, pulls_accounts_, deadline);
+    auto cycle = co_await context_.visits.visit(link_id_, pulls_accounts_, deadline);
+    // A visit that the stop has cut short says nothing about the link.
+    auto obstacle = context_.visits.obstacle(link_id_);
     if (!cycle) {
-      incomplete(context_.stopping ? "stopped" : "busy",
-                 "an ordinary visit of the link did not come to an end");
-      co_return;
-    }
-    if (cycle->error) {
+      incomplete(std::move(cycle.error()));
+    } else if (cycle->error) {
       fail(*cycle->error);
-      co_return;
+    } else if (obstacle) {
+      incomplete(*std::move(obstacle));
     }
-    const bool loaded = co_await load();
-    if (!loaded) co_return;
-    if (record_.status != core::LinkStatus::active) {
+  }
+
+  // What is stored is one state of upstream, not a piece of the way to the next one.
+  bool copy_is_whole() const {
+    return !grants_feed() || (record_.cursor && !record_.resync && !record_.drain.open);
+  }
+
+  // Claims the link at a moment when nothing is left to be drained. False: the verify has ended, and the link
+  // is not claimed.
+  api::Task<bool> claim_copy() {
+    for (int tries = 1;; ++tries) {
+      auto obstacle = co_await context_.visits.claim(link_id_);
+      if (obstacle) {
+        incomplete(*std::move(obstacle));
+        co_return false;
+      }
+      const bool loaded = co_await load();
+      if (loaded && copy_is_whole()) co_return true;
+      context_.visits.release(link_id_);
+      if (loaded && tries == claims_max)
+        incomplete("not_synced", "the link's history has not been read to its end yet");
+      if (ended_) co_return false;
+      co_await visit();
+      if (ended_) co_return false;
+    }
+  }
+
+  void check_status() {
+    if (record_.status != core::LinkStatus::active)
       incomplete("status", "the link is " + std::string(core::to_string(record_.status)));
-    } else if (reads_feed() && (!record_.cursor || record_.resync || record_.drain.open)) {
-      incomplete("not_synced", "the link's history has not been read to its end yet");
-    } else if (record_.counts.transactions > core::verify_rows_max) {
-      incomplete("too_large", "the link has more transactions than a verify can hold");
-    }
   }
 
   api::Task<void> begin() {
     const bool loaded = co_await load();
     if (!loaded) co_return;
     // Without the upstream clock of the accounts nothing says how old the stored ones are.
-    pulls_accounts_ = !record_.accounts_clock && reads_accounts();
+    pulls_accounts_ = !record_.accounts_clock && !record_.accounts_forbidden;
     co_await visit();
+    if (ended_) co_return;
+    const bool claimed = co_await claim_copy();
+    if (!claimed) co_return;
+    take_record();
+    context_.visits.release(link_id_);
+  }
+
+  // What the copy was when the reading began.
+  void take_record() {
+    check_status();
+    reads_feed_ = grants_feed();
+    reads_accounts_ = !record_.accounts_forbidden;
+    if (!reads_feed_ && !reads_accounts_) {
+      incomplete(core::to_string(Errc::forbidden), "nothing of the link may be read");
+    } else if (reads_feed_ && record_.counts.transactions > core::verify_rows_max) {
+      incomplete("too_large", "the link has more transactions than a verify can hold");
+    }
+    clocks_.before = record_.pending_clock;
+    accounts_clock_ = record_.accounts_clock;
+    context_.visits.listen(link_id_, news_);
   }
 
   // ---- upstream's side ----
+
+  // Waits until there is budget to spare. False: the verify has ended.
+  api::Task<bool> wait_for_room(Endpoint endpoint, api::SteadyTime give_up_at) {
+    for (;;) {
+      auto obstacle = context_.visits.obstacle(link_id_);
+      if (obstacle) {
+        incomplete(*std::move(obstacle));
+        co_return false;
+      }
+      const auto state = co_await boost::asio::this_coro::cancellation_state;
+      if (state.cancelled() != boost::asio::cancellation_type::none) {
+        incomplete("stopped", "the daemon stops", true);
+        co_return false;
+      }
+      const api::SteadyTime at = available_at(endpoint);
+      if (at <= context_.timers.steady_now()) co_return true;
+      if (at > give_up_at) {
+        incomplete("budget", "the request budget had no room to spare", app_has_no_room(endpoint));
+        co_return false;
+      }
+      co_await context_.timers.sleep_until(at);
+    }
+  }
+
+  bool app_has_no_room(Endpoint endpoint) {
+    const api::SteadyTime at = context_.gate.available_at(endpoint, core::LinkId{}, core::Cause::verify);
+    return at > context_.timers.steady_now();
+  }
 
   // Waits until there is budget to spare and nobody visits the link; then it is claimed for one request.
   // False: the verify has ended.
   api::Task<bool> claim_for(Endpoint endpoint) {
     const api::SteadyTime give_up_at = context_.timers.steady_now() + verify_budget_wait_max;
     for (;;) {
-      const auto state = co_await boost::asio::this_coro::cancellation_state;
-      if (context_.stopping || state.cancelled() != boost::asio::cancellation_type::none) {
-        incomplete("stopped", "the daemon stops");
-        co_return false;
-      }
-      const api::SteadyTime at = available_at(endpoint);
-      if (at > give_up_at) {
-        incomplete("budget", "the request budget had no room to spare");
-        co_return false;
-      }
-      if (at > context_.timers.steady_now()) {
-        co_await context_.timers.sleep_until(at);
-        continue;
-      }
-      auto claimed = co_await context_.visits.claim(link_id_);
-      if (!claimed) {
-        const bool stopped = claimed.error().code == Errc::cancelled;
-        incomplete(stopped ? "stopped" : "status", std::move(claimed.error().message));
+      const bool has_room = co_await wait_for_room(endpoint, give_up_at);
+      if (!has_room) co_return false;
+      auto obstacle = co_await context_.visits.claim(link_id_);
+      if (obstacle) {
+        incomplete(*std::move(obstacle));
         co_return false;
       }
       if (available_at(endpoint) <= context_.timers.steady_now()) co_return true;
@@ -225,20 +302,22 @@ class Verify {
 
   // Everything that is stored against everything that was read, while nobody writes.
   api::Task<void> compare() {
-    auto claimed = co_await context_.visits.claim(link_id_);
-    if (!claimed) {
-      fail(std::move(claimed.error()));
-      co_return;
-    }
-    const bool loaded = co_await load();
-    if (loaded && reads_feed()) {
+    const bool claimed = co_await claim_copy();
+    if (!claimed) co_return;
+    check_grants();
+    if (!ended_ && reads_feed_) {
       co_await compare_rows();
     }
     if (!ended_ && upstream_accounts_) {
       accounts_ = co_await differing_accounts();
     }
     context_.visits.release(link_id_);
-    first_clock_ = record_.pending_clock;
+  }
+
+  // A feed that was not read must not be compared, nor one that is not visited any more.
+  void check_grants() {
+    if (grants_feed() != reads_feed_)
+      incomplete("moved", "what upstream grants of the link changed while it was read");
   }
 
   api::Task<void> compare_rows() {
@@ -276,33 +355,32 @@ class Verify {
       fail(std::move(held.error()));
       co_return std::vector<Difference>();
     }
-    auto found = core::compare_accounts(upstream_accounts_->accounts, held->accounts);
-    const auto& clock = upstream_accounts_->link.accounts.refreshed_at;
-    // Stored accounts are as old as their last pull: they say something under its clock, or after a pull of
-    // this verify.
-    accounts_judged_ |= pulls_accounts_ || found.empty() || (clock && clock == record_.accounts_pulled_clock);
-    co_return found;
+    co_return core::compare_accounts(upstream_accounts_->accounts, held->accounts);
   }
 
-  // What differs may be news: it counts only if it still differs behind one more ordinary visit.
+  // The stored accounts, as of now, are of the same clock as those that were read: what differs is no news.
+  // Where the answer left the clock out, it was that of the answers before and behind it.
+  bool judges_accounts() const {
+    const auto& told = upstream_accounts_->link.accounts.refreshed_at;
+    const auto& clock = told ? told : accounts_clock_;
+    return clock && clock == record_.accounts_clock && clock == record_.accounts_pulled_clock &&
+           clock == news_->accounts_clock();
+  }
+
+  // What differs may be news: it counts only if it still differs behind one more ordinary visit, and if it is
+  // known that upstream has not changed it while it was read.
   api::Task<void> look_again() {
     co_await visit();
     if (ended_) co_return;
-    auto claimed = co_await context_.visits.claim(link_id_);
-    if (!claimed) {
-      fail(std::move(claimed.error()));
-      co_return;
-    }
-    const bool loaded = co_await load();
-    if (loaded) {
+    const bool claimed = co_await claim_copy();
+    if (!claimed) co_return;
+    check_status();
+    check_grants();
+    clocks_.after = record_.pending_clock;
+    if (!ended_) {
       co_await compare_again();
     }
     context_.visits.release(link_id_);
-    if (ended_) co_return;
-    if (!accounts_judged_) accounts_.clear();
-    if (!rows_.empty() && reading_.moved(first_clock_, record_.pending_clock)) {
-      incomplete("moved", "upstream changed the link while it was read");
-    }
   }
 
   api::Task<void> compare_again() {
@@ -324,15 +402,25 @@ class Verify {
     rows_ = std::move(still);
     if (accounts_.empty()) co_return;
     const auto after = co_await differing_accounts();
+    if (ended_) co_return;
     accounts_ = core::in_both(accounts_, after);
+    if (accounts_.empty() || judges_accounts()) co_return;
+    accounts_.clear();
+    accounts_in_doubt_ = in_doubt_ = true;
   }
 
   void judge(const std::string& id, const std::vector<core::StoredTransaction>& rows,
-             std::vector<Difference>& still) const {
+             std::vector<Difference>& still) {
     const auto row = std::ranges::lower_bound(rows, id, {}, &core::StoredTransaction::transaction_id);
     const bool held = row != rows.end() && row->transaction_id == id;
-    const auto difference = reading_.judge(id, held ? &*row : nullptr);
-    if (difference) still.push_back({*difference, id});
+    const core::StoredTransaction* const local = held ? &*row : nullptr;
+    const auto difference = reading_.judge(id, local);
+    if (!difference) return;
+    if (reading_.proves(id, local, clocks_, *news_)) {
+      still.push_back({*difference, id});
+    } else {
+      in_doubt_ = true;
+    }
   }
 
   VerifyContext context_;
@@ -342,20 +430,26 @@ class Verify {
   core::SecondReading reading_;
   std::shared_ptr<const core::AccountsAnswer> upstream_accounts_;
   core::LinkRecord record_;  // as of the last look
+  const std::shared_ptr<core::VisitNews> news_ = std::make_shared<core::VisitNews>();
+  core::CopyClocks clocks_;
+  std::optional<core::UpstreamTime> accounts_clock_;  // that the copy showed before the reading
   bool pulls_accounts_ = false;
-  bool accounts_judged_ = false;
+  bool reads_feed_ = false;
+  bool reads_accounts_ = false;
   std::vector<Difference> rows_;      // so far
   std::vector<Difference> accounts_;  // so far
-  std::optional<core::UpstreamTime> first_clock_;
-  api::SteadyTime not_before_{};
+  bool in_doubt_ = false;             // something differs and may be news
+  bool accounts_in_doubt_ = false;
+  api::SteadyTime& not_before_;
   VerifyOutcome outcome_;
   bool ended_ = false;
 };
 
 }  // namespace
 
-api::Task<VerifyOutcome> run_verify(VerifyContext context, core::LinkId link_id) {
-  Verify verify(context, std::move(link_id));
+api::Task<VerifyOutcome> run_verify(VerifyContext context, core::LinkId link_id,
+                                    api::SteadyTime& not_before) {
+  Verify verify(context, std::move(link_id), not_before);
   VerifyOutcome outcome = co_await verify.run();
   co_return outcome;
 }

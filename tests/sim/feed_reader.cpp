@@ -71,19 +71,28 @@ void FeedReader::begin_epoch(const ModelStore& store, const ShownFeed& shown) {
   accounts_.clear();
   status_.clear();
   relink_open_.clear();
-  for (const auto& [link_id, rows] : store.rows) {
-    for (const auto& [id, row] : rows)
-      transactions_[link_id.str()][id] = row.json;
-  }
-  for (const auto& [link_id, accounts] : store.accounts) {
-    for (const auto& [id, account] : accounts) {
-      if (!account.gone) accounts_[link_id.str()][id] = account.json;
-    }
-  }
-  for (const auto& [link_id, record] : store.links)
+  for (const auto& [link_id, record] : store.links) {
+    take_as_it_is(store, link_id);
     status_[link_id.str()] = core::to_string(record.status);
+  }
   for (const auto& [link_id, entry] : store.relink) {
     if (entry.status == core::RelinkStatus::open) relink_open_.insert(link_id.str());
+  }
+}
+
+void FeedReader::take_as_it_is(const ModelStore& store, const core::LinkId& link_id) {
+  Rows& transactions = transactions_[link_id.str()];
+  transactions.clear();
+  if (const auto rows = store.rows.find(link_id); rows != store.rows.end()) {
+    for (const auto& [id, row] : rows->second)
+      transactions[id] = row.json;
+  }
+  Rows& accounts = accounts_[link_id.str()];
+  accounts.clear();
+  if (const auto held = store.accounts.find(link_id); held != store.accounts.end()) {
+    for (const auto& [id, account] : held->second) {
+      if (!account.gone) accounts[id] = account.json;
+    }
   }
 }
 

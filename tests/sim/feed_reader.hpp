@@ -22,6 +22,9 @@ class FeedReader {
   void read(ModelStore& store, std::size_t limit, bool published_was_lost, Findings& findings);
   // Every link, also those without a commit since the last time.
   void compare_all(const ModelStore& store, Findings& findings) const;
+  // The link's rows and accounts changed without an entry, which is not the daemon's doing: takes them as
+  // they are. Everything before has been read.
+  void take_as_it_is(const ModelStore& store, const core::LinkId& link_id);
   std::uint64_t after() const { return after_; }
   std::uint64_t entries_read() const { return entries_read_; }
   std::uint64_t epochs_begun() const { return epochs_begun_; }

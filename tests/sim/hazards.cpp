@@ -69,7 +69,12 @@ constexpr std::array<std::string_view, hazard_count> names = {"dns_failure",
                                                               "wrong_secret",
                                                               "all_down",
                                                               "act_in_flight",
-                                                              "operator_acts"};
+                                                              "operator_acts",
+                                                              "verify",
+                                                              "repair",
+                                                              "dead_letters",
+                                                              "damage",
+                                                              "audit"};
 
 }  // namespace
 

@@ -81,8 +81,13 @@ enum class Hazard : std::uint8_t {
   all_down,
   act_in_flight,
   operator_acts,
+  verify,
+  repair,
+  dead_letters,
+  damage,
+  audit,
 };
-inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::operator_acts) + 1;
+inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::audit) + 1;
 
 std::string_view name_of(Hazard hazard);
 std::optional<Hazard> hazard_named(std::string_view name);

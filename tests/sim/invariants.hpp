@@ -12,7 +12,7 @@
 namespace syncd::test {
 
 // What must always be true of the daemon, as far as its subject exists at this level. The numbers are those
-// of the reliability goals.
+// of the reliability goals, and above 20 this simulation's own.
 enum class Invariant : std::uint8_t {
   convergence = 1,
   cursor_not_ahead = 2,
@@ -29,8 +29,13 @@ enum class Invariant : std::uint8_t {
   tombstones = 13,
   determinism = 18,
   liveness = 19,
+  // Of this simulation's own.
+  verify = 21,
+  repair = 22,
+  dead_letters = 23,
+  audit = 24,
 };
-inline constexpr std::size_t invariant_numbers = 20;
+inline constexpr std::size_t invariant_numbers = 24;
 
 struct InvariantInfo {
   Invariant invariant;
@@ -47,6 +52,8 @@ struct Violation {
   std::string what;
   std::string text() const { return label(invariant) + ": " + what; }
 };
+// Begins the event that tells of one.
+inline constexpr std::string_view violation_mark = "broken: ";
 
 // What was looked at how often, and what was not as it must be.
 class Findings {

@@ -59,7 +59,7 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
                                                                   .cause = update.cause}));
   }
   if (update.relink) relink[update.link_id] = *update.relink;
-  if (update.dead_letter) dead_letters.push_back(*update.dead_letter);
+  apply_letters(update);
   return store::CommitOutcome::committed;
 }
 
@@ -105,6 +105,22 @@ void ModelStore::apply_staged(const core::LinkUpdate& update) {
   }
 }
 
+// One of the same link and time is the same one, changed.
+void ModelStore::apply_letters(const core::LinkUpdate& update) {
+  letter_before_.reset();
+  const auto take = [&](core::WallTime at) {
+    const auto known = dead_letters.find({update.link_id, at});
+    if (known == dead_letters.end()) return;
+    letter_before_ = std::move(known->second);
+    dead_letters.erase(known);
+  };
+  if (update.dead_letter) {
+    take(update.dead_letter->at);
+    dead_letters.emplace(std::pair(update.link_id, update.dead_letter->at), *update.dead_letter);
+  }
+  if (update.dropped_dead_letter_at) take(*update.dropped_dead_letter_at);
+}
+
 core::Held ModelStore::lookup(const core::LookupRequest& request) const {
   core::Held held;
   if (const auto link = rows.find(request.link_id); link != rows.end()) {
@@ -120,8 +136,12 @@ core::Held ModelStore::lookup(const core::LookupRequest& request) const {
         want(id);
     }
     if (request.stale_below != 0) {
-      for (const auto& [id, row] : link->second)
-        if (row.generation < request.stale_below) wanted.emplace(id, &row);
+      std::uint32_t left = request.stale_limit;
+      for (auto row = link->second.upper_bound(request.stale_after); row != link->second.end(); ++row) {
+        if (row->second.generation >= request.stale_below) continue;
+        wanted.emplace(row->first, &row->second);
+        if (--left == 0) break;
+      }
     }
     for (const auto& [id, row] : wanted)
       held.transactions.push_back(*row);
@@ -136,6 +156,10 @@ core::Held ModelStore::lookup(const core::LookupRequest& request) const {
   }
   if (const auto entry = relink.find(request.link_id); request.relink && entry != relink.end()) {
     held.relink = entry->second;
+  }
+  if (request.dead_letter_at) {
+    const auto letter = dead_letters.find({request.link_id, *request.dead_letter_at});
+    if (letter != dead_letters.end()) held.dead_letter = letter->second;
   }
   return held;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -31,7 +32,8 @@ struct ModelDatabase {
   // Of this epoch, in the order of their sequences. Shared with the copies.
   std::vector<std::shared_ptr<const store::FeedEntry>> feed;
   std::map<core::Endpoint, core::WallTime> freezes;
-  std::vector<core::DeadLetter> dead_letters;
+  std::map<std::pair<core::LinkId, core::WallTime>, core::DeadLetter> dead_letters;
+  std::map<std::string, std::string> notes;
   std::string clean_stop_note{api::RateGate::nothing_sent()};  // empty: the last run crashed
 };
 
@@ -60,6 +62,8 @@ class ModelStore : public ModelDatabase {
   store::CommitOutcome apply(const core::LinkUpdate& update);
   // Of the last commit that was applied.
   const NetChanges& net_changes() const { return net_; }
+  // The dead letter that the last commit replaced or dropped.
+  const std::optional<core::DeadLetter>& letter_before() const { return letter_before_; }
   core::Held lookup(const core::LookupRequest& request) const;
 
   // As Store::feed: entries above `after`; what is shown, the head included, is published from then on. Valid
@@ -81,10 +85,12 @@ class ModelStore : public ModelDatabase {
   void apply_rows(const core::LinkUpdate& update);
   void put_row(const core::LinkId& link_id, const core::TransactionPut& put);
   void apply_staged(const core::LinkUpdate& update);
+  void apply_letters(const core::LinkUpdate& update);
 
   std::uint64_t published_epoch_ = 1;
   std::uint64_t published_ = 0;
   NetChanges net_;
+  std::optional<core::DeadLetter> letter_before_;
   std::set<core::LinkId> changed_;
   Sabotage sabotage_ = Sabotage::none;
 };

@@ -78,9 +78,13 @@ std::uint32_t RequestWatch::limit_of(Endpoint endpoint, bool of_link, core::Wall
   return most;
 }
 
-void RequestWatch::judge(std::string_view what, std::size_t requests, std::uint32_t limit) {
+void RequestWatch::judge(std::string_view what, std::size_t requests, std::uint32_t limit,
+                         core::WallTime now) {
   findings_.looked(Invariant::budget);
-  if (requests == limit) tally_.add("budget used to the last: " + std::string(what));
+  if (requests == limit) {
+    tally_.add("budget used to the last: " + std::string(what));
+    spent_at_ = now;
+  }
   if (requests <= limit) return;
   findings_.broken(Invariant::budget, std::string(what) + ": " + std::to_string(requests) +
                                           " requests in a minute, allowed are " + std::to_string(limit));
@@ -88,9 +92,10 @@ void RequestWatch::judge(std::string_view what, std::size_t requests, std::uint3
 
 void RequestWatch::arrived(Endpoint endpoint, const std::string& link, core::WallTime now) {
   const std::string name(core::to_string(endpoint));
-  judge(name, count(app_.at(index(endpoint)), now), limit_of(endpoint, false, now));
+  judge(name, count(app_.at(index(endpoint)), now), limit_of(endpoint, false, now), now);
   const std::uint32_t limit = limit_of(endpoint, true, now);
-  if (limit != 0 && !link.empty()) judge(name + " of a link", count(links_[{link, endpoint}], now), limit);
+  if (limit != 0 && !link.empty())
+    judge(name + " of a link", count(links_[{link, endpoint}], now), limit, now);
   findings_.looked(Invariant::budget);
   if (now < windows_.at(index(endpoint)).until)
     findings_.broken(Invariant::budget, name + ": a request inside a Retry-After window");

@@ -27,6 +27,8 @@ class RequestWatch {
   void arrived(core::Endpoint endpoint, const std::string& link, core::WallTime now);
   // A 429 reached the process. One that never arrived binds nobody.
   void told(core::Endpoint endpoint, std::string_view retry_after, core::WallTime now);
+  // Somebody has just used a budget to the last request.
+  bool spent(core::WallTime now) const { return spent_at_ + std::chrono::seconds(2) > now; }
   // A window that was learnt in the blink before a crash could not be made durable by anybody.
   void crashed(core::WallTime now);
 
@@ -41,12 +43,13 @@ class RequestWatch {
     api::Budgets budgets;
     core::WallTime ended{};  // the epoch: in force
   };
-  void judge(std::string_view what, std::size_t count, std::uint32_t limit);
+  void judge(std::string_view what, std::size_t count, std::uint32_t limit, core::WallTime now);
   std::uint32_t limit_of(core::Endpoint endpoint, bool per_link, core::WallTime now) const;
 
   Findings& findings_;
   Tally& tally_;
   std::vector<Limits> limits_;
+  core::WallTime spent_at_{};
   std::array<Minute, core::endpoint_count + 1> app_;
   std::map<std::pair<std::string, core::Endpoint>, Minute> links_;
   std::array<Window, core::endpoint_count + 1> windows_;

@@ -85,6 +85,7 @@ Settings::Settings(std::uint64_t seed) {
 void Settings::redraw(Dice& dice) {
   draw_policy(dice);
   draw_budgets(dice);
+  draw_audit(dice);
 }
 
 void Settings::draw_upstream(Dice& dice) {
@@ -103,6 +104,14 @@ void Settings::draw_upstream(Dice& dice) {
   switches.accounts_clock_is_null = dice.chance(30);
   switches.sync_without_accounts = dice.chance(20);
   switches.bad_cursor_status = dice.chance(50) ? 400 : 422;
+  // A server may give less than it was asked for.
+  if (dice.chance(50)) upstream.list_page_max = dice.between(1, 4);
+}
+
+// Twice the requests of a backfill per round: not too often.
+void Settings::draw_audit(Dice& dice) {
+  const core::Millis interval = minutes(dice.between(180, 900));
+  engine.policy.verify_interval = dice.chance(80) ? interval : core::Millis(0);
 }
 
 // Some limits are met: by all links together, by one link, by the calls that are about no link.
@@ -165,8 +174,6 @@ HazardSet draw_hazards(Dice& dice) {
   HazardSet hazards;
   for (std::size_t i = 0; i < hazard_count; ++i)
     hazards.set(static_cast<Hazard>(i), dice.chance(50));
-  // Which pending rows are right while a replica lags is not settled between the daemon and the oracle.
-  hazards.set(Hazard::replica_lag, false);
   return hazards;
 }
 

@@ -27,6 +27,7 @@ struct Settings {
   void draw_engine(Dice& dice);
   void draw_policy(Dice& dice);
   void draw_budgets(Dice& dice);
+  void draw_audit(Dice& dice);
 };
 
 // Upstream enforces these from now on.

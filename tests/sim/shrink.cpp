@@ -7,6 +7,7 @@ namespace syncd::test {
 namespace {
 
 constexpr std::size_t events_shown_max = 200;
+constexpr std::size_t events_shown_after_max = 20;
 constexpr std::size_t violations_shown_max = 8;
 
 class Shrinker {
@@ -79,11 +80,17 @@ class Shrinker {
 
 std::string report(const Plan& plan, const SimulationResult& result) {
   std::string text = "seed " + std::to_string(plan.seed) + "\n";
-  const std::size_t count = result.events.size();
+  // Up to a little after the first violation, when it is known at which event it was found.
+  const auto tells = [](const std::string& event) { return event.contains(violation_mark); };
+  const auto broken = std::ranges::find_if(result.events, tells);
+  const auto after = static_cast<std::size_t>(broken - result.events.begin()) + events_shown_after_max;
+  const std::size_t count = std::min(result.events.size(), after);
   const std::size_t first = count > events_shown_max ? count - events_shown_max : 0;
   if (first > 0) text += "  (" + std::to_string(first) + " earlier events)\n";
   for (std::size_t i = first; i < count; ++i)
     text += "  " + result.events[i] + "\n";
+  if (count < result.events.size())
+    text += "  (" + std::to_string(result.events.size() - count) + " later events)\n";
   for (std::size_t i = 0; i < result.violations.size() && i < violations_shown_max; ++i)
     text += "VIOLATION " + result.violations[i].text() + "\n";
   text += "run it again: scripts/simulate " + plan.arguments() + " --trace\n";

@@ -48,6 +48,31 @@ api::Task<core::Result<void>> SimStorePort::put_freeze(core::GateFreeze freeze) 
   co_return core::Result<void>{};
 }
 
+api::Task<core::Result<std::optional<core::LinkId>>> SimStorePort::next_link(std::string after) {
+  co_await pause();
+  if (process_.dead) co_return core::fail(Errc::storage, "the process is gone");
+  const auto next =
+      after.empty() ? store_.links.begin() : store_.links.upper_bound(core::LinkId{std::move(after)});
+  if (next == store_.links.end()) co_return std::optional<core::LinkId>{};
+  co_return std::optional(next->first);
+}
+
+api::Task<core::Result<std::optional<std::string>>> SimStorePort::note(std::string name) {
+  co_await pause();
+  if (process_.dead) co_return core::fail(Errc::storage, "the process is gone");
+  const auto found = store_.notes.find(name);
+  if (found == store_.notes.end()) co_return std::optional<std::string>{};
+  co_return std::optional(found->second);
+}
+
+api::Task<core::Result<void>> SimStorePort::put_note(std::string name, std::string value) {
+  co_await pause();
+  if (process_.dead || process_.storage_failed) co_return core::fail(Errc::storage, "the store is closed");
+  watcher_.on_note(name, value);
+  store_.notes[std::move(name)] = std::move(value);
+  co_return core::Result<void>{};
+}
+
 std::size_t SimStorePort::cut_power(std::size_t kept) {
   if (process_.storage_failed) return 0;
   const std::size_t count = handed_over_.size();

@@ -18,6 +18,8 @@ class CommitWatcher {
   virtual void on_commit_begins(const core::LinkUpdate& update) = 0;
   // Written. `before`: the record it replaced; null for a new link.
   virtual void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) = 0;
+  // About to be written.
+  virtual void on_note(const std::string& name, const std::string& value) = 0;
 };
 
 // The store as the engine sees it. What has been handed over and not yet written is the volatile half: it is
@@ -31,6 +33,9 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
+  api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
+  api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
+  api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
   bool healthy() const override { return !process_.storage_failed; }
 
   // The power goes: of what was handed over, the first `kept` are found on the disk later, each whole.

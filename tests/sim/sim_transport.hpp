@@ -69,6 +69,8 @@ class SimTransport final : public api::Transport {
   // The next so many kept connections turn out to be dead.
   void kill_kept(std::uint64_t connections) { dead_kept_ = connections; }
   std::size_t in_flight() const { return in_flight_.size(); }
+  // The links that requests are under way about.
+  const std::multiset<std::string>& links_in_flight() const { return in_flight_; }
   const MadeUp& made_up() const { return made_up_; }
 
  private:

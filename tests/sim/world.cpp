@@ -49,6 +49,7 @@ World::World(const Plan& plan)
       upstream_(settings_.upstream),
       watch_(settings_.budgets, findings_, result_.tally),
       upstream_budgets_(settings_.budgets) {
+  follow_hazards();
 }
 
 SimulationResult World::run() {

@@ -34,32 +34,48 @@ void World::act(Dice& dice) {
       act_on_process(dice);
       break;
     case 2:
-      if (const auto action = static_cast<Action>(dice.draw(3)); on(Hazard::operator_acts))
+      if (const auto action = static_cast<Action>(dice.draw(operator_actions)); on(Hazard::operator_acts))
         operate(action, LinkId{link}, dice);
       break;
     default:
       act_upstream(dice, link);
       break;
   }
+  if (dice.chance(40)) act_on_copy(dice, link);
+}
+
+Hazard World::hazard_of(Action action) {
+  switch (action) {
+    case Action::verify:
+      return Hazard::verify;
+    case Action::repair:
+      return Hazard::repair;
+    case Action::retry_letter:
+    case Action::drop_letter:
+      return Hazard::dead_letters;
+    default:
+      return Hazard::operator_acts;
+  }
 }
 
 // What will strike at a moment of its own choice.
 void World::plan_moments(Dice& dice) {
   const bool copies = dice.chance(15);
-  const auto action = static_cast<Action>(dice.draw(3));
+  const auto action = static_cast<Action>(dice.draw(dice.chance(50) ? operator_actions : action_count));
   const bool at_commit = dice.chance(30);
   static constexpr Hazard in_flight[] = {Hazard::deleted, Hazard::link_reset, Hazard::relink,
                                          Hazard::cursors_end};
   const Hazard at_answer = in_flight[dice.draw(std::size(in_flight))];
   const bool answer_struck = dice.chance(30);
-  if (copies && on(Hazard::older_copy)) older_copy_ = static_cast<const ModelDatabase&>(store_);
-  if (at_commit && on(Hazard::operator_acts)) action_at_commit_ = action;
+  if (copies && on(Hazard::older_copy) && damages_.empty())
+    older_copy_ = static_cast<const ModelDatabase&>(store_);
+  if (at_commit && on(hazard_of(action))) action_at_commit_ = action;
   const bool wanted = on(Hazard::act_in_flight) && on(at_answer);
   const bool too_often = at_answer == Hazard::deleted && !dice.chance(20);
   if (answer_struck && wanted && !too_often) act_at_answer_ = at_answer;
 
   const auto kind = static_cast<Strike>(dice.draw(4));
-  const auto moment = static_cast<Moment>(dice.draw(5));
+  const auto moment = static_cast<Moment>(dice.draw(7));
   const std::uint64_t skip = dice.draw(moment == Moment::any_event ? 300 : 8);
   if (!dice.chance(60)) return;
   static constexpr Hazard kinds[] = {Hazard::crash, Hazard::power_cut, Hazard::clean_stop};
@@ -178,7 +194,7 @@ void World::act_on_clock(Hazard what, Dice& dice) {
     const auto most = static_cast<std::uint64_t>(most_s[dice.draw(sizes)]);
     return std::chrono::seconds(static_cast<std::int64_t>(1 + dice.draw(most)));
   };
-  const bool mends = dice.chance(50) && timers_.wall_offset() > Millis(0);
+  const bool mends = dice.chance(75) && timers_.wall_offset() > Millis(0);
   switch (what) {
     case Hazard::clock_forward:
       tally("clock jumps forward");
@@ -186,7 +202,8 @@ void World::act_on_clock(Hazard what, Dice& dice) {
     case Hazard::clock_back:
       tally("clock jumps back");
       // What was wrong is put right, as a time service does; or it goes wrong.
-      return jump_clock(mends ? -timers_.wall_offset() : Millis(-draw_jump(2)));
+      jump_clock(mends ? -timers_.wall_offset() : Millis(-draw_jump(2)));
+      return mends ? start_anew(dice) : void();
     case Hazard::suspend:
       note("suspend");
       tally("suspend and resume");
@@ -207,6 +224,16 @@ void World::jump_clock(Millis by) {
   settled_clock_at_ = timers_.true_now() + minutes(70);
   weights_.of(Hazard::store_fails_before) = 0;
   weights_.of(Hazard::store_fails_after) = 0;
+}
+
+// A process that finds times of a clock that was ahead believes none of them for long. It errs on the careful
+// side of the budgets, so that this may happen at once.
+void World::start_anew(Dice& dice) {
+  const bool crashes = on(Hazard::crash) && (!on(Hazard::clean_stop) || dice.chance(50));
+  if (!crashes && !on(Hazard::clean_stop)) return;
+  live(minutes(dice.between(0, 2)));
+  tally("restart behind a clock that was put right");
+  return crashes ? crash(false) : stop_anywhere();
 }
 
 // A machine without a battery for its clock: no certificate is valid until it has asked for the time.

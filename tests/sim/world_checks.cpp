@@ -7,6 +7,9 @@ namespace syncd::test {
 
 namespace {
 
+// A visit that had begun before our credentials were refused has ended by then, or waits for the budget.
+constexpr Millis in_flight_max = std::chrono::minutes(10);
+
 bool has_page(const core::LinkUpdate& update) {
   return update.created + update.updated + update.removed > 0 || !update.staged_puts.empty();
 }
@@ -31,7 +34,21 @@ void World::on_cycle(const core::CycleReport& report) {
 }
 
 void World::on_auth_incident(bool refused, const core::Error&) {
+  refused_since_.reset();
+  if (refused) refused_since_ = timers_.true_now();
   tally(refused ? "credentials refused" : "credentials work again");
+}
+
+// Whatever upstream lists is not missing there, however many pages the list takes.
+void World::on_discovery(const std::vector<LinkId>&, std::uint64_t, const std::vector<LinkId>& only_here,
+                         std::uint64_t) {
+  tally("lists of links compared");
+  findings_.looked(Invariant::no_starvation);
+  for (const LinkId& link_id : only_here) {
+    if (deleted_.contains(link_id.str())) continue;
+    findings_.broken(Invariant::no_starvation,
+                     "link " + link_id.str() + ": not in upstream's list, says the discovery");
+  }
 }
 
 // In the very moment in which a page is on its way into the store.
@@ -54,6 +71,10 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   }
   findings_.expect(Invariant::single_owner, !process_->state.dead, "a dead process has written");
   check_owner(update, before, findings_);
+  check_repair(update, before);
+  check_letters(update, before);
+  check_link_object(update);
+  check_damage(update, before);
   check_net_changes(update, store_.net_changes(), findings_);
   check_relink(store_, link_id, findings_);
   check_entry(update);
@@ -66,15 +87,35 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   const bool acted = before != nullptr && (before->status == core::LinkStatus::paused) != paused;
   if (acted) check_action(update, *before, findings_);
   if (acted || check_dice_.chance(leaves_rows_alone(update, before) ? 2 : 50)) {
-    check_rows_at_cursor(store_, upstream_, link_id, timers_.true_now(), Invariant::cursor_not_ahead,
-                         findings_);
+    check_rows(link_id, Invariant::cursor_not_ahead);
   }
   if (update.more && update.record.drain.open) {
     draining_.insert(link_id);
   } else {
     draining_.erase(link_id);
   }
+  if (update.record.repairing) {
+    repairing_.insert(link_id);
+  } else {
+    repairing_.erase(link_id);
+  }
   count_changes(update, before);
+  tell_violations();
+}
+
+// What is stored of a link is about that link.
+void World::check_link_object(const core::LinkUpdate& update) {
+  if (!update.link_object) return;
+  const std::string id = "\"" + update.link_id.str() + "\"";
+  findings_.expect(Invariant::single_owner, update.link_object->contains(id),
+                   "link " + update.link_id.str() + ": what is stored of it is about another one");
+}
+
+// So that a report shows at which event they were found.
+void World::tell_violations() {
+  const std::vector<Violation>& found = findings_.violations();
+  for (; violations_told_ < found.size(); ++violations_told_)
+    note(std::string(violation_mark) + found[violations_told_].text());
 }
 
 // An acknowledged cursor never goes back, except to the very start of a resync.
@@ -135,20 +176,36 @@ void World::on_request(const WireRequest& request, std::size_t same_link, std::s
   watch_.arrived(request.endpoint, request.link_id, now);
   findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
   check_queues(in_flight);
+  check_still(request);
   mix(request.target);
   mix(std::to_string(now.time_since_epoch().count()));
   trace("request " + std::string(request.target));
   if (request.link_id.empty()) return;
   Past& past = past_[LinkId{request.link_id}];
+  past.latest = request.target;
   ++past.requests;
   if (request.endpoint != core::Endpoint::sync) return;
   if (past.asked == request.target) tally("page asked for again");
   past.asked = request.target;
 }
 
-// What is under way or waits is bounded by the workers, the token, the discovery and the probe.
+// Once the process stops, what is under way for a link may come to its end; nothing more is asked. And while
+// upstream refuses our credentials, nobody is asked about.
+void World::check_still(const WireRequest& request) {
+  if (request.link_id.empty() || process_->state.dead) return;
+  if (process_->state.stopping) {
+    const auto [asked, first] = asked_last_.try_emplace(request.link_id, request.target);
+    findings_.expect(Invariant::termination, first || asked->second == request.target,
+                     "link " + request.link_id + ": the stop has begun, and one thing more is asked");
+  }
+  if (!refused_since_) return;
+  findings_.expect(Invariant::budget, timers_.true_now() - *refused_since_ < in_flight_max,
+                   "link " + request.link_id + ": asked about while our credentials are refused");
+}
+
+// What is under way or waits is bounded by the workers, the token, the discovery, the probe and the verify.
 void World::check_queues(std::size_t in_flight) {
-  constexpr std::size_t others = 3;
+  constexpr std::size_t others = 4;
   const std::size_t most = settings_.engine.workers + others;
   findings_.expect(Invariant::budget, in_flight <= most, "more requests in flight than workers");
   std::size_t waiting = 0;
@@ -163,6 +220,7 @@ void World::check_queues(std::size_t in_flight) {
 
 void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
   count_answer(request, answer);
+  remember_accounts(request, answer);
   const bool repeats = answer.fault == "cyclic_cursor" || answer.fault == "endless";
   if (repeats && !request.link_id.empty()) past_[LinkId{request.link_id}].cursors_repeat = true;
   strike_at_answer(request);
@@ -192,13 +250,14 @@ void World::look() {
   trace("somebody looks");
   tally("look at any moment");
   for (const auto& [link_id, record] : store_.links) {
-    check_rows_at_cursor(store_, upstream_, link_id, timers_.true_now(), Invariant::atomicity, findings_);
+    check_rows(link_id, Invariant::atomicity);
   }
   read_feed();
 }
 
 void World::read_feed() {
   reader_.read(store_, 1 + check_dice_.draw(100), std::exchange(put_back_unread_, false), findings_);
+  tell_violations();
 }
 
 }  // namespace syncd::test

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "sync/engine/task_group.hpp"
+#include "tests/sim/damage.hpp"
 #include "tests/sim/dice.hpp"
 #include "tests/sim/feed_reader.hpp"
 #include "tests/sim/oracle.hpp"
@@ -37,6 +38,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     commit_waiting,     // handed over, not written
     commit_unanswered,  // written, the caller does not know
     mid_drain,          // some pages of a drain are committed
+    mid_repair,         // an operator's repair has begun and not ended
+    budget_spent,       // somebody has just used a budget to the last request
   };
   enum class Strike : std::uint8_t { crash, power_cut, clean_stop, look };
   struct StrikePlan {
@@ -44,15 +47,21 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     Moment moment = Moment::any_event;
     std::uint64_t skip = 0;
   };
-  enum class Action : std::uint8_t { pause, resume, sync_now };
+  enum class Action : std::uint8_t { pause, resume, sync_now, verify, repair, retry_letter, drop_letter };
+  static constexpr std::uint64_t action_count = 7;
+  static constexpr std::uint64_t operator_actions = 3;  // of Hazard::operator_acts
+  static Hazard hazard_of(Action action);
   // What the world remembers of a link besides the store.
   struct Past {
     std::string cursor;
     std::set<std::string> earlier;
     bool cursors_repeat = false;  // upstream itself hands out again what it gave earlier
     std::uint64_t requests = 0;
-    std::string asked;  // the last sync request about it
+    std::string asked;   // the last sync request about it
+    std::string latest;  // the last request about it
     std::uint64_t relink_version = 0;
+    // When upstream told of its accounts, and what; only where it shows no clock of them.
+    std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };
 
   void note(std::string what) {
@@ -67,22 +76,48 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   // ---- what the engine, the store and the wire tell (world_checks.cpp) ----
   void on_cycle(const core::CycleReport& report) override;
   void on_auth_incident(bool refused, const core::Error&) override;
-  void on_discovery(const std::vector<LinkId>&, std::uint64_t, const std::vector<LinkId>&,
-                    std::uint64_t) override {}
+  void on_discovery(const std::vector<LinkId>& only_upstream, std::uint64_t only_upstream_count,
+                    const std::vector<LinkId>& only_here, std::uint64_t only_here_count) override;
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error&) override {}
+  void on_verify(const core::VerifyReport& report) override;
   void on_commit_begins(const core::LinkUpdate& update) override;
   void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) override;
+  void on_note(const std::string& name, const std::string& value) override;
   void on_request(const WireRequest& request, std::size_t same_link, std::size_t in_flight) override;
   void on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) override;
   void on_answer(const WireRequest& request, const api::HttpReply& reply) override;
   void check_cursor(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_entry(const core::LinkUpdate& update);
   void check_queues(std::size_t in_flight);
+  void check_still(const WireRequest& request);
+  void check_link_object(const core::LinkUpdate& update);
   void count_changes(const core::LinkUpdate& update, const core::LinkRecord* before);
   void count_answer(const WireRequest& request, const sandbox::HttpResponse& answer);
   void look();
   void read_feed();
+  void tell_violations();
+
+  // ---- the local copy: verify, repair, letters (world_verify.cpp) ----
+  void act_on_copy(Dice& dice, const std::string& link);
+  void ask_for_verify(const LinkId& link_id);
+  void act_on_letter(Action action, const LinkId& link_id, Dice& dice);
+  api::Task<void> repair_task(LinkId link_id);
+  api::Task<void> letter_task(LinkId link_id, core::WallTime at, bool retry);
+  void damage_and_repair(Dice& dice, const LinkId& link_id);
+  void plan_strike_in_repair(Dice& dice);
+  void repair_what_is_left();
+  bool damaged(const LinkId& link_id) const;
+  // Unless it is known to be damaged.
+  void check_rows(const LinkId& link_id, Invariant where);
+  void check_repair(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_damage(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_letters(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_named(const core::VerifyReport& report);
+  bool accounts_moved_twice(const core::VerifyReport& report);
+  void check_found(const core::VerifyReport& report, const Damage& damage);
+  void remember_accounts(const WireRequest& request, const sandbox::HttpResponse& answer);
+  void check_audit(core::WallTime since);
 
   // ---- the process (world_process.cpp) ----
   void boot();
@@ -105,6 +140,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool clock_settled() const { return timers_.true_now() >= settled_clock_at_; }
   void wait_for_clock();
   void reload(Dice& dice);
+  void follow_hazards();
   void follow_budgets();
 
   // ---- tasks of people ----
@@ -126,6 +162,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void act_on_process(Dice& dice);
   void act_on_clock(Hazard what, Dice& dice);
   void jump_clock(Millis by);
+  void start_anew(Dice& dice);
   void boot_in_1970(Dice& dice);
   void flap(const std::string& link, Dice& dice);
   void all_down(Dice& dice);
@@ -155,6 +192,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   Settings settings_;
   SimulationResult result_;
   Findings findings_;
+  std::size_t violations_told_ = 0;
   Dice start_dice_;
   Dice check_dice_;
   Dice process_dice_;
@@ -175,6 +213,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::map<std::string, sandbox::LinkAccess> access_;
   std::map<LinkId, Past> past_;
   std::set<LinkId> draining_;
+  std::set<LinkId> repairing_;
+  std::vector<Damage> damages_;                      // that are left
+  std::map<LinkId, std::set<std::string>> planted_;  // ids that ever were damaged
+  bool damage_found_ = false;
   std::optional<StrikePlan> strike_plan_;
   std::optional<Action> action_at_commit_;
   std::optional<Hazard> act_at_answer_;
@@ -182,6 +224,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool boots_in_1970_ = false;
   core::WallTime settled_clock_at_{};
   api::Budgets upstream_budgets_;
+  std::map<std::string, std::string> asked_last_;  // once the process stops: by link, what may still be asked
+  std::optional<core::WallTime> refused_since_;    // our credentials, as this process knows
   bool outage_ = false;
   bool wrong_secret_ = false;
   bool faults_over_ = false;

@@ -12,6 +12,7 @@ using std::chrono::minutes;
 void World::boot() {
   const Surroundings around{timers_, upstream_, store_, weights_, settings_, *this, *this, *this};
   process_ = std::make_unique<Process>(around, process_dice_.any());
+  refused_since_.reset();
   process_->start(store_, settings_.engine, io_);
   for (const std::string& link_id : links_)
     register_link(link_id);
@@ -21,6 +22,10 @@ void World::halt(Millis grace) {
   bool stopped = false;
   const api::SteadyTime begun = timers_.steady_now();
   process_->state.stopping = true;
+  asked_last_.clear();
+  for (const std::string& link : process_->transport.links_in_flight()) {
+    if (!link.empty()) asked_last_[link] = past_[LinkId{link}].latest;
+  }
   tasks_.cancel();
   tasks_.spawn(stop_task(begun + grace, stopped));
   const bool ended = timers_.run_until(begun + hours(1), [&] { return stopped && tasks_.size() == 0; });
@@ -110,6 +115,10 @@ void World::put_back_older_copy() {
   pass(minutes(70));
   store_.put_back(*older_copy_);
   put_back_unread_ = true;
+  repairing_.clear();
+  for (const auto& [link_id, record] : store_.links) {
+    if (record.repairing) repairing_.insert(link_id);
+  }
   for (auto& [link_id, past] : past_) {
     past.cursor.clear();
     past.earlier.clear();
@@ -120,7 +129,9 @@ void World::put_back_older_copy() {
 // From the blink of an eye to longer than links usually wait; now and then days.
 void World::pause_before_start() {
   static constexpr std::uint64_t most_ms[] = {50, 3'000, 90'000, 3 * 3'600'000};
-  if (on(Hazard::long_stop) && !faults_over_ && process_dice_.chance(10)) {
+  if (const auto pause = std::exchange(next_pause_, std::nullopt)) {
+    pass(*pause);
+  } else if (on(Hazard::long_stop) && !faults_over_ && process_dice_.chance(10)) {
     tally("stopped for days");
     pass(hours(24 + process_dice_.draw(6 * 24)));
   } else {
@@ -144,6 +155,10 @@ bool World::reached(Moment moment) const {
       return process_->port.unanswered() > 0;
     case Moment::mid_drain:
       return !draining_.empty();
+    case Moment::mid_repair:
+      return !repairing_.empty();
+    case Moment::budget_spent:
+      return watch_.spent(timers_.true_now());
   }
   return false;
 }
@@ -157,6 +172,11 @@ bool World::strike_due() {
 
 void World::strike() {
   const Strike kind = strike_plan_->strike;
+  // Back before the minute is over, in the middle of what was asked for: what was sent in it still counts.
+  const Moment moment = strike_plan_->moment;
+  const bool in_drain = moment == Moment::mid_drain || moment == Moment::mid_repair;
+  if (moment == Moment::budget_spent || (in_drain && process_dice_.chance(50)))
+    next_pause_ = Millis(process_dice_.draw(5'000));
   if (kind == Strike::crash || kind == Strike::power_cut) return crash(kind == Strike::power_cut);
   if (kind == Strike::clean_stop) return stop_anywhere();
   strike_plan_.reset();
@@ -169,6 +189,8 @@ void World::note_moment(std::string_view strike) {
   if (reached(Moment::commit_waiting)) tally(what + " with a commit not yet written");
   if (reached(Moment::commit_unanswered)) tally(what + " between a commit and its answer");
   if (reached(Moment::mid_drain)) tally(what + " in the middle of a drain");
+  if (reached(Moment::mid_repair)) tally(what + " in the middle of a repair");
+  if (reached(Moment::budget_spent)) tally(what + " with a budget just spent");
 }
 
 void World::live(Millis by) {
@@ -193,11 +215,16 @@ void World::reload(Dice& dice) {
   note("reload");
   tally("reload");
   settings_.redraw(dice);
+  follow_hazards();
   upstream_budgets_ = larger(upstream_budgets_, settings_.budgets);
   follow_budgets();
   watch_.change_budgets(settings_.budgets, timers_.true_now());
   process_->gate.set_budgets(settings_.budgets);
   process_->engine.set_policy(settings_.engine.policy);
+}
+
+void World::follow_hazards() {
+  if (!on(Hazard::audit)) settings_.engine.policy.verify_interval = Millis(0);
 }
 
 void World::follow_budgets() {
@@ -228,6 +255,20 @@ void World::operate(Action action, const LinkId& link_id, Dice& dice) {
       note("sync now " + link_id.str());
       tally("operator asks to sync now");
       static_cast<void>(process_->engine.sync_now(link_id));
+      break;
+    case Action::verify:
+      note("verify " + link_id.str());
+      ask_for_verify(link_id);
+      break;
+    case Action::repair:
+      note("repair " + link_id.str());
+      tally("operator repairs");
+      tasks_.spawn(repair_task(link_id));
+      plan_strike_in_repair(dice);
+      break;
+    case Action::retry_letter:
+    case Action::drop_letter:
+      act_on_letter(action, link_id, dice);
       break;
   }
 }

@@ -67,7 +67,8 @@ struct Fold {
       collected.clear();
       brought = false;
     }
-    if (clock && (!drain_clock || *clock > *drain_clock)) drain_clock = clock;
+    // An older one counts as long as nothing was collected.
+    if (clock && (!drain_clock || !brought || *clock > *drain_clock)) drain_clock = clock;
     std::map<std::string, std::optional<Row>> last;
     for (const Row& row : created)
       last[row.id] = row;

@@ -84,7 +84,8 @@ struct UpstreamOptions {
   /// Requests that arrive this soon after a 429 was decided are taken as already under way, not as a breach
   /// of its Retry-After. A simulation without network delay leaves it at zero.
   Milliseconds retry_after_grace{0};
-  bool record_requests = false;       ///< keep every RequestRecord
+  std::uint32_t list_page_max = 0;  ///< most links in one page of GET /links, whatever was asked; 0: as asked
+  bool record_requests = false;     ///< keep every RequestRecord
   bool record_account_forms = false;  ///< keep every text an account ever had
   bool record_past = false;           ///< keep what FaultKind::replica_lag shows; without it nothing lags
 };

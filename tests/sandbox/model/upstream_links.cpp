@@ -174,7 +174,9 @@ HttpResponse Upstream::Impl::list_links(const Call& call) {
   }
   std::string body = "{\"links\":[";
   std::uint32_t listed = 0;
-  for (; position < links.size() && listed < *limit; ++position) {
+  const auto asked = static_cast<std::uint32_t>(*limit);
+  const std::uint32_t most = options.list_page_max == 0 ? asked : std::min(asked, options.list_page_max);
+  for (; position < links.size() && listed < most; ++position) {
     const Link& link = links[position];
     if (link.state() != LinkState::connected && link.state() != LinkState::error) {
       continue;

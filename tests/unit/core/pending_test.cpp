@@ -115,6 +115,26 @@ TEST(Pending, ClockThatIsMissingOrOlderInTheMiddleChangesNothing) {
   }
 }
 
+// A server that lags behind answers in the middle: what it shows is of the time before the refresh that the
+// other pages know.
+TEST(Pending, RowsOfAServerThatLagsBehindAreDroppedByAPageThatDoesNot) {
+  OneLink link = with_p1();
+  link.page({.created = {posted("t2")}, .next = "c2", .more = true, .link = {.clock = clock_3}});
+  link.page({.created = {pending("old")}, .next = "c3", .more = true, .link = {.clock = clock_2}});
+  link.page({.created = {pending("new")}, .next = "c4", .link = {.clock = clock_3}});
+  EXPECT_THAT(link.visible(), ElementsAre("new?", "t1", "t2"));
+  EXPECT_EQ(link.record().pending_clock, core::parse_upstream_time(clock_3));
+}
+
+TEST(Pending, DrainThatEndsAtAServerThatLagsBehindIsMadeUpForByTheNext) {
+  OneLink link = with_p1();
+  link.page({.next = "c2", .more = true, .link = {.clock = clock_3}});
+  link.page({.created = {pending("p2")}, .next = "c3", .link = {.clock = clock_2}});
+  EXPECT_THAT(link.visible(), ElementsAre("p2?", "t1"));
+  link.page({.next = "c4", .link = {.clock = clock_3}});
+  EXPECT_THAT(link.visible(), ElementsAre("t1")) << "rebuilt as an empty set meanwhile";
+}
+
 TEST(Pending, ClockThatAppearsInTheMiddleChangesNothing) {
   OneLink link = with_p1();
   link.page({.created = {pending("p2")}, .next = "c2", .more = true, .link = {.clock = ""}});

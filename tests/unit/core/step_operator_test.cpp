@@ -116,6 +116,46 @@ TEST(Repair, OfALinkWithoutTransactionsPullsItsAccounts) {
   EXPECT_FALSE(link.record().repairing);
 }
 
+// What is refused cannot be repaired: the repair is over, and the next one begins anew.
+TEST(Repair, EndsWhenItsAccountsAreRefused) {
+  OneLink link = healthy();
+  link.repair();
+  link.page({.created = {posted("a"), posted("b"), pending("p")}, .next = "n1"});
+  EXPECT_TRUE(link.record().repairing);
+  const core::Error refusal{.code = Errc::forbidden, .message = "no", .http_status = 403};
+  link.fails(refusal, core::Endpoint::accounts);
+  EXPECT_TRUE(link.record().accounts_forbidden);
+  EXPECT_FALSE(link.record().repairing);
+  EXPECT_EQ(link.record().status, LinkStatus::active);
+}
+
+TEST(Repair, OfAccountsAloneEndsWhenTheyAreRefused) {
+  OneLink link;
+  const LinkText without{.accounts_clock = clock_1, .has_transactions = false};
+  link.look(without);
+  link.accounts({account("acc_1")}, without);
+  link.repair();
+  const core::Error refusal{.code = Errc::forbidden, .message = "no", .http_status = 403};
+  link.fails(refusal, core::Endpoint::accounts);
+  EXPECT_EQ(link.record().status, LinkStatus::blocked);
+  EXPECT_FALSE(link.record().repairing);
+}
+
+// The feed is refused in the middle of the replay: it goes on, with its cause, when it is granted again.
+TEST(Repair, WaitsForARefusedFeed) {
+  OneLink link = healthy();
+  lose(link, "b");
+  link.repair();
+  link.page({.created = {posted("a")}, .next = "n1", .more = true});
+  const core::Error refusal{.code = Errc::forbidden, .message = "no", .http_status = 403};
+  link.fails(refusal, core::Endpoint::sync);
+  link.accounts({account("acc_1")});
+  EXPECT_TRUE(link.record().repairing && link.record().resync);
+  link.page({.created = {posted("b"), pending("p")}, .next = "n2"});
+  EXPECT_EQ(link.last_entry().cause, Cause::verify);
+  EXPECT_FALSE(link.record().repairing);
+}
+
 // ---- dead letters ----
 
 OneLink quarantined() {

@@ -92,6 +92,21 @@ TEST(AccountsPull, ThatShowsNoClockIsNotRepeatedForEver) {
   EXPECT_FALSE(link.page({.next = "c2", .link = {.accounts_clock = clock_1}}).accounts_next);
 }
 
+// A server that lags behind must not take back what a whole pull has brought.
+TEST(AccountsPull, IsNotUndoneByAPageUnderAnOlderClock) {
+  OneLink link;
+  link.page({.next = "c1", .link = {.accounts_clock = clock_2}});
+  link.accounts({account("acc_1", "2.00")}, {.accounts_clock = clock_2});
+  link.page({.next = "c2",
+             .link = {.accounts_clock = clock_1},
+             .accounts = std::vector<std::string>{account("acc_1", "1.00")}});
+  EXPECT_EQ(link.store.accounts.at("acc_1").json, account("acc_1", "2.00"));
+  link.page({.next = "c3",
+             .link = {.accounts_clock = clock_3},
+             .accounts = std::vector<std::string>{account("acc_1", "3.00")}});
+  EXPECT_EQ(link.store.accounts.at("acc_1").json, account("acc_1", "3.00"));
+}
+
 TEST(AccountsOnlyLink, SucceedsByItsAccounts) {
   OneLink link;
   link.accounts({account("acc_1")}, {.has_transactions = false});

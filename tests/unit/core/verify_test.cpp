@@ -112,16 +112,9 @@ TEST(SecondReading, RefusesPagesThatDoNotEnd) {
   repeats.with({.created = {posted("a")}, .next = "c1", .more = true});
   ASSERT_TRUE(repeats.add({.created = {posted("b")}, .next = "c1", .more = true}));
 
-  Reading idle;
-  idle.policy.drain_idle_pages_max = 3;
-  int pages = 0;
-  while (!idle.add({.next = "n" + std::to_string(pages), .more = true}) && pages < 10)
-    ++pages;
-  EXPECT_EQ(pages, 3);
-
   Reading endless;
   endless.policy.drain_pages_max = 5;
-  pages = 0;
+  int pages = 0;
   while (pages < 10 && !endless.add({.created = {posted("t" + std::to_string(pages))},
                                      .next = "n" + std::to_string(pages),
                                      .more = true}))
@@ -132,6 +125,17 @@ TEST(SecondReading, RefusesPagesThatDoNotEnd) {
   ASSERT_TRUE(foreign.add({.link = {.id = "mk_2"}}));
 }
 
+// As in a resync: a page of a replay may well bring nothing.
+TEST(SecondReading, PagesWithoutRowsAreNoReasonToStop) {
+  Reading reading;
+  reading.policy.drain_idle_pages_max = 3;
+  for (int page = 0; page < 10; ++page)
+    reading.with({.next = "n" + std::to_string(page), .more = true});
+  reading.with({.created = {posted("a")}, .next = "end"});
+  EXPECT_TRUE(reading.reading.ended());
+  EXPECT_EQ(reading.reading.rows(), 1u);
+}
+
 TEST(SecondReading, HoldsNoMoreRowsThanItMay) {
   SecondReading reading(core::LinkId{the_link}, 2);
   const auto page = core::parse_page(PageText{.created = {posted("a"), posted("b"), posted("c")}}.json());
@@ -140,20 +144,104 @@ TEST(SecondReading, HoldsNoMoreRowsThanItMay) {
   EXPECT_TRUE(refusal->too_large);
 }
 
-TEST(SecondReading, KnowsWhenUpstreamMayHaveMovedTwice) {
-  const auto time = [](const char* text) { return core::parse_upstream_time(text); };
+// ---- what a difference is worth ----
+
+std::optional<core::UpstreamTime> time_of(const char* text) {
+  return core::parse_upstream_time(text);
+}
+
+// As a visit does it, of a link whose history has been read.
+void hear(core::VisitNews& news, const PageText& text, bool resync = false) {
+  const auto page = core::parse_page(text.json());
+  ASSERT_TRUE(page);
+  core::LinkRecord record;
+  record.cursor = core::Cursor{"c0"};
+  record.resync = resync;
+  news.add(record, **page);
+}
+
+// A reading of `a` and the pending `p` under `clock`, and whether a difference of each is proven.
+struct Worth {
+  bool posted = false;
+  bool pending = false;
+  bool operator==(const Worth&) const = default;
+};
+Worth worth(const std::vector<const char*>& clocks_read, const char* before, const char* after,
+            const core::VisitNews& news = {}) {
   Reading reading;
-  reading.with({.link = {.clock = clock_2}});
-  EXPECT_FALSE(reading.reading.moved(time(clock_2), time(clock_3))) << "read before the refresh";
-  EXPECT_FALSE(reading.reading.moved(time(clock_1), time(clock_2))) << "read behind it";
-  EXPECT_TRUE(reading.reading.moved(time(clock_1), time(clock_3))) << "a refresh on either side";
-  Reading without;
-  without.with({.link = {.clock = ""}});
-  EXPECT_FALSE(without.reading.moved(time(clock_1), time(clock_3))) << "nothing is known";
-  Reading torn;
-  torn.with({.created = {posted("a")}, .next = "c1", .more = true});
-  torn.with({.created = {posted("b")}, .next = "c2", .link = {.clock = clock_2}});
-  EXPECT_TRUE(torn.reading.moved(time(clock_2), time(clock_2))) << "a refresh between two of its pages";
+  for (std::size_t i = 0; i < clocks_read.size(); ++i) {
+    PageText page{.next = "n" + std::to_string(i), .more = i + 1 < clocks_read.size()};
+    page.link.clock = clocks_read[i];
+    if (!page.more) page.created = {posted("a"), pending("p")};
+    reading.with(page);
+  }
+  const core::CopyClocks clocks{.before = time_of(before), .after = time_of(after)};
+  const core::StoredTransaction a = stored(posted("a", "2.00"), "a");
+  const Worth found{.posted = reading.reading.proves("a", &a, clocks, news),
+                    .pending = reading.reading.proves("p", nullptr, clocks, news)};
+  // Whichever side calls it pending.
+  const core::StoredTransaction kept = stored(pending("q"), "q", true);
+  EXPECT_EQ(reading.reading.proves("q", &kept, clocks, news), found.pending);
+  return found;
+}
+
+TEST(Proof, APostedRowThatNoVisitNamedHasNotChanged) {
+  const Worth both{true, true}, posted_only{true, false}, nothing;
+  EXPECT_EQ(worth({clock_1}, clock_1, clock_1), both);
+  EXPECT_EQ(worth({clock_2}, clock_1, clock_2), both) << "the copy has caught up";
+  EXPECT_EQ(worth({clock_1}, clock_1, clock_2), posted_only) << "the pending set was rebuilt since";
+  EXPECT_EQ(worth({clock_2}, clock_1, clock_3), posted_only);
+  EXPECT_EQ(worth({clock_1, clock_2}, clock_1, clock_2), posted_only) << "rebuilt between its pages";
+  EXPECT_EQ(worth({"", clock_2}, clock_1, clock_2), posted_only) << "perhaps rebuilt";
+  EXPECT_EQ(worth({clock_1}, clock_2, clock_2), nothing) << "the reading lags behind";
+  EXPECT_EQ(worth({clock_1, clock_2}, clock_2, clock_2), nothing) << "its first page does";
+  EXPECT_EQ(worth({clock_2}, clock_1, clock_1), nothing) << "the visit lags behind";
+  EXPECT_EQ(worth({clock_2}, "", ""), nothing) << "the copy never saw a clock";
+  EXPECT_EQ(worth({""}, "", ""), both) << "nobody shows one";
+  EXPECT_EQ(worth({""}, clock_1, clock_2), posted_only);
+}
+
+TEST(Proof, ARowThatAVisitNamedMayHaveChanged) {
+  const Worth nothing, pending_only{false, true}, posted_only{true, false};
+  core::VisitNews named;
+  EXPECT_FALSE(named.names("a"));
+  hear(named, {.updated = {posted("a")}, .removed = {"b"}});
+  EXPECT_TRUE(named.names("a") && named.names("b"));
+  EXPECT_FALSE(named.names("c"));
+  EXPECT_EQ(worth({clock_1}, clock_1, clock_1, named), pending_only);
+  core::VisitNews rebuilt;
+  hear(rebuilt, {.created = {pending("z")}});
+  EXPECT_EQ(worth({""}, "", "", rebuilt), posted_only) << "the set was replaced";
+  EXPECT_EQ(worth({clock_2}, clock_1, clock_2, rebuilt), (Worth{true, true})) << "by what was read";
+  core::VisitNews replay;
+  hear(replay, {}, true);
+  EXPECT_TRUE(replay.names("anything"));
+  EXPECT_EQ(worth({clock_1}, clock_1, clock_1, replay), nothing);
+}
+
+TEST(Proof, MoreNewsThanCanBeKeptNameEverything) {
+  core::VisitNews news;
+  PageText page;
+  for (int i = 0; i < 10'000; ++i)
+    page.removed.push_back("t" + std::to_string(i));
+  for (int round = 0; round < 9; ++round)
+    hear(news, page);
+  EXPECT_FALSE(news.names("other"));
+  for (int round = 0; round < 10; ++round) {
+    for (std::string& id : page.removed)
+      id += 'x';
+    hear(news, page);
+  }
+  EXPECT_TRUE(news.names("other"));
+}
+
+TEST(Proof, TheLatestPageTellsTheClockOfTheAccounts) {
+  core::VisitNews news;
+  EXPECT_FALSE(news.accounts_clock());
+  hear(news, {.link = {.accounts_clock = clock_2}});
+  EXPECT_EQ(news.accounts_clock(), time_of(clock_2));
+  hear(news, {.link = {.accounts_clock = ""}});
+  EXPECT_FALSE(news.accounts_clock());
 }
 
 TEST(Verify, AccountsThatAreGoneAreNotThere) {

@@ -62,6 +62,69 @@ TEST(Workers, ALinkIsVisitedOnceAtATime) {
   EXPECT_EQ(most, 1u);
 }
 
+// ---- a hold ----
+
+// A history of ten pages.
+api::HttpReply long_history(const api::HttpCall& call) {
+  const std::size_t at = call.target.find("cursor=c") + 8;
+  const int page = std::stoi(call.target.substr(at)) + 1;
+  return empty_page(link_of(call.target), "c" + std::to_string(page), page < 10);
+}
+
+TEST(Hold, ACycleUnderWayEndsBehindItsPage) {
+  EngineWorld world;
+  world.answer = [&](const api::HttpCall& call) {
+    if (world.transport.calls().size() == 3) world.engine->hold(true);
+    return long_history(call);
+  };
+  world.know("mk_1", world.now());
+  world.start();
+  world.io.pass(minutes(30));
+  EXPECT_EQ(world.transport.count("/transactions/sync"), 3u);
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c3"}) << "what was asked for is kept";
+  ASSERT_EQ(world.observer.cycles.size(), 1u);
+  EXPECT_TRUE(world.observer.cycles[0].yielded);
+  world.answer = long_history;
+  world.engine->hold(false);
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c10"}) << "and it goes on where it was";
+}
+
+TEST(Hold, AccountsWaitForItsEnd) {
+  EngineWorld world;
+  world.answer = [&](const api::HttpCall& call) {
+    world.engine->hold(true);
+    return no_news(call);
+  };
+  world.know("mk_1", world.now());
+  world.store.links["mk_1"].accounts_wanted = true;
+  world.start();
+  world.io.pass(minutes(30));
+  EXPECT_EQ(world.transport.calls().size(), 1u);
+  world.answer = no_news;
+  world.engine->hold(false);
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.transport.count("/accounts"), 1u);
+}
+
+// What is due waits for the budget then, and the clock had chosen a time far off.
+TEST(Hold, ItsEndWakesTheClockThoughTheBudgetIsSpent) {
+  EngineWorld world({.sync_per_app = 20}, {.policy = {}, .idle_look = hours(1)});
+  world.know("mk_1", world.now() + seconds(2));
+  world.start();
+  world.engine->hold(true);
+  world.io.pass(seconds(5));
+  int links = 0;
+  while (world.gate.try_take(core::Endpoint::sync, core::LinkId{"mk_o" + std::to_string(links)},
+                             core::Cause::schedule))
+    ++links;
+  EXPECT_GE(links, 18);
+  world.engine->hold(false);
+  EXPECT_EQ(world.transport.calls().size(), 0u);
+  world.io.pass(seconds(65));
+  EXPECT_EQ(world.observer.cycles.size(), 1u);
+}
+
 // ---- when nothing may begin ----
 
 TEST(Incident, RefusedCredentialsTouchNoLink) {

@@ -36,6 +36,12 @@ api::Task<void> repair(engine::Engine& engine, Outcome& outcome) {
   outcome = co_await engine.repair(std::move(link_id));
 }
 
+api::Task<void> register_link(engine::Engine& engine) {
+  engine::NewLink link{core::LinkId{the_link}, {}, {}};
+  const auto added = co_await engine.add_link(std::move(link));
+  EXPECT_TRUE(added);
+}
+
 // A link that was quarantined and has one letter.
 struct Letters : testing::Test {
   Letters() {
@@ -146,6 +152,50 @@ TEST(Repair, IsBegunOnce) {
   EXPECT_TRUE(*outcome);
   EXPECT_EQ(world.record().generation, generation);
   EXPECT_EQ(world.record().cursor, core::Cursor{"n3"});
+}
+
+// The replay has ended, the accounts behind it cannot be had: whoever asks again is served.
+TEST(RepairByOperator, OneWhoseAccountsFailIsNotTheLast) {
+  VerifyWorld world;
+  world.sync({the_link});
+  bool failing = true;
+  world.instead = [&](const api::HttpCall& call) -> std::optional<FakeTransport::Answer> {
+    if (failing && asks_for_accounts(call)) return error_reply(503, "down");
+    return std::nullopt;
+  };
+  Outcome outcome;
+  world.io.start(repair(*world.engine, outcome));
+  ASSERT_TRUE(outcome && *outcome);
+  world.io.pass(std::chrono::seconds(30));
+  EXPECT_EQ(world.null_cursor_calls, 1u);
+  EXPECT_TRUE(world.record().repairing) << "the accounts are asked again";
+  EXPECT_FALSE(world.record().resync);
+  world.lose("a");
+  failing = false;
+  world.io.start(repair(*world.engine, outcome));
+  ASSERT_TRUE(outcome && *outcome);
+  world.io.pass(minutes(3));
+  EXPECT_EQ(world.null_cursor_calls, 2u);
+  EXPECT_TRUE(world.rows().contains("a"));
+  EXPECT_FALSE(world.record().repairing);
+}
+
+TEST(RepairByOperator, OneUnderWayGoesOn) {
+  VerifyWorld world({.sync_per_link = 1});
+  world.io.start(register_link(*world.engine));
+  world.io.pass(minutes(10));
+  world.null_cursor_calls = 0;
+  Outcome outcome;
+  world.io.start(repair(*world.engine, outcome));
+  world.io.pass(std::chrono::seconds(1));
+  ASSERT_TRUE(world.record().resync);
+  const std::uint32_t generation = world.record().generation;
+  world.io.start(repair(*world.engine, outcome));
+  ASSERT_TRUE(outcome && *outcome);
+  EXPECT_EQ(world.record().generation, generation) << "does not begin anew";
+  world.io.pass(minutes(5));
+  EXPECT_FALSE(world.record().repairing);
+  EXPECT_EQ(world.null_cursor_calls, 1u);
 }
 
 }  // namespace

@@ -65,12 +65,14 @@ api::Task<core::Result<void>> ModelPort::commit(core::LinkUpdate update) {
 }
 
 api::Task<core::Result<std::optional<core::LinkId>>> ModelPort::next_link(std::string after) {
+  if (reads_fail) co_return core::fail(core::Errc::storage, "unreadable");
   const auto next = model.links.upper_bound(core::LinkId{std::move(after)});
   if (next == model.links.end()) co_return std::nullopt;
   co_return std::optional(next->first);
 }
 
 api::Task<core::Result<std::optional<std::string>>> ModelPort::note(std::string name) {
+  if (reads_fail) co_return core::fail(core::Errc::storage, "unreadable");
   const auto found = notes.find(name);
   if (found == notes.end()) co_return std::nullopt;
   co_return std::optional(found->second);
@@ -93,6 +95,14 @@ bool asks_for_page(const api::HttpCall& call) {
   return call.target.find("/transactions/sync") != std::string::npos;
 }
 
+bool asks_for_accounts(const api::HttpCall& call) {
+  return call.target.ends_with("/accounts");
+}
+
+bool is_reading(const api::HttpCall& call) {
+  return asks_for_page(call) && !cursor_of(call).starts_with("e");
+}
+
 FakeTransport::Answer VerifyWorld::answer(const api::HttpCall& call) {
   if (asks_for_page(call) && cursor_of(call).empty()) ++null_cursor_calls;
   if (instead) {
@@ -101,7 +111,7 @@ FakeTransport::Answer VerifyWorld::answer(const api::HttpCall& call) {
   const std::string link_id = link_of(call.target);
   if (asks_for_page(call)) return page(link_id, cursor_of(call));
   const LinkText link{.id = link_id, .clock = clock, .accounts_clock = accounts_clock};
-  if (call.target.ends_with("/accounts")) {
+  if (asks_for_accounts(call)) {
     return json_reply(200,
                       fmt::format(R"({{"accounts":{},"link":{}}})", joined(truth_accounts), link.json()));
   }
@@ -125,9 +135,10 @@ FakeTransport::Answer VerifyWorld::page(const std::string& link_id, const std::s
 // ---- the world
 // -----------------------------------------------------------------------------------------------
 
-VerifyWorld::VerifyWorld(api::Budgets budgets, core::Policy policy, Notes notes)
+VerifyWorld::VerifyWorld(api::Budgets budgets, core::Policy policy, Notes notes, bool readable)
     : gate(io.timers, budgets), upstream(transport, gate, io.timers, {}, [](const core::HttpReport&) {}) {
   port.notes = std::move(notes);
+  port.reads_fail = !readable;
   engine::EngineOptions options;
   options.policy = policy;
   options.discovery = false;

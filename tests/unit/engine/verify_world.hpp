@@ -22,7 +22,7 @@ class ModelPort final : public engine::StorePort {
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
   api::Task<core::Result<void>> put_freeze(core::GateFreeze) override { co_return core::Result<void>{}; }
-  bool healthy() const override { return true; }
+  bool healthy() const override { return well; }
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
@@ -31,6 +31,8 @@ class ModelPort final : public engine::StorePort {
   std::map<std::string, std::string> notes;
   std::uint64_t commits = 0;
   std::function<void()> before_commit;  // once, while a commit is handed over
+  bool well = true;
+  bool reads_fail = false;  // of notes and of the order of links
 };
 
 class VerifyObserver final : public engine::EngineObserver {
@@ -40,11 +42,12 @@ class VerifyObserver final : public engine::EngineObserver {
   void on_discovery(const std::vector<core::LinkId>&, std::uint64_t, const std::vector<core::LinkId>&,
                     std::uint64_t) override {}
   void on_discovery_failed(const core::Error&) override {}
-  void on_store_failed(const core::Error&) override {}
+  void on_store_failed(const core::Error& error) override { store_failures.push_back(error); }
   void on_verify(const core::VerifyReport& report) override { verifies.push_back(report); }
 
   std::vector<core::CycleReport> cycles;
   std::vector<core::VerifyReport> verifies;
+  std::vector<core::Error> store_failures;
   bool auth_refused = false;  // at any time
 };
 
@@ -52,8 +55,9 @@ class VerifyObserver final : public engine::EngineObserver {
 // cursor.
 struct VerifyWorld {
   using Notes = std::map<std::string, std::string>;
-  // `notes`: what the run before left in the store.
-  explicit VerifyWorld(api::Budgets budgets = {}, core::Policy policy = {}, Notes notes = {});
+  // `notes`: what the run before left in the store; `readable`: also at the start.
+  explicit VerifyWorld(api::Budgets budgets = {}, core::Policy policy = {}, Notes notes = {},
+                       bool readable = true);
   ~VerifyWorld();
 
   // Registers and syncs links, and lets the minute of their requests pass.
@@ -94,5 +98,8 @@ struct VerifyWorld {
 
 std::string cursor_of(const api::HttpCall& call);  // empty: from the start
 bool asks_for_page(const api::HttpCall& call);
+bool asks_for_accounts(const api::HttpCall& call);
+// Of the second reading; ordinary visits ask behind the end of the history.
+bool is_reading(const api::HttpCall& call);
 
 }  // namespace syncd::test
