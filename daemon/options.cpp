@@ -1,6 +1,7 @@
 #include "daemon/options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 #include <utility>
 
@@ -17,7 +18,7 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   app.set_version_flag("--version", std::string("moneykit-syncd " SYNCD_VERSION));
   app.require_subcommand(0, 1);
   app.fallthrough();
-  app.add_subcommand("run", "Run the daemon in the foreground (the default)");
+  const CLI::App* run = app.add_subcommand("run", "Run the daemon in the foreground (the default)");
   CLI::App* check =
       app.add_subcommand("check-config", "Check the configuration and say everything that is wrong with it");
   check->add_flag("--online", wanted.online, "Also ask upstream whether it accepts the credentials");
@@ -33,6 +34,12 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
     std::ostringstream complaint;
     const bool asked = app.exit(error, out, complaint) == 0;
     return std::unexpected(Ending{asked ? exit_ok : exit_usage, out.str(), complaint.str()});
+  }
+  // Behind `--` the parser does not count them.
+  const auto commands = std::ranges::count_if(std::array<const CLI::App*, 4>{run, check, config, version},
+                                              [](const CLI::App* command) { return command->parsed(); });
+  if (commands > 1) {
+    return std::unexpected(Ending{exit_usage, {}, "one command at a time; --help shows them\n"});
   }
   if (version->parsed()) wanted.command = Options::Command::version;
   if (check->parsed()) wanted.command = Options::Command::check_config;
