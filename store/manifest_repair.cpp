@@ -100,9 +100,8 @@ std::optional<std::uint64_t> log_bytes(const Table& table, std::uint64_t log, co
 // deletes it, so it is missing exactly when such a change is what is damaged. RocksDB itself would begin with
 // the oldest log there is, and not notice.
 bool has_oldest_log(const Table& table, std::uint64_t oldest, const Disk& disk) {
-  if (log_bytes(table, oldest, disk)) return true;
-  // Until the first flush of a run the oldest log that the table names is of the run before.
-  return oldest < table.number && log_bytes(table, table.first_log(), disk);
+  // Until the first flush of a run the oldest log that the table names is of the run before, and of no use.
+  return log_bytes(table, std::max(oldest, table.first_log()), disk).has_value();
 }
 
 // A run that could not yet create what it keeps its data in has not written any.
@@ -184,7 +183,8 @@ core::Result<std::optional<std::string>> mend_torn_table(const StoreOptions& opt
   if (!*name) return std::nullopt;
   auto content = read_small_file(directory + "/" + **name, table_bytes_max, disk);
   if (!content) return std::unexpected(content.error());
-  if (!*content) return std::nullopt;  // RocksDB says so
+  if (!*content || (*content)->size() > table_bytes_max)
+    return std::nullopt;  // RocksDB has to say what is wrong
   Table table{.directory = directory,
               .name = **name,
               .number = number_of(**name).value_or(0),
@@ -202,9 +202,9 @@ core::Result<std::optional<std::string>> mend_torn_table(const StoreOptions& opt
     return refuse(table, fmt::format("without the rest the database is not whole ({})", missing));
   if (auto done = cut(table, options, disk); !done) return std::unexpected(done.error());
   return fmt::format(
-      "store {}: the last write to its table of files {} was torn by a power cut before it counted; "
-      "its {} bytes behind byte {} were cut off, nothing depends on them; the file as it was is kept "
-      "as {}",
+      "store {}: the last write to its table of files {} is torn, as a power cut leaves it; its {} bytes "
+      "behind "
+      "byte {} were cut off, nothing depends on them; the file as it was is kept as {}",
       options.path, table.name, torn_bytes, table.scan.whole_bytes, torn_table_name);
 }
 

@@ -152,7 +152,7 @@ void check_notices(std::vector<std::string> notices, const DiskImage& image, con
                    Violations& violations) {
   if (expectations.table_may_be_torn) {
     const auto told = std::erase_if(notices, [](const auto& notice) {
-      return notice.find("was torn by a power cut") != std::string::npos;
+      return notice.find("is torn, as a power cut leaves it") != std::string::npos;
     });
     if (told > 0 && !image.find(std::string(store_path) + "/torn-manifest"))
       violations.push_back("notices: a table was cut and its original is not kept");
