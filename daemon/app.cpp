@@ -2,38 +2,23 @@
 
 #include <algorithm>
 #include <csignal>
-#include <exception>
 #include <filesystem>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "daemon/admin/http_server.hpp"
-#include "daemon/admin/routes.hpp"
-#include "daemon/exit_codes.hpp"
-#include "daemon/live_view.hpp"
-#include "daemon/log.hpp"
+#include "daemon/app_impl.hpp"
 #include "daemon/log_salt.hpp"
 #include "daemon/memory.hpp"
-#include "daemon/metrics_service.hpp"
-#include "daemon/notify.hpp"
-#include "daemon/observer.hpp"
-#include "daemon/scrape.hpp"
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
-#include "daemon/startup_server.hpp"
-#include "daemon/store_care.hpp"
-#include "sync/engine/system_timers.hpp"
-#include "sync/engine/task_group.hpp"
+#include "daemon/start_pulse.hpp"
 
 namespace syncd::daemon {
 
@@ -41,12 +26,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
-constexpr std::string_view budget_note = "budget";      // what the clean stop before left of the minute
-constexpr std::string_view watchdog_note = "watchdog";  // written to see whether writing works
-constexpr core::Millis status_every{10'000};
 constexpr core::Millis look_for_room_every{1'000};  // on a full disk, before the store is opened
-constexpr core::Millis heartbeat_period{1'100};     // the scheduler moves at least once in it
+constexpr core::Millis start_beat{10'000};          // a third of WatchdogSec=
+constexpr core::Millis start_longest{60 * 60'000};  // no recovery and no conversion takes that long
 
 bool wants_prefix(const Config& config) {
   if (config.log.journal_prefix == "auto") return stderr_is_journal();
@@ -55,18 +37,6 @@ bool wants_prefix(const Config& config) {
 
 LogOptions log_options_of(const Config& config) {
   return {.level = parse_log_level(config.log.level), .journal_prefix = wants_prefix(config)};
-}
-
-LogFields error_fields(const core::Error& error) {
-  return LogFields{}.add("error", std::string_view(error.message));
-}
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) {
-    all += (all.empty() ? "" : " ") + text;
-  }
-  return all;
 }
 
 ServerOptions listener_options() {
@@ -91,89 +61,21 @@ void harden_process() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-// Members are in the order of construction: each part may refer to those above it and is destroyed before
-// them.
-struct App::Impl {
-  Impl(LoadedConfig loaded, std::string config_path)
-      : config(std::move(loaded.config)),
-        path(std::move(config_path)),
-        log(log_options_of(config), stderr_sink(), [this] { return timers.wall_now(); }) {
-    log.links().set_plain(config.log.link_ids == "plain");
-    process.started_at = timers.wall_now();
-    process.config_loaded_at = process.started_at;
-    metrics.record_config_load(true, process.started_at);
-  }
+App::Impl::Impl(LoadedConfig loaded, std::string config_path)
+    : config(std::move(loaded.config)),
+      path(std::move(config_path)),
+      log(log_options_of(config), stderr_sink(), [this] { return timers.wall_now(); }) {
+  log.links().set_plain(config.log.link_ids == "plain");
+  process.started_at = timers.wall_now();
+  process.config_loaded_at = process.started_at;
+  metrics.record_config_load(true, process.started_at);
+}
 
-  // ---- start, in this order; each step logs why it failed and gives the exit code ----
-  int start();
-  int open_listeners();
-  std::unique_ptr<StartupServer> answer_while_starting();
-  void wait_for_room(StartupServer& meanwhile);
-  std::optional<std::string> missing_room() const;
-  api::Task<void> watch_room(StartupServer& meanwhile, engine::TaskGroup& waiting);
-  ServerOptions admin_options(gid_t socket_group);
-  int connect_upstream();
-  int open_store();
-  int restore_budgets();
-  int keep_open_windows();
-  int register_links();
-  void start_serving();
-
-  // ---- while it runs ----
-  api::Task<void> live();
-  api::Task<void> watch_signals();
-  api::Task<void> show_status();
-  api::Task<void> ping_watchdog(core::Millis interval);
-  void reload();
-  void take_new_values(const Config& wanted, const ConfigChanges& changes);
-  std::string status_line() const;
-  void request_stop(int code);
-  void store_turned_unhealthy(const std::string& message);
-
-  // ---- stop, in this order ----
-  api::Task<void> stop();
-  int close_store();
-
-  [[noreturn]] void die(std::exception_ptr error);
-  int fail(int code, EventName event, std::string_view message) {
-    log.error(event, message);
-    notifier.status(message);
-    return code;
-  }
-  std::function<void(std::exception_ptr)> on_exception() {
-    return [this](std::exception_ptr error) { die(std::move(error)); };
-  }
-
-  Config config;
-  const std::string path;
-  asio::io_context io{1};
-  engine::SystemTimers timers{io.get_executor()};
-  Log log;
-  Notifier notifier;
-  ProcessState process;
-  metrics::Metrics metrics{{.version = SYNCD_VERSION, .started_at = timers.wall_now()}};
-  Observer observer{log, metrics, timers, config.schedule.discovery == "register"};
-  std::vector<Listener> admin_listeners;
-  std::optional<Listener> metrics_listener;
-  std::unique_ptr<store::Store> store;
-  std::unique_ptr<engine::StoreGateway> gateway;
-  std::unique_ptr<api::RateGate> gate;
-  std::unique_ptr<api::HttpsTransport> transport;
-  std::unique_ptr<api::MoneykitApi> upstream;
-  std::unique_ptr<engine::Engine> engine;
-  std::unique_ptr<StoreCare> care;
-  std::unique_ptr<LiveView> view;
-  std::unique_ptr<AdminRoutes> routes;
-  std::unique_ptr<Scraper> scraper;
-  std::unique_ptr<MetricsService> metrics_service;
-  std::vector<std::unique_ptr<HttpServer>> admin_servers;
-  std::unique_ptr<HttpServer> metrics_server;
-  asio::basic_signal_set<api::IoExecutor> signals{io.get_executor(), SIGTERM, SIGINT, SIGHUP};
-  engine::TaskGroup background{io.get_executor(), on_exception()};  // ends last, by cancellation
-  engine::TaskGroup root{io.get_executor(), on_exception()};
-  api::Waiters stop_wanted{io.get_executor()};
-  int exit_code = exit_ok;
-};
+int App::Impl::fail(int code, EventName event, std::string_view message) {
+  log.error(event, message);
+  notifier.status(message);
+  return code;
+}
 
 // ---- start -----------------------------------------------------------------------------------------------
 
@@ -295,7 +197,9 @@ int App::Impl::open_store() {
     });
   };
   const bool first_start = is_unused(config.store.path);
+  std::optional<StartPulse> pulse(std::in_place, notifier, start_beat, start_longest);
   auto opened = store::Store::open(options);
+  pulse.reset();
   if (!opened) return fail(exit_io, "store_open_failed", opened.error().message);
   store = std::move(*opened);
   if (first_start) {
@@ -408,181 +312,6 @@ void App::Impl::start_serving() {
   metrics_listener.reset();
   log.info("listening", "metrics are served",
            LogFields{}.add("address", std::string_view(metrics_server->name())));
-}
-
-// ---- while it runs ---------------------------------------------------------------------------------------
-
-api::Task<void> App::Impl::live() {
-  background.spawn(watch_signals());
-  for (const auto& server : admin_servers) {
-    server->start();
-  }
-  if (metrics_server) metrics_server->start();
-  background.spawn(care->watch_space());  // before the first link is visited
-  engine->start(io.get_executor());
-  process.started = true;
-  notifier.ready(status_line());
-  log.info("ready", "moneykit-syncd is ready", LogFields{}.add("links", engine->status().links));
-  background.spawn(show_status());
-  background.spawn(care->scrub());
-  if (const auto interval = Notifier::watchdog_interval()) background.spawn(ping_watchdog(*interval));
-  while (!process.stopping) {
-    co_await stop_wanted.wait();
-  }
-  co_await stop();
-}
-
-api::Task<void> App::Impl::watch_signals() {
-  while (true) {
-    const auto [ec, number] = co_await signals.async_wait(nothrow);
-    if (ec) co_return;
-    if (number == SIGHUP) {
-      if (!process.stopping) reload();
-      continue;
-    }
-    if (process.stopping) {
-      log.warn("stopped_at_once", "a second signal: the process ends at once; what is committed stays");
-      _exit(exit_failure);
-    }
-    log.info("signal", "asked to stop", LogFields{}.add("signal", number));
-    request_stop(exit_ok);
-  }
-}
-
-std::string App::Impl::status_line() const {
-  const engine::EngineStatus status = engine->status();
-  if (!gateway->healthy()) return "the store failed; fetching stopped";
-  if (status.on_hold) return "the disk of the store is nearly full; nothing is fetched";
-  if (status.auth_refused) return "upstream refuses our credentials; nothing is fetched";
-  return fmt::format("{} links, {} due, {} being synced, {} need their owner", status.links, status.due,
-                     status.in_flight,
-                     status.links_by_status[static_cast<std::size_t>(core::LinkStatus::relink)]);
-}
-
-api::Task<void> App::Impl::show_status() {
-  while (!process.stopping) {
-    const api::SteadyTime next = timers.steady_now() + status_every;
-    co_await timers.sleep_until(next);
-    if (!process.stopping) notifier.status(status_line());
-  }
-}
-
-// Pings only while the scheduler moves and the store takes a durable write: a disk that hangs shows here and
-// nowhere else. A stop has its own time limit in the unit.
-api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
-  WatchdogJudge judge;
-  while (!process.stopping) {
-    auto probe = [](store::Store& open) { return open.put_note(watchdog_note, {}); };
-    const auto written = co_await gateway->run(std::move(probe));
-    const WatchdogJudge::Verdict verdict = judge.look(engine->heartbeat(), written.has_value());
-    if (verdict.alive) {
-      notifier.watchdog();
-    } else {
-      log.error("stalled", "no work is done; systemd will restart the service",
-                LogFields{}.add("heartbeat_moved", verdict.moved).add("store_writes", written.has_value()));
-    }
-    const api::SteadyTime next = timers.steady_now() + std::max(interval / 3, heartbeat_period);
-    co_await timers.sleep_until(next);
-  }
-}
-
-void App::Impl::reload() {
-  notifier.reloading();
-  const auto loaded = load_config(path, process_environment());
-  const core::WallTime now = timers.wall_now();
-  metrics.record_config_load(loaded.has_value(), now);
-  process.config_reload_ok = loaded.has_value();
-  if (loaded) {
-    process.config_loaded_at = now;
-    take_new_values(loaded->config, compare_configs(config, loaded->config));
-  } else {
-    for (const ConfigProblem& problem : loaded.error()) {
-      log.error("config_problem", describe(problem));
-    }
-    log.error("reload_failed", "the new configuration is not acceptable; the old one stays in effect",
-              LogFields{}.add("problems", loaded.error().size()));
-  }
-  notifier.ready(engine ? status_line() : "waiting for room on the disk of the store");
-}
-
-void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& changes) {
-  config = merge_reloadable(config, wanted);
-  if (engine) engine->set_policy(policy_of(config));
-  if (gate) gate->set_budgets(budgets_of(config));
-  log.set_level(parse_log_level(config.log.level));
-  log.links().set_plain(config.log.link_ids == "plain");
-  log.info("reloaded", "the configuration was read again",
-           LogFields{}.add("changed", std::string_view(joined(changes.applied))));
-  if (changes.need_restart.empty()) return;
-  log.warn("restart_needed", "some changed keys take effect at the next restart",
-           LogFields{}.add("keys", std::string_view(joined(changes.need_restart))));
-}
-
-void App::Impl::store_turned_unhealthy(const std::string& message) {
-  log.error("store_failed", "the store failed; fetching stops and the process ends: check the disk",
-            LogFields{}.add("error", std::string_view(message)));
-  notifier.status("the store failed; fetching stopped");
-  request_stop(exit_io);
-}
-
-void App::Impl::request_stop(int code) {
-  if (exit_code == exit_ok) exit_code = code;
-  if (process.stopping) return;
-  process.stopping = true;
-  stop_wanted.notify_all();
-}
-
-// ---- stop ------------------------------------------------------------------------------------------------
-
-api::Task<void> App::Impl::stop() {
-  notifier.stopping();
-  log.info("stopping", "moneykit-syncd stops");
-  const api::SteadyTime grace_end = timers.steady_now() + config.daemon.stop_grace;
-  // The engine first, which then takes no new link; the others do not wait for whoever reads an answer
-  // slowly.
-  engine::TaskGroup stops{io.get_executor(), on_exception()};
-  stops.spawn(engine->stop(grace_end));
-  for (const auto& server : admin_servers) {
-    stops.spawn(server->stop());
-  }
-  co_await stops.join();
-  const std::string snapshot = gate->snapshot();
-  if (gateway->healthy() && !snapshot.empty()) {
-    auto work = [&](store::Store& open) { return open.put_note(budget_note, snapshot); };
-    const auto noted = co_await gateway->run(std::move(work));
-    if (!noted)
-      log.warn("budget_note_failed", "the next start begins carefully", error_fields(noted.error()));
-  }
-  transport->shutdown();
-  if (metrics_server) {
-    co_await metrics_server->stop();
-  }
-  background.cancel();
-  co_await background.join();
-  co_await gateway->stop();
-}
-
-int App::Impl::close_store() {
-  gateway.reset();
-  const bool was_healthy = store->healthy();
-  const auto closed = store->close();
-  if (closed || !was_healthy) return exit_code;
-  log.error("store_close_failed", "the store could not be closed", error_fields(closed.error()));
-  return exit_io;
-}
-
-void App::Impl::die(std::exception_ptr error) {
-  std::string what;
-  try {
-    std::rethrow_exception(std::move(error));
-  } catch (const std::exception& exception) {
-    what = exception.what();
-  } catch (...) {
-    what = "something that is no std::exception";
-  }
-  log.error("defect", "an exception reached the top; the process ends, what is committed stays",
-            LogFields{}.add("error", std::string_view(what)));
-  _exit(exit_failure);
 }
 
 App::App(LoadedConfig loaded, std::string config_path)

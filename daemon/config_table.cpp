@@ -248,7 +248,9 @@ void add_store(std::vector<ConfigKey>& keys) {
       section, "dead_letter_bodies", [](C& c) -> std::string& { return c.store.dead_letter_bodies; }, "none",
       letter_body_choices,
       "What a dead letter keeps of the refused answer beside its size and digest: nothing, or its structure "
-      "with the names of the contract and without a single value, at most 16 KiB.")));
+      "with the names of the contract and the kind of each value, but no value and no value's length, at "
+      "most "
+      "16 KiB.")));
 }
 
 void add_schedule(std::vector<ConfigKey>& keys) {

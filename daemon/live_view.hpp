@@ -73,6 +73,7 @@ class LiveView final : public AdminView {
   std::string link_ref(const core::LinkId& link_id) const override {
     return parts_.log.links().link_ref(link_id);
   }
+  core::WallTime started_at() const override { return parts_.process.started_at; }
   bool healthy() const override { return parts_.store.healthy(); }
   bool ready() const override { return parts_.process.started && !parts_.process.stopping && healthy(); }
   void note_action(std::string_view action, const core::LinkId& link_id,

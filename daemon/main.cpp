@@ -1,8 +1,8 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "daemon/app.hpp"
@@ -10,6 +10,7 @@
 #include "daemon/config_check.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/online_check.hpp"
+#include "daemon/options.hpp"
 
 namespace {
 
@@ -52,34 +53,24 @@ int run_daemon(const std::string& path) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"Keeps an exact local copy of bank data from MoneyKit current."};
-  std::string config_path = "/etc/moneykit-syncd/config.toml";
-  bool online = false;
-  app.add_option("--config", config_path, "Configuration file")->capture_default_str();
-  app.set_version_flag("--version", std::string("moneykit-syncd " SYNCD_VERSION));
-  app.require_subcommand(0, 1);
-  app.fallthrough();
-  const CLI::App* daemon = app.add_subcommand("run", "Run the daemon in the foreground (the default)");
-  CLI::App* check =
-      app.add_subcommand("check-config", "Check the configuration and say everything that is wrong with it");
-  check->add_flag("--online", online, "Also ask upstream whether it accepts the credentials");
-  CLI::App* config = app.add_subcommand("config", "Show the configuration");
-  config->require_subcommand(1);
-  const CLI::App* dump_command = config->add_subcommand("dump", "Print the configuration in effect as TOML");
-  const CLI::App* version = app.add_subcommand("version", "Print the version");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_ok : exit_usage;
+  const auto arguments = parse_arguments({argv + std::min(argc, 1), argv + argc});
+  if (!arguments) {
+    fmt::print("{}", arguments.error().out);
+    fmt::print(stderr, "{}", arguments.error().error);
+    return arguments.error().exit_code;
   }
-  if (version->parsed()) {
-    fmt::print("moneykit-syncd {}\n", SYNCD_VERSION);
-    return exit_ok;
+  switch (arguments->command) {
+    case Options::Command::version:
+      fmt::print("moneykit-syncd {}\n", SYNCD_VERSION);
+      return exit_ok;
+    case Options::Command::check_config:
+      return check_config(arguments->config_path, arguments->online);
+    case Options::Command::dump_config:
+      return dump(arguments->config_path);
+    case Options::Command::run:
+      break;
   }
-  if (check->parsed()) return check_config(config_path, online);
-  if (dump_command->parsed()) return dump(config_path);
-  static_cast<void>(daemon);
-  return run_daemon(config_path);
+  return run_daemon(arguments->config_path);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "daemon/notify.hpp"
 
+#include <chrono>
 #include <string>
 #include <time.h>
 
@@ -47,6 +48,10 @@ void Notifier::stopping() const {
 
 void Notifier::watchdog() const {
   send("WATCHDOG=1");
+}
+
+void Notifier::still_starting(core::Millis more) const {
+  send(fmt::format("EXTEND_TIMEOUT_USEC={}\nWATCHDOG=1", std::chrono::microseconds(more).count()));
 }
 
 std::optional<core::Millis> Notifier::watchdog_interval() {

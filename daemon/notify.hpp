@@ -19,6 +19,8 @@ class Notifier {
   void reloading() const;
   void stopping() const;
   void watchdog() const;
+  // A start that takes its time is to be waited for `more` longer; also a watchdog ping.
+  void still_starting(core::Millis more) const;
   // How often systemd expects watchdog(); nullopt: it does not.
   static std::optional<core::Millis> watchdog_interval();
 };

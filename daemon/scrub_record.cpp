@@ -54,8 +54,8 @@ ScrubRecord decode_scrub_record(std::string_view text) {
 
 bool scrub_due(const ScrubRecord& record, core::Millis interval, core::WallTime now) {
   if (interval == core::Millis{0}) return false;
-  if (record.walking || record.finished_at == core::WallTime{}) return true;
-  return now - std::min(record.finished_at, now) >= interval;
+  if (record.walking || record.finished_at == core::WallTime{} || record.finished_at > now) return true;
+  return now - record.finished_at >= interval;
 }
 
 void begin_walk(ScrubRecord& record) {

@@ -27,7 +27,7 @@ std::string encode(const ScrubRecord& record);
 ScrubRecord decode_scrub_record(std::string_view text);
 
 // Whether a walk is due or running. `interval` zero: never. A last walk in the future (the wall clock was
-// wrong) counts as one of now.
+// wrong then, or is now) says nothing: the next is due.
 bool scrub_due(const ScrubRecord& record, core::Millis interval, core::WallTime now);
 
 // Begins the walk that is due.

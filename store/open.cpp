@@ -9,14 +9,17 @@
 
 #include "store/codec.hpp"
 #include "store/keys.hpp"
+#include "store/manifest_repair_impl.hpp"
 #include "store/migration_impl.hpp"
 #include "store/store_impl.hpp"
 
 namespace syncd::store {
 namespace {
 
-// Its presence says that the last user flushed everything and left.
+// Its presence says that the last user flushed everything and left. It names the database's table of files as
+// it was then: an opening begins a new one, and is not over before the marker is gone.
 constexpr std::string_view clean_close_name = "clean-close";
+constexpr std::size_t clean_close_bytes_max = 64;
 
 core::Result<InstanceId> make_instance_id() {
   InstanceId id{};
@@ -44,6 +47,12 @@ void note_lax_mode(const std::string& path, std::vector<std::string>& notices) {
   notices.push_back(
       fmt::format("store {} has mode {:04o}: other users may reach bank data; run chmod 0700 on it", path,
                   info.st_mode & 07777));
+}
+
+core::Result<void> leave_marker(const std::string& directory, const Disk& disk) {
+  const auto table = current_table(directory + "/db", disk);
+  if (!table) return std::unexpected(table.error());
+  return write_durably(directory, std::string(clean_close_name), table->value_or(""), disk);
 }
 
 core::Result<void> require_same(const StoreOptions& options, std::string_view what, std::string_view stored,
@@ -80,9 +89,13 @@ core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
 }
 
 core::Result<void> Store::Impl::open_database() {
-  const auto marker = read_small_file(options.path + "/" + std::string(clean_close_name), 16, disk);
+  const auto marker =
+      read_small_file(options.path + "/" + std::string(clean_close_name), clean_close_bytes_max, disk);
   if (!marker) return std::unexpected(marker.error());
   const bool clean = marker->has_value();
+  auto mended = mend_torn_table(options, disk, *marker);
+  if (!mended) return std::unexpected(mended.error());
+  if (*mended) notices.push_back(std::move(**mended));
   auto opened = Database::open(options.path + "/db", options, disk, clean, health);
   if (!opened) return std::unexpected(opened.error());
   database = std::move(*opened);
@@ -277,7 +290,7 @@ core::Result<void> Store::close() {
   auto result = impl_->database->close();
   impl_->database.reset();
   if (result && healthy_before && impl_->health->ok()) {
-    result = write_durably(impl_->options.path, std::string(clean_close_name), "", impl_->disk);
+    result = leave_marker(impl_->options.path, impl_->disk);
   }
   impl_->lock = StoreLock{};
   return result;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include <fmt/format.h>
@@ -29,11 +31,18 @@ rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file
   return rocksdb::VerifySstFileChecksum(options, files, read, path, file.largest_seqno);
 }
 
+// EINVAL is how a file system says that it cannot read around the page cache (open(2), read(2)); any other
+// error, such as EIO for a bad sector, is what is looked for.
+bool refuses_direct_reads(const rocksdb::Status& status) {
+  return (status.IsIOError() && status.ToString().ends_with(std::strerror(EINVAL))) ||
+         status.IsInvalidArgument() || status.IsNotSupported();
+}
+
 // What is wrong on the disk may still be right in the page cache, so that is read around where the file
 // system can do so.
 rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file) {
   const auto direct = verify(database, file, true);
-  if (direct.ok() || direct.IsCorruption()) return direct;
+  if (!refuses_direct_reads(direct)) return direct;
   return verify(database, file, false);
 }
 

@@ -99,6 +99,7 @@ class AdminView {
 
   virtual bool knows(const core::LinkId& link_id) const = 0;
   virtual std::string link_ref(const core::LinkId& link_id) const = 0;
+  virtual core::WallTime started_at() const = 0;  // tells this run of the daemon from any other
   virtual bool healthy() const = 0;
   virtual bool ready() const = 0;
   // An operator changed something: one line for the log.

@@ -213,27 +213,21 @@ api::Task<HttpResponse> AdminRoutes::sync_link(Call call) {
 }
 
 api::Task<HttpResponse> AdminRoutes::pause_link(Call call) {
-  QueryReader query(call.target);
-  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
-  const core::LinkId link_id{call.id};
-  if (!view_.knows(link_id)) co_return no_such_link(link_id);
-  auto status = co_await view_.pause(link_id);
-  if (!status) co_return from_error(status.error());
-  view_.note_action("links.pause", link_id, uid_of(call.request));
-  JsonWriter writer;
-  writer.begin_object().member("link_id", std::string_view(link_id.str()));
-  writer.member("status", core::to_string(*status)).end_object();
-  co_return json(200, writer);
+  return change_status(std::move(call), "links.pause", &AdminView::pause);
 }
 
 api::Task<HttpResponse> AdminRoutes::resume_link(Call call) {
+  return change_status(std::move(call), "links.resume", &AdminView::resume);
+}
+
+api::Task<HttpResponse> AdminRoutes::change_status(Call call, std::string_view action, StatusChange change) {
   QueryReader query(call.target);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   const core::LinkId link_id{call.id};
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
-  auto status = co_await view_.resume(link_id);
+  auto status = co_await (view_.*change)(link_id);
   if (!status) co_return from_error(status.error());
-  view_.note_action("links.resume", link_id, uid_of(call.request));
+  view_.note_action(action, link_id, uid_of(call.request));
   JsonWriter writer;
   writer.begin_object().member("link_id", std::string_view(link_id.str()));
   writer.member("status", core::to_string(*status)).end_object();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/admin/admin_view.hpp"
@@ -9,7 +10,7 @@
 
 namespace syncd::daemon {
 
-// Answers GET /-/healthy and /-/ready, which need no rights; nullopt: another path..
+// Answers GET /-/healthy and /-/ready, which need no rights; nullopt: another path.
 std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool healthy, bool ready);
 
 // The admin API: a fixed table of methods and paths. Everything that is not in it is refused, and so is every
@@ -38,6 +39,9 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> sync_link(Call call);
   api::Task<HttpResponse> pause_link(Call call);
   api::Task<HttpResponse> resume_link(Call call);
+  using StatusChange = api::Task<core::Result<core::LinkStatus>> (AdminView::*)(core::LinkId);
+  // `action`: its name in the log.
+  api::Task<HttpResponse> change_status(Call call, std::string_view action, StatusChange change);
   api::Task<HttpResponse> list_accounts(Call call);
   api::Task<HttpResponse> list_transactions(Call call);
   api::Task<HttpResponse> list_feed(Call call);

@@ -34,7 +34,7 @@ api::Task<HttpResponse> AdminRoutes::verify_link(Call call) {
   if (!state) co_return from_error(state.error());
   view_.note_action("links.verify", link_id, uid_of(call.request));
   JsonWriter writer;
-  write_verify(writer, link_id, *state);
+  write_verify(writer, link_id, *state, view_.started_at());
   co_return json(state->phase == engine::VerifyState::Phase::done ? 200 : 202, writer);
 }
 
@@ -47,7 +47,7 @@ api::Task<HttpResponse> AdminRoutes::show_verify(Call call) {
   auto state = co_await view_.verify_state(link_id, wait);
   if (!state) co_return from_error(state.error());
   JsonWriter writer;
-  write_verify(writer, link_id, *state);
+  write_verify(writer, link_id, *state, view_.started_at());
   co_return json(200, writer);
 }
 

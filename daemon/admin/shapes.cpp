@@ -329,10 +329,12 @@ void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool 
   writer.end_object();
 }
 
-void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine::VerifyState& state) {
+void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine::VerifyState& state,
+                  core::WallTime daemon_started_at) {
   writer.begin_object();
   writer.member("link_id", std::string_view(link_id.str()));
   writer.member("state", name_of(state.phase));
+  write_time(writer, "daemon_started_at", daemon_started_at);
   writer.key("report");
   if (state.report) {
     write_verify_report(writer, *state.report);

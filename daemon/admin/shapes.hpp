@@ -23,7 +23,10 @@ void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry);
 void write_cycle(JsonWriter& writer, const core::CycleReport& report);
 // `whole`: with the redacted body, which lists leave out.
 void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool whole);
-void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine::VerifyState& state);
+// `daemon_started_at`: a report outlasts the daemon, a verify that is under way does not. Who waits for one
+// sees in it whether the report is of that verify or of one before.
+void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine::VerifyState& state,
+                  core::WallTime daemon_started_at);
 void write_status(JsonWriter& writer, const StatusView& status);
 
 }  // namespace syncd::daemon

@@ -98,6 +98,10 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   which->add_option("--link", o.verify.link_id, "This link");
   which->add_option("--sample", o.verify.sample, "So many active links, drawn by lot")
       ->check(CLI::Range(1, 1'000'000));
+  verify->footer(
+      "Exit code: 0 all is as upstream has it, 1 something differs, 65 the daemon refused, 69 nothing "
+      "differs "
+      "but something could not be compared.");
   CLI::App* repair = add_verb(app, "repair", "Read a link's whole history again and correct what differs", o,
                               chosen, [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
   add_link_argument(repair, o);

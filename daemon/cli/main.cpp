@@ -56,6 +56,6 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     // tidy: allow exception-text: a defect or a lack of memory, with nothing of anybody's data in it
     fmt::print(stderr, "moneykitctl: {}\n", error.what());
-    return daemon::exit_failure;
+    return daemon::exit_defect;
   }
 }

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <optional>
 #include <random>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -31,17 +33,26 @@ bool under_way(const JsonValue& answer) {
   return state == "waiting" || state == "running";
 }
 
-// Waits until the verify has ended; the daemon bounds how long that takes.
+// Waits until the verify has ended; the daemon bounds how long that takes. Its reports outlast it, but not
+// the verifies that were under way: what another run of it has to show is of an earlier one.
 CliResult<Answer> verify_one(const Client& client, const std::string& link_id) {
   const std::string path = link_path(link_id, "/verify");
   auto answer = client.post(waiting(path), {}, look_wait);
-  while (answer && under_way(answer->value))
+  const auto run_of = [](const Answer& from) { return from.value.at("daemon_started_at"); };
+  const std::string run = answer ? run_of(*answer) : std::string{};
+  while (answer && under_way(answer->value) && run_of(*answer) == run)
     answer = client.get(waiting(path), look_wait);
-  if (answer && answer->value.at("state") != "done") {
+  if (answer && (answer->value.at("state") != "done" || run_of(*answer) != run)) {
     return std::unexpected(
         CliError{daemon::exit_unavailable, "the daemon stopped before the verify had ended; try again"});
   }
   return answer;
+}
+
+// What was refused was not compared, and must not look like a difference.
+CliError as_refusal(CliError error) {
+  if (error.exit_code == daemon::exit_failure) error.exit_code = daemon::exit_refused;
+  return error;
 }
 
 int code_of(const JsonValue& answer) {
@@ -52,7 +63,7 @@ int code_of(const JsonValue& answer) {
 
 CliResult<int> verify_link(const Session& session, const std::string& link_id) {
   const auto answer = verify_one(session.client, link_id);
-  if (!answer) return std::unexpected(answer.error());
+  if (!answer) return std::unexpected(as_refusal(answer.error()));
   if (session.json) {
     print_json(answer->body);
   } else {
@@ -74,12 +85,12 @@ CliResult<std::vector<std::string>> draw_links(const Client& client, std::size_t
   return drawn;
 }
 
-// What the daemon would answer about a link that could not even be begun with.
-Answer refusal_of(const std::string& link_id, const CliError& error) {
+// What the daemon would answer about a link that it has nothing to say about.
+Answer not_compared(const std::string& link_id, std::string_view reason, std::string_view detail) {
   daemon::JsonWriter writer;
   writer.begin_object().member("link_id", std::string_view(link_id)).member("state", "done");
   writer.key("report").begin_object().member("result", "incomplete");
-  writer.member("reason", std::string_view(error.problem)).member("detail", std::string_view(error.message));
+  writer.member("reason", reason).member("detail", detail);
   writer.end_object().end_object();
   Answer answer;
   answer.body = writer.take();
@@ -115,25 +126,46 @@ class Progress {
   std::size_t done_ = 0, differing_ = 0, width_ = 0;
 };
 
+// One answer for each link, in their order.
+struct Sample {
+  std::vector<Answer> answers;
+  // The daemon was not there any more: this link and those behind it were not compared.
+  std::optional<CliError> broken_off;
+  std::size_t unheard = 0;  // of them
+};
+
+Sample take_sample(const Client& client, const std::vector<std::string>& ids) {
+  Sample sample;
+  Progress progress(ids.size());
+  for (const std::string& link_id : ids) {
+    if (sample.broken_off) {
+      sample.answers.push_back(not_compared(link_id, "not_asked", "the daemon was not there any more"));
+      ++sample.unheard;
+      continue;
+    }
+    auto answer = verify_one(client, link_id);
+    if (!answer) {
+      const CliError error = answer.error();
+      const bool gone = error.exit_code == daemon::exit_unavailable;
+      const std::string_view unnamed = gone ? "unavailable" : "failed";
+      answer = not_compared(link_id, error.problem.empty() ? unnamed : error.problem, error.message);
+      if (gone) sample.broken_off = error;
+      sample.unheard += gone ? 1 : 0;
+    }
+    progress.add(code_of(answer->value) == daemon::exit_failure);
+    sample.answers.push_back(std::move(*answer));
+  }
+  return sample;
+}
+
 CliResult<int> verify_sample(const Session& session, std::size_t count) {
   const auto ids = draw_links(session.client, count);
-  if (!ids) return std::unexpected(ids.error());
-  std::vector<Answer> answers;
-  {
-    Progress progress(ids->size());
-    for (const std::string& link_id : *ids) {
-      auto answer = verify_one(session.client, link_id);
-      const bool of_the_link = !answer && answer.error().exit_code != daemon::exit_unavailable;
-      if (of_the_link) answer = refusal_of(link_id, answer.error());
-      if (!answer) return std::unexpected(answer.error());
-      progress.add(code_of(answer->value) == daemon::exit_failure);
-      answers.push_back(std::move(*answer));
-    }
-  }
+  if (!ids) return std::unexpected(as_refusal(ids.error()));
+  const Sample sample = take_sample(session.client, *ids);
   int code = daemon::exit_ok;
   Items items;
   std::string json = "{\"items\":[";
-  for (const Answer& answer : answers) {
+  for (const Answer& answer : sample.answers) {
     const int of_this = code_of(answer.value);
     if (code != daemon::exit_failure && of_this != daemon::exit_ok) code = of_this;
     json += (items.empty() ? "\n" : ",\n") + answer.body;
@@ -144,7 +176,10 @@ CliResult<int> verify_sample(const Session& session, std::size_t count) {
   } else {
     print(render_verifies(items));
   }
-  return code;
+  if (!sample.broken_off) return code;
+  return std::unexpected(
+      CliError{code, fmt::format("{}; {} of {} links were not compared", sample.broken_off->message,
+                                 sample.unheard, ids->size())});
 }
 
 bool confirmed_on_terminal(const std::string& link_id) {

@@ -12,8 +12,9 @@ struct VerifyOptions {
   std::size_t sample = 0;  // so many active ones, drawn by lot
 };
 
-// Exit codes: 0 all as upstream has it, 1 something differs, 69 nothing differs but something could not be
-// compared.
+// Exit codes: 0 all as upstream has it, 1 something differs (and nothing else ends with 1), 65 the daemon
+// refused, 69 nothing differs but something could not be compared. A sample of which the daemon heard only a
+// part is printed as far as it goes, with every other link as incomplete, and is an error all the same.
 CliResult<int> verify_links(const Session& session, const VerifyOptions& options);
 // A dry run verifies. Asks on the terminal unless `confirmed`.
 CliResult<int> repair_link(const Session& session, const std::string& link_id, bool confirmed);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sync/core/page.hpp"
+#include "sync/core/types.hpp"
 
 namespace syncd::core {
 namespace {
@@ -78,12 +79,26 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_of_a_number(char c) {
-  return is_digit(c) || "-+.eE"sv.contains(c);
+// RFC 8259 6: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
+bool is_number(std::string_view text) {
+  const auto take = [&text](std::string_view one_of) {
+    const bool there = !text.empty() && one_of.contains(text.front());
+    text.remove_prefix(there ? 1 : 0);
+    return there;
+  };
+  const auto take_digits = [&text] {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(digits);
+    return digits > 0;
+  };
+  take("-");
+  if (!take("0") && !take_digits()) return false;
+  if (take(".") && !take_digits()) return false;
+  if (take("eE")) {
+    take("+-");
+    if (!take_digits()) return false;
+  }
+  return text.empty();
 }
 
 // Stands between the words of JSON.
@@ -98,11 +113,10 @@ class Redactor {
   std::string run(std::size_t bytes_max) {
     while (!left_.empty()) {
       const std::size_t before = out_.size();
-      const std::string_view place = left_;
       step();
       if (out_.size() <= bytes_max) continue;
       out_.resize(before);
-      return out_ + " ... (" + std::to_string(place.size()) + " bytes more)";
+      return out_ + " ...";
     }
     return std::move(out_);
   }
@@ -140,7 +154,13 @@ class Redactor {
       out_.append("\"").append(known ? content : "*"sv).append("\"");
       return;
     }
-    out_.append("\"(").append(std::to_string(content.size())).append(closed ? ")\"" : ")");
+    out_.append("\"").append(closed ? kind_of(content) : "..."sv).append(closed ? "\"" : "");
+  }
+
+  static std::string_view kind_of(std::string_view content) {
+    if (content.empty()) return {};
+    if (content.size() > id_bytes_max) return "long text";
+    return is_number(content) ? "num" : "text";
   }
 
   // What was read last stands where a member's name does.
@@ -158,9 +178,8 @@ class Redactor {
       out_ += content;
     } else if (content == "true" || content == "false") {
       out_ += "bool";
-    } else if (std::ranges::all_of(content, is_of_a_number) && std::ranges::any_of(content, is_digit)) {
-      for (const char c : content)
-        out_ += is_digit(c) ? '0' : c;
+    } else if (is_number(content)) {
+      out_ += "num";
     } else {
       out_ += '?';
     }

@@ -10,13 +10,23 @@ namespace syncd::core {
 inline constexpr std::size_t redacted_bytes_max = 16 * 1024;
 
 // The structure of a JSON body without anything that it says, as evidence for people: brackets, commas and
-// the member names of the contract stay; a text becomes its length in bytes, `"(12)"`; every digit becomes 0;
-// true and false become `bool`; a name that is not in the contract becomes `"*"`; null stays. Works on any
-// bytes: what is no JSON becomes `?`, and a text that does not end has no closing quote. At most `bytes_max`
-// bytes and a mark that says how many bytes of the body were not looked at.
+// the member names of the contract stay, a name that is not in it becomes `"*"`, and of a value only its kind
+// is left, by which the contract takes or refuses it:
 //
-// The result depends on nothing but the places of JSON's own characters, the names of the contract, and the
-// lengths of texts.
+//   num                          a number, whatever its value, size and sign
+//   bool                         true or false
+//   null                         stays: with one value it says no more than that it is there
+//   "num"                        a text that is a number: amounts are sent as such
+//   "text"  ""  "long text"      any other text; an empty one; one of more bytes than an id may have (256)
+//   ?                            what JSON does not know, a number that is none included
+//   "...                         a text that does not end
+//
+// No length is kept: that of an amount is its magnitude, that of a name points at a person.
+// Null is told from a value although that says whether, for example, an account has a limit: a null in the
+// place of a list or an object is the most common breach of the contract, and would be the one that nobody
+// can see. It says no more than a member that is missing, which structure shows as well.
+//
+// Works on any bytes. At most `bytes_max` bytes, and ` ...` where not all of the body has room.
 std::string redacted(std::string_view body, std::size_t bytes_max = redacted_bytes_max);
 
 }  // namespace syncd::core

@@ -122,7 +122,7 @@ void Settings::draw_budgets(Dice& dice) {
              .sync_per_link = dice.between(2, 8),
              .accounts_per_app = dice.between(4, 12),
              .accounts_per_link = dice.between(1, 5),
-             .link_per_app = dice.between(3, 12),
+             .link_per_app = dice.between(2, 6),
              .link_per_link = dice.between(1, 6),
              .links_per_app = dice.between(1, 3),
              .token_per_client = dice.between(2, 6)};

@@ -108,6 +108,27 @@ bool Campaign::resume(const Daemon& daemon, const std::string& link_id) {
   return answered(reply);
 }
 
+bool Campaign::verify(const Daemon& daemon, const std::string& link_id) {
+  return answered(daemon.ask("POST", "/v1/links/" + link_id + "/verify"));
+}
+
+bool Campaign::reread(const Daemon& daemon, const std::string& link_id) {
+  return answered(daemon.ask("POST", "/v1/links/" + link_id + "/repair"));
+}
+
+// The copy is right at every moment, so a comparison may give up but never finds anything.
+std::string Campaign::false_mismatch(Daemon& daemon) {
+  for (const std::string& link_id : links_) {
+    const Reply reply = daemon.ask("GET", "/v1/links/" + link_id + "/verify");
+    const std::string result = reply.status == 200 ? Json::parse(reply.body)["report"]["result"].text() : "";
+    if (result == "mismatch") {
+      return link_id + " differs: " + reply.body;
+    }
+    matches_ += result == "match" ? 1U : 0U;
+  }
+  return {};
+}
+
 std::string Campaign::feed_problem() const {
   return follower_.replay().problems.empty() ? "" : "feed: " + follower_.replay().problems.front();
 }
@@ -215,6 +236,10 @@ void Campaign::expect_converged(Daemon& daemon) {
         return wrong.empty();
       },
       [&] { return wrong + "\n" + daemon.process().log_tail(); }, converge_limit);
+  daemon.ask("POST", "/v1/links/" + links_.front() + "/verify?wait=10s");
+  if (const std::string differs = false_mismatch(daemon); !differs.empty()) {
+    throw e2e::Failed(differs);
+  }
 }
 
 std::string Campaign::changed_history(Daemon& daemon) {

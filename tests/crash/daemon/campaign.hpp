@@ -39,6 +39,11 @@ class Campaign {
   bool visit_and_wait(const e2e::Daemon& daemon, const std::string& link_id);
   bool pause(const e2e::Daemon& daemon, const std::string& link_id);
   bool resume(const e2e::Daemon& daemon, const std::string& link_id);
+  /// Has the link compared with a second reading of upstream, without waiting: whatever is found, it must not
+  /// be a difference.
+  bool verify(const e2e::Daemon& daemon, const std::string& link_id);
+  /// Has the whole history read once more and the differences applied, without waiting.
+  bool reread(const e2e::Daemon& daemon, const std::string& link_id);
   bool follow(const e2e::Daemon& daemon) { return follower_.read_on(daemon); }
   /// Registers what no answer confirmed so far. False when the daemon does not answer.
   bool register_missing(const e2e::Daemon& daemon);
@@ -47,6 +52,9 @@ class Campaign {
   [[nodiscard]] const std::string& any_link(std::mt19937& random) const;
   [[nodiscard]] bool wants_owner(const std::string& link_id) const { return wants_owner_.contains(link_id); }
   [[nodiscard]] unsigned long long feed_head() const { return follower_.replay().head; }
+
+  /// Comparisons that found everything right.
+  [[nodiscard]] std::size_t matches() const { return matches_; }
 
   // ---- checks ----
   /// What must hold at every moment a daemon answers: nothing that was promised is gone, and no link is
@@ -59,6 +67,7 @@ class Campaign {
   std::string changed_history(e2e::Daemon& daemon);
 
  private:
+  std::string false_mismatch(e2e::Daemon& daemon);
   std::string not_converged(e2e::Daemon& daemon);
   std::string wrong_link(e2e::Daemon& daemon, const std::string& link_id, const std::string& status,
                          bool has_open_entry);
@@ -69,7 +78,8 @@ class Campaign {
   std::vector<std::string> links_;           ///< upstream, in the order they came
   std::map<std::string, bool> registered_;   ///< the daemon said so
   std::map<std::string, bool> wants_owner_;  ///< links in error upstream
-  std::map<std::string, bool> paused_;       ///< the daemon said whether; absent: it did not say
+  std::size_t matches_ = 0;
+  std::map<std::string, bool> paused_;  ///< the daemon said whether; absent: it did not say
 };
 
 }  // namespace syncd::test::crash

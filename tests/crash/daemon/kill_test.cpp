@@ -27,19 +27,31 @@ constexpr std::string_view small_link =
 constexpr std::string_view long_link =
     R"({"accounts":2,"history_months":12,"transactions_per_month":40,"refresh_every_seconds":31536000})";
 
-enum class Act : unsigned char { change, visit, ask_owner, repair, add, pause, resume, follow };
+enum class Act : unsigned char {
+  change,
+  visit,
+  ask_owner,
+  repair,
+  add,
+  pause,
+  resume,
+  follow,
+  verify,
+  reread
+};
+constexpr std::size_t act_count = 10;
 
 /// How often each act is drawn, in the order of the acts.
 struct Load {
   const char* name;
-  std::array<double, 8> weights;
+  std::array<double, act_count> weights;
   std::string_view link;
   std::size_t links_min;
 };
-constexpr std::array<Load, 4> loads{{{"backfill", {1, 1, 0, 0, 6, 0, 0, 2}, long_link, 2},
-                                     {"changes", {6, 4, 0, 0, 0, 0, 0, 2}, small_link, 6},
-                                     {"relinks", {1, 3, 3, 3, 0, 0, 0, 2}, small_link, 6},
-                                     {"operator", {3, 3, 1, 1, 1, 2, 2, 2}, small_link, 4}}};
+constexpr std::array<Load, 4> loads{{{"backfill", {1, 1, 0, 0, 6, 0, 0, 2, 0, 1}, long_link, 2},
+                                     {"changes", {6, 4, 0, 0, 0, 0, 0, 2, 2, 1}, small_link, 6},
+                                     {"relinks", {1, 3, 3, 3, 0, 0, 0, 2, 1, 1}, small_link, 6},
+                                     {"operator", {3, 3, 1, 1, 1, 2, 2, 2, 2, 2}, small_link, 4}}};
 
 /// Kills one process after a drawn time, while others talk to it.
 class Killer {
@@ -95,6 +107,10 @@ class RandomKill : public testing::TestWithParam<Load> {
         return campaign_.resume(daemon_, link_id);
       case Act::follow:
         return campaign_.follow(daemon_);
+      case Act::verify:
+        return campaign_.verify(daemon_, link_id);
+      case Act::reread:
+        return campaign_.reread(daemon_, link_id);
     }
     return true;
   }
@@ -177,6 +193,7 @@ TEST_P(RandomKill, NothingPromisedIsLost) {
   std::printf("%lu kills, %zu acts, %zu links, %llu feed entries\n", kills, acts_, campaign_.links().size(),
               campaign_.feed_head());
   EXPECT_GE(acts_, kills) << "the daemon was killed idle";
+  EXPECT_GT(campaign_.matches(), 0U);
   daemon_.process().send(SIGTERM);
   EXPECT_EQ(daemon_.process().wait(start_limit).code, 0);
 }

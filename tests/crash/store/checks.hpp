@@ -29,9 +29,10 @@ std::optional<std::size_t> find_state(const Scenario& scenario, const Shown& sho
                                       std::size_t to, Violations& violations);
 
 struct Expectations {
-  bool epoch_may_change = false;  // published changes may be lost, if a new epoch says so
-  std::size_t steps_after = 3;    // to be done once everything is found in order
-  bool open_again = false;        // and closed, opened and compared again at the end
+  bool epoch_may_change = false;   // published changes may be lost, if a new epoch says so
+  bool table_may_be_torn = false;  // a torn end of the database's table of files may be cut off and told of
+  std::size_t steps_after = 3;     // to be done once everything is found in order
+  bool open_again = false;         // and closed, opened and compared again at the end
 };
 
 // Opens the store on `files`, which a crash has left after `progress`, and checks all that was promised; then

@@ -127,6 +127,31 @@ TEST_F(CrashModelTest, FullDiskTakesAPartAndThenNothing) {
   EXPECT_EQ(bytes, 0u);
 }
 
+TEST_F(CrashModelTest, FullDiskTakesNoNewNameEither) {
+  begin({.full_from = 3, .names_need_space = true});
+  const auto file = create("/f");
+  ASSERT_TRUE(files_->RenameFile("/f", "/g", {}, nullptr).ok());
+  EXPECT_TRUE(files_->RenameFile("/g", "/h", {}, nullptr).IsNoSpace());
+  EXPECT_TRUE(files_->CreateDir("/d", {}, nullptr).IsNoSpace());
+  std::unique_ptr<rocksdb::FSWritableFile> another;
+  EXPECT_TRUE(files_->NewWritableFile("/i", {}, &another, nullptr).IsNoSpace());
+  EXPECT_TRUE(files_->NewWritableFile("/g", {}, &another, nullptr).ok()) << "its name is there";
+  EXPECT_TRUE(files_->DeleteFile("/g", {}, nullptr).ok());
+}
+
+TEST_F(CrashModelTest, WhatIsPromisedAfterThePowerWentIsRemembered) {
+  begin({.cut_at = 1});
+  EXPECT_FALSE(sync_root());
+  files_->mark(7, 42);
+  std::uint64_t seen = 0;
+  for (std::size_t at = 0; at < journal_.end();) {
+    Operation operation;
+    at = journal_.read(at, operation);
+    if (operation.op == Op::mark && operation.file == 7) seen = operation.value;
+  }
+  EXPECT_EQ(seen, 42u);
+}
+
 TEST_F(CrashModelTest, NoExceptionLeavesIt) {
   begin({.before_each = [] { throw std::runtime_error("made up"); }});
   std::unique_ptr<rocksdb::FSWritableFile> file;

@@ -139,7 +139,6 @@ bool CrashingFileSystem::fault_happened() const {
 
 void CrashingFileSystem::mark(std::uint32_t kind, std::uint64_t value) {
   const Lock lock(mutex_);
-  if (power_off_) return;
   journal_.add({.op = Op::mark, .file = kind, .value = value, .path = {}, .data = {}});
 }
 
@@ -180,6 +179,15 @@ Io CrashingFileSystem::begin_read(Lock& lock, std::string_view path) {
   fault_happened_ = true;
   turn_.notify_all();
   return input_output_error(path);
+}
+
+Io CrashingFileSystem::begin_name(Lock& lock, std::string_view path) {
+  auto may = begin(lock, path);
+  const bool full = faults_.names_need_space && faults_.full_from && operations_ >= *faults_.full_from;
+  if (!may.ok() || !full) return may;
+  fault_happened_ = true;
+  turn_.notify_all();
+  return no_space(path);
 }
 
 void CrashingFileSystem::perform(const Operation& operation) {
@@ -288,8 +296,8 @@ Io CrashingFileSystem::NewRandomAccessFile(const std::string& path, const rocksd
 Io CrashingFileSystem::open_for_writing(const std::string& path, bool keep,
                                         std::unique_ptr<rocksdb::FSWritableFile>* file) {
   return guarded([&](Lock& lock) {
-    if (auto may = begin(lock, path); !may.ok()) return may;
     auto number = image_.find(path);
+    if (auto may = number ? begin(lock, path) : begin_name(lock, path); !may.ok()) return may;
     if (!number) {
       if (!image_.find(parent_path(plain_path(path)))) return missing(path);
       number = image_.next_file();
@@ -363,7 +371,7 @@ Io CrashingFileSystem::CreateDir(const std::string& path, const IoOptions&, Cont
   return guarded([&](Lock& lock) {
     if (image_.find(path)) return Io::IOError(path, "File exists");
     if (!image_.find(parent_path(plain_path(path)))) return missing(path);
-    auto may = begin(lock, path);
+    auto may = begin_name(lock, path);
     if (may.ok()) perform({.op = Op::make_directory, .path = path, .data = {}});
     return may;
   });
@@ -386,7 +394,7 @@ Io CrashingFileSystem::DeleteDir(const std::string& path, const IoOptions&, Cont
 Io CrashingFileSystem::RenameFile(const std::string& from, const std::string& to, const IoOptions&,
                                   Context*) {
   return guarded([&](Lock& lock) {
-    auto may = begin(lock, from);
+    auto may = begin_name(lock, from);
     if (!may.ok()) return may;
     if (!image_.find(from)) return missing(from);
     if (!is_forgotten(from)) perform({.op = Op::rename, .path = from, .data = to});
@@ -449,7 +457,7 @@ Io CrashingFileSystem::LockFile(const std::string& path, const IoOptions&, rocks
                                 Context*) {
   return guarded([&](Lock& held) {
     if (!image_.find(path)) {
-      if (auto may = begin(held, path); !may.ok()) return may;
+      if (auto may = begin_name(held, path); !may.ok()) return may;
       perform({.op = Op::create, .file = image_.next_file(), .path = path, .data = {}});
     }
     if (power_off_) return input_output_error(path);

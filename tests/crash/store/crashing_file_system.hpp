@@ -24,7 +24,8 @@ struct Faults {
   std::optional<std::uint64_t> error_at{};  // this one fails once with EIO; an append is done in part
   std::optional<std::uint64_t> read_error_at{};
   std::optional<std::uint64_t>
-      full_from{};  // from this one on there is no space: the first append is done in part
+      full_from{};                // from this one on there is no space: the first append is done in part
+  bool names_need_space = false;  // ... for a new or another name either, as where a directory has to grow
   std::uint64_t free_bytes = std::uint64_t{1} << 40;
   std::string forgotten{};              // files of this name are never synced nor renamed, whatever is asked,
   std::uint64_t forgotten_from = 0;     // from this operation on
@@ -105,6 +106,7 @@ class CrashingFileSystem final : public rocksdb::FileSystem {
   void await_turn(Lock& lock);
   // Counts an operation; a bad answer means that it is not to be done.
   Io begin(Lock& lock, std::string_view path);
+  Io begin_name(Lock& lock, std::string_view path);  // of what adds a name to a directory
   Io begin_read(Lock& lock, std::string_view path);
   void perform(const Operation& operation);
   bool is_forgotten(std::string_view path) const;

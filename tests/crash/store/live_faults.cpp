@@ -13,6 +13,8 @@ Faults faults_of(LiveFault::Kind kind, std::uint64_t number) {
       return {.read_error_at = number};
     case LiveFault::Kind::full:
       return {.full_from = number};
+    case LiveFault::Kind::full_for_names:
+      return {.full_from = number, .names_need_space = true};
     case LiveFault::Kind::cut:
       break;
   }
@@ -37,7 +39,8 @@ Violations LiveFault::run(Kind kind, std::uint64_t number) {
   failed_ = !driver.run(segment_->step, recording_.scenario().steps().size());
   happened_ = files->fault_happened();
   // A disk that is full when the store is to be opened is noticed before anything is tried on it.
-  const bool guarded = kind == Kind::full && driver.store() == nullptr &&
+  const bool is_full = kind == Kind::full || kind == Kind::full_for_names;
+  const bool guarded = is_full && driver.store() == nullptr &&
                        driver.error().find("MiB of free disk space and needs") != std::string::npos;
   if (failed_ && !happened_ && !guarded) return {"no fault: " + driver.error()};
   if (failed_ && driver.error().empty()) return {"says why: an error without words"};

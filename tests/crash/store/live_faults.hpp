@@ -14,7 +14,7 @@ class LiveFault {
 
   // `number` of an operation (or read) of the whole scenario; not smaller than in the call before. Answers
   // what was wrong with how the store took it.
-  enum class Kind : std::uint8_t { error, read_error, full, cut };
+  enum class Kind : std::uint8_t { error, read_error, full, full_for_names, cut };
   Violations run(Kind kind, std::uint64_t number);
   // To where run() begins: in a process that looks at what another one left.
   void move_to(Kind kind, std::uint64_t number);

@@ -30,8 +30,8 @@ class SharedTally {
 struct PointWork {
   std::size_t count = 0;
   std::function<Violations(std::size_t)> check;
-  // Called, in another process, when check() ended in an abort, which then is no violation by itself.
-  // Empty: an abort is one.
+  // Called, in another process, when check() ended in an assertion of RocksDB, which then is no violation by
+  // itself. Empty: an abort is one.
   std::function<Violations(std::size_t)> after_abort;
   std::function<std::string(std::size_t)> name;  // seed/operation/policy, as SYNCD_CRASH_POINT takes it
   std::string label;                             // says in progress lines what is going on

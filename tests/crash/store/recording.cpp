@@ -1,5 +1,7 @@
 #include "tests/crash/store/recording.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace syncd::test {
@@ -63,8 +65,15 @@ void Recording::Moment::move_to(std::uint64_t operations) {
     if (operation.op == Op::mark) continue;
     image_.apply(operation);
     last_ = operation.op;
+    last_file_ = operation.file;
     ++operations_;
   }
+}
+
+bool Recording::Moment::appended_to(std::string_view part) const {
+  return last_ == Op::append && std::ranges::any_of(image_.names(), [&](const auto& name) {
+           return name.second == last_file_ && name.first.find(part) != std::string::npos;
+         });
 }
 
 }  // namespace syncd::test

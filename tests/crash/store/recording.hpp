@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "tests/crash/store/driver.hpp"
@@ -34,6 +35,8 @@ class Recording {
     const DiskImage& image() const { return image_; }
     const Progress& progress() const { return progress_; }
     Op last() const { return last_; }
+    // Whether the last one wrote to a file whose path has `part` in it.
+    bool appended_to(std::string_view part) const;
 
    private:
     const Recording& recording_;
@@ -42,6 +45,7 @@ class Recording {
     DiskImage image_;
     Progress progress_;
     Op last_ = Op::mark;
+    std::uint32_t last_file_ = 0;
   };
 
   // Where a run may begin without repeating all before: an open store was just closed, or nothing is there

@@ -133,6 +133,7 @@ class EchoView final : public daemon::AdminView {
   }
   bool knows(const core::LinkId&) const override { return true; }
   std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
+  core::WallTime started_at() const override { return {}; }
   bool healthy() const override { return true; }
   bool ready() const override { return true; }
   void note_action(std::string_view, const core::LinkId&, const std::optional<uid_t>&) override { ++actions; }

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/verify_commands.hpp"
 #include "daemon/exit_codes.hpp"
 #include "tests/unit/daemon/scratch.hpp"
 
@@ -305,6 +306,106 @@ TEST_F(CliCommands, ADryRunInJson) {
                 }),
             R"({"dry_run":true,"action":"add","link_id":"mk_1","status":null,"would_change":true})"
             "\n");
+}
+
+// ---- verify ----
+
+// As a daemon answers that was started at that minute; `result` empty: it is under way.
+Canned verify_answer(int minute, const std::string& result) {
+  const std::string report =
+      result.empty() ? "null" : R"({"result":")" + result + R"(","reason":null,"detail":null})";
+  return {result.empty() ? 202 : 200, R"({"link_id":"mk_1","state":")" +
+                                          std::string(result.empty() ? "running" : "done") +
+                                          R"(","daemon_started_at":"2025-05-06T16:0)" +
+                                          std::to_string(minute) + R"(:00.000Z","report":)" + report + "}"};
+}
+const Canned stopping{503, R"({"code":"stopping","detail":"the daemon is stopping"})"};
+const Canned three_links{200, R"({"items":[{"link_id":"mk_1"},{"link_id":"mk_2"},{"link_id":"mk_3"}]})"};
+
+cli::CliResult<int> verify_one(const cli::Session& session) {
+  return verify_links(session, {.link_id = "mk_1"});
+}
+cli::CliResult<int> verify_three(const cli::Session& session) {
+  return verify_links(session, {.link_id = {}, .sample = 3});
+}
+
+TEST_F(CliCommands, VerifyWaitsForItsReport) {
+  const std::string out = run({verify_answer(1, ""), verify_answer(1, ""), verify_answer(1, "match")},
+                              [&] { return verify_one(session()); });
+  EXPECT_THAT(out, HasSubstr("result            match"));
+  EXPECT_THAT(daemon_.asked(),
+              ElementsAre("POST /v1/links/mk_1/verify?wait=30s", "GET /v1/links/mk_1/verify?wait=30s",
+                          "GET /v1/links/mk_1/verify?wait=30s"));
+}
+
+// What the next run of the daemon has is the report of an earlier verify, however long ago.
+TEST_F(CliCommands, VerifyDoesNotTakeTheReportOfAnotherRunForItsOwn) {
+  for (const char* result : {"match", "mismatch", ""}) {
+    const std::string out =
+        run({verify_answer(1, ""), verify_answer(2, result)}, [&] { return verify_one(session()); });
+    EXPECT_EQ(out, "");
+    ASSERT_FALSE(result_) << result;
+    EXPECT_EQ(result_.error().exit_code, daemon::exit_unavailable);
+    EXPECT_THAT(result_.error().message, HasSubstr("before the verify had ended"));
+    EXPECT_EQ(daemon_.asked().size(), 2u);
+  }
+}
+
+// 1 says that something differs, and nothing else says so.
+TEST_F(CliCommands, VerifyEndsWithOneOnlyWhenSomethingDiffers) {
+  const auto code_after = [&](const Canned& answer, const Command& command) {
+    run({answer}, [&] { return command(session(false, true)); });
+    return result_ ? *result_ : result_.error().exit_code;
+  };
+  const Command repair = [](const cli::Session& s) { return repair_link(s, "mk_1", false); };
+  for (const Command& verify : {Command(verify_one), repair}) {
+    EXPECT_EQ(code_after(verify_answer(1, "match"), verify), 0);
+    EXPECT_EQ(code_after(verify_answer(1, "mismatch"), verify), 1);
+    EXPECT_EQ(code_after(verify_answer(1, "incomplete"), verify), 69);
+    EXPECT_EQ(code_after(stopping, verify), 69);
+    EXPECT_EQ(code_after(not_found, verify), 65);
+    EXPECT_EQ(code_after({409, R"({"code":"conflict","detail":"the link is paused"})"}, verify), 65);
+    EXPECT_EQ(code_after({500, "{}"}, verify), 65);
+    EXPECT_EQ(code_after({200, "<html>"}, verify), 65);
+  }
+  EXPECT_EQ(code_after({400, R"({"code":"invalid_parameter","detail":"no"})"}, verify_three), 65);
+}
+
+TEST_F(CliCommands, ASampleEndsLikeTheWorstOfItsLinks) {
+  const auto code_after = [&](std::vector<Canned> answers) {
+    answers.insert(answers.begin(), three_links);
+    run(std::move(answers), [&] { return verify_three(session()); });
+    return result_.value();
+  };
+  const Canned match = verify_answer(1, "match");
+  EXPECT_EQ(code_after({match, match, match}), 0);
+  EXPECT_EQ(code_after({match, not_found, match}), 69);
+  EXPECT_EQ(code_after({not_found, verify_answer(1, "mismatch"), not_found}), 1);
+}
+
+TEST_F(CliCommands, ASampleKeepsWhatItHasWhenTheDaemonGoes) {
+  const auto sample = [&](const std::string& result, bool json) {
+    return run({three_links, verify_answer(1, result), stopping},
+               [&] { return verify_three(session(json)); });
+  };
+  const std::string table = sample("match", false);
+  EXPECT_THAT(table, HasSubstr("stopping: the daemon is stopping"));
+  EXPECT_THAT(table, HasSubstr("not_asked: "));
+  EXPECT_THAT(table, HasSubstr("3 links, 1 as upstream has them, 0 different, 2 incomplete\n"));
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, 69);
+  EXPECT_EQ(result_.error().message, "the daemon is stopping; 2 of 3 links were not compared");
+  EXPECT_EQ(daemon_.asked().size(), 3u) << "it is not asked again";
+  const auto all = cli::parse_json(sample("mismatch", true));
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->find("items")->items.size(), 3u);
+  EXPECT_EQ(all->find("items")->items[0].at("report.result"), "mismatch");
+  EXPECT_EQ(all->find("items")->items[1].at("report.reason"), "stopping");
+  EXPECT_EQ(all->find("items")->items[2].at("report.reason"), "not_asked");
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, 1) << "what differs is the worse news";
+  const std::string gone = run({three_links}, [&] { return verify_three(session()); });
+  EXPECT_THAT(gone, HasSubstr("unavailable: cannot reach the daemon"));
 }
 
 // ---- the feed ----

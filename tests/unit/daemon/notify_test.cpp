@@ -1,7 +1,10 @@
 #include "daemon/notify.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
+#include <optional>
+#include <poll.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -9,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/start_pulse.hpp"
 #include "tests/unit/daemon/scratch.hpp"
 
 namespace syncd::test {
@@ -30,6 +34,13 @@ class NotifySocket {
   NotifySocket& operator=(const NotifySocket&) = delete;
 
   bool bound() const { return bound_; }
+  // The next message, also one that is still to come.
+  std::string wait() {
+    pollfd ready{.fd = fd_, .events = POLLIN, .revents = 0};
+    while (poll(&ready, 1, -1) < 0 && errno == EINTR) {
+    }
+    return receive();
+  }
   std::string receive() {
     std::array<char, 4096> buffer{};
     const ssize_t bytes = recv(fd_, buffer.data(), buffer.size(), 0);
@@ -45,6 +56,31 @@ class NotifySocket {
 };
 
 }  // namespace
+
+TEST(StartPulse, AsksForPatienceUntilTheStartIsOver) {
+  NotifySocket systemd;
+  ASSERT_TRUE(systemd.bound());
+  const daemon::Notifier notifier;
+  std::optional<daemon::StartPulse> pulse(std::in_place, notifier, core::Millis{1}, core::Millis{3'600'000});
+  for (int beat = 0; beat < 3; ++beat)
+    EXPECT_EQ(systemd.wait(), "EXTEND_TIMEOUT_USEC=6000\nWATCHDOG=1");
+  pulse.reset();
+  while (!systemd.receive().empty()) {
+  }
+  notifier.watchdog();
+  EXPECT_EQ(systemd.receive(), "WATCHDOG=1") << "the pulse is over";
+}
+
+TEST(StartPulse, DoesNotHideAStartThatHangs) {
+  NotifySocket systemd;
+  ASSERT_TRUE(systemd.bound());
+  const daemon::Notifier notifier;
+  const daemon::StartPulse pulse(notifier, core::Millis{1}, core::Millis{2});
+  EXPECT_EQ(systemd.wait(), "EXTEND_TIMEOUT_USEC=6000\nWATCHDOG=1");
+  EXPECT_EQ(systemd.wait(), "EXTEND_TIMEOUT_USEC=6000\nWATCHDOG=1");
+  notifier.status("the last");
+  EXPECT_EQ(systemd.wait(), "STATUS=the last");
+}
 
 TEST(Notifier, SpeaksTheProtocol) {
   NotifySocket systemd;

@@ -160,6 +160,7 @@ class FakeView final : public daemon::AdminView {
     return link_id == core::LinkId{"mk_1"} || link_id == core::LinkId{"a/b"};
   }
   std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
+  core::WallTime started_at() const override { return core::WallTime{core::Millis{1'746'549'072'451}}; }
   bool healthy() const override { return !broken; }
   bool ready() const override { return is_ready; }
   void note_action(std::string_view action, const core::LinkId&, const std::optional<uid_t>& uid) override {
@@ -457,13 +458,16 @@ TEST_F(Routes, ProblemsHaveTheStandardShape) {
 TEST_F(Routes, VerifiesAndTellsWhatDiffers) {
   const HttpResponse begun = ask("POST", "/v1/links/mk_1/verify");
   EXPECT_EQ(begun.status, 202);
-  EXPECT_EQ(begun.body, R"({"link_id":"mk_1","state":"waiting","report":null})");
+  EXPECT_EQ(begun.body,
+            R"({"link_id":"mk_1","state":"waiting","daemon_started_at":"2025-05-06T16:31:12.451Z",)"
+            R"("report":null})");
   EXPECT_EQ(view.noted, "links.verify:1000");
   const HttpResponse done = ask("POST", "/v1/links/mk_1/verify?wait=30s");
   EXPECT_EQ(done.status, 200);
   EXPECT_EQ(view.waited.count(), 30'000);
   EXPECT_EQ(done.body,
-            R"({"link_id":"mk_1","state":"done","report":{"at":null,"result":"mismatch","reason":null,)"
+            R"({"link_id":"mk_1","state":"done","daemon_started_at":"2025-05-06T16:31:12.451Z",)"
+            R"("report":{"at":null,"result":"mismatch","reason":null,)"
             R"("detail":null,"transactions":{"compared":true,"missing":0,"extra":1,"changed":0,)"
             R"("missing_ids":[],"extra_ids":["t\"9"],"changed_ids":[]},"accounts":{"compared":false,)"
             R"("missing":0,"extra":0,"changed":0,"missing_ids":[],"extra_ids":[],"changed_ids":[]},)"

@@ -34,6 +34,8 @@ TEST(ScrubRecord, IsDueOnceInAnInterval) {
   EXPECT_FALSE(daemon::scrub_due(done, week, now));
   EXPECT_TRUE(daemon::scrub_due(done, week, now + core::Millis{1}));
   done.finished_at = now + hours(24 * 3650);  // the clock was years ahead
+  EXPECT_TRUE(daemon::scrub_due(done, week, now));
+  done.finished_at = now;
   EXPECT_FALSE(daemon::scrub_due(done, week, now));
 }
 

@@ -1,6 +1,11 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+
+#include <rocksdb/file_system.h>
 
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -107,6 +112,85 @@ TEST_F(ScrubTest, EveryDamagedFileIsNamedAndTheStoreGoesOn) {
         << name;
   }
   EXPECT_TRUE(store_->healthy());
+}
+
+// Direct reads of table files fail as they are told to; reads through the page cache find everything right.
+class DirectReadsFail : public rocksdb::FileSystemWrapper {
+ public:
+  DirectReadsFail(int open_error, int read_error)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), open_error_(open_error), read_error_(read_error) {}
+  const char* Name() const override { return "DirectReadsFail"; }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* context) override {
+    if (!options.use_direct_reads) return target()->NewRandomAccessFile(name, options, file, context);
+    if (open_error_ != 0) return error(open_error_);
+    auto buffered = options;
+    buffered.use_direct_reads = false;
+    std::unique_ptr<rocksdb::FSRandomAccessFile> inner;
+    const auto status = target()->NewRandomAccessFile(name, buffered, &inner, context);
+    if (status.ok()) *file = std::make_unique<File>(std::move(inner), read_error_);
+    return status;
+  }
+
+ private:
+  static rocksdb::IOStatus error(int number) {
+    return rocksdb::IOStatus::IOError("While reading a table file", std::strerror(number));
+  }
+  class File : public rocksdb::FSRandomAccessFileOwnerWrapper {
+   public:
+    File(std::unique_ptr<rocksdb::FSRandomAccessFile> inner, int read_error)
+        : FSRandomAccessFileOwnerWrapper(std::move(inner)), read_error_(read_error) {}
+    rocksdb::IOStatus Read(std::uint64_t, std::size_t, const rocksdb::IOOptions&, rocksdb::Slice*, char*,
+                           rocksdb::IODebugContext*) const override {
+      return error(read_error_);
+    }
+    rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, std::size_t count,
+                                const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+      for (std::size_t i = 0; i < count; ++i)
+        requests[i].status = error(read_error_);
+      return rocksdb::IOStatus::OK();
+    }
+    rocksdb::IOStatus Prefetch(std::uint64_t, std::size_t, const rocksdb::IOOptions&,
+                               rocksdb::IODebugContext*) override {
+      return rocksdb::IOStatus::NotSupported();
+    }
+
+   private:
+    int read_error_;
+  };
+
+  int open_error_;
+  int read_error_;
+};
+
+TEST_F(ScrubTest, ABadSectorIsNotExcusedByThePageCache) {
+  options_.file_system = std::make_shared<DirectReadsFail>(0, EIO);
+  open();
+  fill("a");
+  reopen();
+  const auto files = table_files();
+  const auto outcome = scrub_all();
+  EXPECT_GT(files.size(), 0u);
+  EXPECT_EQ(outcome.damage.size(), files.size());
+  for (const auto& text : outcome.damage)
+    EXPECT_TRUE(text.contains(std::strerror(EIO))) << text;
+}
+
+TEST_F(ScrubTest, AFileSystemWithoutDirectReadsIsReadThroughThePageCache) {
+  for (const bool at_open : {true, false}) {
+    options_.file_system = std::make_shared<DirectReadsFail>(at_open ? EINVAL : 0, EINVAL);
+    if (at_open) {
+      open();
+      fill("a");
+    }
+    reopen();
+    const auto files = table_files();
+    EXPECT_TRUE(scrub_all().damage.empty());
+    flip_a_bit(files.front());
+    EXPECT_EQ(scrub_all().damage.size(), 1u);
+    flip_a_bit(files.front());
+  }
 }
 
 }  // namespace

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <csignal>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "daemon/admin/http_server.hpp"
+#include "daemon/admin/routes.hpp"
+#include "daemon/app.hpp"
+#include "daemon/exit_codes.hpp"
+#include "daemon/live_view.hpp"
+#include "daemon/log.hpp"
+#include "daemon/metrics_service.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/observer.hpp"
+#include "daemon/scrape.hpp"
+#include "daemon/startup_server.hpp"
+#include "daemon/store_care.hpp"
+#include "sync/engine/system_timers.hpp"
+#include "sync/engine/task_group.hpp"
+
+// The parts of the daemon. app.cpp has its start, app_live.cpp what it does while it runs and its stop.
+namespace syncd::daemon {
+
+inline constexpr std::string_view budget_note = "budget";  // what a clean stop leaves of the minute
+
+// Members are in the order of construction: each part may refer to those above it and is destroyed before
+// them.
+struct App::Impl {
+  Impl(LoadedConfig loaded, std::string config_path);
+
+  // ---- start, in this order; each step logs why it failed and gives the exit code ----
+  int start();
+  int open_listeners();
+  std::unique_ptr<StartupServer> answer_while_starting();
+  void wait_for_room(StartupServer& meanwhile);
+  std::optional<std::string> missing_room() const;
+  api::Task<void> watch_room(StartupServer& meanwhile, engine::TaskGroup& waiting);
+  ServerOptions admin_options(gid_t socket_group);
+  int connect_upstream();
+  int open_store();
+  int restore_budgets();
+  int keep_open_windows();
+  int register_links();
+  void start_serving();
+
+  // ---- while it runs ----
+  api::Task<void> live();
+  api::Task<void> watch_signals();
+  api::Task<void> show_status();
+  api::Task<void> ping_watchdog(core::Millis interval);
+  void reload();
+  void take_new_values(const Config& wanted, const ConfigChanges& changes);
+  std::string status_line() const;
+  void request_stop(int code);
+  void store_turned_unhealthy(const std::string& message);
+
+  // ---- stop, in this order ----
+  api::Task<void> stop();
+  int close_store();
+
+  [[noreturn]] void die(std::exception_ptr error);
+  int fail(int code, EventName event, std::string_view message);
+  std::function<void(std::exception_ptr)> on_exception() {
+    return [this](std::exception_ptr error) { die(std::move(error)); };
+  }
+
+  Config config;
+  const std::string path;
+  boost::asio::io_context io{1};
+  engine::SystemTimers timers{io.get_executor()};
+  Log log;
+  Notifier notifier;
+  ProcessState process;
+  metrics::Metrics metrics{{.version = SYNCD_VERSION, .started_at = timers.wall_now()}};
+  Observer observer{log, metrics, timers, config.schedule.discovery == "register"};
+  std::vector<Listener> admin_listeners;
+  std::optional<Listener> metrics_listener;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<engine::StoreGateway> gateway;
+  std::unique_ptr<api::RateGate> gate;
+  std::unique_ptr<api::HttpsTransport> transport;
+  std::unique_ptr<api::MoneykitApi> upstream;
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<StoreCare> care;
+  std::unique_ptr<LiveView> view;
+  std::unique_ptr<AdminRoutes> routes;
+  std::unique_ptr<Scraper> scraper;
+  std::unique_ptr<MetricsService> metrics_service;
+  std::vector<std::unique_ptr<HttpServer>> admin_servers;
+  std::unique_ptr<HttpServer> metrics_server;
+  boost::asio::basic_signal_set<api::IoExecutor> signals{io.get_executor(), SIGTERM, SIGINT, SIGHUP};
+  engine::TaskGroup background{io.get_executor(), on_exception()};  // ends last, by cancellation
+  engine::TaskGroup root{io.get_executor(), on_exception()};
+  api::Waiters stop_wanted{io.get_executor()};
+  int exit_code = exit_ok;
+};
+
+}  // namespace syncd::daemon

@@ -1,0 +1,43 @@
+#include "daemon/options.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "daemon/exit_codes.hpp"
+
+namespace syncd::daemon {
+
+std::expected<Options, Ending> parse_arguments(std::vector<std::string> arguments) {
+  Options wanted;
+  CLI::App app{"Keeps an exact local copy of bank data from MoneyKit current.", "moneykit-syncd"};
+  app.add_option("--config", wanted.config_path, "Configuration file")->capture_default_str();
+  app.set_version_flag("--version", std::string("moneykit-syncd " SYNCD_VERSION));
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  app.add_subcommand("run", "Run the daemon in the foreground (the default)");
+  CLI::App* check =
+      app.add_subcommand("check-config", "Check the configuration and say everything that is wrong with it");
+  check->add_flag("--online", wanted.online, "Also ask upstream whether it accepts the credentials");
+  CLI::App* config = app.add_subcommand("config", "Show the configuration");
+  config->require_subcommand(1);
+  const CLI::App* dump = config->add_subcommand("dump", "Print the configuration in effect as TOML");
+  const CLI::App* version = app.add_subcommand("version", "Print the version");
+  std::ranges::reverse(arguments);  // as the parser wants them
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream complaint;
+    const bool asked = app.exit(error, out, complaint) == 0;
+    return std::unexpected(Ending{asked ? exit_ok : exit_usage, out.str(), complaint.str()});
+  }
+  if (version->parsed()) wanted.command = Options::Command::version;
+  if (check->parsed()) wanted.command = Options::Command::check_config;
+  if (dump->parsed()) wanted.command = Options::Command::dump_config;
+  return wanted;
+}
+
+}  // namespace syncd::daemon

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/exit_codes.hpp"
+#include "daemon/options.hpp"
+#include "tests/fuzz/support/choices.hpp"
+#include "tests/fuzz/support/target.hpp"
+
+// The command line of moneykit-syncd. Any words lead to a command, to help, or to a refusal with the exit
+// code of wrong usage and something to read; nothing is thrown, and nothing is done or read that no word asks
+// for. A command line that is put together by the rules is taken, with the option before or behind the
+// command, and each value is what was given.
+namespace syncd::fuzz {
+namespace {
+
+using daemon::Options;
+using Command = Options::Command;
+using Words = std::vector<std::string>;
+
+Words any_words(Choices& choices) {
+  constexpr std::string_view words[] = {"run",       "check-config", "config",     "dump",      "version",
+                                        "--config",  "--config=",    "--config=a", "--online",  "--online=1",
+                                        "--help",    "--version",    "-h",         "--",        "-",
+                                        "--online=", "--confi",      "--config=b", "--help-all"};
+  Words line;
+  while (choices.left() && line.size() < 12) {
+    const std::uint32_t which = choices.below(32);
+    std::string word(which < std::size(words) ? words[which] : choices.text(16));
+    std::erase(word, '\0');
+    line.push_back(std::move(word));
+  }
+  return line;
+}
+
+bool has(const Words& line, std::string_view word) {
+  return std::ranges::find(line, word) != line.end();
+}
+
+// Some word begins with it: `--online` may have a value behind a `=`.
+bool begins(const Words& line, std::string_view front) {
+  return std::ranges::any_of(line, [front](const std::string& word) { return word.starts_with(front); });
+}
+
+void try_any(Choices& choices) {
+  const Words line = any_words(choices);
+  const auto arguments = daemon::parse_arguments(line);
+  if (!arguments) {
+    const daemon::Ending& ending = arguments.error();
+    const bool asked = ending.exit_code == daemon::exit_ok;
+    FUZZ_CHECK(asked || ending.exit_code == daemon::exit_usage, "there are two ways to end");
+    FUZZ_CHECK(asked ? !ending.out.empty() : !ending.error.empty(), "an end says something");
+    return;
+  }
+  const Command command = arguments->command;
+  FUZZ_CHECK(command != Command::check_config || has(line, "check-config"), "a check was asked for");
+  FUZZ_CHECK(command != Command::version || has(line, "version"), "the version was asked for");
+  FUZZ_CHECK(command != Command::dump_config || (has(line, "config") && has(line, "dump")),
+             "the configuration was asked for");
+  FUZZ_CHECK(!arguments->online || (command == Command::check_config && begins(line, "--online")),
+             "upstream is asked by a check that was told to");
+  const std::string& path = arguments->config_path;
+  FUZZ_CHECK(path == Options{}.config_path || has(line, path) || has(line, "--config=" + path),
+             "the configuration is the usual one or the one given");
+}
+
+// A word that cannot be taken for an option.
+std::string any_value(Choices& choices) {
+  std::string value(choices.text(32));
+  std::erase(value, '\0');
+  if (value.empty() || value.front() == '-') value.insert(0, "v");
+  return value;
+}
+
+void try_good(Choices& choices) {
+  struct Form {
+    Words words;
+    Command command;
+    bool online = false;
+  };
+  const std::vector<Form> forms{{{}, Command::run},
+                                {{"run"}, Command::run},
+                                {{"check-config"}, Command::check_config},
+                                {{"check-config", "--online"}, Command::check_config, true},
+                                {{"config", "dump"}, Command::dump_config},
+                                {{"version"}, Command::version}};
+  const Form& form = forms[choices.below(static_cast<std::uint32_t>(forms.size()))];
+  Words line = form.words;
+  const bool given = choices.flag();
+  const bool in_front = choices.flag();
+  const bool one_word = choices.flag();
+  const std::string path = any_value(choices);
+  const Words option = one_word ? Words{"--config=" + path} : Words{"--config", path};
+  if (given) line.insert(in_front ? line.begin() : line.end(), option.begin(), option.end());
+  const auto arguments = daemon::parse_arguments(line);
+  FUZZ_CHECK_SAYING(arguments.has_value(), "a good command line is taken",
+                    arguments ? "" : arguments.error().error);
+  FUZZ_CHECK(arguments->command == form.command, "the command is the one given");
+  FUZZ_CHECK(arguments->online == form.online, "upstream is asked when it was asked for");
+  FUZZ_CHECK(arguments->config_path == (given ? path : Options{}.config_path),
+             "the configuration is the one given");
+}
+
+}  // namespace
+
+FUZZ_TARGET(daemon_arguments) {
+  Choices choices(bytes);
+  return choices.once_in(4) ? try_good(choices) : try_any(choices);
+}
+
+}  // namespace syncd::fuzz
