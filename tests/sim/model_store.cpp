@@ -109,16 +109,24 @@ void ModelStore::apply_staged(const core::LinkUpdate& update) {
 void ModelStore::apply_letters(const core::LinkUpdate& update) {
   letter_before_.reset();
   const auto take = [&](core::WallTime at) {
-    const auto known = dead_letters.find({update.link_id, at});
-    if (known == dead_letters.end()) return;
-    letter_before_ = std::move(known->second);
-    dead_letters.erase(known);
+    const core::DeadLetter* const known = find_letter(update.link_id, at);
+    if (known == nullptr) return;
+    letter_before_ = *known;
+    dead_letters.erase(dead_letters.begin() + (known - dead_letters.data()));
   };
   if (update.dead_letter) {
     take(update.dead_letter->at);
-    dead_letters.emplace(std::pair(update.link_id, update.dead_letter->at), *update.dead_letter);
+    dead_letters.push_back(*update.dead_letter);
   }
   if (update.dropped_dead_letter_at) take(*update.dropped_dead_letter_at);
+}
+
+const core::DeadLetter* ModelStore::find_letter(const core::LinkId& link_id, core::WallTime at) const {
+  const auto same = [&](const core::DeadLetter& letter) {
+    return letter.link_id == link_id && letter.at == at;
+  };
+  const auto found = std::ranges::find_if(dead_letters, same);
+  return found == dead_letters.end() ? nullptr : &*found;
 }
 
 core::Held ModelStore::lookup(const core::LookupRequest& request) const {
@@ -158,8 +166,8 @@ core::Held ModelStore::lookup(const core::LookupRequest& request) const {
     held.relink = entry->second;
   }
   if (request.dead_letter_at) {
-    const auto letter = dead_letters.find({request.link_id, *request.dead_letter_at});
-    if (letter != dead_letters.end()) held.dead_letter = letter->second;
+    const core::DeadLetter* const letter = find_letter(request.link_id, *request.dead_letter_at);
+    if (letter != nullptr) held.dead_letter = *letter;
   }
   return held;
 }

@@ -32,7 +32,7 @@ struct ModelDatabase {
   // Of this epoch, in the order of their sequences. Shared with the copies.
   std::vector<std::shared_ptr<const store::FeedEntry>> feed;
   std::map<core::Endpoint, core::WallTime> freezes;
-  std::map<std::pair<core::LinkId, core::WallTime>, core::DeadLetter> dead_letters;
+  std::vector<core::DeadLetter> dead_letters;  // as they came or changed; one per link and time
   std::map<std::string, std::string> notes;
   std::string clean_stop_note{api::RateGate::nothing_sent()};  // empty: the last run crashed
 };
@@ -64,6 +64,8 @@ class ModelStore : public ModelDatabase {
   const NetChanges& net_changes() const { return net_; }
   // The dead letter that the last commit replaced or dropped.
   const std::optional<core::DeadLetter>& letter_before() const { return letter_before_; }
+  // Null: the link has none of that time.
+  const core::DeadLetter* find_letter(const core::LinkId& link_id, core::WallTime at) const;
   core::Held lookup(const core::LookupRequest& request) const;
 
   // As Store::feed: entries above `after`; what is shown, the head included, is published from then on. Valid

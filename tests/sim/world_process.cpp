@@ -13,6 +13,7 @@ void World::boot() {
   const Surroundings around{timers_, upstream_, store_, weights_, settings_, *this, *this, *this};
   process_ = std::make_unique<Process>(around, process_dice_.any());
   refused_since_.reset();
+  asked_behind_visit_.clear();
   process_->start(store_, settings_.engine, io_);
   for (const std::string& link_id : links_)
     register_link(link_id);

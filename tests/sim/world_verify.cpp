@@ -13,8 +13,10 @@ namespace {
 
 // A verify that ended within this before may have begun before what it is judged by.
 constexpr Millis report_takes{50};
-// The try that ends a turn of the audit does not last longer, and in quiet the whole turn does not.
+// The try that ends a turn of the audit does not last longer, whatever goes wrong.
 constexpr Millis turn_max = std::chrono::hours(12);
+// A whole turn while nothing goes wrong: its visits and the budget may let it wait.
+constexpr Millis quiet_turn_max = std::chrono::hours(2);
 
 std::vector<std::string> named_ids(const core::DifferenceTally& tally) {
   std::vector<std::string> ids;
@@ -69,16 +71,15 @@ void World::ask_for_verify(const LinkId& link_id) {
 void World::act_on_letter(Action action, const LinkId& link_id, Dice& dice) {
   const auto& letters = store_.dead_letters;
   if (letters.empty()) return;
-  auto letter = letters.upper_bound({link_id, core::WallTime::max()});
-  if (letter == letters.begin() || std::prev(letter)->first.first != link_id)
-    letter = std::next(letters.begin(), 1 + static_cast<std::ptrdiff_t>(dice.draw(letters.size())));
-  --letter;
+  const auto last = std::find_if(letters.rbegin(), letters.rend(),
+                                 [&](const core::DeadLetter& letter) { return letter.link_id == link_id; });
+  const core::DeadLetter& letter = last == letters.rend() ? letters[dice.draw(letters.size())] : *last;
   // Now and then about one that is not there.
-  const core::WallTime at = letter->first.second + Millis(dice.chance(10) ? 1 : 0);
+  const core::WallTime at = letter.at + Millis(dice.chance(10) ? 1 : 0);
   const bool retry = action == Action::retry_letter;
-  note((retry ? "retry letter of " : "drop letter of ") + letter->first.first.str());
+  note((retry ? "retry letter of " : "drop letter of ") + letter.link_id.str());
   tally(retry ? "operator retries a dead letter" : "operator drops a dead letter");
-  tasks_.spawn(letter_task(letter->first.first, at, retry));
+  tasks_.spawn(letter_task(letter.link_id, at, retry));
 }
 
 api::Task<void> World::repair_task(LinkId link_id) {
@@ -96,7 +97,7 @@ api::Task<void> World::letter_task(LinkId link_id, core::WallTime at, bool retry
   }
   const auto dropped = co_await process->engine.drop_letter(link_id, at);
   if (!dropped || process->state.dead) co_return;
-  const bool gone = !store_.dead_letters.contains({link_id, at});
+  const bool gone = store_.find_letter(link_id, at) == nullptr;
   findings_.expect(Invariant::dead_letters, gone, "a letter that was dropped is still there");
 }
 
@@ -324,9 +325,8 @@ void World::check_audit(core::WallTime since) {
   std::int64_t at_ms = 0;
   if (note != store_.notes.end())
     std::from_chars(note->second.data(), note->second.data() + note->second.size(), at_ms);
-  // A turn lasts as long as its verify.
-  const Millis longest =
-      policy.verify_interval / static_cast<std::int64_t>(std::max<std::size_t>(1, links_.size())) + turn_max;
+  const auto links = static_cast<std::int64_t>(std::max<std::size_t>(1, store_.links.size()));
+  const Millis longest = policy.verify_interval / links + quiet_turn_max;
   if (timers_.wall_now() - since < longest) return;
   findings_.expect(Invariant::audit, timers_.wall_now() - core::WallTime(Millis(at_ms)) <= longest,
                    "in quiet, the audit stands still");

@@ -149,8 +149,10 @@ TEST(Repair, WaitsForARefusedFeed) {
   link.page({.created = {posted("a")}, .next = "n1", .more = true});
   const core::Error refusal{.code = Errc::forbidden, .message = "no", .http_status = 403};
   link.fails(refusal, core::Endpoint::sync);
+  link.store.accounts["acc_1"].json = account("acc_1", "77.00");
   link.accounts({account("acc_1")});
   EXPECT_TRUE(link.record().repairing && link.record().resync);
+  EXPECT_EQ(link.last_entry().cause, Cause::verify) << "of its accounts, too";
   link.page({.created = {posted("b"), pending("p")}, .next = "n2"});
   EXPECT_EQ(link.last_entry().cause, Cause::verify);
   EXPECT_FALSE(link.record().repairing);
