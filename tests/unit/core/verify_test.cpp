@@ -236,6 +236,7 @@ TEST(Proof, ARowThatAVisitNamedMayHaveChanged) {
 TEST(Proof, MoreNewsThanCanBeKeptNameEverything) {
   core::VisitNews news;
   PageText page;
+  page.removed.reserve(10'000);
   for (int i = 0; i < 10'000; ++i)
     page.removed.push_back("t" + std::to_string(i));
   for (int round = 0; round < 9; ++round)

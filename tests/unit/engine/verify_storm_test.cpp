@@ -131,7 +131,7 @@ struct Storm {
         refresh();
         break;
       case 1:
-        static_cast<void>(world.engine->sync_now(the_id()));
+        EXPECT_TRUE(world.engine->sync_now(the_id()));
         break;
       case 2:
         if (below(3) == 0) world.io.start(repair(*world.engine));
@@ -140,7 +140,7 @@ struct Storm {
         world.engine->hold(below(3) == 0);
         break;
       default:
-        static_cast<void>(world.engine->verify(the_id()));
+        EXPECT_TRUE(world.engine->verify(the_id()));
     }
     world.io.pass(seconds(below(240)));
   }
