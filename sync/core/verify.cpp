@@ -122,6 +122,7 @@ void SecondReading::move_on(const Page& page) {
 // ----------------------------------------------------------------------------------
 
 void VisitNews::add(const LinkRecord& record, const Page& page) {
+  clock_ = page.link.transactions.refreshed_at;
   accounts_clock_ = page.link.accounts.refreshed_at;
   brought_pending_ |= brings_pending(page);
   const std::size_t named = page.created.size() + page.updated.size() + page.removed.size();
@@ -141,17 +142,18 @@ bool SecondReading::proves(std::string_view id, const StoredTransaction* local, 
   const auto read = rows_.find(id);
   const bool pending = (read != rows_.end() && read->second.pending) || (local != nullptr && local->pending);
   if (pending) return proves_pending(clocks, news);
-  // A server that lags behind may have answered either the reading or the visit.
+  // A server that lags behind may have answered the reading, or the end of the visit.
   const bool reading_lags = oldest_clock_ && oldest_clock_ < clocks.before;
-  const bool copy_lags = newest_clock_ > clocks.after;
-  return !reading_lags && !copy_lags;
+  const bool visit_lags = newest_clock_ > news.clock();
+  return !reading_lags && !visit_lags;
 }
 
 // Pending rows go and come unnamed: only the clock tells whether both are of the same set. Where upstream
 // shows none, a set that was rebuilt would have been brought.
 bool SecondReading::proves_pending(const CopyClocks& clocks, const VisitNews& news) const {
   if (!oldest_clock_) return !news.brought_pending() && clocks.before == clocks.after;
-  return !clock_missing_ && oldest_clock_ == newest_clock_ && oldest_clock_ == clocks.after;
+  const bool one_clock = !clock_missing_ && oldest_clock_ == newest_clock_;
+  return one_clock && oldest_clock_ == clocks.after && oldest_clock_ == news.clock();
 }
 
 // ---- comparing

@@ -25,7 +25,8 @@ class VisitNews {
   // True also when it cannot be told: a resync names everything, and so do more than ids_max rows.
   bool names(std::string_view id) const { return everything_ || ids_.contains(hash_of(id)); }
   bool brought_pending() const { return brought_pending_; }
-  // The clock of the accounts on the latest page; nullopt: there is no page, or it shows none.
+  // The clocks on the latest page; nullopt: there is no page, or it shows none.
+  const std::optional<UpstreamTime>& clock() const { return clock_; }
   const std::optional<UpstreamTime>& accounts_clock() const { return accounts_clock_; }
 
  private:
@@ -36,6 +37,7 @@ class VisitNews {
   std::unordered_set<std::size_t> ids_;
   bool everything_ = false;
   bool brought_pending_ = false;
+  std::optional<UpstreamTime> clock_;
   std::optional<UpstreamTime> accounts_clock_;
 };
 

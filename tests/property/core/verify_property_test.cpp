@@ -188,7 +188,7 @@ std::optional<std::string> perhaps_damage(OneLink& link) {
   auto& rows = link.store.rows;
   const auto row = rows.find("t" + std::to_string(*rc::gen::inRange(0, 6)));
   if (row == rows.end()) return std::nullopt;
-  const std::string id = row->first;
+  std::string id = row->first;
   if (*rc::gen::inRange(0, 2) == 0) {
     row->second.json = posted(id, "666.00");
   } else {

@@ -167,7 +167,8 @@ struct Worth {
   bool operator==(const Worth&) const = default;
 };
 Worth worth(const std::vector<const char*>& clocks_read, const char* before, const char* after,
-            const core::VisitNews& news = {}) {
+            core::VisitNews news = {}) {
+  hear(news, {.link = {.clock = after}});  // the end of the last visit
   Reading reading;
   for (std::size_t i = 0; i < clocks_read.size(); ++i) {
     PageText page{.next = "n" + std::to_string(i), .more = i + 1 < clocks_read.size()};
@@ -201,6 +202,19 @@ TEST(Proof, APostedRowThatNoVisitNamedHasNotChanged) {
   EXPECT_EQ(worth({""}, clock_1, clock_2), posted_only);
 }
 
+// The set that the visit left is of the clock of its first page; its last one came from a server that lags
+// behind.
+TEST(Proof, APendingRowNeedsTheVisitsEndUnderItsClock) {
+  Reading reading;
+  reading.with({.created = {pending("p")}, .link = {.clock = clock_2}});
+  const core::CopyClocks clocks{.before = time_of(clock_1), .after = time_of(clock_2)};
+  core::VisitNews news;
+  hear(news, {.link = {.clock = clock_2}});
+  EXPECT_TRUE(reading.reading.proves("p", nullptr, clocks, news));
+  hear(news, {.link = {.clock = clock_1}});
+  EXPECT_FALSE(reading.reading.proves("p", nullptr, clocks, news));
+}
+
 TEST(Proof, ARowThatAVisitNamedMayHaveChanged) {
   const Worth nothing, pending_only{false, true}, posted_only{true, false};
   core::VisitNews named;
@@ -222,6 +236,7 @@ TEST(Proof, ARowThatAVisitNamedMayHaveChanged) {
 TEST(Proof, MoreNewsThanCanBeKeptNameEverything) {
   core::VisitNews news;
   PageText page;
+  page.removed.reserve(10'000);
   for (int i = 0; i < 10'000; ++i)
     page.removed.push_back("t" + std::to_string(i));
   for (int round = 0; round < 9; ++round)
@@ -235,10 +250,12 @@ TEST(Proof, MoreNewsThanCanBeKeptNameEverything) {
   EXPECT_TRUE(news.names("other"));
 }
 
-TEST(Proof, TheLatestPageTellsTheClockOfTheAccounts) {
+TEST(Proof, TheLatestPageTellsTheClocks) {
   core::VisitNews news;
   EXPECT_FALSE(news.accounts_clock());
-  hear(news, {.link = {.accounts_clock = clock_2}});
+  EXPECT_FALSE(news.clock());
+  hear(news, {.link = {.clock = clock_1, .accounts_clock = clock_2}});
+  EXPECT_EQ(news.clock(), time_of(clock_1));
   EXPECT_EQ(news.accounts_clock(), time_of(clock_2));
   hear(news, {.link = {.accounts_clock = ""}});
   EXPECT_FALSE(news.accounts_clock());

@@ -141,6 +141,7 @@ VerifyWorld::VerifyWorld(api::Budgets budgets, core::Policy policy, Notes notes,
   port.reads_fail = !readable;
   engine::EngineOptions options;
   options.policy = policy;
+  options.idle_look = std::chrono::minutes(1);
   options.discovery = false;
   engine.emplace(io.timers, upstream, gate, port, observer, options);
   engine->start(io.io.get_executor());
