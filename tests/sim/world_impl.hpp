@@ -225,7 +225,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   core::WallTime settled_clock_at_{};
   api::Budgets upstream_budgets_;
   std::map<std::string, std::string> asked_last_;  // once the process stops: by link, what may still be asked
-  std::optional<core::WallTime> refused_since_;    // our credentials, as this process knows
+  std::optional<api::SteadyTime> refused_since_;   // our credentials, as this process knows
   std::map<std::string, std::uint32_t> asked_behind_visit_;  // since then, by link whose visit has ended
   bool outage_ = false;
   bool wrong_secret_ = false;
