@@ -74,6 +74,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
           (update.record.last_error ? " (" + update.record.last_error->message + ")" : ""));
   }
   findings_.expect(Invariant::single_owner, !process_->state.dead, "a dead process has written");
+  if (before == nullptr) past_[link_id].registered_at = timers_.steady_now();
   check_owner(update, before, findings_);
   check_repair(update, before);
   check_letters(update, before);

@@ -60,6 +60,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::string asked;   // the last sync request about it
     std::string latest;  // the last request about it
     std::uint64_t relink_version = 0;
+    api::SteadyTime registered_at{};
     // When upstream told of its accounts, and what; only where it shows no clock of them.
     std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };
