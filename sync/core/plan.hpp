@@ -55,10 +55,10 @@ std::optional<Error> check_page(const LinkRecord& record, const Page& page, cons
 // Upstream sent a pending row, whatever else the page says of it: the set was rebuilt.
 bool brings_pending(const Page& page);
 
-// The upstream clock under which the drain collects pending rows, this page included; a page may leave it out.
-// While none has come it is that of the latest page, also when that is older (a server that lags behind): its
-// rows are of that time, and a later clock makes them worth nothing. Once some have come it only advances.
-// nullopt: no page showed one.
+// The upstream clock under which the drain collects pending rows, this page included; a page may leave it
+// out. While no row has come it is that of the latest page, also when that is older (a server that lags
+// behind): its rows are of that time, and a later clock makes them worth nothing. Once some have come it only
+// advances. nullopt: no page showed one.
 std::optional<UpstreamTime> drain_clock(const LinkRecord& record, const Page& page);
 
 // Upstream rebuilt its pending rows in the middle of the drain: what earlier pages brought of them is worth

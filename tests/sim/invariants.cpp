@@ -43,12 +43,13 @@ constexpr InvariantInfo table[] = {
      "when the faults stop, all links are where upstream says within a bound computed from the policy",
      1'500},
     {Invariant::verify, "verify",
-     "a copy that is right is never called wrong, planted damage is found exactly; nothing is written", 0},
+     "a copy that is right is never called wrong, planted damage is found exactly; nothing is written",
+     1'000},
     {Invariant::repair, "repair",
-     "a repair ends at the truth, also over crashes, and what it finds is told with its cause", 0},
+     "a repair ends at the truth, also over crashes, and what it finds is told with its cause", 5'000},
     {Invariant::dead_letters, "dead letters",
-     "each is retried once and dropped once, and nothing else changes by that", 0},
-    {Invariant::audit, "audit", "the rolling audit leaves no link out and goes on where it was", 0},
+     "each is retried once and dropped once, and nothing else changes by that", 300},
+    {Invariant::audit, "audit", "the rolling audit leaves no link out and goes on where it was", 2'500},
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ void World::on_cycle(const core::CycleReport& report) {
 void World::on_auth_incident(bool refused, const core::Error&) {
   refused_since_.reset();
   asked_behind_visit_.clear();
-  if (refused) refused_since_ = timers_.true_now();
+  if (refused) refused_since_ = timers_.steady_now();
   tally(refused ? "credentials refused" : "credentials work again");
 }
 
@@ -74,6 +74,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
           (update.record.last_error ? " (" + update.record.last_error->message + ")" : ""));
   }
   findings_.expect(Invariant::single_owner, !process_->state.dead, "a dead process has written");
+  if (before == nullptr) past_[link_id].registered_at = timers_.steady_now();
   check_owner(update, before, findings_);
   check_repair(update, before);
   check_letters(update, before);
@@ -205,7 +206,7 @@ void World::check_still(const WireRequest& request) {
   if (!refused_since_) return;
   const auto ended = asked_behind_visit_.find(request.link_id);
   const bool begins = ended != asked_behind_visit_.end() && ++ended->second > asked_behind_visit_max;
-  const bool late = timers_.true_now() - *refused_since_ >= visit_waits_max;
+  const bool late = timers_.steady_now() - *refused_since_ >= visit_waits_max;
   findings_.expect(Invariant::budget, !begins && !late,
                    "link " + request.link_id + ": asked about while our credentials are refused");
 }

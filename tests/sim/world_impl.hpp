@@ -60,6 +60,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::string asked;   // the last sync request about it
     std::string latest;  // the last request about it
     std::uint64_t relink_version = 0;
+    api::SteadyTime registered_at{};
     // When upstream told of its accounts, and what; only where it shows no clock of them.
     std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };
@@ -225,7 +226,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   core::WallTime settled_clock_at_{};
   api::Budgets upstream_budgets_;
   std::map<std::string, std::string> asked_last_;  // once the process stops: by link, what may still be asked
-  std::optional<core::WallTime> refused_since_;    // our credentials, as this process knows
+  std::optional<api::SteadyTime> refused_since_;   // our credentials, as this process knows
   std::map<std::string, std::uint32_t> asked_behind_visit_;  // since then, by link whose visit has ended
   bool outage_ = false;
   bool wrong_secret_ = false;

@@ -311,7 +311,7 @@ void World::on_note(const std::string& name, const std::string& value) {
     const std::string& id = link_id.str();
     const bool between = link > last ? id > last && id < link : id > last || id < link;
     // One that was added while the turn lasted is the next round's.
-    const bool known = record.added_at + turn_max < timers_.wall_now();
+    const bool known = past_[link_id].registered_at + turn_max < timers_.steady_now();
     if (between && known) findings_.broken(Invariant::audit, "link " + id + " was left out by the audit");
   }
   tell_violations();
