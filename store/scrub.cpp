@@ -1,6 +1,5 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -34,7 +33,8 @@ rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file
 // EINVAL is how a file system says that it cannot read around the page cache (open(2), read(2)); any other
 // error, such as EIO for a bad sector, is what is looked for.
 bool refuses_direct_reads(const rocksdb::Status& status) {
-  return (status.IsIOError() && status.ToString().ends_with(std::strerror(EINVAL))) ||
+  return (status.IsIOError() &&
+          status.ToString().ends_with(std::make_error_code(std::errc::invalid_argument).message())) ||
          status.IsInvalidArgument() || status.IsNotSupported();
 }
 
