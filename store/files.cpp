@@ -76,7 +76,10 @@ core::Result<std::optional<std::string>> read_small_file(const std::string& path
     if (opened.IsPathNotFound()) return std::nullopt;
     return failed("open", path, opened);
   }
-  std::string content(bytes_max + 1, '\0');
+  std::uint64_t bytes = 0;
+  if (const auto measured = disk.files().GetFileSize(path, {}, &bytes, nullptr); !measured.ok())
+    return failed("measure", path, measured);
+  std::string content(std::min<std::uint64_t>(bytes, bytes_max) + 1, '\0');
   std::size_t filled = 0;
   while (filled < content.size()) {
     rocksdb::Slice got;

@@ -109,26 +109,39 @@ bool has_written(const Table& table, std::uint64_t oldest, const Disk& disk) {
   return oldest > table.number || log_bytes(table, table.first_log(), disk) != std::uint64_t{0};
 }
 
+// What a trial that failed says of the database; an error when it says nothing, because reading failed.
+core::Result<std::string> judge_trial(const Table& table, const rocksdb::Status& status) {
+  const auto reason = without_content(status.ToString());
+  if (status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument())
+    return reason;
+  return core::fail(
+      core::Errc::storage,
+      fmt::format("store {} cannot be opened: its table of files {} ends in damage, and it cannot "
+                  "be told whether anything is missing ({}); see to that and try again",
+                  table.directory, table.name, reason));
+}
+
 // Reads the database as it would be without the damage. The reason for not doing it; empty: nothing is
 // missing.
-std::string missing_without(const Table& table, const StoreOptions& options, const Disk& disk) {
+core::Result<std::string> missing_without(const Table& table, const StoreOptions& options, const Disk& disk) {
   const auto env = rocksdb::NewCompositeEnv(
       std::make_shared<WithShortFile>(disk.shared(), table.name, table.scan.whole_bytes));
   rocksdb::DBOptions trial;
   trial.env = env.get();
   trial.paranoid_checks = true;  // compares the tables on the disk with the list
+  trial.max_open_files = options.open_files_max;
   trial.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   trial.info_log = make_logger(options.log);
   std::vector<std::string> names;
   auto status = rocksdb::DB::ListColumnFamilies(trial, table.directory, &names);
-  if (!status.ok()) return without_content(status.ToString());
+  if (!status.ok()) return judge_trial(table, status);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const auto& name : names)
     families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* raw = nullptr;
   status = rocksdb::DB::OpenForReadOnly(trial, table.directory, families, &handles, &raw);
-  if (!status.ok()) return without_content(status.ToString());
+  if (!status.ok()) return judge_trial(table, status);
   const std::unique_ptr<rocksdb::DB> database(raw);
   std::uint64_t oldest = 0;
   const bool known = database->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
@@ -136,7 +149,7 @@ std::string missing_without(const Table& table, const StoreOptions& options, con
     database->DestroyColumnFamilyHandle(handle);
   if (!known || !has_oldest_log(table, oldest, disk)) return "its write-ahead log is missing";
   if (names.size() <= family_count && has_written(table, oldest, disk)) return "a part of it is missing";
-  return {};
+  return std::string{};
 }
 
 // What a table begins with is synced before CURRENT names it. Its last record is the first to count the table
@@ -193,13 +206,16 @@ core::Result<std::optional<std::string>> mend_torn_table(const StoreOptions& opt
   table.scan = scan_manifest(table.content);
   if (table.scan.end == ManifestScan::End::whole) return std::nullopt;
   if (closed_as == table.name) return refuse(table, "it was closed cleanly, so it was changed since");
-  if (table.scan.end == ManifestScan::End::unfinished) return std::nullopt;  // RocksDB leaves it out
+  const bool unfinished = table.scan.end == ManifestScan::End::unfinished;
   const auto torn_bytes = table.content.size() - table.scan.whole_bytes;
-  if (torn_bytes > torn_tail_bytes_max || !is_one_write(table.scan))
+  if (!unfinished && (torn_bytes > torn_tail_bytes_max || !is_one_write(table.scan)))
     return refuse(table, "a power cut tears the last write only, but more follows");
   if (!has_its_beginning(table)) return refuse(table, "what it began with was safe on the disk");
-  if (const auto missing = missing_without(table, options, disk); !missing.empty())
-    return refuse(table, fmt::format("without the rest the database is not whole ({})", missing));
+  const auto missing = missing_without(table, options, disk);
+  if (!missing) return std::unexpected(missing.error());
+  if (!missing->empty())
+    return refuse(table, fmt::format("without the rest the database is not whole ({})", *missing));
+  if (unfinished) return std::nullopt;  // RocksDB leaves it out by itself
   if (auto done = cut(table, options, disk); !done) return std::unexpected(done.error());
   return fmt::format(
       "store {}: the last write to its table of files {} is torn, as a power cut leaves it; its {} bytes "

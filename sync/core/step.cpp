@@ -429,7 +429,8 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
   assert(answer->link.link_id == input.record.link_id.str());
   LinkUpdate update = begin_step(input);
   update.keep_alive.push_back(answer);
-  if (input.record.repairing) update.cause = Cause::verify;  // also while its replay waits for a refused feed
+  // Also while its replay waits for a refused feed: but then only the pull that the repair asked for.
+  if (input.record.repairing && input.record.accounts_wanted) update.cause = Cause::verify;
   take_link(answer->link, update);
   const LinkRecord& record = update.record;
   const LinkCondition condition = condition_of(answer->link);

@@ -142,9 +142,10 @@ bool SecondReading::proves(std::string_view id, const StoredTransaction* local, 
   const auto read = rows_.find(id);
   const bool pending = (read != rows_.end() && read->second.pending) || (local != nullptr && local->pending);
   if (pending) return proves_pending(clocks, news);
-  // A server that lags behind may have answered the reading, or the end of the visit.
-  const bool reading_lags = oldest_clock_ && oldest_clock_ < clocks.before;
-  const bool visit_lags = newest_clock_ > news.clock();
+  // A server that lags behind may have answered the reading, or the end of the visit. So may one that leaves
+  // out a clock that others show.
+  const bool reading_lags = clocks.before && (clock_missing_ || oldest_clock_ < clocks.before);
+  const bool visit_lags = newest_clock_ > news.clock() || (clocks.after && !news.clock());
   return !reading_lags && !visit_lags;
 }
 

@@ -213,8 +213,10 @@ api::Task<core::Result<std::optional<core::LinkId>>> Verifier::next_link() {
 // Whether the link keeps its turn.
 bool Verifier::comes_back(const VerifyOutcome& outcome) {
   if (outcome.report.result != core::VerifyResult::incomplete) return false;
-  if (outcome.service_wide) return true;
-  return may_pass(outcome.report.reason) && ++tries_ < tries_max;
+  // Upstream may refuse the verify of this link only, which nobody can tell from what it says.
+  const bool throttled = outcome.report.reason == core::to_string(core::Errc::throttled);
+  if (outcome.service_wide && !throttled) return true;
+  return (throttled || may_pass(outcome.report.reason)) && ++tries_ < tries_max;
 }
 
 // One link, or none when its time is a bad one: then it is the next round's.

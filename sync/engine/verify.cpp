@@ -190,7 +190,6 @@ class Verify {
       incomplete("too_large", "the link has more transactions than a verify can hold");
     }
     clocks_.before = record_.pending_clock;
-    accounts_clock_ = record_.accounts_clock;
     context_.visits.listen(link_id_, news_);
   }
 
@@ -359,10 +358,9 @@ class Verify {
   }
 
   // The stored accounts, as of now, are of the same clock as those that were read: what differs is no news.
-  // Where the answer left the clock out, it was that of the answers before and behind it.
+  // An answer without a clock may be of a server that lags behind.
   bool judges_accounts() const {
-    const auto& told = upstream_accounts_->link.accounts.refreshed_at;
-    const auto& clock = told ? told : accounts_clock_;
+    const auto& clock = upstream_accounts_->link.accounts.refreshed_at;
     return clock && clock == record_.accounts_clock && clock == record_.accounts_pulled_clock &&
            clock == news_->accounts_clock();
   }
@@ -432,7 +430,6 @@ class Verify {
   core::LinkRecord record_;  // as of the last look
   const std::shared_ptr<core::VisitNews> news_ = std::make_shared<core::VisitNews>();
   core::CopyClocks clocks_;
-  std::optional<core::UpstreamTime> accounts_clock_;  // that the copy showed before the reading
   bool pulls_accounts_ = false;
   bool reads_feed_ = false;
   bool reads_accounts_ = false;

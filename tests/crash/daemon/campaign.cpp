@@ -236,7 +236,9 @@ void Campaign::expect_converged(Daemon& daemon) {
         return wrong.empty();
       },
       [&] { return wrong + "\n" + daemon.process().log_tail(); }, converge_limit);
-  daemon.ask("POST", "/v1/links/" + links_.front() + "/verify?wait=10s");
+  if (!answered(daemon.ask("POST", "/v1/links/" + links_.front() + "/verify?wait=10s"))) {
+    throw e2e::Failed("no answer to a verify:\n" + daemon.process().log_tail());
+  }
   if (const std::string differs = false_mismatch(daemon); !differs.empty()) {
     throw e2e::Failed(differs);
   }

@@ -232,5 +232,33 @@ TEST(CleanClose, MarkerThatIsMissingIsHarmless) {
               .label = "clean close"});
 }
 
+// It names the table of files that was left, which matters to nothing but a torn one.
+TEST(CleanClose, MarkerThatIsDamagedIsHarmless) {
+  const Scenario scenario(first_seed, scenario_steps);
+  const Recording recording(scenario);
+  ASSERT_TRUE(recording.good());
+  const auto& segments = recording.segments();
+  constexpr std::size_t flips = 4;
+  Recording::Moment moment(recording);
+  SharedTally tally;
+  try_points({.count = (segments.size() - 1) * flips,
+              .check = [&](std::size_t i) -> Violations {
+                moment.move_to(segments[1 + i / flips].operations);
+                auto image = moment.image();
+                const auto marker = std::string(store_path) + "/clean-close";
+                const auto file = image.find(marker);
+                if (!file || image.content(*file).empty()) return {"closes: without its marker"};
+                image.flip_bit(marker, (i * 7) % (image.content(*file).size() * 8));
+                ++tally[tried];
+                Journal journal;
+                return check_store(scenario, std::make_shared<CrashingFileSystem>(image, journal),
+                                   moment.progress(), {});
+              },
+              .after_abort = nullptr,
+              .name = [](std::size_t i) { return fmt::format("segment/{}/{}", i / flips, i % flips); },
+              .label = "clean close"});
+  if (!wanted_point()) EXPECT_GT(tally[tried], 0u);
+}
+
 }  // namespace
 }  // namespace syncd::test

@@ -70,6 +70,7 @@ TEST_P(PowerCut, LosesNothingAcknowledged) {
     const Recording recording(scenario);
     ASSERT_TRUE(recording.good());
     const auto points = points_of(recording, GetParam());
+    ASSERT_GT(points.size(), 60u);
     Recording::Moment moment(recording);
     try_points({.count = points.size(),
                 .check = [&](std::size_t i) { return check_cut(recording, moment, points[i]); },
@@ -127,6 +128,7 @@ TEST_P(SecondPowerCut, InRecoveryLosesNothingAcknowledged) {
     std::vector<Point> points;
     for (std::uint64_t n = 5; n <= recording.operations(); n += 9)
       points.push_back({.operation = n, .policy = GetParam()});
+    ASSERT_GT(points.size(), 30u);
     Recording::Moment moment(recording);
     try_points({.count = points.size(),
                 .check = [&](std::size_t i) { return check_second_cut(recording, moment, points[i]); },
@@ -235,6 +237,7 @@ TEST(KillThenPowerCut, LosesNothingAcknowledged) {
     std::vector<Point> points;
     for (std::uint64_t n = 1; n <= recording.operations(); n += 3)
       points.push_back({.operation = n, .policy = Policy::lose_all});
+    ASSERT_GT(points.size(), 100u);
     Recording::Moment moment(recording);
     try_points({.count = points.size(),
                 .check = [&](std::size_t i) { return check_kill_then_cut(recording, moment, points[i]); },

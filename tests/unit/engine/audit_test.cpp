@@ -93,6 +93,18 @@ TEST(AuditComesBack, NotForEverToOneLink) {
               ElementsAre("mk_1 server", "mk_1 server", "mk_1 server", "mk_2 match", "mk_3 match"));
 }
 
+// Nor when upstream has its own idea of how often one link may be read.
+TEST(AuditComesBack, NotForEverToALinkWhoseReadingIsThrottled) {
+  Audit3 audit;
+  audit.world.instead = [&](const api::HttpCall& call) -> Answer {
+    if (!is_reading(call) || !call.target.starts_with("/links/mk_1/")) return std::nullopt;
+    return error_reply(429, "api_error.rate_limit");
+  };
+  audit.world.io.pass(hours(4));
+  EXPECT_THAT(told(audit.world),
+              ElementsAre("mk_1 throttled", "mk_1 throttled", "mk_1 throttled", "mk_2 match", "mk_3 match"));
+}
+
 // What will not pass by itself is told once.
 TEST(AuditComesBack, NotToALinkThatCannotBeVerified) {
   Audit3 audit;

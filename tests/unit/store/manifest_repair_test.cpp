@@ -204,6 +204,29 @@ TEST_F(ManifestRepairTest, ADecayedFlushIsRefused) {
   expect_refused_untouched("its write-ahead log is missing");
 }
 
+// Whichever bit of its header it is: one in the length makes it end behind the end of the file, which RocksDB
+// takes for a write that did not come to its end.
+TEST_F(ManifestRepairTest, NoBitOfTheHeaderOfAFlushLosesIt) {
+  open();
+  add(0, links);
+  store_.reset();
+  fs::remove(options_.path + "/clean-close");
+  const auto whole = read_all(table());
+  const auto before = store::scan_manifest(std::string_view(whole).substr(0, whole.size() - 1)).whole_bytes;
+  ASSERT_LT(before + 7, whole.size());
+  for (std::size_t bit = 0; bit < 7 * 8; ++bit) {
+    auto content = whole;
+    content[before + bit / 8] = static_cast<char>(content[before + bit / 8] ^ (1 << (bit % 8)));
+    write_all(table(), content);
+    expect_refused_untouched("its write-ahead log is missing");
+  }
+  write_all(table(), whole.substr(0, whole.size() - 1));
+  expect_refused_untouched("its write-ahead log is missing");
+  write_all(table(), whole);
+  open();
+  expect_everything();
+}
+
 // The same for a flush in the middle of a run: the log that must be there is named by the flush before.
 TEST_F(ManifestRepairTest, ADecayedFlushAfterAnotherIsRefused) {
   open();
