@@ -1,7 +1,7 @@
 #pragma once
 
-// What most tests include, parsed once for all of them (a precompiled header). Each file includes what it needs all the
-// same: this is in no include list and saves a fifth of the build.
+// What most tests include, parsed once for all of them (a precompiled header). Each file includes what it
+// needs all the same: this is in no include list and saves a fifth of the build.
 #include <algorithm>
 #include <array>
 #include <chrono>
