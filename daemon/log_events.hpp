@@ -28,7 +28,9 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"listen_failed", "error", "", "A socket cannot be listened on; the process ends (69)."},
     {"socket_group", "warn", "", "The admin socket could not be given to its group."},
     {"store_open_failed", "error", "", "The store cannot be opened; the process ends (74)."},
-    {"store_notice", "warn", "", "What opening the store found: a new feed epoch and why, lax permissions."},
+    {"store_notice", "warn", "",
+     "What opening the store found: a new feed epoch and why, lax permissions, a torn write that was cut "
+     "off."},
     {"store_read_failed", "error", "", "The store cannot be read at the start; the process ends (74)."},
     {"store_write_failed", "error", "", "The store cannot be written at the start; the process ends (74)."},
     {"unclean_stop", "info", "", "The last run was killed: budgets are taken for spent for a minute."},
