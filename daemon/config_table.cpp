@@ -249,8 +249,7 @@ void add_store(std::vector<ConfigKey>& keys) {
       letter_body_choices,
       "What a dead letter keeps of the refused answer beside its size and digest: nothing, or its structure "
       "with the names of the contract and the kind of each value, but no value and no value's length, at "
-      "most "
-      "16 KiB.")));
+      "most 16 KiB.")));
 }
 
 void add_schedule(std::vector<ConfigKey>& keys) {

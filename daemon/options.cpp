@@ -11,6 +11,13 @@
 
 namespace syncd::daemon {
 
+Ending ending_of(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream complaint;
+  const bool asked = app.exit(error, out, complaint) == 0;
+  return {asked ? exit_ok : exit_usage, out.str(), complaint.str()};
+}
+
 std::expected<Options, Ending> parse_arguments(std::vector<std::string> arguments) {
   Options wanted;
   CLI::App app{"Keeps an exact local copy of bank data from MoneyKit current.", "moneykit-syncd"};
@@ -30,10 +37,7 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream complaint;
-    const bool asked = app.exit(error, out, complaint) == 0;
-    return std::unexpected(Ending{asked ? exit_ok : exit_usage, out.str(), complaint.str()});
+    return std::unexpected(ending_of(app, error));
   }
   // Behind `--` the parser does not count them.
   const auto commands = std::ranges::count_if(std::array<const CLI::App*, 4>{run, check, config, version},

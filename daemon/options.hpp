@@ -5,6 +5,11 @@
 #include <string>
 #include <vector>
 
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
+
 namespace syncd::daemon {
 
 // What a command line of moneykit-syncd asks for.
@@ -15,12 +20,16 @@ struct Options {
   bool online = false;  // of check_config: ask upstream, too
 };
 
-// Nothing is to be done: help or the version was asked for (exit code 0), or something is wrong (exit_usage).
+// A command line, of this program or of moneykitctl, that leads to nothing to be done: help or the version
+// was asked for (exit code 0), or something is wrong (exit_usage).
 struct Ending {
   int exit_code = 0;
   std::string out;    // for standard output
   std::string error;  // for standard error
 };
+
+// What the parser has to say instead of taking a command line.
+Ending ending_of(const CLI::App& app, const CLI::ParseError& error);
 
 // Reads the arguments behind the program's name.
 std::expected<Options, Ending> parse_arguments(std::vector<std::string> arguments);

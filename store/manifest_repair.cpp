@@ -219,8 +219,7 @@ core::Result<std::optional<std::string>> mend_torn_table(const StoreOptions& opt
   if (auto done = cut(table, options, disk); !done) return std::unexpected(done.error());
   return fmt::format(
       "store {}: the last write to its table of files {} is torn, as a power cut leaves it; its {} bytes "
-      "behind "
-      "byte {} were cut off, nothing depends on them; the file as it was is kept as {}",
+      "behind byte {} were cut off, nothing depends on them; the file as it was is kept as {}",
       options.path, table.name, torn_bytes, table.scan.whole_bytes, torn_table_name);
 }
 

@@ -1,7 +1,6 @@
 #include "daemon/cli/arguments.hpp"
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -100,8 +99,7 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
       ->check(CLI::Range(1, 1'000'000));
   verify->footer(
       "Exit code: 0 all is as upstream has it, 1 something differs, 65 the daemon refused, 69 nothing "
-      "differs "
-      "but something could not be compared.");
+      "differs but something could not be compared.");
   CLI::App* repair = add_verb(app, "repair", "Read a link's whole history again and correct what differs", o,
                               chosen, [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
   add_link_argument(repair, o);
@@ -130,7 +128,7 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
 
 }  // namespace
 
-std::optional<Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation) {
+std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation) {
   CLI::App app{"Asks and steers a running moneykit-syncd.", "moneykitctl"};
   Options& options = invocation.options;
   app.add_option("--socket", options.socket, "The daemon's admin socket (or environment MONEYKITCTL_SOCKET)");
@@ -145,10 +143,7 @@ std::optional<Ending> parse_arguments(std::vector<std::string> arguments, Invoca
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream complaint;
-    const bool asked = app.exit(error, out, complaint) == 0;
-    return Ending{asked ? daemon::exit_ok : daemon::exit_usage, out.str(), complaint.str()};
+    return daemon::ending_of(app, error);
   }
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
+#include "daemon/options.hpp"
 
 namespace syncd::cli {
 
@@ -44,12 +45,7 @@ struct Invocation {
 };
 
 // Reads the arguments behind the program's name. nullopt: `invocation` says what to run. Otherwise there is
-// nothing to run: help and version were asked for (exit code 0) or something is wrong (exit_usage).
-struct Ending {
-  int exit_code = 0;
-  std::string out;    // for standard output
-  std::string error;  // for standard error
-};
-std::optional<Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation);
+// nothing to run.
+std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation);
 
 }  // namespace syncd::cli

@@ -50,6 +50,19 @@ class AdminCli : public testing::Test {
     return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
   }
 
+  /// Starts the daemon with a link whose history is a page or two, because a verify leaves more than a second
+  /// between its requests, and waits until it is there.
+  std::string start_with_a_link() {
+    const std::string link_id = sandbox_.add_links(
+        R"({"institution_id":"instant_bank","accounts":2,"history_months":2,"transactions_per_month":100)"
+        R"(,"refresh_every_seconds":31536000})")[0];
+    daemon_.start();
+    daemon_.add_link(link_id);
+    daemon_.wait_for("the whole history",
+                     [&] { return daemon_.links()[link_id]["last_success_at"].text() != "null"; });
+    return link_id;
+  }
+
   ScratchDir dir_;
   Sandbox sandbox_;
   Daemon daemon_;
@@ -156,14 +169,7 @@ TEST_F(AdminCli, ShowsTheRelinkQueueAndTheFeed) {
 }
 
 TEST_F(AdminCli, VerifiesAndRepairs) {
-  // A page or two: a verify leaves more than a second between its requests.
-  const std::string link_id = sandbox_.add_links(
-      R"({"institution_id":"instant_bank","accounts":2,"history_months":2,"transactions_per_month":100)"
-      R"(,"refresh_every_seconds":31536000})")[0];
-  daemon_.start();
-  daemon_.add_link(link_id);
-  daemon_.wait_for("the whole history",
-                   [&] { return daemon_.links()[link_id]["last_success_at"].text() != "null"; });
+  const std::string link_id = start_with_a_link();
   const auto stored = daemon_.list("/v1/links/" + link_id + "/transactions");
   const auto head = [&] { return daemon_.admin("GET", "/v1/status")["feed"]["head"].number(); };
   const std::uint64_t before = head();
@@ -246,13 +252,7 @@ Altered alter_rows(const std::filesystem::path& directory, const std::string& li
 }
 
 TEST_F(AdminCli, FindsAndMendsWhatWasAlteredBehindItsBack) {
-  const std::string link_id = sandbox_.add_links(
-      R"({"institution_id":"instant_bank","accounts":2,"history_months":2,"transactions_per_month":100)"
-      R"(,"refresh_every_seconds":31536000})")[0];
-  daemon_.start();
-  daemon_.add_link(link_id);
-  daemon_.wait_for("the whole history",
-                   [&] { return daemon_.links()[link_id]["last_success_at"].text() != "null"; });
+  const std::string link_id = start_with_a_link();
   const LinkRows truth = truth_of(sandbox_, link_id);
   daemon_.process().send(SIGTERM);
   ASSERT_EQ(daemon_.process().wait(end_limit).code, 0);

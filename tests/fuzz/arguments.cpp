@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/exit_codes.hpp"
 #include "tests/fuzz/support/choices.hpp"
+#include "tests/fuzz/support/command_line.hpp"
 #include "tests/fuzz/support/target.hpp"
 
 // The command line of moneykitctl. Any words lead to a command, to help, or to a refusal with the exit code
@@ -14,7 +14,7 @@
 namespace syncd::fuzz {
 namespace {
 
-std::vector<std::string> any_words(Choices& choices) {
+Words any_words(Choices& choices) {
   constexpr std::string_view words[] = {"links",      "ls",
                                         "show",       "add",
                                         "sync",       "pause",
@@ -33,31 +33,14 @@ std::vector<std::string> any_words(Choices& choices) {
                                         "--",         "-",
                                         "--limit=-1", "--limit=99999999999999999999",
                                         "--after=1",  "-ff"};
-  std::vector<std::string> line;
-  while (choices.left() && line.size() < 16) {
-    const std::uint32_t which = choices.below(64);
-    std::string word(which < std::size(words) ? words[which] : choices.text(16));
-    std::erase(word, '\0');
-    line.push_back(std::move(word));
-  }
-  return line;
+  return draw_words(choices, words, 16, 64);
 }
 
 void try_any(Choices& choices) {
   cli::Invocation invocation;
   const auto ending = cli::parse_arguments(any_words(choices), invocation);
   if (!ending) return FUZZ_CHECK(invocation.command != nullptr, "a command line that is taken has a command");
-  const bool asked = ending->exit_code == daemon::exit_ok;
-  FUZZ_CHECK(asked || ending->exit_code == daemon::exit_usage, "there are two ways to end");
-  FUZZ_CHECK(asked ? !ending->out.empty() : !ending->error.empty(), "an end says something");
-}
-
-// A word that cannot be taken for an option.
-std::string any_value(Choices& choices) {
-  std::string value(choices.text(32));
-  std::erase(value, '\0');
-  if (value.empty() || value.front() == '-') value.insert(0, "v");
-  return value;
+  check_ending(*ending);
 }
 
 void try_good(Choices& choices) {

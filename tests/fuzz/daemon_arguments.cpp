@@ -3,9 +3,9 @@
 #include <string_view>
 #include <vector>
 
-#include "daemon/exit_codes.hpp"
 #include "daemon/options.hpp"
 #include "tests/fuzz/support/choices.hpp"
+#include "tests/fuzz/support/command_line.hpp"
 #include "tests/fuzz/support/target.hpp"
 
 // The command line of moneykit-syncd. Any words lead to a command, to help, or to a refusal with the exit
@@ -17,21 +17,13 @@ namespace {
 
 using daemon::Options;
 using Command = Options::Command;
-using Words = std::vector<std::string>;
 
 Words any_words(Choices& choices) {
   constexpr std::string_view words[] = {"run",       "check-config", "config",     "dump",      "version",
                                         "--config",  "--config=",    "--config=a", "--online",  "--online=1",
                                         "--help",    "--version",    "-h",         "--",        "-",
                                         "--online=", "--confi",      "--config=b", "--help-all"};
-  Words line;
-  while (choices.left() && line.size() < 12) {
-    const std::uint32_t which = choices.below(32);
-    std::string word(which < std::size(words) ? words[which] : choices.text(16));
-    std::erase(word, '\0');
-    line.push_back(std::move(word));
-  }
-  return line;
+  return draw_words(choices, words, 12, 32);
 }
 
 bool has(const Words& line, std::string_view word) {
@@ -46,13 +38,7 @@ bool begins(const Words& line, std::string_view front) {
 void try_any(Choices& choices) {
   const Words line = any_words(choices);
   const auto arguments = daemon::parse_arguments(line);
-  if (!arguments) {
-    const daemon::Ending& ending = arguments.error();
-    const bool asked = ending.exit_code == daemon::exit_ok;
-    FUZZ_CHECK(asked || ending.exit_code == daemon::exit_usage, "there are two ways to end");
-    FUZZ_CHECK(asked ? !ending.out.empty() : !ending.error.empty(), "an end says something");
-    return;
-  }
+  if (!arguments) return check_ending(arguments.error());
   const Command command = arguments->command;
   FUZZ_CHECK(command != Command::check_config || has(line, "check-config"), "a check was asked for");
   FUZZ_CHECK(command != Command::version || has(line, "version"), "the version was asked for");
@@ -63,14 +49,6 @@ void try_any(Choices& choices) {
   const std::string& path = arguments->config_path;
   FUZZ_CHECK(path == Options{}.config_path || has(line, path) || has(line, "--config=" + path),
              "the configuration is the usual one or the one given");
-}
-
-// A word that cannot be taken for an option.
-std::string any_value(Choices& choices) {
-  std::string value(choices.text(32));
-  std::erase(value, '\0');
-  if (value.empty() || value.front() == '-') value.insert(0, "v");
-  return value;
 }
 
 void try_good(Choices& choices) {

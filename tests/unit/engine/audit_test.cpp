@@ -20,8 +20,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-using Answer = std::optional<FakeTransport::Answer>;
-
 // `link result`, or `link reason` of an incomplete one.
 Lines told(const VerifyWorld& world) {
   Lines lines;

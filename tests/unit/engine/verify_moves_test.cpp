@@ -19,12 +19,6 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-using Answer = std::optional<FakeTransport::Answer>;
-
-core::LinkId the_id() {
-  return core::LinkId{the_link};
-}
-
 // News behind the end of the history, in pages of one row: `b` has changed, seven rows are new.
 Answer news_page(const api::HttpCall& call) {
   constexpr int pages = 7;

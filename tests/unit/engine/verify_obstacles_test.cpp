@@ -19,18 +19,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::IsEmpty;
 
-using Answer = std::optional<FakeTransport::Answer>;
-
-core::LinkId the_id() {
-  return core::LinkId{the_link};
-}
-
-api::Task<void> pause(engine::Engine& engine, std::string link_id) {
-  core::LinkId link{std::move(link_id)};
-  const auto paused = co_await engine.pause(std::move(link));
-  EXPECT_TRUE(paused);
-}
-
 std::size_t calls(const VerifyWorld& world) {
   return world.transport.calls().size();
 }

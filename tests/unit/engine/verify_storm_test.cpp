@@ -23,16 +23,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::ElementsAre;
 
-core::LinkId the_id() {
-  return core::LinkId{the_link};
-}
-
-api::Task<void> add(engine::Engine& engine) {
-  engine::NewLink link{the_id(), {}, {}};
-  const auto added = co_await engine.add_link(std::move(link));
-  EXPECT_TRUE(added);
-}
-
 api::Task<void> repair(engine::Engine& engine) {
   core::LinkId link_id{the_link};
   const auto begun = co_await engine.repair(std::move(link_id));

@@ -19,22 +19,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-core::LinkId the_id() {
-  return core::LinkId{the_link};
-}
-
-api::Task<void> add(engine::Engine& engine) {
-  engine::NewLink link{the_id(), {}, {}};
-  const auto added = co_await engine.add_link(std::move(link));
-  EXPECT_TRUE(added);
-}
-
-api::Task<void> pause(engine::Engine& engine) {
-  core::LinkId link_id{the_link};
-  const auto paused = co_await engine.pause(std::move(link_id));
-  EXPECT_TRUE(paused);
-}
-
 api::Task<void> repair(engine::Engine& engine, api::SteadyTime deadline,
                        std::optional<core::CycleReport>& report) {
   core::LinkId link_id{the_link};

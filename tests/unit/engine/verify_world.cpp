@@ -205,4 +205,20 @@ void VerifyWorld::plant(const std::string& id, const std::string& json, bool is_
                 .posted_from = {}};
 }
 
+core::LinkId the_id() {
+  return core::LinkId{the_link};
+}
+
+api::Task<void> add(engine::Engine& engine) {
+  engine::NewLink link{the_id(), {}, {}};
+  const auto added = co_await engine.add_link(std::move(link));
+  EXPECT_TRUE(added);
+}
+
+api::Task<void> pause(engine::Engine& engine, std::string link_id) {
+  core::LinkId link{std::move(link_id)};
+  const auto paused = co_await engine.pause(std::move(link));
+  EXPECT_TRUE(paused);
+}
+
 }  // namespace syncd::test

@@ -102,4 +102,13 @@ bool asks_for_accounts(const api::HttpCall& call);
 // Of the second reading; ordinary visits ask behind the end of the history.
 bool is_reading(const api::HttpCall& call);
 
+// ---- what the tests of a verify do to the one link ----
+
+// An answer instead of that of the world; nullopt: the world's own.
+using Answer = std::optional<FakeTransport::Answer>;
+
+core::LinkId the_id();
+api::Task<void> add(engine::Engine& engine);
+api::Task<void> pause(engine::Engine& engine, std::string link_id = the_link);
+
 }  // namespace syncd::test
