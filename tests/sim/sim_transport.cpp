@@ -16,6 +16,7 @@ using core::Errc;
 constexpr core::Millis first_byte_deadline{30'000};
 constexpr core::Millis answer_deadline{120'000};
 constexpr core::Millis connect_deadline{10'000};
+constexpr core::Millis idle_deadline{50'000};
 // In thousandths of all requests, and of the connections made for the others.
 constexpr std::uint32_t kept_connections = 600;
 constexpr std::uint32_t long_connects = 50;
@@ -117,6 +118,11 @@ api::Lease SimTransport::try_lease() {
   return {*this, std::make_shared<api::ReadyConnection>()};
 }
 
+void SimTransport::kill_kept(std::uint64_t connections) {
+  dead_kept_ = connections;
+  dead_until_ = timers_.steady_now() + idle_deadline;
+}
+
 // Mostly a handshake; now and then the connect deadline or a long queue.
 core::Millis SimTransport::connection_phase() {
   if (happens(long_connects)) return core::Millis(random_() % 90'000);
@@ -176,7 +182,7 @@ api::Task<SimTransport::Sent> SimTransport::send(std::shared_ptr<api::ReadyConne
 
 api::Task<SimTransport::Sent> SimTransport::exchange(const WireRequest& wire, const api::HttpCall& call) {
   if (process_.dead) co_return broken(Errc::cancelled, "stopped");
-  const bool dead_socket = dead_kept_ > 0;
+  const bool dead_socket = dead_kept_ > 0 && timers_.steady_now() < dead_until_;
   if (dead_socket) {
     --dead_kept_;
     ++made_up_["socket dead after a suspend"];

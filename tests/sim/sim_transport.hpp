@@ -66,8 +66,9 @@ class SimTransport final : public api::Transport {
   api::Lease try_lease() override;
   api::Task<std::expected<api::Lease, api::TransportError>> lease() override;
 
-  // The next so many kept connections turn out to be dead.
-  void kill_kept(std::uint64_t connections) { dead_kept_ = connections; }
+  // The next so many kept connections turn out to be dead, if they are used before they would have been
+  // closed for having been idle.
+  void kill_kept(std::uint64_t connections);
   std::size_t in_flight() const { return in_flight_.size(); }
   // The links that requests are under way about.
   const std::multiset<std::string>& links_in_flight() const { return in_flight_; }
@@ -97,6 +98,7 @@ class SimTransport final : public api::Transport {
   std::mt19937_64 random_;
   std::multiset<std::string> in_flight_;
   std::uint64_t dead_kept_ = 0;
+  api::SteadyTime dead_until_{};
   MadeUp made_up_;
 };
 

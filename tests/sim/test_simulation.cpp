@@ -12,6 +12,7 @@
 
 #include "tests/sim/campaign.hpp"
 #include "tests/sim/fault_table.hpp"
+#include "tests/sim/last_words.hpp"
 #include "tests/sim/retry_windows.hpp"
 #include "tests/sim/shrink.hpp"
 #include "tests/sim/world.hpp"
@@ -113,6 +114,16 @@ TEST(Simulation, ShrinksWhatFails) {
   const std::string text = report(smallest.plan, again);
   EXPECT_NE(text.find("VIOLATION I-"), std::string::npos);
   EXPECT_NE(text.find("scripts/simulate --from "), std::string::npos);
+}
+
+// Of thousands of seeds, the one that ends the process is known.
+TEST(Simulation, NamesTheSeedThatEndsTheProcess) {
+  const auto end_it = [] {
+    const LastWords last_words(20260607);
+    std::abort();
+  };
+  EXPECT_DEATH(end_it(),
+               "seed 20260607 ended the process\nrun it again: scripts/simulate --seeds 1 --from 20260607");
 }
 
 TEST(Simulation, EveryKindOfFaultIsCounted) {

@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include "tests/sim/last_words.hpp"
 #include "tests/sim/world_impl.hpp"
 
 namespace syncd::test {
@@ -84,6 +85,7 @@ SimulationResult World::give_up(const std::string& why) {
 }
 
 SimulationResult simulate(const Plan& plan) {
+  const LastWords last_words(plan.seed);
   auto world = std::make_unique<World>(plan);
   try {
     return world->run();

@@ -208,7 +208,12 @@ void World::act_on_clock(Hazard what, Dice& dice) {
       note("suspend");
       tally("suspend and resume");
       timers_.suspend(Millis(static_cast<std::int64_t>(dice.draw(3 * 86'400'000))));
-      process_->transport.kill_kept(dice.draw(4));
+      process_->transport.kill_kept(1 + dice.draw(4));
+      if (!dice.chance(60)) break;
+      // Whoever woke the machine wants to see the news: asked for before the dead connections have been
+      // noticed.
+      for (const std::string& link : links_)
+        static_cast<void>(process_->engine.sync_now(LinkId{link}));
       break;
     default:
       boot_in_1970(dice);
