@@ -16,11 +16,14 @@ std::string level_of(const std::string& program) {
   return program.substr(0, program.find('_'));
 }
 
-// `text` names `program`, or the part behind its level, as CMake's foreach() does.
-bool is_built(const std::string& text, const std::string& program) {
-  if (find_text(text, program).times > 0) return true;
-  const std::size_t behind = program.find('_');
-  return behind != std::string::npos && find_text(text, program.substr(behind + 1)).times > 0;
+// `text` names `program`, or the part behind its level or folder, as CMake's foreach() does.
+bool is_built(const std::string& text, std::string_view program) {
+  while (find_text(text, program).times == 0) {
+    const std::size_t behind = program.find('_');
+    if (behind == std::string_view::npos) return false;
+    program.remove_prefix(behind + 1);
+  }
+  return true;
 }
 
 // The sources of a level, joined, and its build files.

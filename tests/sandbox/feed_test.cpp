@@ -165,6 +165,29 @@ TEST(Feed, ARefreshWithoutRowsStillDropsThePendingSet) {
   EXPECT_TRUE(seen);
 }
 
+// A new account: refreshed again and again, and nothing is ever booked.
+TEST(Feed, ALinkMayHaveNoRows) {
+  NewLink wanted;
+  wanted.history_months = 1;
+  wanted.transactions_per_month = 0;
+  int without_rows = 0;
+  for (std::uint64_t seed = 1; seed <= 20'000 && without_rows < 3; ++seed) {
+    Upstream upstream(free_options(seed));
+    const std::string id = upstream.add_link(wanted, test_start);
+    if (!upstream.truth(id, test_start)->posted.empty() || !upstream.truth(id, test_start)->pending.empty()) {
+      continue;
+    }
+    ++without_rows;
+    FeedClient client(id);
+    client.drain(upstream, test_start, 10);
+    const auto held = upstream.truth_at_cursor(id, client.cursor, test_start);
+    ASSERT_TRUE(held) << "seed " << seed;
+    EXPECT_TRUE(held->drained && held->posted.empty() && held->pending.empty()) << "seed " << seed;
+    EXPECT_TRUE(client.posted.empty() && client.pending.empty()) << "seed " << seed;
+  }
+  EXPECT_GT(without_rows, 0);
+}
+
 TEST(Feed, EveryKindOfChangeOccurs) {
   Upstream upstream(free_options(11));
   NewLink wanted;

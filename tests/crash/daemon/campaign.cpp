@@ -25,6 +25,10 @@ unsigned long number_from_environment(const char* name, unsigned long fallback) 
   return text == nullptr ? fallback : std::strtoul(text, nullptr, 10);
 }
 
+bool ended_by_database(const std::string& log) {
+  return log.contains(".cc:") && log.contains("Assertion");
+}
+
 e2e::Tuning busy_tuning() {
   return {.upstream = "connections = 8\n",
           .schedule =

@@ -18,6 +18,11 @@ unsigned long number_from_environment(const char* name, unsigned long fallback);
 /// pages.
 e2e::Tuning busy_tuning();
 
+/// Whether what a process that ended with SIGABRT wrote says that the database ended it: an inconsistency
+/// that one of its own assertions noticed, which a restart sees as a crash. Its sources end in .cc, ours in
+/// .cpp.
+bool ended_by_database(const std::string& log);
+
 /// Links that are changed upstream and steered by an operator while their daemon is killed, with everything
 /// that was promised to the operator and to a follower of the feed. Actions may meet a daemon that dies: they
 /// give false when it no longer answers, and what it had promised until then is kept.

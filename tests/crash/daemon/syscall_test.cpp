@@ -270,12 +270,8 @@ using FailedSocketCall = FailedCall;
 // It ends itself and says why, or the call did not matter. It never goes on in doubt.
 TEST_P(FailedStorageCall, StopsTheProcessAndLosesNothing) {
   try_some([](Life& life, const e2e::Ended& ended) -> std::string {
-    // An inconsistency that the database (its sources end in .cc) notices by itself ends the process as a
-    // crash does.
-    if (ended.signal == SIGABRT) {
-      const std::string log = life.log();
-      return log.contains(".cc:") && log.contains("Assertion") ? "" : "an abort that is not the database's";
-    }
+    if (ended.signal == SIGABRT)
+      return ended_by_database(life.log()) ? "" : "an abort that is not the database's";
     if (ended.code == 0) {
       return life.reached_end() && !GetParam().must_stop ? ""
                                                          : "the daemon stopped as if nothing had happened";

@@ -200,8 +200,7 @@ class Link {
   [[nodiscard]] static bool drained(const Cursor& cursor);
   [[nodiscard]] View view_for(const Cursor& at, RowFault fault);
   [[nodiscard]] bool alive(const View& view, std::uint32_t row) const {
-    // A row that came after the past that is shown was not alive in it.
-    return view.states.empty() ? rows_[row].alive : row < view.states.size() && view.states[row].alive;
+    return view.states.empty() ? rows_[row].alive : view.states[row].alive;
   }
   [[nodiscard]] RowState state_in(const View& view, std::uint32_t row) const {
     return view.states.empty() ? state_of(row) : view.states[row];

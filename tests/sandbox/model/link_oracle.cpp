@@ -25,13 +25,17 @@ std::vector<RowState> Link::states_at(std::uint32_t length) const {
   std::vector<RowState> states(rows_.size());
   std::vector<std::uint32_t> pending;
   for (std::uint32_t i = 0; i < length; ++i) {
+    const Event event = event_of(log_[i]);
+    if (event == Event::refresh) {  // of no row, and there may be none at all
+      for (const std::uint32_t each : std::exchange(pending, {})) {
+        states[each].alive = states[each].alive && !states[each].pending;
+      }
+      continue;
+    }
     const std::uint32_t row = row_of(log_[i]);
     RowState& state = states[row];
-    switch (event_of(log_[i])) {
+    switch (event) {
       case Event::refresh:
-        for (const std::uint32_t each : std::exchange(pending, {})) {
-          states[each].alive = states[each].alive && !states[each].pending;
-        }
         break;
       case Event::created:
         state = RowState{0, true, rows_[row].born_pending, false};
