@@ -20,8 +20,8 @@ class Dice {
     return least + static_cast<std::uint32_t>(draw(most - least + 1));
   }
   bool chance(std::uint32_t percent) { return draw(100) < percent; }
-  template <std::size_t count>
-  std::string_view one_of(const std::string_view (&words)[count]) {
+  template <class Word, std::size_t count>
+  Word one_of(const Word (&words)[count]) {
     return words[draw(count)];
   }
 

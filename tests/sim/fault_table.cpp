@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tests/sim/invariants.hpp"
+#include "tests/sim/settings.hpp"
 
 namespace syncd::test {
 
@@ -195,6 +196,27 @@ constexpr FaultRow table[] = {
     {"", std::nullopt, "", "paused link left alone", 18},
 };
 
+// What must occur of each form of a kind, in every `seeds_per_least` seeds.
+constexpr std::uint64_t least_of_a_form = 13;
+
+std::vector<std::string> forms() {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& kind, const auto& variants) {
+    for (const std::string_view variant : variants)
+      names.push_back("fault: " + kind + ": " + std::string(variant));
+  };
+  add("malformed", spoilt_bodies);
+  add("bad_cursor", bad_cursors);
+  add("throttle", retry_afters);
+  for (const std::span<const int> statuses :
+       {std::span<const int>(server_statuses), std::span<const int>(odd_statuses),
+        std::span<const int>(redirects)}) {
+    for (const int status : statuses)
+      names.push_back("fault: status: " + std::to_string(status));
+  }
+  return names;
+}
+
 }  // namespace
 
 std::span<const FaultRow> fault_table() {
@@ -210,6 +232,8 @@ std::vector<std::string> shortfalls(const Tally& tally, std::uint64_t seeds) {
   };
   for (const FaultRow& row : table)
     expect(std::string(row.tally), row.least * (seeds / seeds_per_least));
+  for (const std::string& form : forms())
+    expect(form, least_of_a_form * (seeds / seeds_per_least));
   for (const InvariantInfo& info : invariants())
     expect("looked at " + label(info.invariant), info.least * seeds / 1'000);
   return missing;

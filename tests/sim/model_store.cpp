@@ -18,11 +18,12 @@ core::StoredTransaction stored(const core::TransactionPut& put) {
 }
 
 template <class Ids>
-void mark(Ids& ids, std::string_view id, bool pending) {
+void mark(Ids& ids, std::string_view id, bool pending, NetChanges& net) {
   if (pending) {
     ids.emplace(id);
   } else if (const auto found = ids.find(id); found != ids.end()) {
     ids.erase(found);
+    ++net.pending_left;
   }
 }
 
@@ -73,17 +74,18 @@ void ModelStore::apply_rows(const core::LinkUpdate& update) {
     if (row == visible.end()) continue;
     ++net_.removed;
     if (std::exchange(sabotage_, Sabotage::none) == Sabotage::forgets_a_removal) continue;
-    mark(pending[update.link_id], erase.transaction_id, false);
+    mark(pending[update.link_id], erase.transaction_id, false, net_);
     visible.erase(row);
   }
 }
 
 void ModelStore::put_row(const core::LinkId& link_id, const core::TransactionPut& put) {
   auto& visible = rows[link_id];
-  mark(pending[link_id], put.transaction_id, put.pending);
+  mark(pending[link_id], put.transaction_id, put.pending, net_);
   const auto row = visible.find(put.transaction_id);
   if (row == visible.end()) {
     ++net_.created;
+    net_.pending_came += put.pending ? 1 : 0;
     visible.emplace(std::string(put.transaction_id), stored(put));
     return;
   }

@@ -42,7 +42,9 @@ struct NetChanges {
   std::uint64_t created = 0;
   std::uint64_t updated = 0;
   std::uint64_t removed = 0;
-  std::uint64_t moved = 0;  // to another account, among the updated
+  std::uint64_t moved = 0;         // to another account, among the updated
+  std::uint64_t pending_came = 0;  // among the created
+  std::uint64_t pending_left = 0;  // removed, or pending no more
   bool operator==(const NetChanges&) const = default;
 };
 

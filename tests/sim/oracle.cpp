@@ -185,7 +185,9 @@ void check_net_changes(const core::LinkUpdate& update, const NetChanges& net, Fi
   const NetChanges told{.created = changes_of(update, transaction_created),
                         .updated = changes_of(update, transaction_updated),
                         .removed = changes_of(update, transaction_removed),
-                        .moved = net.moved};
+                        .moved = net.moved,
+                        .pending_came = net.pending_came,
+                        .pending_left = net.pending_left};
   findings.looked(Invariant::exactly_once);
   if (told == net) return;
   const auto text = [](const NetChanges& changes) {
@@ -194,6 +196,16 @@ void check_net_changes(const core::LinkUpdate& update, const NetChanges& net, Fi
   };
   findings.broken(Invariant::exactly_once, "link " + update.link_id.str() + ": the feed tells of " +
                                                text(told) + ", the rows of " + text(net));
+}
+
+void check_pending(const core::LinkUpdate& update, const NetChanges& net, Findings& findings) {
+  if (!update.record.drain.open) return;
+  findings.looked(Invariant::atomicity);
+  const std::string who = "in the middle of a drain, link " + update.link_id.str() + ": ";
+  if (net.pending_came > 0)
+    findings.broken(Invariant::atomicity, who + "pending rows of the next generation are shown");
+  if (net.pending_left > std::uint64_t{update.created} + update.updated + update.removed)
+    findings.broken(Invariant::atomicity, who + "pending rows have gone that this page does not settle");
 }
 
 void check_owner(const core::LinkUpdate& update, const core::LinkRecord* before, Findings& findings) {

@@ -34,6 +34,9 @@ void check_relink(const ModelStore& store, const core::LinkId& link_id, Findings
 void check_counts(const ModelStore& store, const core::LinkId& link_id, Findings& findings);
 // The feed entries of a commit are as many as the changes that comparing the rows has shown.
 void check_net_changes(const core::LinkUpdate& update, const NetChanges& net, Findings& findings);
+// Pending rows are shown one generation at a time: while a drain is open none joins them, and none leaves
+// that its page does not name or settle.
+void check_pending(const core::LinkUpdate& update, const NetChanges& net, Findings& findings);
 // A commit follows the record it was computed from. `before`: null for a new link.
 void check_owner(const core::LinkUpdate& update, const core::LinkRecord* before, Findings& findings);
 // No link is put off for longer than the longest interval.

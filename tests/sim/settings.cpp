@@ -20,34 +20,24 @@ constexpr std::string_view outage_codes[] = {"institution_error", "provider_erro
 
 void shape(Hazard hazard, sandbox::FaultRule& fault, Dice& dice) {
   using enum sandbox::FaultKind;
-  static constexpr std::string_view bodies[] = {
-      "truncated", "html",           "garbage", "empty",      "duplicate_key", "bad_utf8",
-      "deep",      "trailing",       "array",   "null_lists", "wrong_types",   "bom",
-      "nul",       "lone_surrogate", "control", "odd_number", "long_id",       "empty_id"};
-  static constexpr std::string_view cursors[] = {"null", "empty", "absent", "number", "huge"};
-  static constexpr std::string_view retries[] = {"seconds",  "date",      "absurd", "absurd_date",
-                                                 "negative", "past_date", "text",   "none"};
-  static constexpr int server_statuses[] = {500, 502, 503, 504, 520, 599};
-  static constexpr int odd_statuses[] = {400, 409, 415, 418, 431, 451};
-  static constexpr int redirects[] = {301, 302, 303, 307, 308};
   switch (fault.kind) {
     case latency:
       fault.delay_ms = 100;
       fault.delay_ms_max = 40'000;
       break;
     case status:
-      fault.status = hazard == Hazard::redirect     ? redirects[dice.draw(std::size(redirects))]
-                     : hazard == Hazard::odd_status ? odd_statuses[dice.draw(std::size(odd_statuses))]
-                                                    : server_statuses[dice.draw(std::size(server_statuses))];
+      fault.status = hazard == Hazard::redirect     ? dice.one_of(redirects)
+                     : hazard == Hazard::odd_status ? dice.one_of(odd_statuses)
+                                                    : dice.one_of(server_statuses);
       break;
     case malformed:
-      fault.variant = dice.one_of(bodies);
+      fault.variant = dice.one_of(spoilt_bodies);
       break;
     case bad_cursor:
-      fault.variant = dice.one_of(cursors);
+      fault.variant = dice.one_of(bad_cursors);
       break;
     case throttle:
-      fault.variant = dice.one_of(retries);
+      fault.variant = dice.one_of(retry_afters);
       break;
     case cut:
       fault.at_byte = dice.draw(500);

@@ -35,6 +35,18 @@ void enforce_budgets(sandbox::Budgets& upstream, const api::Budgets& budgets);
 // The larger of each.
 api::Budgets larger(const api::Budgets& a, const api::Budgets& b);
 
+// The forms that the kinds of faults take: variants of the model of upstream, and statuses.
+inline constexpr std::string_view spoilt_bodies[] = {
+    "truncated", "html",           "garbage", "empty",      "duplicate_key", "bad_utf8",
+    "deep",      "trailing",       "array",   "null_lists", "wrong_types",   "bom",
+    "nul",       "lone_surrogate", "control", "odd_number", "long_id",       "empty_id"};
+inline constexpr std::string_view bad_cursors[] = {"null", "empty", "absent", "number", "huge"};
+inline constexpr std::string_view retry_afters[] = {"seconds",  "date",      "absurd", "absurd_date",
+                                                    "negative", "past_date", "text",   "none"};
+inline constexpr int server_statuses[] = {500, 502, 503, 504, 520, 599};
+inline constexpr int odd_statuses[] = {400, 409, 415, 418, 431, 451};
+inline constexpr int redirects[] = {301, 302, 303, 307, 308};
+
 // Each kind is absent from half of the seeds, so that rare combinations meet.
 HazardSet draw_hazards(Dice& dice);
 FaultWeights draw_weights(Dice& dice, const HazardSet& hazards);

@@ -6,6 +6,13 @@ namespace syncd::test {
 using std::chrono::hours;
 using std::chrono::minutes;
 
+namespace {
+
+// Of a Retry-After and of a budget's minute, and something.
+constexpr Millis longest_window = minutes(70);
+
+}  // namespace
+
 std::string World::add_upstream_link(Dice& dice) {
   links_.push_back(upstream_.add_link(draw_link(dice), timers_.true_now()));
   return links_.back();
@@ -203,7 +210,7 @@ void World::act_on_clock(Hazard what, Dice& dice) {
       tally("clock jumps back");
       // What was wrong is put right, as a time service does; or it goes wrong.
       jump_clock(mends ? -timers_.wall_offset() : Millis(-draw_jump(2)));
-      return mends ? start_anew(dice) : void();
+      return mends && !was_behind_lately() ? start_anew(dice) : void();
     case Hazard::suspend:
       note("suspend");
       tally("suspend and resume");
@@ -225,10 +232,16 @@ void World::act_on_clock(Hazard what, Dice& dice) {
 // that time: a process that starts cannot know that its clock was moved.
 void World::jump_clock(Millis by) {
   note("clock jump of " + std::to_string(by / std::chrono::minutes(1)) + " minutes");
+  if (timers_.wall_offset() < Millis(0)) behind_until_ = timers_.true_now();
   timers_.jump_wall_clock(by);
-  settled_clock_at_ = timers_.true_now() + minutes(70);
+  settled_clock_at_ = timers_.true_now() + longest_window;
   weights_.of(Hazard::store_fails_before) = 0;
   weights_.of(Hazard::store_fails_after) = 0;
+}
+
+// A window that was stored by a clock that was behind ends too early by the true one.
+bool World::was_behind_lately() const {
+  return timers_.true_now() - behind_until_ < longest_window;
 }
 
 // A process that finds times of a clock that was ahead believes none of them for long. It errs on the careful

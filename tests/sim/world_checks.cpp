@@ -81,6 +81,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_link_object(update);
   check_damage(update, before);
   check_net_changes(update, store_.net_changes(), findings_);
+  check_pending(update, store_.net_changes(), findings_);
   check_relink(store_, link_id, findings_);
   check_entry(update);
   check_counts(store_, link_id, findings_);
@@ -238,7 +239,9 @@ void World::count_answer(const WireRequest& request, const sandbox::HttpResponse
   trace("answer " + std::to_string(answer.status) + " for " + std::string(request.target) + " " +
         std::to_string(answer.body.size()) + " bytes " + answer.fault);
   mix(std::to_string(answer.status));
-  if (!answer.fault.empty()) tally("fault: " + std::string(answer.fault));
+  if (!answer.fault.empty()) tally("fault: " + answer.fault);
+  if (!answer.fault_variant.empty()) tally("fault: " + answer.fault + ": " + answer.fault_variant);
+  if (answer.fault == "status") tally("fault: status: " + std::to_string(answer.status));
   if (answer.fault == "status" && answer.status >= 300 && answer.status < 400) tally("redirect");
   if (answer.fault == "status" && answer.status >= 400 && answer.status < 500) tally("odd status 4xx");
   if (answer.status >= 500) tally("answer 5xx");

@@ -138,6 +138,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   // Lets virtual time pass; what strikes in it strikes at its moment.
   void live(Millis by);
   void pass(Millis by) { timers_.run_until(timers_.steady_now() + by); }
+  bool was_behind_lately() const;
   bool clock_settled() const { return timers_.true_now() >= settled_clock_at_; }
   void wait_for_clock();
   void reload(Dice& dice);
@@ -224,6 +225,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::optional<Millis> next_pause_;  // before the next start, instead of an ordinary one
   bool boots_in_1970_ = false;
   core::WallTime settled_clock_at_{};
+  core::WallTime behind_until_{};  // true time
   api::Budgets upstream_budgets_;
   std::map<std::string, std::string> asked_last_;  // once the process stops: by link, what may still be asked
   std::optional<api::SteadyTime> refused_since_;   // our credentials, as this process knows

@@ -68,7 +68,8 @@ struct HttpResponse {
   std::string body;
   Transport transport;
   Endpoint endpoint = Endpoint::unknown;
-  std::string fault;  ///< name of the fault that shaped this answer, empty for an honest one
+  std::string fault;               ///< name of the fault that shaped this answer, empty for an honest one
+  std::string fault_variant = {};  ///< which form of it, as its script says
 };
 
 }  // namespace syncd::sandbox

@@ -170,6 +170,7 @@ HttpResponse Upstream::Impl::respond(const HttpRequest& request, TimePoint now, 
   response->transport.slow_bytes_per_second = decision.transport.slow_bytes_per_second;
   if (decision.rule) {
     response->fault = fault_name(decision.rule->kind);
+    response->fault_variant = decision.rule->variant;
   } else if (decision.transport != Transport{}) {
     response->fault = decision.transport.delay_ms != 0 ? "latency" : "slow";
   }
