@@ -10,8 +10,10 @@ using core::Errc;
 
 namespace {
 
-// A disk that has to do something else first.
-constexpr std::uint64_t slow_permille = 100;
+// How often a disk has to do something else first, in thousandths, and how long at most. One in four is busy
+// all the time.
+constexpr std::uint64_t slow_permille = 50;
+constexpr std::uint64_t slow_permille_busy = 500;
 constexpr std::uint64_t slow_ms_most = 200;
 
 std::unexpected<core::Error> gone() {
@@ -32,6 +34,7 @@ SimStoreThread::SimStoreThread(VirtualTimers& timers, boost::asio::io_context& i
       process_(process),
       random_(seed),
       watcher_(watcher),
+      slow_permille_(random_() % 4 == 0 ? slow_permille_busy : slow_permille),
       work_(io.get_executor(), [](std::exception_ptr error) { std::rethrow_exception(error); }) {
 }
 
@@ -47,7 +50,7 @@ void SimStoreThread::on_store_thread(std::move_only_function<void()> work) {
 
 api::Task<void> SimStoreThread::run_round(std::move_only_function<void()> work) {
   core::Millis delay = draw_delay();
-  if (random_() % 1000 < slow_permille) delay += core::Millis(random_() % slow_ms_most);
+  if (random_() % 1000 < slow_permille_) delay += core::Millis(random_() % slow_ms_most);
   co_await timers_.sleep_until(timers_.steady_now() + delay);
   work();
 }
@@ -96,7 +99,7 @@ core::Result<std::vector<store::CommitOutcome>> SimStoreThread::write_all(
 }
 
 bool SimStoreThread::strikes(Hazard hazard, const char* what, std::size_t commits) {
-  if (random_() % 1000 >= weights_.of(hazard)) return false;
+  if (random_() % 1000 >= weights_.of(hazard) * commits) return false;
   process_.storage_failed = true;
   ++made_up_[what];
   if (commits > 1) ++made_up_["a round of several commits fails"];

@@ -62,6 +62,7 @@ class SimStoreThread final : public engine::CommitQueue::Backend {
   api::Task<void> tell(api::SteadyTime at, std::move_only_function<void()> work);
   core::Millis draw_delay();
   core::Result<std::vector<store::CommitOutcome>> write_all(std::span<const core::LinkUpdate* const> updates);
+  // The more there is to write, the likelier.
   bool strikes(Hazard hazard, const char* what, std::size_t commits);
   bool write(const core::LinkUpdate& update);
 
@@ -72,6 +73,7 @@ class SimStoreThread final : public engine::CommitQueue::Backend {
   ProcessState& process_;
   std::mt19937_64 random_;
   CommitWatcher& watcher_;
+  std::uint64_t slow_permille_;
   std::vector<const core::LinkUpdate*> handed_over_;
   std::size_t in_round_ = 0;  // so many of them, from the front, are in the round under way
   std::uint32_t unanswered_ = 0;
