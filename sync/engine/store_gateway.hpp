@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11,18 +12,14 @@
 
 #include "store/store.hpp"
 #include "sync/api/timers.hpp"
-#include "sync/api/waiters.hpp"
-#include "sync/api/wake_slot.hpp"
 #include "sync/core/reports.hpp"
+#include "sync/engine/commit_queue.hpp"
 #include "sync/engine/store_port.hpp"
 
 namespace syncd::engine {
 
-// The io thread's door to the store: hands work to the one store thread and resumes the asking task with the
-// result.
-//
-// Natural group commit: while the store thread is busy, everything that arrives waits, and the next round
-// takes all of it; its commits share one synced write. No timer delays a commit of an idle daemon.
+// The io thread's door to the store: hands work through the commit queue to the one store thread and resumes
+// the asking task with the result.
 //
 // Thread: all calls from the io thread. stop() must be awaited before destruction.
 class StoreGateway final : public StorePort {
@@ -42,48 +39,45 @@ class StoreGateway final : public StorePort {
 
   // Any other call on the store: `work` runs on the store thread.
   template <class Work>
-  api::Task<std::invoke_result_t<Work, store::Store&>> run(Work work) {
-    std::optional<std::invoke_result_t<Work, store::Store&>> result;
-    Job job{[&](store::Store& store) { result.emplace(work(store)); }, nullptr};
-    co_await submit(job);
-    co_return std::move(*result);
+  api::Task<std::invoke_result_t<Work&, store::Store&>> run(Work work) {
+    auto of_store = [&store = worker_.store(), work = std::move(work)]() mutable { return work(store); };
+    return queue_.run(std::move(of_store));
   }
 
   // The highest feed sequence that has been committed, as far as this process knows.
-  std::uint64_t feed_head() const { return feed_head_; }
+  std::uint64_t feed_head() const { return queue_.feed_head(); }
   // Returns when the feed has an entry above `after`, at `deadline`, or when cancelled.
   api::Task<void> wait_for_feed(std::uint64_t after, api::SteadyTime deadline);
 
   // Waits until everything handed over is done.
-  api::Task<void> stop();
+  api::Task<void> stop() { return queue_.stop(); }
 
  private:
-  struct Job {
-    std::move_only_function<void(store::Store&)> work;  // empty: a commit
-    const core::LinkUpdate* update = nullptr;
-    std::optional<core::Result<store::CommitOutcome>> outcome = {};
-    bool done = false;
-    api::WakeSlot* waiter = nullptr;
+  // The store thread, and the store that only it uses.
+  class Worker final : public CommitQueue::Backend {
+   public:
+    Worker(store::Store& store, api::IoExecutor io, std::function<void(const core::CommitReport&)> report);
+    store::Store& store() const { return store_; }
+    void join() { thread_.join(); }
+
+   private:
+    void on_store_thread(std::move_only_function<void()> work) override;
+    void on_io_thread(std::move_only_function<void()> work) override;
+    core::Result<std::vector<store::CommitOutcome>> commit(
+        std::span<const core::LinkUpdate* const> updates) override;
+    std::uint64_t feed_head() const override { return store_.feed_head(); }
+    void on_round_end(std::uint32_t commits) override;
+
+    store::Store& store_;
+    api::IoExecutor io_;
+    std::function<void(const core::CommitReport&)> report_;
+    core::Millis took_{};  // of the round's commit: written by the store thread, read behind it
+    boost::asio::thread_pool thread_{1};
   };
-  using Jobs = std::vector<Job*>;
 
-  api::Task<void> submit(Job& job);
-  void start_round();
-  void run_round(Jobs jobs);
-  core::CommitReport commit_all(const Jobs& commits);
-  void finish(Jobs jobs);
-  void end_round(core::CommitReport report, std::uint64_t head);
-
-  store::Store& store_;
-  api::IoExecutor io_;
   api::Timers& timers_;
-  std::function<void(const core::CommitReport&)> report_;
-  boost::asio::thread_pool thread_{1};
-  Jobs waiting_;
-  bool busy_ = false;
-  std::uint64_t feed_head_ = 0;
-  api::Waiters feed_waiters_;
-  api::Waiters idle_waiters_;
+  Worker worker_;
+  CommitQueue queue_;
 };
 
 }  // namespace syncd::engine

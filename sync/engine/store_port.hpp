@@ -11,8 +11,8 @@
 
 namespace syncd::engine {
 
-// What the engine needs of the store, as tasks. The daemon puts StoreGateway behind it (the store thread and
-// the natural group commit), the simulation a model with faults.
+// What the engine needs of the store, as tasks. The daemon puts StoreGateway behind it, the simulation a
+// model with faults; between the port and the store both have the CommitQueue.
 class StorePort {
  public:
   virtual ~StorePort() = default;

@@ -156,10 +156,12 @@ class Crowd final : public Silent {
     co_await process_->engine.add_link(std::move(link));
   }
   api::Task<void> stop_task(api::SteadyTime grace_end, bool& stopped) {
-    co_await process_->engine.stop(grace_end);
+    co_await process_->stop(grace_end);
     stopped = true;
   }
-  Surroundings around() { return {timers_, upstream_, store_, weights_, settings_, *this, *this, *this}; }
+  Surroundings around() {
+    return {timers_, io_, upstream_, store_, weights_, settings_, *this, *this, *this};
+  }
 
   Dice dice_;
   Settings settings_;

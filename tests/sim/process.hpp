@@ -7,6 +7,7 @@
 #include "sync/api/moneykit_api.hpp"
 #include "sync/api/rate_gate.hpp"
 #include "sync/engine/engine.hpp"
+#include "sync/engine/verify.hpp"
 #include "tests/sim/settings.hpp"
 #include "tests/sim/sim_store_port.hpp"
 #include "tests/sim/sim_transport.hpp"
@@ -16,6 +17,7 @@ namespace syncd::test {
 // What every process of one world is started with; outlives them all.
 struct Surroundings {
   VirtualTimers& timers;
+  boost::asio::io_context& io;
   sandbox::Upstream& upstream;
   ModelStore& store;
   const FaultWeights& weights;
@@ -31,7 +33,7 @@ struct Process {
       : transport(around.timers, around.upstream, around.weights, state, around.wire, seed),
         gate(around.timers, around.settings.budgets),
         client(transport, gate, around.timers, around.settings.api, [](const core::HttpReport&) {}),
-        port(around.timers, around.store, around.weights, state, seed + 1, around.commits),
+        port(around.timers, around.io, around.store, around.weights, state, seed + 1, around.commits),
         engine(around.timers, client, gate, port, around.observer, around.settings.engine) {}
 
   // The steps of daemon/app.cpp between opening the store and being ready, in their order: open_store,
@@ -48,6 +50,12 @@ struct Process {
                               .recent_sends = record.recent_sends});
     }
     engine.start(io.get_executor());
+  }
+
+  // As daemon/app_live.cpp: the store's queue ends behind everything that may use it.
+  api::Task<void> stop(api::SteadyTime grace_end) {
+    co_await engine.stop(grace_end);
+    co_await port.stop();
   }
 
   ProcessState state;
@@ -68,7 +76,7 @@ struct Process {
     }
     for (const auto& [endpoint, until] : store.freezes)
       gate.freeze(endpoint, until);
-    gate.assume_crash(workers);
+    gate.assume_crash(workers + engine::verifies_in_flight_max);
   }
 };
 

@@ -11,8 +11,6 @@ namespace {
 using core::Endpoint;
 
 constexpr core::Millis minute{60'000};
-// The store answers within this, one commit before it included.
-constexpr core::Millis made_durable_within{20};
 
 std::size_t index(Endpoint endpoint) {
   return static_cast<std::size_t>(endpoint);
@@ -97,7 +95,8 @@ void RequestWatch::arrived(Endpoint endpoint, const std::string& link, core::Wal
   if (limit != 0 && !link.empty())
     judge(name + " of a link", count(links_[{link, endpoint}], now), limit, now);
   findings_.looked(Invariant::budget);
-  if (now < windows_.at(index(endpoint)).until)
+  const Window& window = windows_.at(index(endpoint));
+  if (!window.empty() && now < window.back().until)
     findings_.broken(Invariant::budget, name + ": a request inside a Retry-After window");
 }
 
@@ -105,14 +104,15 @@ void RequestWatch::told(Endpoint endpoint, std::string_view retry_after, core::W
   const AskedWait asked = asked_wait(retry_after, now);
   tally_.add("429 with Retry-After: " + std::string(asked.form));
   Window& window = windows_.at(index(endpoint));
-  if (asked.until <= window.until) return;
-  window = {.until = asked.until, .before = window.until, .learnt = now};
+  if (!window.empty() && asked.until <= window.back().until) return;
+  std::erase_if(window, [&](const Extension& extension) { return extension.until <= now; });
+  window.push_back({.learnt = now, .until = asked.until});
 }
 
-void RequestWatch::crashed(core::WallTime now) {
-  for (Window& window : windows_) {
-    if (window.learnt + made_durable_within > now) window.until = window.before;
-  }
+void RequestWatch::lost(Endpoint endpoint, core::WallTime since) {
+  Window& window = windows_.at(index(endpoint));
+  while (!window.empty() && window.back().learnt >= since)
+    window.pop_back();
 }
 
 }  // namespace syncd::test

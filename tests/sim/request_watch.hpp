@@ -29,16 +29,17 @@ class RequestWatch {
   void told(core::Endpoint endpoint, std::string_view retry_after, core::WallTime now);
   // Somebody has just used a budget to the last request.
   bool spent(core::WallTime now) const { return spent_at_ + std::chrono::seconds(2) > now; }
-  // A window that was learnt in the blink before a crash could not be made durable by anybody.
-  void crashed(core::WallTime now);
+  // The process has ended, and what it learnt of this endpoint's window from `since` on is nowhere: it was
+  // handed to the store, which was cut off or had failed.
+  void lost(core::Endpoint endpoint, core::WallTime since);
 
  private:
   using Minute = std::deque<core::WallTime>;
-  struct Window {
-    core::WallTime until{};
-    core::WallTime before{};  // what it was when it was last extended
+  struct Extension {
     core::WallTime learnt{};
+    core::WallTime until{};
   };
+  using Window = std::vector<Extension>;  // each ends later than the one before it
   struct Limits {
     api::Budgets budgets;
     core::WallTime ended{};  // the epoch: in force

@@ -1,10 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <random>
+#include <span>
+#include <utility>
+#include <vector>
 
+#include <boost/asio/io_context.hpp>
+
+#include "sync/engine/commit_queue.hpp"
 #include "sync/engine/store_port.hpp"
+#include "sync/engine/task_group.hpp"
 #include "tests/sim/model_store.hpp"
 #include "tests/sim/sim_transport.hpp"
 
@@ -22,12 +30,64 @@ class CommitWatcher {
   virtual void on_note(const std::string& name, const std::string& value) = 0;
 };
 
-// The store as the engine sees it. What has been handed over and not yet written is the volatile half: it is
-// gone with a crash, except what a power cut finds written though nobody was told.
+// The store thread and its disk in virtual time. What has been handed over and not yet written is the
+// volatile half: it is gone with a crash, except what a power cut finds written though nobody was told.
+class SimStoreThread final : public engine::CommitQueue::Backend {
+ public:
+  SimStoreThread(VirtualTimers& timers, boost::asio::io_context& io, ModelStore& store,
+                 const FaultWeights& weights, ProcessState& process, std::uint64_t seed,
+                 CommitWatcher& watcher);
+
+  // A commit is handed over now; `update` must live until it is told.
+  void take(const core::LinkUpdate& update) { handed_over_.push_back(&update); }
+  // The caller of a commit knows.
+  void told() { --unanswered_; }
+  // The power goes: the round under way is a single synced write, which the disk has whole or not at all;
+  // what waits for the next round is lost. Returns how many commits are not on the disk.
+  std::size_t cut_power(bool round_is_written);
+
+  std::uint32_t waiting() const { return static_cast<std::uint32_t>(handed_over_.size()); }
+  std::uint32_t unanswered() const { return unanswered_; }
+  const MadeUp& made_up() const { return made_up_; }
+
+ private:
+  void on_store_thread(std::move_only_function<void()> work) override;
+  void on_io_thread(std::move_only_function<void()> work) override;
+  core::Result<std::vector<store::CommitOutcome>> commit(
+      std::span<const core::LinkUpdate* const> updates) override;
+  std::uint64_t feed_head() const override { return store_.head(); }
+  void on_round_end(std::uint32_t) override {}
+
+  api::Task<void> run_round(std::move_only_function<void()> work);
+  api::Task<void> tell(api::SteadyTime at, std::move_only_function<void()> work);
+  core::Millis draw_delay();
+  core::Result<std::vector<store::CommitOutcome>> write_all(std::span<const core::LinkUpdate* const> updates);
+  // The more there is to write, the likelier.
+  bool strikes(Hazard hazard, const char* what, std::size_t commits);
+  bool write(const core::LinkUpdate& update);
+
+  VirtualTimers& timers_;
+  boost::asio::io_context& io_;
+  ModelStore& store_;
+  const FaultWeights& weights_;
+  ProcessState& process_;
+  std::mt19937_64 random_;
+  CommitWatcher& watcher_;
+  std::uint64_t slow_permille_;
+  std::vector<const core::LinkUpdate*> handed_over_;
+  std::size_t in_round_ = 0;  // so many of them, from the front, are in the round under way
+  std::uint32_t unanswered_ = 0;
+  api::SteadyTime told_at_{};  // the latest of those that are told
+  MadeUp made_up_;
+  engine::TaskGroup work_;  // never cancelled: threads and disks are deaf
+};
+
+// The store as the engine sees it: the daemon's own commit queue in front of the model.
 class SimStorePort final : public engine::StorePort {
  public:
-  SimStorePort(VirtualTimers& timers, ModelStore& store, const FaultWeights& weights, ProcessState& process,
-               std::uint64_t seed, CommitWatcher& watcher);
+  SimStorePort(VirtualTimers& timers, boost::asio::io_context& io, ModelStore& store,
+               const FaultWeights& weights, ProcessState& process, std::uint64_t seed,
+               CommitWatcher& watcher);
 
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
@@ -37,29 +97,33 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
   bool healthy() const override { return !process_.storage_failed; }
+  // As StoreGateway::stop.
+  api::Task<void> stop() { return queue_.stop(); }
 
-  // The power goes: of what was handed over, the first `kept` are found on the disk later, each whole.
-  // Returns how many there were.
-  std::size_t cut_power(std::size_t kept);
-
-  std::uint32_t waiting() const { return static_cast<std::uint32_t>(handed_over_.size()); }
-  std::uint32_t unanswered() const { return unanswered_; }  // commits written, the caller does not know yet
-  const MadeUp& made_up() const { return made_up_; }
+  std::size_t cut_power(bool round_is_written) { return thread_.cut_power(round_is_written); }
+  std::uint32_t waiting() const { return thread_.waiting(); }        // handed over, not written
+  std::uint32_t unanswered() const { return thread_.unanswered(); }  // written, the caller does not know yet
+  const MadeUp& made_up() const { return thread_.made_up(); }
+  // Retry-After windows that are handed over and not written, or never will be.
+  struct FreezeUnderWay {
+    core::Endpoint endpoint{};
+    core::WallTime since{};  // the world's true time
+  };
+  const std::list<FreezeUnderWay>& freezes_under_way() const { return freezes_under_way_; }
 
  private:
-  api::Task<void> pause();
-  core::Result<void> apply(const core::LinkUpdate& update);
-  bool write(const core::LinkUpdate& update);
+  // `work` runs on the store thread, unless the process has ended by then or has when it is told.
+  template <class Work>
+  api::Task<std::invoke_result_t<Work&>> run(Work work);
+  core::Result<void> open_for_writing() const;
 
   VirtualTimers& timers_;
   ModelStore& store_;
-  const FaultWeights& weights_;
   ProcessState& process_;
-  std::mt19937_64 random_;
   CommitWatcher& watcher_;
-  std::list<const core::LinkUpdate*> handed_over_;
-  std::uint32_t unanswered_ = 0;
-  MadeUp made_up_;
+  std::list<FreezeUnderWay> freezes_under_way_;
+  SimStoreThread thread_;
+  engine::CommitQueue queue_;
 };
 
 }  // namespace syncd::test

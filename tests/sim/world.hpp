@@ -30,10 +30,11 @@ struct SimulationResult {
   Tally tally;                        // what went wrong how often, and what was done
 };
 
-// Some virtual days of the real scheduler, cycle, client and reducer against the upstream model: a warm-up, a
-// time in which everything may go wrong that the seed has drawn, a quiet time in which nothing goes wrong and
-// nobody helps, then the owners repair their links. At the end of the quiet time and of the last the local
-// copy must be true. An exception that leaves it is a violation of Invariant::termination.
+// Some virtual days of the real scheduler, cycle, client, reducer and commit queue against the upstream
+// model: a warm-up, a time in which everything may go wrong that the seed has drawn, a quiet time in which
+// nothing goes wrong and nobody helps, then the owners repair their links. At the end of the quiet time and
+// of the last the local copy must be true. An exception that leaves it is a violation of
+// Invariant::termination.
 SimulationResult simulate(const Plan& plan);
 
 // More links than the budget can serve in an interval, for an hour with a restart in the middle: whoever is

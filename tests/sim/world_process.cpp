@@ -10,7 +10,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 
 void World::boot() {
-  const Surroundings around{timers_, upstream_, store_, weights_, settings_, *this, *this, *this};
+  const Surroundings around{timers_, io_, upstream_, store_, weights_, settings_, *this, *this, *this};
   process_ = std::make_unique<Process>(around, process_dice_.any());
   refused_since_.reset();
   asked_behind_visit_.clear();
@@ -52,6 +52,10 @@ void World::end_process() {
     tally(what, times);
   for (const auto& [what, times] : process_->port.made_up())
     tally(what, times);
+  for (const SimStorePort::FreezeUnderWay& freeze : process_->port.freezes_under_way()) {
+    tally("retry window lost on its way to the disk");
+    watch_.lost(freeze.endpoint, freeze.since);
+  }
   process_.reset();
   draining_.clear();
   strike_plan_.reset();
@@ -63,12 +67,9 @@ void World::crash(bool power_cut) {
   note_moment("crash");
   if (power_cut) {
     tally("power cut");
-    const std::size_t waiting = process_->port.waiting();
-    const std::size_t kept = process_dice_.draw(waiting + 1);
-    process_->port.cut_power(kept);
-    tally("power cut loses a commit under way", waiting - kept);
+    const bool round_is_written = process_dice_.draw(process_->port.waiting() + 1) > 0;
+    tally("power cut loses a commit under way", process_->port.cut_power(round_is_written));
   }
-  watch_.crashed(timers_.true_now());
   process_->state.dead = true;
   halt(Millis(0));
   end_process();
@@ -295,7 +296,7 @@ api::Task<void> World::resume_task(LinkId link_id) {
 }
 
 api::Task<void> World::stop_task(api::SteadyTime grace_end, bool& stopped) {
-  co_await process_->engine.stop(grace_end);
+  co_await process_->stop(grace_end);
   stopped = true;
 }
 
