@@ -312,6 +312,12 @@ FaultProxy::FaultProxy(std::string_view upstream, Plan plan) : plan_(std::move(p
 }
 
 FaultProxy::~FaultProxy() {
+  stop();
+  ::close(listener_);
+  ::close(released_);
+}
+
+void FaultProxy::stop() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
@@ -319,13 +325,11 @@ FaultProxy::~FaultProxy() {
       ::shutdown(connection.socket, SHUT_RDWR);
   }
   ::shutdown(listener_, SHUT_RDWR);
-  acceptor_.join();
+  if (acceptor_.joinable()) acceptor_.join();
   for (Connection& connection : connections_) {
     connection.thread.join();
-    ::close(connection.socket);
   }
-  ::close(listener_);
-  ::close(released_);
+  connections_.clear();
 }
 
 void FaultProxy::show(ContextPtr certificate) {

@@ -61,6 +61,8 @@ class FaultProxy {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
+  /// Ends all connections and calls the plan no more.
+  void stop();
   /// Ends all connections; the next ones meet this certificate. Null: plain bytes.
   void show(ContextPtr certificate);
   /// Answers that stall now or later go on.
