@@ -74,7 +74,6 @@ class FaultProxy {
     std::size_t handshakes = 0;  ///< complete
     std::size_t requests = 0;
     std::size_t bytes = 0;  ///< behind the TLS, if there is any
-    std::string plain;      ///< those bytes, as far as they made no request
   };
   [[nodiscard]] Seen seen() const;
   /// Stalls that the daemon has ended.
