@@ -53,7 +53,7 @@ void Network::visit_all_until(const std::function<bool()>& done) {
   for (const std::string& link_id : campaign_.links()) {
     visitors.emplace_back([this, link_id](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
-        const e2e::Reply reply = daemon_->ask("POST", "/v1/links/" + link_id + "/sync?wait=60s");
+        const e2e::Reply reply = daemon_->ask("POST", "/v1/links/" + link_id + "/sync?wait=20s");
         const bool good = reply.status == 200 && reply.body.contains(R"("outcome":"success")");
         ++(good ? visits_.good : visits_.failed);
       }
