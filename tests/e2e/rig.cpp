@@ -62,7 +62,8 @@ Daemon::Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& 
     : dir_(std::move(dir)), admin_{dir_ / "admin.sock"} {
   std::filesystem::create_directories(dir_);
   write_private(dir_ / "secret", "sandbox-secret");
-  std::string config = "[upstream]\nbase_url = \"" + sandbox.url() + "\"\nclient_id = \"" +
+  std::string config = "[upstream]\nbase_url = \"" +
+                       (tuning.base_url.empty() ? sandbox.url() : tuning.base_url) + "\"\nclient_id = \"" +
                        sandbox.client_id() + "\"\nclient_secret_file = \"" + (dir_ / "secret").string() +
                        "\"\nallow_private_addresses = true\n" + tuning.upstream;
   // However full the disk of this machine is: a test that means it says so.
@@ -70,7 +71,7 @@ Daemon::Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& 
                                ? "min_free_mib = 64\nmin_free_percent = 0\nmin_free_to_open_mib = 64\n"
                                : "";
   config += "[store]\npath = \"" + (dir_ / "store").string() + "\"\n" + room + tuning.store;
-  config += "[schedule]\ndiscovery = \"off\"\n" + tuning.schedule;
+  config += "[schedule]\ndiscovery = \"" + tuning.discovery + "\"\n" + tuning.schedule;
   config += "[cycle]\n" + tuning.cycle + "[budget]\n" + tuning.budget + "[daemon]\n" + tuning.daemon;
   config += "[admin]\nsocket = \"" + admin_.text + "\"\ngroup = \"\"\n";
   config += "[metrics]\nlisten = \"127.0.0.1:0\"\n";

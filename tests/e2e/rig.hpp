@@ -41,6 +41,8 @@ struct Tuning {
   std::string daemon;
   std::string store = {};
   std::string link_ids = "plain";  ///< how the log names links
+  std::string base_url = {};       ///< empty: the sandbox's own
+  std::string discovery = "off";
 };
 
 /// The real daemon on a store of its own. It is started, killed and started again on the same directory.

@@ -1,28 +1,8 @@
 #include "tests/loopback/tls_rig.hpp"
 
-#include <cstdlib>
-
 #include <gtest/gtest.h>
 
 namespace syncd::test {
-
-Authority::Authority()
-    : root(make_identity({.common_name = "root", .rsa_bits = 2048, .authority = true}, nullptr)) {
-  std::string pattern = testing::TempDir() + "tls-XXXXXX";
-  directory_ = ::mkdtemp(pattern.data());
-  file = directory_ / "root.pem";
-  write_pem(root, file);
-}
-
-Authority::~Authority() {
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
-}
-
-const Authority& authority() {
-  static const Authority instance;
-  return instance;
-}
 
 api::TransportOptions tls_options(std::uint16_t port, const std::string& name) {
   api::TransportOptions options = plain_options(port);
@@ -33,13 +13,8 @@ api::TransportOptions tls_options(std::uint16_t port, const std::string& name) {
   return options;
 }
 
-CertificateSpec good_spec() {
-  return {.alternative_names = std::string("DNS:") + host};
-}
-
-HttpClient::Outcome ask(const Identity& identity, const ServerTls& server_tls, const std::string& name) {
-  const ContextPtr context = make_server_context(identity, server_tls);
-  FakeServer server(context.get());
+HttpClient::Outcome ask_server(SSL_CTX* server_tls, const std::string& name) {
+  FakeServer server(server_tls);
   server.on_connection().serve(json_answer("{}"));
   HttpClient client(tls_options(server.start(), name));
   HttpClient::Outcome outcome = client.get();
@@ -48,6 +23,11 @@ HttpClient::Outcome ask(const Identity& identity, const ServerTls& server_tls, c
     EXPECT_EQ(client.transport().stats().open, 0U);
   }
   return outcome;
+}
+
+HttpClient::Outcome ask(const Identity& identity, const ServerTls& server_tls, const std::string& name) {
+  const ContextPtr context = make_server_context(identity, server_tls);
+  return ask_server(context.get(), name);
 }
 
 HttpClient::Outcome ask(const CertificateSpec& spec, const ServerTls& server_tls, const std::string& name) {
