@@ -148,6 +148,8 @@ core::Error open_error(const std::string& directory, bool clean, const rocksdb::
                      cause.find("Resource temporarily unavailable") != std::string::npos);
   if (status.IsIOError() && held) return store_in_use(directory);
   const auto* next = "check the disk and the permissions, then start again";
+  // A file that the database names is gone: as bad as one that is damaged.
+  if (status.IsPathNotFound()) next = "put back the file, or restore a backup";
   if (status.IsCorruption()) {
     next =
         clean
@@ -245,6 +247,10 @@ core::Result<void> Database::write(rocksdb::WriteBatch& batch, bool sync) {
         core::Errc::storage,
         fmt::format("store {} takes no more writes since it failed ({}); mend the cause and restart",
                     directory_, health_->reason()));
+  }
+  if (!log_mark_.empty()) {
+    if (const auto marked = batch.PutLogData(log_mark_); !marked.ok())
+      return std::unexpected(failed("write", marked));
   }
   rocksdb::WriteOptions options;
   options.sync = sync;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rocksdb/db.h>
@@ -58,6 +59,8 @@ class Database {
   core::Result<std::optional<std::string>> get(Family family, std::string_view key);
   // nullopt-like: answers false when there is no such key. `value` keeps a block pinned until it is reset.
   core::Result<bool> get(Family family, std::string_view key, rocksdb::PinnableSlice& value);
+  // What each write carries in the write-ahead log from now on (log_mark).
+  void mark_log(std::string mark) { log_mark_ = std::move(mark); }
   // One atomic write. `sync`: durable when it answers.
   core::Result<void> write(rocksdb::WriteBatch& batch, bool sync);
 
@@ -74,6 +77,7 @@ class Database {
  private:
   Database(std::string directory, std::shared_ptr<Health> health);
   std::string directory_;
+  std::string log_mark_;
   std::shared_ptr<Health> health_;
   std::unique_ptr<rocksdb::Env> env_;  // outlives the database; null: the default one
   std::unique_ptr<rocksdb::DB> db_;

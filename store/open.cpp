@@ -9,6 +9,7 @@
 
 #include "store/codec.hpp"
 #include "store/keys.hpp"
+#include "store/log_check_impl.hpp"
 #include "store/manifest_repair_impl.hpp"
 #include "store/migration_impl.hpp"
 #include "store/store_impl.hpp"
@@ -96,6 +97,10 @@ core::Result<void> Store::Impl::open_database() {
   auto mended = mend_torn_table(options, disk, *marker);
   if (!mended) return std::unexpected(mended.error());
   if (*mended) notices.push_back(std::move(**mended));
+  const auto mark = load_high_water(options.path, disk);
+  if (!mark) return std::unexpected(mark.error());
+  const auto known = mark->transform([](const HighWater& own) { return own.instance; });
+  if (auto own = check_logs(options, disk, known); !own) return own;
   auto opened = Database::open(options.path + "/db", options, disk, clean, health);
   if (!opened) return std::unexpected(opened.error());
   database = std::move(*opened);
@@ -165,6 +170,7 @@ core::Result<void> Store::Impl::create_identity() {
   }
   if (auto saved = save_high_water(options.path, {*instance, feed.epoch, 0}, disk); !saved) return saved;
 
+  database->mark_log(log_mark(*instance));
   std::string state;
   encode_feed_state(state, feed);
   const auto put = [this](std::string_view key, std::string_view value) {
@@ -197,6 +203,7 @@ core::Result<void> Store::Impl::settle_epoch() {
     return std::unexpected(damaged("instance id"));
   }
   std::ranges::copy(*instance, high_water.instance.begin());
+  database->mark_log(log_mark(high_water.instance));
 
   const auto loaded = load_high_water(options.path, disk);
   if (!loaded) return std::unexpected(loaded.error());

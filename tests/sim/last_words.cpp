@@ -1,5 +1,6 @@
 #include "tests/sim/last_words.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <string_view>
@@ -32,11 +33,19 @@ void tell(int signal) {
   static_cast<void>(raise(signal));
 }
 
+// Sanitizers have handlers of their own for the others, which say more; they name the place.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr int signals[] = {SIGABRT};
+#else
+constexpr int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
+#endif
+
 bool install() {
   struct sigaction action = {};
   action.sa_handler = tell;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  return sigaction(SIGABRT, &action, nullptr) == 0;
+  return std::ranges::all_of(signals,
+                             [&action](int signal) { return sigaction(signal, &action, nullptr) == 0; });
 }
 
 }  // namespace

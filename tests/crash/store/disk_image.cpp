@@ -1,6 +1,7 @@
 #include "tests/crash/store/disk_image.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace syncd::test {
 namespace {
@@ -149,6 +150,22 @@ void DiskImage::flip_bit(const std::string& path, std::size_t bit) {
 void DiskImage::append_rot(const std::string& path, std::string_view bytes) {
   auto& file = files_.at(now_.at(path));
   file.bytes.append(bytes);
+  file.synced = file.bytes.size();
+}
+
+void DiskImage::remove(const std::string& path) {
+  now_.erase(path);
+  durable_.erase(path);
+}
+
+void DiskImage::put(const std::string& path, std::string content) {
+  if (!now_.contains(path)) {
+    now_[path] = next_file_;
+    durable_[path] = next_file_;
+    ++next_file_;
+  }
+  auto& file = files_[now_.at(path)];
+  file.bytes = std::move(content);
   file.synced = file.bytes.size();
 }
 

@@ -39,6 +39,9 @@ class DiskImage {
   // Changes a byte as decay does: without anybody having written it.
   void flip_bit(const std::string& path, std::size_t bit);
   void append_rot(const std::string& path, std::string_view bytes);
+  // As if somebody had removed the file, or put another in its place.
+  void remove(const std::string& path);
+  void put(const std::string& path, std::string content);
   std::vector<std::string> children(const std::string& path) const;
   const std::map<std::string, std::uint32_t>& names() const { return now_; }
   std::uint32_t next_file() const { return next_file_; }
