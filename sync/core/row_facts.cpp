@@ -1,5 +1,8 @@
 #include "sync/core/row_facts.hpp"
 
+#include <new>
+#include <string>
+
 #include <simdjson.h>
 
 #include "sync/core/civil.hpp"
@@ -25,10 +28,20 @@ std::string text_member(simdjson::ondemand::object& object, std::string_view nam
 
 std::optional<RowFacts> row_facts(std::string_view json) {
   thread_local simdjson::ondemand::parser parser;
-  const simdjson::padded_string padded(json);
+  std::string padded;
+  padded.reserve(json.size() + simdjson::SIMDJSON_PADDING);
+  padded = json;
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
-  if (parser.iterate(padded).get(document) != simdjson::SUCCESS) return std::nullopt;
+  const auto error = parser.iterate(padded.data(), json.size(), padded.capacity()).get(document);
+  // A row that cannot be read for want of memory is not one that says nothing: another might be taken for its
+  // successor.
+  if (error == simdjson::MEMALLOC) {
+    parser =
+        simdjson::ondemand::parser();  // what it has allocated in part would be taken for whole the next time
+    throw std::bad_alloc();
+  }
+  if (error != simdjson::SUCCESS) return std::nullopt;
   if (document.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
   RowFacts facts;
   facts.amount = text_member(object, "amount");
