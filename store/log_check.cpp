@@ -13,6 +13,7 @@
 #include "store/health_impl.hpp"
 #include "store/keys.hpp"
 #include "store/log_check_impl.hpp"
+#include "store/log_form.hpp"
 
 namespace syncd::store {
 namespace {
@@ -29,13 +30,40 @@ std::optional<InstanceId> marked(std::string_view record) {
   return id;
 }
 
+// Of the first record of a log that says whose it is; a log is one process's, so all others say the same.
+// nullopt: none does, or it cannot be read, and opening sees to that.
+std::optional<InstanceId> owner_of(const std::string& path, const Disk& disk) {
+  constexpr std::size_t mark_bytes = mark_head.size() + InstanceId{}.size();
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  if (!disk.files().NewSequentialFile(path, {}, &file, nullptr).ok()) return std::nullopt;
+  std::string room(log_block_bytes, '\0');
+  std::string ending;  // of the record so far
+  for (;;) {
+    rocksdb::Slice got;
+    if (!file->Read(room.size(), {}, &got, room.data(), nullptr).ok()) return std::nullopt;
+    const std::string_view block(got.data(), got.size());
+    for (std::size_t at = 0; block.size() > at && log_block_rest(at) >= log_header_bytes;) {
+      const auto part = log_part_at(block, at);
+      if (part.is != LogPart::Is::good) return std::nullopt;
+      at += part.bytes;
+      if (part.begins_record()) ending.clear();
+      ending.append(part.content);
+      ending.erase(0, ending.size() - std::min(ending.size(), mark_bytes));
+      if (!part.ends_record()) continue;
+      if (const auto owner = marked(ending)) return owner;
+    }
+    if (block.size() < room.size()) return std::nullopt;
+  }
+}
+
+struct Log {
+  std::string name;
+  InstanceId owner{};
+};
+
 // Notes whose the records are, and lets none of them into the database.
 class Owners final : public rocksdb::WalFilter {
  public:
-  struct Log {
-    std::string name;
-    InstanceId owner{};
-  };
   const char* Name() const override { return "syncd.Owners"; }
   WalProcessingOption LogRecordFound(unsigned long long number, const std::string&,
                                      const rocksdb::WriteBatch& batch, rocksdb::WriteBatch*,
@@ -57,7 +85,7 @@ struct Files {
   bool current = false;
   bool tables = false;
   bool logs = false;
-  bool records = false;  // a log is not empty
+  std::vector<std::string> written_logs;  // those that are not empty
 };
 
 core::Result<Files> look(const std::string& directory, const Disk& disk) {
@@ -78,17 +106,18 @@ core::Result<Files> look(const std::string& directory, const Disk& disk) {
     found.logs = true;
     std::uint64_t bytes = 0;
     if (disk.files().GetFileSize(directory + "/" + name, {}, &bytes, nullptr).ok() && bytes > 0)
-      found.records = true;
+      found.written_logs.push_back(name);
   }
   return found;
 }
 
 struct Reading {
   std::optional<InstanceId> store;  // by its tables
-  std::vector<Owners::Log> logs;
+  std::vector<Log> logs;
 };
 
-// Reads all without touching anything. nullopt: it cannot be read, and opening will say why.
+// Where nothing beside the database says whose it is: its tables, and what its logs add to them. Reads all
+// without touching anything. nullopt: it cannot be read, and opening will say why.
 std::optional<Reading> read_owners(const std::string& directory, const StoreOptions& options,
                                    const Disk& disk) {
   const auto env = rocksdb::NewCompositeEnv(disk.shared());
@@ -148,12 +177,19 @@ core::Result<void> check_logs(const StoreOptions& options, const Disk& disk,
                     "lost; put back the file, or restore a backup",
                     directory));
   }
-  if (!files->records) return {};
-  const auto reading = read_owners(directory, options, disk);
-  if (!reading) return {};
-  const auto& own = reading->store ? reading->store : known;
-  for (const auto& log : reading->logs) {
-    const auto& expected = own ? *own : reading->logs.front().owner;
+  if (files->written_logs.empty()) return {};
+  std::optional<InstanceId> own = known;
+  std::vector<Log> logs;
+  if (known) {
+    for (const auto& name : files->written_logs) {
+      if (const auto owner = owner_of(directory + "/" + name, disk)) logs.push_back({name, *owner});
+    }
+  } else if (auto reading = read_owners(directory, options, disk)) {
+    own = reading->store;
+    logs = std::move(reading->logs);
+  }
+  for (const auto& log : logs) {
+    const auto& expected = own ? *own : logs.front().owner;
     if (log.owner == expected) continue;
     return core::fail(
         core::Errc::storage,

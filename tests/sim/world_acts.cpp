@@ -234,6 +234,7 @@ void World::jump_clock(Millis by) {
   note("clock jump of " + std::to_string(by / std::chrono::minutes(1)) + " minutes");
   if (timers_.wall_offset() < Millis(0)) behind_until_ = timers_.true_now();
   timers_.jump_wall_clock(by);
+  was_ahead_ |= timers_.wall_offset() > Millis(0);
   settled_clock_at_ = timers_.true_now() + longest_window;
   weights_.of(Hazard::store_fails_before) = 0;
   weights_.of(Hazard::store_fails_after) = 0;

@@ -25,7 +25,9 @@ void World::end_hazards() {
 }
 
 // From the moment in which the last fault is over: the longest wait of any link, a Retry-After window, the
-// next question about our own credentials, and the time that the budget needs for everything that is due.
+// next question about our own credentials, and the time that the budget needs for everything that is due. A
+// refused product is asked for once more after the longest wait; when both times were noted by a clock that
+// was ahead, one begins with the other's end.
 Millis World::heal_bound() const {
   const core::Policy& policy = settings_.engine.policy;
   const Millis longest_wait = policy.max_interval * 11 / 10;
@@ -33,7 +35,7 @@ Millis World::heal_bound() const {
   const auto budgets = std::min(
       {settings_.budgets.sync_per_app, settings_.budgets.accounts_per_app, settings_.budgets.link_per_app});
   const Millis backlog = minutes(2 * (links_.size() / std::max(1u, budgets) + 1));
-  return longest_wait + window + backlog;
+  return (was_ahead_ ? 2 : 1) * longest_wait + window + backlog;
 }
 
 // Nothing goes wrong any more, upstream stands still, and nobody repairs anything: the daemon alone brings

@@ -226,6 +226,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool boots_in_1970_ = false;
   core::WallTime settled_clock_at_{};
   core::WallTime behind_until_{};  // true time
+  bool was_ahead_ = false;         // the clock, at any time
   api::Budgets upstream_budgets_;
   std::map<std::string, std::string> asked_last_;  // once the process stops: by link, what may still be asked
   std::optional<api::SteadyTime> refused_since_;   // our credentials, as this process knows

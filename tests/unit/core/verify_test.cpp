@@ -215,6 +215,17 @@ TEST(Proof, APendingRowNeedsTheVisitsEndUnderItsClock) {
   EXPECT_FALSE(reading.reading.proves("p", nullptr, clocks, news));
 }
 
+// Its earlier pages showed one: the last one may be of a server that lags behind.
+TEST(Proof, AVisitThatEndsWithoutAClockProvesNothing) {
+  Reading reading;
+  reading.with({.created = {posted("a")}, .link = {.clock = ""}});
+  core::VisitNews news;
+  hear(news, {.link = {.clock = ""}});
+  const core::StoredTransaction a = stored(posted("a", "2.00"), "a");
+  EXPECT_TRUE(reading.reading.proves("a", &a, {}, news)) << "nobody shows one";
+  EXPECT_FALSE(reading.reading.proves("a", &a, {.before = {}, .after = time_of(clock_1)}, news));
+}
+
 TEST(Proof, ARowThatAVisitNamedMayHaveChanged) {
   const Worth nothing, pending_only{false, true}, posted_only{true, false};
   core::VisitNews named;
@@ -318,7 +329,10 @@ TEST(VerifyNote, ComesBackWithoutItsExamples) {
   report.result = core::VerifyResult::incomplete;
   report.reason = "too_large";
   EXPECT_EQ(core::from_note(report.link_id, core::to_note(report))->reason, "too_large");
-  for (const char* bad : {"", "v1", "v1 ", "v2 1 1 0 0 0 0 0 0 0 0 ", "v1 1 0 0 0 0 0 0 0 0 0 ",
+  EXPECT_EQ(core::to_string(core::VerifyResult::incomplete), "incomplete");
+  EXPECT_EQ(core::to_string(static_cast<core::VerifyResult>(9)), "unknown") << "of a newer version";
+  for (const char* bad : {"", "v1", "v1 ", "v1 1", "v1 1x1 0 0 0 0 0 0 0 0 ", "v1 1 x 0 0 0 0 0 0 0 0 ",
+                          "v1 1 1 0 0 0 0 0 0 0 x ", "v2 1 1 0 0 0 0 0 0 0 0 ", "v1 1 0 0 0 0 0 0 0 0 0 ",
                           "v1 1 4 0 0 0 0 0 0 0 0 ", "v1 1 1 0 0 0 0 0 0 0 4 ", "v1 1 1 0 0 0 0 0 0 x 0 "}) {
     EXPECT_FALSE(core::from_note(report.link_id, bad)) << bad;
   }
