@@ -61,6 +61,8 @@ rocksdb::DBOptions database_options(const StoreOptions& options, bool clean,
       64 << 10;  // the default asks a nearly full disk for 4 MiB before anything else
   db.max_manifest_file_size = 16 << 20;
   db.max_open_files = std::max(options.open_files_max, 64);
+  // Otherwise sixteen for each family, to open a handful of tables.
+  db.max_file_opening_threads = 1;
   db.db_write_buffer_size = options.write_buffer_bytes;
   db.max_background_jobs = 2;
   db.bytes_per_sync = 1 << 20;

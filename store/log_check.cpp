@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -61,6 +62,15 @@ struct Log {
   InstanceId owner{};
 };
 
+std::vector<Log> owners_of(const std::string& directory, const std::vector<std::string>& names,
+                           const Disk& disk) {
+  std::vector<Log> logs;
+  for (const auto& name : names) {
+    if (const auto owner = owner_of(directory + "/" + name, disk)) logs.push_back({name, *owner});
+  }
+  return logs;
+}
+
 // Notes whose the records are, and lets none of them into the database.
 class Owners final : public rocksdb::WalFilter {
  public:
@@ -71,14 +81,24 @@ class Owners final : public rocksdb::WalFilter {
     *changed = false;
     // Records of versions before the mark, and the database's own, have none.
     const auto owner = marked(batch.Data());
-    if (owner && (logs_.empty() || logs_.back().owner != *owner))
-      logs_.push_back({.name = fmt::format("{:06}.log", number), .owner = *owner});
+    if (owner && (logs_.empty() || logs_.back().owner != *owner)) note(number, *owner);
     return WalProcessingOption::kIgnoreCurrentRecord;
   }
   const std::vector<Log>& logs() const { return logs_; }
+  bool complete() const { return complete_; }
 
  private:
+  // Nothing may be thrown through the database.
+  void note(unsigned long long number, const InstanceId& owner) noexcept {
+    try {
+      logs_.push_back({.name = fmt::format("{:06}.log", number), .owner = owner});
+    } catch (const std::exception&) {
+      complete_ = false;
+    }
+  }
+
   std::vector<Log> logs_;  // each where the owner changes
+  bool complete_ = true;
 };
 
 struct Files {
@@ -125,6 +145,7 @@ std::optional<Reading> read_owners(const std::string& directory, const StoreOpti
   rocksdb::DBOptions trial;
   trial.env = env.get();
   trial.max_open_files = options.open_files_max;
+  trial.max_file_opening_threads = 1;
   trial.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   trial.wal_filter = &owners;
   trial.skip_stats_update_on_db_open = true;
@@ -151,6 +172,7 @@ std::optional<Reading> read_owners(const std::string& directory, const StoreOpti
     }
     database->DestroyColumnFamilyHandle(handle);
   }
+  if (!owners.complete()) return std::nullopt;
   reading.logs = owners.logs();
   return reading;
 }
@@ -178,15 +200,15 @@ core::Result<void> check_logs(const StoreOptions& options, const Disk& disk,
                     directory));
   }
   if (files->written_logs.empty()) return {};
+  auto logs = owners_of(directory, files->written_logs, disk);
+  const auto is_own = [&known](const Log& log) { return log.owner == known; };
+  if (known && std::ranges::all_of(logs, is_own)) return {};
+  // A log is another store's, or the file beside the database is. Where the tables agree with the logs it is
+  // the file, and whoever compares it with the database says so.
   std::optional<InstanceId> own = known;
-  std::vector<Log> logs;
-  if (known) {
-    for (const auto& name : files->written_logs) {
-      if (const auto owner = owner_of(directory + "/" + name, disk)) logs.push_back({name, *owner});
-    }
-  } else if (auto reading = read_owners(directory, options, disk)) {
-    own = reading->store;
+  if (auto reading = read_owners(directory, options, disk)) {
     logs = std::move(reading->logs);
+    if (reading->store) own = reading->store;
   }
   for (const auto& log : logs) {
     const auto& expected = own ? *own : logs.front().owner;

@@ -130,6 +130,7 @@ core::Result<std::string> missing_without(const Table& table, const StoreOptions
   trial.env = env.get();
   trial.paranoid_checks = true;  // compares the tables on the disk with the list
   trial.max_open_files = options.open_files_max;
+  trial.max_file_opening_threads = 1;
   trial.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   trial.info_log = make_logger(options.log);
   std::vector<std::string> names;

@@ -22,8 +22,6 @@ constexpr FaultRow table[] = {
      240},
     {"S-2", power_cut, "... and found", "power cut finds a commit that nobody was told of", 13},
     {"S-2", power_cut, "... and lost", "power cut loses a commit under way", 50},
-    {"S-2", std::nullopt, "a Retry-After window that the store had in its hands is lost with the process",
-     "retry window lost on its way to the disk", 1},
     {"S-5", store_fails_before, "the store reports an error; nothing was written",
      "store fails before a commit is written", 510},
     {"S-5", store_fails_after, "the store reports an error; the commit was written",

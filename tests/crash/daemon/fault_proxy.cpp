@@ -364,6 +364,7 @@ std::vector<std::string> FaultProxy::problems() const {
 void FaultProxy::accept_all() {
   while (true) {
     const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (socket < 0 && (errno == ECONNABORTED || errno == EINTR)) continue;  // it has gone already
     if (socket < 0) return;
     const int on = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
