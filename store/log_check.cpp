@@ -206,18 +206,23 @@ core::Result<void> check_logs(const StoreOptions& options, const Disk& disk,
   // A log is another store's, or the file beside the database is. Where the tables agree with the logs it is
   // the file, and whoever compares it with the database says so.
   std::optional<InstanceId> own = known;
+  std::string_view told_by = known ? high_water_name : "the log before";
   if (auto reading = read_owners(directory, options, disk)) {
     logs = std::move(reading->logs);
-    if (reading->store) own = reading->store;
+    if (reading->store) {
+      own = reading->store;
+      told_by = "its tables";
+    }
   }
   for (const auto& log : logs) {
     const auto& expected = own ? *own : logs.front().owner;
     if (log.owner == expected) continue;
     return core::fail(
         core::Errc::storage,
-        fmt::format("store {} mixes two stores: it is instance {}, its write-ahead log {} belongs to {}; "
-                    "put back the files that belong together, or restore a backup",
-                    directory, to_hex(expected), log.name, to_hex(log.owner)));
+        fmt::format(
+            "store {} mixes two stores: by {} it is instance {}, its write-ahead log {} belongs to {}; "
+            "put back the files that belong together, or restore a backup",
+            directory, told_by, to_hex(expected), log.name, to_hex(log.owner)));
   }
   return {};
 }

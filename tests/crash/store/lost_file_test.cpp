@@ -45,8 +45,9 @@ Violations check_refusal(const Case& now, const std::string& path, const std::st
   const auto name = path.substr(path.rfind('/') + 1);
   Violations found;
   if (error.find(store_path) == std::string::npos) found.push_back("says which store: " + error);
-  const bool by_name =
-      now.victim == Victim::current || now.victim == Victim::log || now.victim == Victim::high_water;
+  // One that names a table of files which is not there is known by that name only.
+  const bool by_name = now.victim == Victim::log || now.victim == Victim::high_water ||
+                       (now.victim == Victim::current && now.harm == Harm::gone);
   if (by_name && error.find(name) == std::string::npos) found.push_back("says which file: " + error);
   if (error.find("restore a backup") == std::string::npos && error.find("put back") == std::string::npos)
     found.push_back("says what to do: " + error);
