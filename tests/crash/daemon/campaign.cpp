@@ -13,6 +13,9 @@ using e2e::Reply;
 namespace {
 
 constexpr std::chrono::seconds converge_limit{60};  // against hanging only
+// The same where the history of a long campaign is read, ten rows at a time with a moment between two
+// requests.
+constexpr std::chrono::minutes match_limit{20};
 
 bool answered(const Reply& reply) {
   return reply.status != 0 && reply.status != 503;
@@ -260,7 +263,7 @@ void Campaign::expect_match(Daemon& daemon) {
         found = daemon.admin("GET", "/v1/links/" + *readable + "/verify")["report"]["result"].text();
         return found == "match";
       },
-      [&] { return found + "\n" + daemon.process().log_tail(); }, converge_limit);
+      [&] { return found + "\n" + daemon.process().log_tail(); }, match_limit);
 }
 
 std::string Campaign::changed_history(Daemon& daemon) {
