@@ -15,6 +15,7 @@
 #include "store/keys.hpp"
 #include "store/log_check_impl.hpp"
 #include "store/log_form.hpp"
+#include "store/trial_opening_impl.hpp"
 
 namespace syncd::store {
 namespace {
@@ -136,41 +137,28 @@ struct Reading {
   std::vector<Log> logs;
 };
 
-// Where nothing beside the database says whose it is: its tables, and what its logs add to them. Reads all
-// without touching anything. nullopt: it cannot be read, and opening will say why.
+// Whose the database is by its tables, and whose its logs are by each of their records. Reads all without
+// touching anything. nullopt: it cannot be read, and opening will say why.
 std::optional<Reading> read_owners(const std::string& directory, const StoreOptions& options,
                                    const Disk& disk) {
   const auto env = rocksdb::NewCompositeEnv(disk.shared());
   Owners owners;
-  rocksdb::DBOptions trial;
-  trial.env = env.get();
-  trial.max_open_files = options.open_files_max;
-  trial.max_file_opening_threads = 1;
-  trial.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  auto trial = trial_options(options, *env);
   trial.wal_filter = &owners;
   trial.skip_stats_update_on_db_open = true;
   trial.info_log = make_logger({});  // what is wrong will be said once more
-  std::vector<std::string> names;
-  if (!rocksdb::DB::ListColumnFamilies(trial, directory, &names).ok()) return std::nullopt;
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const auto& name : names)
-    families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* raw = nullptr;
-  if (!rocksdb::DB::OpenForReadOnly(trial, directory, families, &handles, &raw).ok()) return std::nullopt;
-  const std::unique_ptr<rocksdb::DB> database(raw);
+  TrialOpening opening;
+  if (!opening.open(trial, directory).ok()) return std::nullopt;
   Reading reading;
-  for (auto* const handle : handles) {
+  for (auto* const family : opening.families()) {
     std::string value;
-    if (handle->GetName() == "meta" &&
-        database->Get(rocksdb::ReadOptions{}, handle, to_slice(meta_key::instance), &value).ok()) {
-      const auto id = decode_blob("instance id", value);
-      if (id && id->size() == InstanceId{}.size()) {
-        std::ranges::transform(*id, reading.store.emplace().begin(),
-                               [](char c) { return static_cast<std::uint8_t>(c); });
-      }
-    }
-    database->DestroyColumnFamilyHandle(handle);
+    if (family->GetName() != "meta" ||
+        !opening.database().Get(rocksdb::ReadOptions{}, family, to_slice(meta_key::instance), &value).ok())
+      continue;
+    const auto id = decode_blob("instance id", value);
+    if (!id || id->size() != InstanceId{}.size()) continue;
+    std::ranges::transform(*id, reading.store.emplace().begin(),
+                           [](char c) { return static_cast<std::uint8_t>(c); });
   }
   if (!owners.complete()) return std::nullopt;
   reading.logs = owners.logs();

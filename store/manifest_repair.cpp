@@ -14,6 +14,7 @@
 #include "store/health_impl.hpp"
 #include "store/manifest_repair_impl.hpp"
 #include "store/manifest_scan.hpp"
+#include "store/trial_opening_impl.hpp"
 
 namespace syncd::store {
 namespace {
@@ -126,30 +127,17 @@ core::Result<std::string> judge_trial(const Table& table, const rocksdb::Status&
 core::Result<std::string> missing_without(const Table& table, const StoreOptions& options, const Disk& disk) {
   const auto env = rocksdb::NewCompositeEnv(
       std::make_shared<WithShortFile>(disk.shared(), table.name, table.scan.whole_bytes));
-  rocksdb::DBOptions trial;
-  trial.env = env.get();
+  auto trial = trial_options(options, *env);
   trial.paranoid_checks = true;  // compares the tables on the disk with the list
-  trial.max_open_files = options.open_files_max;
-  trial.max_file_opening_threads = 1;
-  trial.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   trial.info_log = make_logger(options.log);
-  std::vector<std::string> names;
-  auto status = rocksdb::DB::ListColumnFamilies(trial, table.directory, &names);
-  if (!status.ok()) return judge_trial(table, status);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const auto& name : names)
-    families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* raw = nullptr;
-  status = rocksdb::DB::OpenForReadOnly(trial, table.directory, families, &handles, &raw);
-  if (!status.ok()) return judge_trial(table, status);
-  const std::unique_ptr<rocksdb::DB> database(raw);
+  TrialOpening opening;
+  if (const auto status = opening.open(trial, table.directory); !status.ok())
+    return judge_trial(table, status);
   std::uint64_t oldest = 0;
-  const bool known = database->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
-  for (auto* const handle : handles)
-    database->DestroyColumnFamilyHandle(handle);
+  const bool known = opening.database().GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &oldest);
   if (!known || !has_oldest_log(table, oldest, disk)) return "its write-ahead log is missing";
-  if (names.size() <= family_count && has_written(table, oldest, disk)) return "a part of it is missing";
+  if (opening.families().size() <= family_count && has_written(table, oldest, disk))
+    return "a part of it is missing";
   return std::string{};
 }
 

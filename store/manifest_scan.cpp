@@ -17,7 +17,7 @@ std::vector<std::string_view> records_from(std::string_view file, std::size_t at
       ++at;
       continue;
     }
-    if (part.type == LogPart::full || part.type == LogPart::first) records.push_back(part.content);
+    if (part.begins_record()) records.push_back(part.content);
     at += part.bytes;
   }
   return records;
@@ -37,10 +37,10 @@ ManifestScan scan_manifest(std::string_view file) {
       continue;
     }
     const auto part = log_part_at(file, at);
-    const bool goes_on = part.type == LogPart::middle || part.type == LogPart::last;
+    const bool goes_on = !part.begins_record();
     broken = part.is == LogPart::Is::good && goes_on != inside ? LogPart::Is::bad : part.is;
     if (broken != LogPart::Is::good) break;
-    inside = part.type == LogPart::first || part.type == LogPart::middle;
+    inside = !part.ends_record();
     at += part.bytes;
     if (!goes_on) begun = part.content;
     if (inside) continue;
