@@ -17,6 +17,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tests/loopback/wire.hpp"
+
 namespace syncd::test {
 
 namespace {
@@ -41,8 +43,7 @@ std::size_t body_size(std::string_view head) {
 // ------------------------------------------------------------------------------------------------------
 
 long Peer::receive(char* data, std::size_t size) {
-  if (ssl_ != nullptr) return SSL_read(ssl_, data, static_cast<int>(size));
-  return ::recv(socket_, data, size, 0);
+  return receive_some(socket_, ssl_, data, size);
 }
 
 bool Peer::handshake() {
@@ -68,13 +69,7 @@ bool Peer::read_request(std::string& request) {
 }
 
 bool Peer::send(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const long sent = ssl_ != nullptr ? SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))
-                                      : ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return true;
+  return send_all(socket_, ssl_, bytes);
 }
 
 bool Peer::wait_for_close() {

@@ -20,6 +20,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tests/loopback/wire.hpp"
+
 namespace syncd::test::crash {
 
 namespace {
@@ -54,21 +56,12 @@ class Wire {
   [[nodiscard]] int socket() const { return socket_; }
   [[nodiscard]] const std::string& unread() const { return unread_; }
 
-  bool send(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const long sent = ssl_ != nullptr ? SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()))
-                                        : ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
+  bool send(std::string_view bytes) { return send_all(socket_, ssl_, bytes); }
 
   /// More bytes into unread(); how many, 0 at the end.
   std::size_t receive() {
     std::array<char, 16'384> chunk{};
-    const long got = ssl_ != nullptr ? SSL_read(ssl_, chunk.data(), static_cast<int>(chunk.size()))
-                                     : ::recv(socket_, chunk.data(), chunk.size(), 0);
+    const long got = receive_some(socket_, ssl_, chunk.data(), chunk.size());
     if (got <= 0) return 0;
     unread_.append(chunk.data(), static_cast<std::size_t>(got));
     return static_cast<std::size_t>(got);

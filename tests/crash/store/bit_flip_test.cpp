@@ -106,12 +106,7 @@ TEST(CleanClose, DamagedLogIsRefused) {
                   image.append_rot(path, std::string(100, '\x5a'));
                   ++tally[tried];
                 }
-                Journal journal;
-                Driver driver(scenario, std::make_shared<CrashingFileSystem>(image, journal));
-                if (driver.open()) return {"opens: in spite of the damage"};
-                if (driver.error().find("closed cleanly") == std::string::npos)
-                  return {"says why: " + driver.error()};
-                return {};
+                return check_refused(scenario, image, "closed cleanly");
               },
               .after_abort = nullptr,
               .name = [](std::size_t i) { return fmt::format("segment/{}", i); },

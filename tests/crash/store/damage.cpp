@@ -106,4 +106,12 @@ Violations check_shown(const Scenario& scenario, const Progress& progress, std::
   return found;
 }
 
+Violations check_refused(const Scenario& scenario, const DiskImage& image, std::string_view why) {
+  Journal journal;
+  Driver driver(scenario, std::make_shared<CrashingFileSystem>(image, journal));
+  if (driver.open()) return {"opens: in spite of the damage"};
+  if (!driver.error().contains(why)) return {"says why: " + driver.error()};
+  return {};
+}
+
 }  // namespace syncd::test

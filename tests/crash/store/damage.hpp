@@ -39,4 +39,7 @@ std::uint64_t published_on(const DiskImage& image);
 Violations check_shown(const Scenario& scenario, const Progress& progress, std::uint64_t published,
                        Victim victim, store::Store& store, SharedTally& tally);
 
+// The store on such a disk must not open, and must say why: `why` is a part of its words.
+Violations check_refused(const Scenario& scenario, const DiskImage& image, std::string_view why);
+
 }  // namespace syncd::test

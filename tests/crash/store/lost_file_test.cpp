@@ -198,12 +198,7 @@ TEST(CleanClose, ForeignLogIsRefused) {
                 // The tables say whose the store is, too.
                 if (i % 2 == 1)
                   image.remove(std::string(store_path) + "/" + std::string(store::high_water_name));
-                Journal journal;
-                Driver driver(scenario, std::make_shared<CrashingFileSystem>(image, journal));
-                if (driver.open()) return {"opens: with another store's log"};
-                if (driver.error().find("mixes two stores") == std::string::npos)
-                  return {"says why: " + driver.error()};
-                return {};
+                return check_refused(scenario, image, "mixes two stores");
               },
               .after_abort = nullptr,
               .name = [](std::size_t i) { return fmt::format("segment/{}", i); },
