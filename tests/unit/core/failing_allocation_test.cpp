@@ -27,7 +27,7 @@ namespace {
 // Of this thread, so many allocations succeed before one fails; negative: none fails.
 constinit thread_local std::int64_t until_failure = -1;
 
-bool fails_now() {
+[[maybe_unused]] bool fails_now() {
   return until_failure >= 0 && until_failure-- == 0;
 }
 
