@@ -144,13 +144,16 @@ TEST(DigestOf, IsTheFrontOfSha256) {
 TEST(DigestOfDeathTest, WithoutAnAlgorithmThereIsNone) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto digest_without_provider = [] {
-    if (OSSL_PROVIDER_load(nullptr, "null") == nullptr) std::exit(2);
+    OSSL_PROVIDER* const nothing = OSSL_PROVIDER_load(nullptr, "null");
+    if (nothing == nullptr) std::exit(2);
+    int code = 1;
     try {
       digest_of("abc");
     } catch (const std::runtime_error& error) {
-      std::exit(std::string_view(error.what()) == "OpenSSL has no working SHA-256" ? 0 : 3);
+      code = std::string_view(error.what()) == "OpenSSL has no working SHA-256" ? 0 : 3;
     }
-    std::exit(1);
+    OSSL_PROVIDER_unload(nothing);
+    std::exit(code);
   };
   EXPECT_EXIT(digest_without_provider(), testing::ExitedWithCode(0), "");
 }
