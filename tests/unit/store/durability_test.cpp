@@ -73,7 +73,8 @@ class DurabilityTest : public StoreTest {
 TEST_F(DurabilityTest, ACommitIsOnTheDiskWhenItIsAcknowledged) {
   for (int i = 0; i < 3; ++i) {
     auto update = update_of("link");
-    update.changes.push_back(created("t" + std::to_string(i), "{}"));
+    const std::string transaction_id = "t" + std::to_string(i);  // a change only looks at it
+    update.changes.push_back(created(transaction_id, "{}"));
     commit(update);
     const auto synced = take_noted();
     const auto last = std::ranges::find(synced.rbegin(), synced.rend(), log().string(), &Synced::path);
