@@ -54,6 +54,7 @@ void Network::visit_all_until(const std::function<bool()>& done) {
     visitors.emplace_back([this, link_id](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
         const e2e::Reply reply = daemon_->ask("POST", "/v1/links/" + link_id + "/sync?wait=20s");
+        if (reply.status == 202) continue;  // it goes on; on a slow machine for longer than one waits
         const bool good = reply.status == 200 && reply.body.contains(R"("outcome":"success")");
         ++(good ? visits_.good : visits_.failed);
       }
