@@ -102,6 +102,9 @@ struct ScrubStep {
   bool finished = false;    // there was no further file
   std::uint64_t bytes = 0;  // of the file, 0 when finished or when it is gone meanwhile
   std::string damage;       // name of the file and what is wrong with it; empty: every checksum is right
+  // Name of the file and why it could not be read this time, which says nothing about it: `next` is the same
+  // place. Empty: it was read.
+  std::string put_off;
 };
 
 // The local copy, in an embedded RocksDB.
