@@ -196,11 +196,16 @@ int App::Impl::open_store() {
       log.write(level >= store::log_error ? LogLevel::error : LogLevel::warn, "database", message);
     });
   };
+  options.wall_now = [this] { return timers.wall_now(); };
   const bool first_start = is_unused(config.store.path);
   std::optional<StartPulse> pulse(std::in_place, notifier, start_beat, start_longest);
   auto opened = store::Store::open(options);
   pulse.reset();
-  if (!opened) return fail(exit_io, "store_open_failed", opened.error().message);
+  if (!opened) {
+    // systemd starts the process again unless it ends with 78.
+    const bool for_others = opened.error().code == core::Errc::invalid;
+    return fail(for_others ? exit_config : exit_io, "store_open_failed", opened.error().message);
+  }
   store = std::move(*opened);
   if (first_start) {
     // Nothing was sent for this store yet: as after a clean stop.

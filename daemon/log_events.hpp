@@ -27,7 +27,9 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "Something is wrong with the configuration; `msg` names place, key and next step."},
     {"listen_failed", "error", "", "A socket cannot be listened on; the process ends (69)."},
     {"socket_group", "warn", "", "The admin socket could not be given to its group."},
-    {"store_open_failed", "error", "", "The store cannot be opened; the process ends (74)."},
+    {"store_open_failed", "error", "",
+     "The store cannot be opened; the process ends: 74, or 78 when it is of a newer version, of another "
+     "environment or upstream, or mixed from two."},
     {"store_notice", "warn", "",
      "What opening the store found: a new feed epoch and why, lax permissions, a torn write that was cut "
      "off."},
@@ -66,7 +68,11 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"storage_low", "error", "store space",
      "The disk of the store is nearly full: nothing is fetched, or the store is not even opened."},
     {"storage_enough", "info", "store space", "There is room on the disk again; fetching goes on."},
-    {"store_damaged", "error", "error", "The scrub found a file of the store with a wrong checksum."},
+    {"store_damaged", "error", "error",
+     "The scrub found a file of the store with a wrong checksum, or one that the disk cannot read."},
+    {"store_scrub_put_off", "warn", "error",
+     "The scrub could not read a file for a reason that is not the file's, such as too few descriptors; it "
+     "is tried again."},
     {"store_scrubbed", "info", "files bytes damaged_files",
      "Every table file was read and compared with its checksums."},
     {"stalled", "error", "heartbeat_moved store_writes",

@@ -69,6 +69,7 @@ void begin_walk(ScrubRecord& record) {
 
 bool take_step(ScrubRecord& record, const store::ScrubStep& step, core::WallTime now) {
   record.place = step.next;
+  if (!step.put_off.empty()) return false;
   if (!step.finished) {
     ++record.files;
     record.bytes += step.bytes;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "store/advice.hpp"
+
 namespace syncd::daemon {
 
 namespace {
@@ -66,13 +70,9 @@ api::Task<void> StoreCare::scrub() {
     core::Millis pause = look_at_calendar_every;
     if (scrub_due(record_, parts_.config.store.scrub_interval, parts_.timers.wall_now())) {
       begin_walk(record_);
-      const std::uint64_t bytes_before = record_.bytes;
-      const bool goes_on = co_await walk_on();
-      if (!goes_on) co_return;
-      if (record_.walking) {
-        const std::uint64_t bytes = record_.bytes - bytes_before;
-        pause = core::Millis(static_cast<std::int64_t>(bytes / scrub_bytes_per_ms) + 1);
-      }
+      const auto rest = co_await walk_on();
+      if (!rest) co_return;
+      pause = *rest;
     }
     pause = std::min(pause, std::max(parts_.config.store.scrub_interval, core::Millis{1'000}));
     const api::SteadyTime next = parts_.timers.steady_now() + pause;
@@ -90,27 +90,41 @@ api::Task<bool> StoreCare::load_record() {
   co_return true;
 }
 
-// One file. False: the store failed or the process stops.
-api::Task<bool> StoreCare::walk_on() {
+// One file, and how long to rest before the next. nullopt: the store failed or the process stops.
+api::Task<std::optional<core::Millis>> StoreCare::walk_on() {
   auto look = [place = record_.place](store::Store& open) { return open.scrub(place); };
   const auto step = co_await parts_.store.run(std::move(look));
-  if (!step || parts_.stopping) co_return false;
-  if (!step->damage.empty()) {
-    parts_.log.error("store_damaged",
-                     "a file of the store is damaged: rows in it cannot be read; stop the daemon, check the "
-                     "disk and restore a backup, or begin with an empty store and fetch everything anew",
-                     LogFields{}.add("error", std::string_view(step->damage)));
-  }
+  if (!step || parts_.stopping) co_return std::nullopt;
+  report(*step);
   const bool over = take_step(record_, *step, parts_.timers.wall_now());
   if (over) report_walk();
   const bool kept = co_await keep_record();
-  co_return kept;
+  if (!kept) co_return std::nullopt;
+  if (over || !step->put_off.empty()) co_return look_at_calendar_every;
+  co_return core::Millis(static_cast<std::int64_t>(step->bytes / scrub_bytes_per_ms) + 1);
 }
 
 api::Task<bool> StoreCare::keep_record() {
   auto keep = [text = encode(record_)](store::Store& open) { return open.put_note(scrub_note, text); };
   const auto kept = co_await parts_.store.run(std::move(keep));
   co_return kept.has_value();
+}
+
+void StoreCare::report(const store::ScrubStep& step) {
+  if (!step.damage.empty()) {
+    parts_.log.error("store_damaged",
+                     fmt::format("a file of the store is damaged: rows in it cannot be read; stop the "
+                                 "daemon, check the disk and {}; or empty db/, register the links again, and "
+                                 "everything is fetched anew",
+                                 store::restore_advice),
+                     LogFields{}.add("error", std::string_view(step.damage)));
+  }
+  if (!step.put_off.empty()) {
+    parts_.log.warn("store_scrub_put_off",
+                    "a file of the store could not be read, which says nothing about what it holds; it is "
+                    "tried again",
+                    LogFields{}.add("error", std::string_view(step.put_off)));
+  }
 }
 
 void StoreCare::report_walk() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "daemon/config.hpp"
@@ -42,8 +43,9 @@ class StoreCare {
  private:
   void look_at_space();
   api::Task<bool> load_record();
-  api::Task<bool> walk_on();
+  api::Task<std::optional<core::Millis>> walk_on();
   api::Task<bool> keep_record();
+  void report(const store::ScrubStep& step);
   void report_walk();
 
   Parts parts_;

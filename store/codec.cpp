@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "store/advice.hpp"
+
 namespace syncd::store {
 namespace {
 
@@ -36,10 +38,8 @@ core::RelinkStatus get_relink_status(Reader& in) {
 }  // namespace
 
 core::Error damaged(std::string_view what) {
-  return core::Error{
-      .code = core::Errc::storage,
-      .message =
-          fmt::format("a stored {} is damaged; restore a backup, or remove the link and add it again", what)};
+  return core::Error{.code = core::Errc::storage,
+                     .message = fmt::format("a stored {} is damaged; {}", what, restore_advice)};
 }
 
 core::Result<void> read_format(Reader& in, std::string_view what) {

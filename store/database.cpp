@@ -8,6 +8,7 @@
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
+#include "store/advice.hpp"
 #include "store/database_impl.hpp"
 
 namespace syncd::store {
@@ -134,10 +135,10 @@ core::Result<void> refuse_unknown_families(const std::string& directory, const r
     if (name == rocksdb::kDefaultColumnFamilyName) continue;
     if (std::ranges::find(family_names, name) != family_names.end()) continue;
     return core::fail(
-        core::Errc::storage,
+        core::Errc::invalid,
         fmt::format("store {} has data of a kind this version does not know ({}): it was written by a "
-                    "newer version; run that version or restore an older backup",
-                    directory, name));
+                    "newer version; run that version, or {}",
+                    directory, name, restore_advice));
   }
   return {};
 }
@@ -149,15 +150,15 @@ core::Error open_error(const std::string& directory, bool clean, const rocksdb::
                     (cause.find("While lock file") != std::string::npos &&
                      cause.find("Resource temporarily unavailable") != std::string::npos);
   if (status.IsIOError() && held) return store_in_use(directory);
-  const auto* next = "check the disk and the permissions, then start again";
+  std::string next = "check the disk and the permissions, then start again";
   // A file that the database names is gone: as bad as one that is damaged.
-  if (status.IsPathNotFound()) next = "put back the file, or restore a backup";
+  if (status.IsPathNotFound()) next = fmt::format("put back the file, or {}", restore_advice);
   if (status.IsCorruption()) {
-    next =
-        clean
-            ? "it was closed cleanly, so its files were changed since: restore a backup, or remove the file "
-              "clean-close beside it to accept the last readable state"
-            : "restore a backup";
+    next = clean ? fmt::format(
+                       "it was closed cleanly, so its files were changed since: remove the file "
+                       "clean-close beside it to accept the last readable state, or {}",
+                       restore_advice)
+                 : std::string(restore_advice);
   }
   return core::Error{.code = core::Errc::storage,
                      .message = fmt::format("store {} cannot be opened: {}; {}", directory, cause, next)};

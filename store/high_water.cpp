@@ -64,7 +64,7 @@ core::Result<std::optional<HighWater>> decode_high_water(std::string_view conten
   Reader in(content.substr(0, content.size() - crc_bytes));
   if (in.raw(magic.size()) != magic) return std::nullopt;
   if (const auto format = in.u8(); format != file_format) {
-    return core::fail(core::Errc::storage,
+    return core::fail(core::Errc::invalid,
                       fmt::format("{} has format {}: it was written by a newer version; run that version",
                                   high_water_name, format));
   }

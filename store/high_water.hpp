@@ -29,7 +29,7 @@ inline constexpr std::size_t high_water_bytes = 45;
 
 // "mksynchw", format byte 1, instance (16), epoch (8), published (8), CRC-32C of all before (4); big-endian.
 std::string encode_high_water(const HighWater& mark);
-// Errc::storage for a newer format, nullopt for anything damaged.
+// Errc::invalid for a newer format, nullopt for anything damaged.
 core::Result<std::optional<HighWater>> decode_high_water(std::string_view content);
 
 // nullopt: missing or damaged; both mean that nobody knows what was published.

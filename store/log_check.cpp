@@ -9,6 +9,7 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/wal_filter.h>
 
+#include "store/advice.hpp"
 #include "store/codec.hpp"
 #include "store/database_impl.hpp"
 #include "store/health_impl.hpp"
@@ -184,8 +185,8 @@ core::Result<void> check_logs(const StoreOptions& options, const Disk& disk,
     return core::fail(
         core::Errc::storage,
         fmt::format("store {} has no file CURRENT beside the others of its database: it was removed or "
-                    "lost; put back the file, or restore a backup",
-                    directory));
+                    "lost; put back the file, or {}",
+                    directory, restore_advice));
   }
   if (files->written_logs.empty()) return {};
   auto logs = owners_of(directory, files->written_logs, disk);
@@ -206,11 +207,11 @@ core::Result<void> check_logs(const StoreOptions& options, const Disk& disk,
     const auto& expected = own ? *own : logs.front().owner;
     if (log.owner == expected) continue;
     return core::fail(
-        core::Errc::storage,
+        core::Errc::invalid,
         fmt::format(
             "store {} mixes two stores: by {} it is instance {}, its write-ahead log {} belongs to {}; "
-            "put back the files that belong together, or restore a backup",
-            directory, told_by, to_hex(expected), log.name, to_hex(log.owner)));
+            "put back the files that belong together, or {}",
+            directory, told_by, to_hex(expected), log.name, to_hex(log.owner), restore_advice));
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
+#include "store/advice.hpp"
 #include "store/database_impl.hpp"
 #include "store/health_impl.hpp"
 #include "store/manifest_repair_impl.hpp"
@@ -76,8 +77,8 @@ std::unexpected<core::Error> refuse(const Table& table, std::string_view why) {
   return core::fail(
       core::Errc::storage,
       fmt::format("store {} cannot be opened: its table of files {} is damaged behind byte {}, and "
-                  "{}; restore a backup",
-                  table.directory, table.name, table.scan.whole_bytes, why));
+                  "{}; {}",
+                  table.directory, table.name, table.scan.whole_bytes, why, restore_advice));
 }
 
 std::optional<std::uint64_t> number_of(std::string_view name) {

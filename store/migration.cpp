@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "store/advice.hpp"
 #include "store/codec.hpp"
 #include "store/keys.hpp"
 #include "store/migration_impl.hpp"
@@ -63,10 +64,10 @@ core::Result<void> migrate(Database& database, std::uint64_t from, std::uint64_t
   for (std::uint64_t version = from; version < to; ++version) {
     const auto step = std::ranges::find(steps, version, &Migration::from);
     if (step == steps.end()) {
-      return core::fail(core::Errc::storage,
+      return core::fail(core::Errc::invalid,
                         fmt::format("the store's schema version {} cannot be brought to {}: this program has "
-                                    "no step from it; run a version in between, or restore a backup",
-                                    version, to));
+                                    "no step from it; run a version in between, or {}",
+                                    version, to, restore_advice));
     }
     if (auto done = run_step(database, *step); !done) return done;
   }

@@ -32,7 +32,7 @@ std::span<const Migration> migrations();
 
 // Runs `steps` from version `from` to `to`. Each batch carries its position, the last one of a version the
 // version itself: at every moment the store is at a known place, and the next start goes on there.
-// Errc::storage: a step is missing, or what a step says.
+// Errc::invalid: a step is missing; or what a step says.
 core::Result<void> migrate(Database& database, std::uint64_t from, std::uint64_t to,
                            std::span<const Migration> steps);
 

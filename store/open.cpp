@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "store/advice.hpp"
 #include "store/codec.hpp"
 #include "store/keys.hpp"
 #include "store/log_check_impl.hpp"
@@ -60,7 +61,7 @@ core::Result<void> require_same(const StoreOptions& options, std::string_view wh
                                 std::string_view configured) {
   if (stored == configured) return {};
   return core::fail(
-      core::Errc::storage,
+      core::Errc::invalid,
       fmt::format("store {} belongs to {} \"{}\", the configuration says \"{}\"; choose another [store] "
                   "path, or correct the configuration",
                   options.path, what, stored, configured));
@@ -78,10 +79,10 @@ core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   if (!lock) return std::unexpected(lock.error());
   impl->lock = std::move(*lock);
   if (disk.is_host()) note_lax_mode(options.path, impl->notices);
-  for (const auto step :
-       {&Impl::open_database, &Impl::check_identity, &Impl::settle_epoch, &Impl::check_feed_end}) {
+  for (const auto step : {&Impl::open_database, &Impl::check_identity, &Impl::begin_use, &Impl::settle_epoch,
+                          &Impl::check_feed_end}) {
     if (auto done = ((*impl).*step)(); !done) {
-      // A store that was refused is left as it was found: not even flushed.
+      // What a refused store holds is left as it was found: not even flushed.
       impl->health->fail(done.error().message);
       return std::unexpected(done.error());
     }
@@ -104,16 +105,16 @@ core::Result<void> Store::Impl::open_database() {
   auto opened = Database::open(options.path + "/db", options, disk, clean, health);
   if (!opened) return std::unexpected(opened.error());
   database = std::move(*opened);
-  // Also without a marker: the one before us may have been killed between removing it and making that
-  // durable, and a power cut would bring it back beside a log that is not whole.
-  return remove_durably(options.path, std::string(clean_close_name), disk);
+  return {};
 }
 
+// Only reads: a store that is refused here keeps the marker of its clean close, and whoever may open it finds
+// everything as strictly checked as if nobody had come between.
 core::Result<void> Store::Impl::check_identity() {
   const auto version = read_schema_version(*database);
   if (!version) return std::unexpected(version.error());
-  if (!*version) return create_identity();
-  if (auto known = bring_up_to_date(**version); !known) return known;
+  if (!*version) return {};  // begin_use() gives it one
+  if (auto known = refuse_newer(**version); !known) return known;
   struct Fixed {
     std::string_view key, what;
     const std::string& configured;
@@ -127,22 +128,56 @@ core::Result<void> Store::Impl::check_identity() {
     if (!stored) return std::unexpected(stored.error());
     if (auto same = require_same(options, fixed.what, *stored, fixed.configured); !same) return same;
   }
-  return {};
+  return check_instance();
+}
+
+core::Result<void> Store::Impl::check_instance() {
+  const auto value = database->get(Family::meta, meta_key::instance);
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return std::unexpected(damaged("store identity"));
+  const auto instance = decode_blob("instance id", **value);
+  if (!instance || instance->size() != high_water.instance.size()) {
+    return std::unexpected(damaged("instance id"));
+  }
+  std::ranges::copy(*instance, high_water.instance.begin());
+  const auto beside = load_high_water(options.path, disk);
+  if (!beside) return std::unexpected(beside.error());
+  if (!*beside || (*beside)->instance == high_water.instance) return {};
+  return core::fail(
+      core::Errc::invalid,
+      fmt::format("store {} mixes two stores: the database is instance {}, the file {} belongs to {}; "
+                  "put back the files that belong together, or remove {} to begin a new feed epoch",
+                  options.path, to_hex(high_water.instance), high_water_name, to_hex((*beside)->instance),
+                  high_water_name));
+}
+
+// From here on the store is written.
+core::Result<void> Store::Impl::begin_use() {
+  // Also without a marker: the one before us may have been killed between removing it and making that
+  // durable, and a power cut would bring it back beside a log that is not whole.
+  if (auto gone = remove_durably(options.path, std::string(clean_close_name), disk); !gone) return gone;
+  const auto version = read_schema_version(*database);
+  if (!version) return std::unexpected(version.error());
+  if (!*version) return create_identity();
+  database->mark_log(log_mark(high_water.instance));
+  return bring_up_to_date(**version);
 }
 
 // A newer version's store is refused, also one that it has only begun to convert: what is written in the new
 // form already would be read as damage.
-core::Result<void> Store::Impl::bring_up_to_date(std::uint64_t version) {
+core::Result<void> Store::Impl::refuse_newer(std::uint64_t version) {
   const auto begun = migration_begun(*database);
   if (!begun) return std::unexpected(begun.error());
-  if (version > schema_version || (version == schema_version && *begun)) {
-    return core::fail(
-        core::Errc::storage,
-        fmt::format("store {} has schema version {}{}, this program knows versions up to {}: it was written "
-                    "by a newer version; run that version or restore an older backup",
-                    options.path, version, *begun ? " and is being converted to the next" : "",
-                    schema_version));
-  }
+  if (version < schema_version || (version == schema_version && !*begun)) return {};
+  return core::fail(
+      core::Errc::invalid,
+      fmt::format("store {} has schema version {}{}, this program knows versions up to {}: it was written "
+                  "by a newer version; run that version, or {}",
+                  options.path, version, *begun ? " and is being converted to the next" : "", schema_version,
+                  restore_advice));
+}
+
+core::Result<void> Store::Impl::bring_up_to_date(std::uint64_t version) {
   if (version == schema_version) return {};
   if (auto done = migrate(*database, version, schema_version, migrations()); !done) return done;
   notices.push_back(
@@ -159,15 +194,18 @@ core::Result<void> Store::Impl::create_identity() {
   if (!instance) return std::unexpected(instance.error());
   const auto leftover = load_high_water(options.path, disk);
   if (!leftover) return std::unexpected(leftover.error());
-  // The file of a database that is gone: its sequences were seen, so ours belong to a later epoch.
+  // Where nothing is left of an earlier store, there may have been one all the same, and consumers may hold
+  // its sequences. A file that is left says so; nobody has seen the epoch of one that says 0.
+  const bool seen = *leftover && (*leftover)->published > 0;
   feed = FeedState{};
-  if (*leftover) feed.epoch = (*leftover)->epoch + ((*leftover)->published > 0 ? 1 : 0);
-  if (feed.epoch > 1) {
+  feed.epoch = *leftover && !seen ? (*leftover)->epoch : epoch_above(seen ? (*leftover)->epoch : 0);
+  if (seen) {
     notices.push_back(
         fmt::format("the database in {} is new but an earlier one published changes: feed epoch {} "
                     "begins, consumers must read everything anew",
                     options.path, feed.epoch));
   }
+  high_water.instance = *instance;
   if (auto saved = save_high_water(options.path, {*instance, feed.epoch, 0}, disk); !saved) return saved;
 
   database->mark_log(log_mark(*instance));
@@ -192,46 +230,24 @@ core::Result<void> Store::Impl::create_identity() {
 core::Result<void> Store::Impl::settle_epoch() {
   const auto state_value = database->get(Family::meta, meta_key::feed);
   if (!state_value) return std::unexpected(state_value.error());
-  const auto instance_value = database->get(Family::meta, meta_key::instance);
-  if (!instance_value) return std::unexpected(instance_value.error());
-  if (!*state_value || !*instance_value) return std::unexpected(damaged("store identity"));
+  if (!*state_value) return std::unexpected(damaged("store identity"));
   const auto state = decode_feed_state(**state_value);
   if (!state) return std::unexpected(state.error());
   feed = *state;
-  const auto instance = decode_blob("instance id", **instance_value);
-  if (!instance || instance->size() != high_water.instance.size()) {
-    return std::unexpected(damaged("instance id"));
-  }
-  std::ranges::copy(*instance, high_water.instance.begin());
-  database->mark_log(log_mark(high_water.instance));
-
   const auto loaded = load_high_water(options.path, disk);
   if (!loaded) return std::unexpected(loaded.error());
-  if (!*loaded) {
-    // Epochs up to the lost file's are used up and unknown. Seconds of the wall clock are above every epoch
-    // that counted up by one.
-    const auto seconds =
-        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
-    const auto epoch =
-        std::max(feed.epoch + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(seconds.count(), 0)));
-    return begin_epoch(epoch, fmt::format("the file {} is missing or damaged", high_water_name));
-  }
+  if (!*loaded)
+    return begin_epoch(fmt::format("the file {} is missing or damaged", high_water_name), feed.epoch);
   const auto& mark = **loaded;
-  if (mark.instance != high_water.instance) {
-    return core::fail(
-        core::Errc::storage,
-        fmt::format("store {} mixes two stores: the database is instance {}, the file {} belongs to {}; "
-                    "put back the files that belong together, or remove {} to begin a new feed epoch",
-                    options.path, to_hex(high_water.instance), high_water_name, to_hex(mark.instance),
-                    high_water_name));
-  }
   if (mark.epoch > feed.epoch) {
-    return begin_epoch(mark.epoch + 1, fmt::format("the database is of feed epoch {}, epoch {} was published",
-                                                   feed.epoch, mark.epoch));
+    return begin_epoch(
+        fmt::format("the database is of feed epoch {}, epoch {} was published", feed.epoch, mark.epoch),
+        mark.epoch);
   }
   if (mark.epoch == feed.epoch && mark.published > feed.head) {
-    return begin_epoch(mark.epoch + 1, fmt::format("the database ends at change {}, change {} was published",
-                                                   feed.head, mark.published));
+    return begin_epoch(
+        fmt::format("the database ends at change {}, change {} was published", feed.head, mark.published),
+        mark.epoch);
   }
   high_water = mark;
   if (mark.epoch == feed.epoch) return {};
@@ -242,7 +258,17 @@ core::Result<void> Store::Impl::settle_epoch() {
   return save_high_water(options.path, high_water, disk);
 }
 
-core::Result<void> Store::Impl::begin_epoch(std::uint64_t epoch, const std::string& why) {
+// What is on the disk may be a copy: epochs above it may be used up, and nothing here says so. Milliseconds
+// of the wall clock are above all that were counted up from an earlier such number.
+std::uint64_t Store::Impl::epoch_above(std::uint64_t used) const {
+  const auto now = options.wall_now ? options.wall_now()
+                                    : std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
+  const auto ms = std::max<std::int64_t>(now.time_since_epoch().count(), 0);
+  return std::max(used + 1, static_cast<std::uint64_t>(ms));
+}
+
+core::Result<void> Store::Impl::begin_epoch(const std::string& why, std::uint64_t used) {
+  const auto epoch = epoch_above(used);
   notices.push_back(
       fmt::format("store {}: {}; feed epoch {} begins at change 1, consumers must read everything anew",
                   options.path, why, epoch));
@@ -274,8 +300,8 @@ core::Result<void> Store::Impl::check_feed_end() {
   if (last == feed.head) return {};
   return core::fail(core::Errc::storage,
                     fmt::format("store {} is inconsistent: its feed ends at change {}, its position "
-                                "says {}; restore a backup",
-                                options.path, last, feed.head));
+                                "says {}; {}",
+                                options.path, last, feed.head, restore_advice));
 }
 
 core::Result<void> Store::Impl::write_meta(std::string_view key, std::string_view value) {

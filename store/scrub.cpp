@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <system_error>
 #include <vector>
 
@@ -12,6 +14,15 @@ namespace syncd::store {
 namespace {
 
 constexpr std::size_t readahead_bytes = 2 << 20;
+
+// How a disk, or a file system with checksums of its own, says that what it holds cannot be read.
+constexpr std::array errors_of_the_disk = {EIO, ENODATA, EILSEQ, EBADMSG, EUCLEAN};
+
+// The system's words come last in RocksDB's.
+bool says(const rocksdb::Status& status, int error) {
+  return status.IsIOError() &&
+         status.ToString().ends_with(std::error_code(error, std::generic_category()).message());
+}
 
 std::vector<rocksdb::LiveFileMetaData> table_files(Database& database) {
   std::vector<rocksdb::LiveFileMetaData> files;
@@ -30,12 +41,17 @@ rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file
   return rocksdb::VerifySstFileChecksum(options, files, read, path, file.largest_seqno);
 }
 
-// EINVAL is how a file system says that it cannot read around the page cache (open(2), read(2)); any other
-// error, such as EIO for a bad sector, is what is looked for.
+// EINVAL is how a file system says that it cannot read around the page cache (open(2), read(2)).
 bool refuses_direct_reads(const rocksdb::Status& status) {
-  return (status.IsIOError() &&
-          status.ToString().ends_with(std::make_error_code(std::errc::invalid_argument).message())) ||
-         status.IsInvalidArgument() || status.IsNotSupported();
+  return says(status, EINVAL) || status.IsInvalidArgument() || status.IsNotSupported();
+}
+
+// Whether nothing was learnt about the file, for want of descriptors, memory or permission. What RocksDB says
+// of the content is about the file, and so is one that is not there.
+bool is_about_something_else(const rocksdb::Status& status) {
+  if (status.IsAborted() || status.IsBusy() || status.IsTimedOut() || status.IsTryAgain()) return true;
+  if (!status.IsIOError() || status.IsPathNotFound()) return false;
+  return std::ranges::none_of(errors_of_the_disk, [&status](int error) { return says(status, error); });
 }
 
 // What is wrong on the disk may still be right in the page cache, so that is read around where the file
@@ -72,9 +88,14 @@ core::Result<ScrubStep> Store::scrub(ScrubPlace place) {
   const bool still_there = std::ranges::any_of(
       table_files(database), [next](const auto& file) { return file.file_number == next->file_number; });
   if (!still_there) return step;
+  const auto what = fmt::format("{}: {}", next->relative_filename, without_content(status.ToString()));
+  if (is_about_something_else(status)) {
+    step.next.after_file = place.after_file;
+    step.put_off = what;
+    return step;
+  }
   step.bytes = next->size;
-  if (!status.ok())
-    step.damage = fmt::format("{}: {}", next->relative_filename, without_content(status.ToString()));
+  if (!status.ok()) step.damage = what;
   return step;
 }
 

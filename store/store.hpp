@@ -29,6 +29,8 @@ struct StoreOptions {
   bool sync_writes = true;                     // false only in benchmarks that say so
   // Everything on disk goes through it. null: the host's file system; another one is for tests.
   std::shared_ptr<rocksdb::FileSystem> file_system;
+  // The wall clock, which numbers new feed epochs. null: the system's; another one is for tests.
+  std::function<core::WallTime()> wall_now;
   // Warnings and errors of the database itself, stripped of keys and values; called on its threads as well.
   std::function<void(int level, std::string message)> log;
 };
@@ -100,6 +102,9 @@ struct ScrubStep {
   bool finished = false;    // there was no further file
   std::uint64_t bytes = 0;  // of the file, 0 when finished or when it is gone meanwhile
   std::string damage;       // name of the file and what is wrong with it; empty: every checksum is right
+  // Name of the file and why it could not be read this time, which says nothing about it: `next` is the same
+  // place. Empty: it was read.
+  std::string put_off;
 };
 
 // The local copy, in an embedded RocksDB.
@@ -110,8 +115,9 @@ struct ScrubStep {
 // accepted.
 class Store {
  public:
-  // Refuses, with a message that says what to do: a store in use by another process, a foreign or newer
-  // store, another environment or upstream, a path that cannot be written, too little free space.
+  // Refuses, with a message that says what to do: a store in use by another process, a path that cannot be
+  // written, too little free space, damage; and as Errc::invalid, because trying again cannot help, a newer
+  // store, one of another environment or upstream, and one that is mixed from two.
   static core::Result<std::unique_ptr<Store>> open(const StoreOptions& options);
   ~Store();
   Store(const Store&) = delete;

@@ -36,11 +36,16 @@ struct Store::Impl {
   // The steps of open(), in this order.
   core::Result<void> open_database();
   core::Result<void> check_identity();
-  core::Result<void> bring_up_to_date(std::uint64_t version);
-  core::Result<void> create_identity();
+  core::Result<void> begin_use();
   core::Result<void> settle_epoch();
   core::Result<void> check_feed_end();
-  core::Result<void> begin_epoch(std::uint64_t epoch, const std::string& why);
+  // Their parts.
+  core::Result<void> refuse_newer(std::uint64_t version);
+  core::Result<void> check_instance();
+  core::Result<void> create_identity();
+  core::Result<void> bring_up_to_date(std::uint64_t version);
+  std::uint64_t epoch_above(std::uint64_t used) const;
+  core::Result<void> begin_epoch(const std::string& why, std::uint64_t used);
 
   // Raises the durable high-water mark to the head.
   core::Result<void> publish();

@@ -83,7 +83,7 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
   if (status.at("store.space_low") == "true")
     sheet.add("disk", "NEARLY FULL: nothing is fetched until there is more room");
   if (status.at("store.damaged_files", "0") != "0")
-    sheet.add("damage", status.at("store.damaged_files") + " FILES: see the daemon's log, restore a backup");
+    sheet.add("damage", status.at("store.damaged_files") + " FILES: see the daemon's log for what to do");
   sheet.add("connections",
             fmt::format("{} open, {} idle, {} waiting", status.at("upstream.connections.open"),
                         status.at("upstream.connections.idle"), status.at("upstream.connections.waiting")));

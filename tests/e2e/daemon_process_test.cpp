@@ -103,6 +103,22 @@ TEST_F(DaemonProcess, ASecondOneIsRefusedAndTouchesNothing) {
   EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 200);
 }
 
+// systemd starts again what ends with 74, and leaves alone what ends with 78.
+TEST_F(DaemonProcess, AStoreThatIsNotForItIsNotTriedAgainAndADamagedOneIs) {
+  daemon_.start();
+  daemon_.process().send(SIGTERM);
+  ASSERT_EQ(daemon_.process().wait(end_limit).code, 0);
+  const auto live = variant("live.toml", sandbox_.client_id(), "live_stranger");
+  EXPECT_EQ(run_to_end({"run", "--config", live}, dir_.path() / "live.log").code, 78);
+  EXPECT_THAT(read_text(dir_.path() / "live.log"), HasSubstr("\"store_open_failed\""));
+  EXPECT_THAT(read_text(dir_.path() / "live.log"), HasSubstr("belongs to environment"));
+  EXPECT_TRUE(std::filesystem::exists(dir_.path() / "store/clean-close"));
+
+  std::ofstream(dir_.path() / "store/db/CURRENT") << "garbage";
+  EXPECT_EQ(run_to_end({"run", "--config", config()}, dir_.path() / "damaged.log").code, 74);
+  EXPECT_THAT(read_text(dir_.path() / "damaged.log"), HasSubstr("put back db/ only"));
+}
+
 TEST_F(DaemonProcess, ComesBackOverTheSocketOfACrash) {
   daemon_.start();
   daemon_.kill_now();

@@ -57,6 +57,8 @@ class Campaign {
   [[nodiscard]] const std::string& any_link(std::mt19937& random) const;
   [[nodiscard]] bool wants_owner(const std::string& link_id) const { return wants_owner_.contains(link_id); }
   [[nodiscard]] unsigned long long feed_head() const { return follower_.replay().head; }
+  /// Of the first entry that was read; 0: none was.
+  [[nodiscard]] unsigned long long feed_epoch() const { return follower_.replay().epoch; }
 
   // ---- checks ----
   /// What must hold at every moment a daemon answers: nothing that was promised is gone, and no link is

@@ -70,7 +70,8 @@ class Life {
     if (const std::string changed = campaign_.changed_history(daemon_); !changed.empty()) {
       throw e2e::Failed(changed);
     }
-    if (daemon_.admin("GET", "/v1/status")["feed"]["epoch"].number() != 1) {
+    if (daemon_.admin("GET", "/v1/status")["feed"]["epoch"].number() != campaign_.feed_epoch() ||
+        daemon_.log().contains("begins at change 1")) {
       throw e2e::Failed("a new epoch began:\n" + daemon_.process().log_tail());
     }
     daemon_.process().send(SIGTERM);

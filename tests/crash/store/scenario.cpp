@@ -31,6 +31,7 @@ store::StoreOptions scenario_options(std::shared_ptr<rocksdb::FileSystem> files)
   options.block_cache_bytes = 1 << 20;
   options.write_buffer_bytes = 160 << 10;
   options.file_system = std::move(files);
+  options.wall_now = [] { return at(1); };  // the first epoch is 1, and each further one counts up
   return options;
 }
 

@@ -30,6 +30,8 @@ store::StoreOptions options(std::string path) {
   options.upstream = "api.example.test";
   options.block_cache_bytes = 4 << 20;
   options.write_buffer_bytes = 1 << 20;  // small, so that kills meet flushes and compactions
+  // The first epoch is 1, and each further one counts up.
+  options.wall_now = [] { return core::WallTime{core::Millis{1}}; };
   return options;
 }
 

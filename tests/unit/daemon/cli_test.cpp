@@ -1,4 +1,7 @@
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <regex>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <thread>
@@ -280,6 +283,57 @@ TEST(CliArguments, EndWithSomethingToRead) {
     EXPECT_EQ(ending->exit_code, 2);
     EXPECT_FALSE(ending->error.empty());
   }
+}
+
+namespace {
+
+// What a message tells the reader to type: "moneykitctl links show" -> {"links", "show"}.
+std::vector<std::vector<std::string>> advised_commands(const std::string& text) {
+  static const std::regex form("moneykitctl ([a-z-]+)(?: ([a-z]+))?");
+  std::vector<std::vector<std::string>> commands;
+  for (std::sregex_iterator found(text.begin(), text.end(), form), end; found != end; ++found)
+    commands.push_back({(*found)[1].str(), (*found)[2].str()});
+  return commands;
+}
+
+// The verb's own page, or that of the group it is in.
+bool is_known(const std::vector<std::string>& command) {
+  const auto page = [](std::vector<std::string> words) {
+    words.emplace_back("--help");
+    cli::Invocation invocation;
+    return cli::parse_arguments(std::move(words), invocation).value_or(daemon::Ending{}).out;
+  };
+  const auto begins_with = [](const std::string& text, const std::string& line) {
+    return text.contains("moneykitctl " + line + " ");
+  };
+  const std::string& verb = command.at(0);
+  const std::string own = page({verb});
+  if (!begins_with(own, verb)) return false;
+  // Only a group's second word is a verb; of the others it is the rest of the sentence.
+  if (!own.contains("SUBCOMMAND")) return true;
+  return begins_with(page(command), verb + " " + command.at(1));
+}
+
+}  // namespace
+
+TEST(CliArguments, EachCommandThatTheSourcesAdviseExists) {
+  EXPECT_TRUE(is_known({"links", "show"}));
+  EXPECT_FALSE(is_known({"links", "purge"}));
+  EXPECT_FALSE(is_known({"purge", ""}));
+  std::size_t advised = 0;
+  for (const auto* folder : {"/daemon", "/store", "/sync", "/metrics"}) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::string(SYNCD_SOURCE_DIR) + folder)) {
+      if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      for (const auto& command : advised_commands(text)) {
+        ++advised;
+        EXPECT_TRUE(is_known(command)) << entry.path() << ": " << command[0] << " " << command[1];
+      }
+    }
+  }
+  EXPECT_GE(advised, 5u);
 }
 
 }  // namespace syncd::test

@@ -69,6 +69,18 @@ TEST(ScrubRecord, CountsFilesBytesAndDamage) {
   EXPECT_EQ(record.damaged_files, 1u) << "until the next walk has ended";
 }
 
+TEST(ScrubRecord, AFileThatIsPutOffIsNotCounted) {
+  ScrubRecord record;
+  daemon::begin_walk(record);
+  daemon::take_step(record, step_of(3, 1000), now);
+  auto later = step_of(3, 0);
+  later.put_off = "000005.sst: Too many open files";
+  EXPECT_FALSE(daemon::take_step(record, later, now));
+  EXPECT_EQ(record.files, 1u);
+  EXPECT_EQ(record.place.after_file, 3u);
+  EXPECT_TRUE(record.walking);
+}
+
 TEST(ScrubRecord, SurvivesWritingAndReading) {
   ScrubRecord record;
   record.finished_at = now;

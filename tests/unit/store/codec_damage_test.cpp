@@ -203,6 +203,17 @@ TEST(DamagedValue, HighWaterFileIsNeverHalfBelieved) {
   }
 }
 
+// Not damage: its checksum is right.
+TEST(DamagedValue, HighWaterFileOfANewerVersionIsRefused) {
+  auto content = encode_high_water({.instance = {}, .epoch = 9, .published = 12345});
+  content.resize(content.size() - 4);
+  content[8] = 2;
+  const auto crc = crc32c(content);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    content.push_back(static_cast<char>((crc >> shift) & 0xff));
+  EXPECT_EQ(refusal(decode_high_water(content)), core::Errc::invalid);
+}
+
 TEST(Varints, OverlongAndOversizedAreRefused) {
   for (const std::string& bytes :
        {std::string("\x80\x00", 2), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),

@@ -45,6 +45,7 @@ TEST_F(LogCheckTest, ARecordOfAnyLengthSaysWhoseItIs) {
     ASSERT_FALSE(refused) << bytes;
     EXPECT_TRUE(refused.error().message.contains("000004.log")) << refused.error().message;
     EXPECT_TRUE(refused.error().message.contains(store::to_hex(foreign))) << refused.error().message;
+    EXPECT_EQ(refused.error().code, core::Errc::invalid);
   }
 }
 

@@ -97,6 +97,7 @@ TEST_F(MigrationTest, AMissingStepIsNamed) {
   const Migration steps[] = {marking(1, "+a")};
   const auto done = store::migrate(*database_, 1, 3, steps);
   ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, core::Errc::invalid);
   EXPECT_NE(done.error().message.find("schema version 2 cannot be brought to 3"), std::string::npos)
       << done.error().message;
 }
@@ -142,7 +143,8 @@ TEST_F(HalfMigratedStoreTest, IsRefusedByTheOlderVersion) {
   EXPECT_NE(refused.error().message.find("has schema version 1 and is being converted to the next"),
             std::string::npos)
       << refused.error().message;
-  EXPECT_NE(refused.error().message.find("run that version or restore an older backup"), std::string::npos);
+  EXPECT_EQ(refused.error().code, core::Errc::invalid);
+  EXPECT_NE(refused.error().message.find("run that version, or restore a backup"), std::string::npos);
 }
 
 }  // namespace

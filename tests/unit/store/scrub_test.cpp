@@ -164,6 +164,53 @@ class DirectReadsFail : public rocksdb::FileSystemWrapper {
   int read_error_;
 };
 
+TEST_F(ScrubTest, WhatIsNotAboutTheFileIsTriedAgain) {
+  struct Errors {
+    int at_open, at_read;
+  };
+  open();
+  fill("a");
+  for (const auto& now : {Errors{EMFILE, 0}, Errors{ENFILE, 0}, Errors{ENOMEM, 0}, Errors{EACCES, 0},
+                          Errors{0, ENOMEM}, Errors{0, EAGAIN}}) {
+    options_.file_system = std::make_shared<DirectReadsFail>(now.at_open, now.at_read);
+    reopen();
+    const auto first = store_->scrub({});
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->damage, "");
+    EXPECT_TRUE(first->put_off.contains(std::strerror(now.at_open + now.at_read))) << first->put_off;
+    EXPECT_TRUE(first->put_off.contains(".sst: ")) << first->put_off;
+    EXPECT_FALSE(first->finished);
+    EXPECT_EQ(first->bytes, 0u);
+    EXPECT_EQ(first->next.after_file, 0u);
+    EXPECT_GT(first->next.until_file, 0u) << "the walk has begun";
+    const auto again = store_->scrub(first->next);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->next, first->next);
+    EXPECT_TRUE(store_->healthy());
+  }
+}
+
+// A checksum of the file system's own is a reading that failed as well.
+TEST_F(ScrubTest, WhatADiskSaysOfItsContentIsDamage) {
+  open();
+  fill("a");
+  for (const int error : {EIO, ENODATA, EILSEQ, EBADMSG, EUCLEAN}) {
+    options_.file_system = std::make_shared<DirectReadsFail>(0, error);
+    reopen();
+    const auto outcome = scrub_all();
+    EXPECT_EQ(outcome.damage.size(), table_files().size()) << std::strerror(error);
+  }
+}
+
+TEST_F(ScrubTest, AFileThatIsGoneIsDamage) {
+  open();
+  fill("a");
+  reopen();
+  const auto files = table_files();
+  std::filesystem::remove(files.front());
+  EXPECT_EQ(scrub_all().damage.size(), 1u);
+}
+
 TEST_F(ScrubTest, ABadSectorIsNotExcusedByThePageCache) {
   options_.file_system = std::make_shared<DirectReadsFail>(0, EIO);
   open();

@@ -47,6 +47,7 @@ inline store::StoreOptions options_for(std::string path) {
   options.upstream = "api.example.test";
   options.block_cache_bytes = 8 << 20;
   options.write_buffer_bytes = 4 << 20;
+  options.wall_now = [] { return at_ms(1); };  // the first epoch is 1, and each further one counts up
   return options;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,12 +16,28 @@ namespace {
 
 class StoreOpenTest : public StoreTest {
  protected:
-  std::string refusal() {
+  std::string refusal(core::Errc code = core::Errc::storage) {
     const auto opened = store::Store::open(options_);
     EXPECT_FALSE(opened);
     if (opened) return {};
-    EXPECT_EQ(opened.error().code, core::Errc::storage);
+    EXPECT_EQ(opened.error().code, code);
     return opened.error().message;
+  }
+  // Where trying again cannot help; a store that was closed cleanly is still known to have been.
+  std::string refusal_for_good() {
+    EXPECT_TRUE(std::filesystem::exists(marker()));
+    const auto message = refusal(core::Errc::invalid);
+    EXPECT_TRUE(std::filesystem::exists(marker())) << message;
+    return message;
+  }
+  std::string marker() const { return options_.path + "/clean-close"; }
+  // The one that is written to.
+  std::string log_file() const {
+    std::string log;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.path + "/db")) {
+      if (entry.path().extension() == ".log") log = std::max(log, entry.path().string());
+    }
+    return log;
   }
   // Changes a value of `meta` behind the store's back.
   void set_meta(const std::string& key, const std::string& value) {
@@ -101,7 +118,7 @@ TEST_F(StoreOpenTest, AnotherEnvironmentIsRefusedNamingBoth) {
   open();
   store_.reset();
   options_.environment = "live";
-  const auto message = refusal();
+  const auto message = refusal_for_good();
   EXPECT_NE(message.find("belongs to environment \"sandbox\", the configuration says \"live\""),
             std::string::npos)
       << message;
@@ -114,7 +131,7 @@ TEST_F(StoreOpenTest, AnotherUpstreamIsRefusedNamingBoth) {
   open();
   store_.reset();
   options_.upstream = "other.example.test";
-  const auto message = refusal();
+  const auto message = refusal_for_good();
   EXPECT_NE(message.find("\"api.example.test\""), std::string::npos) << message;
   EXPECT_NE(message.find("\"other.example.test\""), std::string::npos) << message;
 }
@@ -123,9 +140,22 @@ TEST_F(StoreOpenTest, NewerSchemaIsRefused) {
   open();
   store_.reset();
   set_meta("schema", std::string("\x01\x02", 2));
-  const auto message = refusal();
+  const auto message = refusal_for_good();
   EXPECT_NE(message.find("schema version 2"), std::string::npos) << message;
   EXPECT_NE(message.find("written by a newer version"), std::string::npos) << message;
+}
+
+// Whoever was refused has written nothing, so the log must still be whole for the one who may open it.
+TEST_F(StoreOpenTest, ARefusalDoesNotMakeTheNextOpeningLax) {
+  open();
+  store_.reset();
+  options_.environment = "live";
+  refusal_for_good();
+  options_.environment = "sandbox";
+  ASSERT_FALSE(log_file().empty());
+  std::ofstream(log_file()) << "this is not a log record, it is garbage of some length";
+  const auto message = refusal();
+  EXPECT_NE(message.find("closed cleanly"), std::string::npos) << message;
 }
 
 // Rows and their place in the feed are of one commit: a feed that is shorter or longer than it says lost one.
@@ -164,7 +194,7 @@ TEST_F(StoreOpenTest, UnknownColumnFamilyMeansANewerVersion) {
   for (auto* handle : handles)
     raw->DestroyColumnFamilyHandle(handle);
   delete raw;
-  const auto message = refusal();
+  const auto message = refusal_for_good();
   EXPECT_NE(message.find("holograms"), std::string::npos) << message;
   EXPECT_NE(message.find("newer version"), std::string::npos) << message;
 }
@@ -218,24 +248,20 @@ TEST_F(StoreOpenTest, DamagedDatabaseIsRefusedWithWhatToDo) {
 }
 
 TEST_F(StoreOpenTest, CleanCloseLeavesAMarkerThatTheNextOpenTakesAway) {
-  const auto marker = options_.path + "/clean-close";
   open();
-  EXPECT_FALSE(std::filesystem::exists(marker));
+  EXPECT_FALSE(std::filesystem::exists(marker()));
   ASSERT_TRUE(store_->close());
-  EXPECT_TRUE(std::filesystem::exists(marker));
+  EXPECT_TRUE(std::filesystem::exists(marker()));
   store_.reset();
   open();
-  EXPECT_FALSE(std::filesystem::exists(marker));
+  EXPECT_FALSE(std::filesystem::exists(marker()));
 }
 
 TEST_F(StoreOpenTest, LogDamagedAfterACleanCloseIsRefusedUntilTheMarkerIsRemoved) {
   open();
   store_.reset();
   // After a clean close the write-ahead log is empty; whatever is in it now was not written by us.
-  std::string log;
-  for (const auto& entry : std::filesystem::directory_iterator(options_.path + "/db")) {
-    if (entry.path().extension() == ".log") log = entry.path();
-  }
+  const auto log = log_file();
   ASSERT_FALSE(log.empty());
   EXPECT_EQ(std::filesystem::file_size(log), 0u);
   std::ofstream(log) << "this is not a log record, it is garbage of some length";
