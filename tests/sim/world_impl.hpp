@@ -61,6 +61,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::string latest;  // the last request about it
     std::uint64_t relink_version = 0;
     api::SteadyTime registered_at{};
+    bool history_was_read = false;  // a drain has ended, at any time
     // When upstream told of its accounts, and what; only where it shows no clock of them.
     std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };

@@ -162,8 +162,13 @@ void World::check_repair(const core::LinkUpdate& update, const core::LinkRecord*
     tally("repair begins");
     findings_.expect(Invariant::repair, !touches_rows(update) && update.changes.empty(),
                      link + "the begin of a repair changes rows");
+    const bool replays = record.generation != before->generation;
+    findings_.expect(Invariant::repair,
+                     !replays || (!before->resync && past_[update.link_id].history_was_read),
+                     link + "a repair begins anew what is being read anyway");
   }
   if (before->repairing && !record.repairing) tally("repair ends");
+  if (record.cursor && !record.drain.open && !record.resync) past_[update.link_id].history_was_read = true;
   const bool tells = update.created + update.updated + update.removed > 0;
   if (before->repairing && before->resync && tells) {
     findings_.expect(Invariant::repair, update.cause == core::Cause::verify,
