@@ -9,6 +9,7 @@
 #include "sync/api/secret.hpp"
 #include "sync/api/token_keeper.hpp"
 #include "sync/core/classify.hpp"
+#include "sync/core/redact.hpp"
 
 namespace syncd::api {
 
@@ -227,6 +228,7 @@ Result<Answered> MoneykitApi::Impl::judge(HttpReply reply, const Request& reques
         .http_status = reply.status};
   } else {
     error = refusal(reply, request);
+    if (core::may_quarantine(error)) error = core::with_evidence(std::move(error), reply.body);
   }
   finish(started, error);
   return std::unexpected(std::move(error));

@@ -170,6 +170,11 @@ bool is_doubtful(const Error& error) {
   }
 }
 
+bool may_quarantine(const Error& error) {
+  return error.code == Errc::protocol || error.code == Errc::cursor_rejected ||
+         (error.code == Errc::gone && is_doubtful(error));
+}
+
 LinkCondition condition_of_error_code(std::string_view link_error_code) {
   for (const ErrorCodeMeaning& meaning : error_code_meanings) {
     if (meaning.code == link_error_code) {

@@ -37,6 +37,10 @@ Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorCon
 // a 422 about a state that it does not name. What the link object says decides.
 bool is_doubtful(const Error& error);
 
+// Met again and again, the error ends in a quarantine, also one that the link object turns into a breach of
+// the protocol.
+bool may_quarantine(const Error& error);
+
 // What a link's own state says, independent of the request having worked.
 enum class LinkHealth : std::uint8_t {
   connected,

@@ -16,12 +16,10 @@ constexpr const char* too_many_rows = "holds more rows than an answer may";
 }  // namespace
 
 std::unexpected<Error> refused(const Reader& reader, std::string_view what, std::string_view body) {
-  return std::unexpected(Error{.code = Errc::protocol,
-                               .message = fmt::format("{} was refused: {}", what, reader.message()),
-                               .body_bytes = body.size(),
-                               .body_digest = digest_of(body),
-                               .redacted_body = redacted(body),
-                               .too_large = reader.message().ends_with(too_many_rows)});
+  Error error{.code = Errc::protocol,
+              .message = fmt::format("{} was refused: {}", what, reader.message()),
+              .too_large = reader.message().ends_with(too_many_rows)};
+  return std::unexpected(with_evidence(std::move(error), body));
 }
 
 bool read_id(Reader& reader, std::string_view& id) {

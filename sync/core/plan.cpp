@@ -101,12 +101,8 @@ void SeenRows::make_room(std::size_t rows) {
 
 std::optional<Error> check_page(const LinkRecord& record, const Page& page, const Policy& policy) {
   const auto refuse = [&](std::string message) {
-    return Error{.code = Errc::protocol,
-                 .message = std::move(message),
-                 .http_status = 200,
-                 .body_bytes = page.body.size(),
-                 .body_digest = digest_of(page.body),
-                 .redacted_body = redacted(page.body)};
+    return with_evidence({.code = Errc::protocol, .message = std::move(message), .http_status = 200},
+                         page.body);
   };
   if (page.link.link_id != record.link_id.str()) return refuse("the answer is about another link");
   if (!page.has_more) return std::nullopt;

@@ -196,4 +196,11 @@ std::string redacted(std::string_view body, std::size_t bytes_max) {
   return Redactor(body).run(bytes_max);
 }
 
+Error with_evidence(Error error, std::string_view body) {
+  error.body_bytes = body.size();
+  error.body_digest = digest_of(body);
+  error.redacted_body = redacted(body);
+  return error;
+}
+
 }  // namespace syncd::core

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "sync/core/result.hpp"
+
 namespace syncd::core {
 
 // Of one refused answer.
@@ -28,5 +30,8 @@ inline constexpr std::size_t redacted_bytes_max = 16 * 1024;
 //
 // Works on any bytes. At most `bytes_max` bytes, and ` ...` where not all of the body has room.
 std::string redacted(std::string_view body, std::size_t bytes_max = redacted_bytes_max);
+
+// What is kept of an answer that is refused: its size, its digest and its structure.
+Error with_evidence(Error error, std::string_view body);
 
 }  // namespace syncd::core

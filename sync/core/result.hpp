@@ -43,7 +43,8 @@ struct Error {
   std::string api_code = {};         // upstream's `error_code`, verbatim, may be empty
   std::string link_error_code = {};  // upstream's `link_error_code` of a 422, may be empty
   std::optional<std::chrono::milliseconds> retry_after = {};  // from now; only with `throttled` and `server`
-  // Of an answer that was refused (`protocol`): its size and digest are evidence without its content.
+  // Of an answer that was refused: its size and digest are evidence without its content. Zeros where the
+  // error cannot end in a quarantine, and of an answer that was not read for its size.
   std::uint64_t body_bytes = 0;
   std::array<std::uint8_t, 16> body_digest = {};
   std::string redacted_body = {};  // the same answer's structure, see redact.hpp; may be empty

@@ -297,12 +297,9 @@ class Cycle {
   }
 
   static std::unexpected<core::Error> wrong_link(const std::string& body) {
-    return std::unexpected(core::Error{.code = Errc::protocol,
-                                       .message = "the answer is about another link",
-                                       .http_status = 200,
-                                       .body_bytes = body.size(),
-                                       .body_digest = core::digest_of(body),
-                                       .redacted_body = core::redacted(body)});
+    core::Error error{
+        .code = Errc::protocol, .message = "the answer is about another link", .http_status = 200};
+    return std::unexpected(core::with_evidence(std::move(error), body));
   }
 
   api::Task<void> drain() {

@@ -103,8 +103,8 @@ class Engine {
   api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline);
 
   // Reads the whole history of the link once more, with mark and sweep, and tells what differs with cause
-  // `verify`; also over a crash. Errors beside the usual ones: conflict while its owner must act, and before
-  // its first sync has ended. One that is under way goes on.
+  // `verify`; also over a crash. Errors beside the usual ones: conflict while its owner must act, before its
+  // first drain has ended, and during a resync that upstream caused. One that is under way goes on.
   api::Task<core::Result<core::LinkStatus>> repair(core::LinkId link_id);
   // As wait_for_cycle(), but the report counts all visits that it took.
   api::Task<std::optional<core::CycleReport>> wait_for_repair(core::LinkId link_id, api::SteadyTime deadline);

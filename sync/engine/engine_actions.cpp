@@ -18,6 +18,14 @@ core::Error no_such_letter() {
   return {.code = core::Errc::not_found, .message = "no such dead letter"};
 }
 
+// From the second page on there is a cursor. The end of a drain notes the upstream clock; where upstream
+// shows none, only a success tells that one has ended.
+bool reads_first_history(const core::LinkRecord& record) {
+  if (!record.cursor) return true;
+  if (!record.drain.open || record.pending_clock) return false;
+  return record.drain.clock || record.last_success_at == core::WallTime{};
+}
+
 }  // namespace
 
 api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause) {
@@ -103,8 +111,16 @@ core::Result<Engine::Impl::Verdict> Engine::Impl::may_repair(const core::LinkRec
   const bool reads_feed = record.has_transactions_product && !record.transactions_forbidden;
   // Behind its replay a repair waits for the accounts only, perhaps for long: another one begins anew.
   if (record.repairing && record.resync && reads_feed) return Verdict::nothing_to_do;
-  if (reads_feed && !record.cursor)
-    return std::unexpected(conflict("the link's history is being read from its start already"));
+  // Either reads the whole history already; to begin anew would throw away how far it has come.
+  if (reads_feed && record.resync) {
+    return std::unexpected(
+        conflict("upstream refused the link's cursor, so its whole history is being read again already; "
+                 "repair it when that has ended, if it still differs"));
+  }
+  if (reads_feed && reads_first_history(record)) {
+    return std::unexpected(
+        conflict("the link's history is being read for the first time; repair it when that has ended"));
+  }
   return Verdict::act_and_visit;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +16,9 @@
 namespace syncd::test::e2e {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr std::chrono::seconds end_limit{60};
 
@@ -33,9 +36,9 @@ Tuning wide() {
 
 class AdminCli : public testing::Test {
  protected:
-  AdminCli()
+  explicit AdminCli(const Tuning& tuning = wide())
       : sandbox_(dir_.path(), {"--no-budgets"}),
-        daemon_(dir_.path(), sandbox_, wide()),
+        daemon_(dir_.path(), sandbox_, tuning),
         link_id_(sandbox_.add_links(
             R"({"institution_id":"instant_bank","accounts":2,"history_months":3,"transactions_per_month":900)"
             R"(,"refresh_every_seconds":31536000})")[0]) {}
@@ -196,6 +199,132 @@ TEST_F(AdminCli, VerifiesAndRepairs) {
   EXPECT_EQ(ctl({"verify"}).code, 2);
   EXPECT_EQ(ctl({"verify", "--link", link_id, "--sample", "2"}).code, 2);
   EXPECT_EQ(ctl({"verify", "--link", "mk_nobody"}).code, 65) << "nothing was compared, so nothing differs";
+}
+
+// What upstream says of a link instead of a page, and what a letter may keep of it.
+struct BadAnswer {
+  std::string fault;  // of the sandbox
+  std::string body;
+  std::string reason;
+  std::string structure;
+};
+
+Tuning soon_quarantined() {
+  Tuning tuning = wide();
+  tuning.cycle = "protocol_failures_max = 2\n";
+  tuning.store = "dead_letter_bodies = \"redacted\"\n";
+  return tuning;
+}
+
+// As a JSON string.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string hex(const core::Digest& digest) {
+  std::string text;
+  for (const std::uint8_t byte : digest)
+    text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+class DeadLetters : public AdminCli {
+ protected:
+  DeadLetters() : AdminCli(soon_quarantined()) {}
+
+  // Two visits that upstream answers so, and no more; returns the name of the letter.
+  std::string quarantine(const std::string& link_id, const BadAnswer& answer) {
+    sandbox_.control("POST", "faults",
+                     R"([{"match":{"endpoint":"sync","link_id":")" + link_id + R"("},)" + answer.fault +
+                         R"(,"body":)" + quoted(answer.body) + "}]");
+    daemon_.wait_for("the quarantine", [&] {
+      daemon_.admin("POST", "/v1/links/" + link_id + "/sync?wait=30s");
+      return daemon_.links()[link_id]["status"].text() == "quarantined";
+    });
+    sandbox_.control("DELETE", "faults");
+    const auto letters = daemon_.list("/v1/dead-letters");
+    EXPECT_EQ(letters.size(), 1U);
+    return letters.at(0)["id"].text();
+  }
+
+  void expect_shown(const std::string& letter, const BadAnswer& answer) {
+    const std::string size = std::to_string(answer.body.size());
+    const std::string digest = hex(core::digest_of(answer.body));
+    const Result listed = ctl({"dead-letters", "ls"});
+    EXPECT_EQ(listed.code, 0) << listed.output;
+    EXPECT_THAT(listed.output,
+                AllOf(HasSubstr(letter), HasSubstr(" " + size + " "), HasSubstr("1 dead letter")));
+    const Result sheet = ctl({"dead-letters", "show", letter});
+    EXPECT_THAT(sheet.output, AllOf(HasSubstr(size + " bytes"), HasSubstr(digest), HasSubstr(answer.reason),
+                                    HasSubstr("\n" + answer.structure + "\n")));
+    EXPECT_THAT(sheet.output, Not(HasSubstr("Jane"))) << "nothing that upstream said of a person";
+    const Json whole = Json::parse(ctl({"dead-letters", "show", letter, "--json"}).output);
+    EXPECT_EQ(whole["body_bytes"].text(), size);
+    EXPECT_EQ(whole["body_sha256_prefix"].text(), digest);
+    EXPECT_EQ('"' + whole["redacted_body"].text() + '"', quoted(answer.structure));
+    EXPECT_TRUE(whole["retried_at"].is_null());
+  }
+
+  void expect_retried_once(const std::string& link_id, const std::string& letter) {
+    EXPECT_THAT(ctl({"dead-letters", "retry", letter, "--dry-run"}).output, HasSubstr("nothing was changed"));
+    EXPECT_EQ(daemon_.links()[link_id]["status"].text(), "quarantined");
+    const Result retried = ctl({"dead-letters", "retry", letter});
+    EXPECT_EQ(retried.code, 0) << retried.output;
+    EXPECT_THAT(retried.output, HasSubstr("is active and due at once"));
+    daemon_.wait_for("a visit that goes well", [&] {
+      const Json link = daemon_.links()[link_id];
+      return link["status"].text() == "active" && link["last_error"].is_null();
+    });
+    EXPECT_FALSE(daemon_.admin("GET", "/v1/dead-letters/" + letter)["retried_at"].is_null());
+    const Result again = ctl({"dead-letters", "retry", letter});
+    EXPECT_EQ(again.code, 1);
+    EXPECT_THAT(again.output, HasSubstr("was retried already at 20"));
+    EXPECT_EQ(daemon_.ask("POST", "/v1/dead-letters/" + letter + "/retry").status, 409);
+  }
+
+  void expect_dropped(const std::string& letter) {
+    const Result dropped = ctl({"dead-letters", "drop", letter});
+    EXPECT_EQ(dropped.code, 0) << dropped.output;
+    EXPECT_THAT(dropped.output, HasSubstr("is gone; its link is active"));
+    EXPECT_EQ(daemon_.ask("GET", "/v1/dead-letters/" + letter).status, 404);
+    for (const char* verb : {"retry", "drop"}) {
+      EXPECT_EQ(daemon_.ask("POST", "/v1/dead-letters/" + letter + "/" + verb).status, 404);
+      EXPECT_EQ(ctl({"dead-letters", verb, letter}).code, 1);
+    }
+    EXPECT_THAT(ctl({"dead-letters", "ls"}).output, HasSubstr("no dead letters"));
+  }
+
+  // From the quarantine to the letter's end, with a restart in the middle.
+  void live_through(const BadAnswer& answer) {
+    const std::string link_id = start_with_a_link();
+    const std::string letter = quarantine(link_id, answer);
+    expect_shown(letter, answer);
+    daemon_.process().send(SIGTERM);
+    ASSERT_EQ(daemon_.process().wait(end_limit).code, 0);
+    daemon_.start();
+    expect_shown(letter, answer);
+    expect_retried_once(link_id, letter);
+    expect_dropped(letter);
+  }
+};
+
+TEST_F(DeadLetters, OfAPageThatIsNone) {
+  live_through({.fault = R"("fault":"malformed")",
+                .body = R"({"transactions":{"created":[{"raw_description":"Jane","amount":1.00}]})",
+                .reason = "a sync answer was refused",
+                .structure = R"({"transactions":{"created":[{"raw_description":"text","amount":num}]})"});
+}
+
+TEST_F(DeadLetters, OfARefusalByItsStatus) {
+  live_through({.fault = R"("fault":"status","status":409,"content_type":"application/json")",
+                .body = R"({"error_code":"api_error.conflict","error_message":"Jane is busy"})",
+                .reason = "sync call: HTTP 409 api_error.conflict: the request was refused",
+                .structure = R"({"error_code":"text","error_message":"text"})"});
 }
 
 // Rows of the link that are not as upstream has them, with no entry of the feed and an unmoved cursor: as a

@@ -228,7 +228,7 @@ SimTransport::Sent SimTransport::arrive(sandbox::HttpResponse response, core::Wa
     return broken(Errc::server, "the answer is compressed though nobody asked for it");
   if (response.body.size() > weights_.answer_bytes_max) {
     ++made_up_["answer too large"];
-    auto refused = broken(Errc::protocol, "the answer is larger than allowed");
+    auto refused = broken(Errc::protocol, std::string(answer_too_large));
     refused.error().error.too_large = true;
     return refused;
   }

@@ -39,6 +39,9 @@ struct ProcessState {
 // How often a port made something up, by name.
 using MadeUp = std::map<std::string, std::uint64_t, std::less<>>;
 
+// The cause of an error about an answer that was not read for its size.
+inline constexpr std::string_view answer_too_large = "the answer is larger than allowed";
+
 // One request, as it is on the wire.
 struct WireRequest {
   core::Endpoint endpoint = core::Endpoint::sync;

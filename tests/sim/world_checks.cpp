@@ -254,6 +254,7 @@ void World::count_answer(const WireRequest& request, const sandbox::HttpResponse
 void World::on_answer(const WireRequest& request, const api::HttpReply& reply) {
   if (reply.status == 429) watch_.told(request.endpoint, reply.retry_after, timers_.true_now());
   if (reply.status == 200 && !reply.json) tally("200 that is not JSON");
+  if (!request.link_id.empty()) past_[LinkId{request.link_id}].answers[request.endpoint] = reply.body;
 }
 
 // Somebody reads at any moment, not only when something was written.

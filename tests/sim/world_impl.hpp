@@ -57,10 +57,12 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::set<std::string> earlier;
     bool cursors_repeat = false;  // upstream itself hands out again what it gave earlier
     std::uint64_t requests = 0;
-    std::string asked;   // the last sync request about it
-    std::string latest;  // the last request about it
+    std::string asked;                              // the last sync request about it
+    std::string latest;                             // the last request about it
+    std::map<core::Endpoint, std::string> answers;  // the last body of each that has arrived
     std::uint64_t relink_version = 0;
     api::SteadyTime registered_at{};
+    bool history_was_read = false;  // a drain has ended, at any time
     // When upstream told of its accounts, and what; only where it shows no clock of them.
     std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };
@@ -114,6 +116,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_repair(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_damage(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_letters(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_new_letter(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_named(const core::VerifyReport& report);
   bool accounts_moved_twice(const core::VerifyReport& report);
   void check_found(const core::VerifyReport& report, const Damage& damage);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sync/core/redact.hpp"
 #include "tests/sim/world_impl.hpp"
 
 namespace syncd::test {
@@ -162,8 +163,13 @@ void World::check_repair(const core::LinkUpdate& update, const core::LinkRecord*
     tally("repair begins");
     findings_.expect(Invariant::repair, !touches_rows(update) && update.changes.empty(),
                      link + "the begin of a repair changes rows");
+    const bool replays = record.generation != before->generation;
+    findings_.expect(Invariant::repair,
+                     !replays || (!before->resync && past_[update.link_id].history_was_read),
+                     link + "a repair begins anew what is being read anyway");
   }
   if (before->repairing && !record.repairing) tally("repair ends");
+  if (record.cursor && !record.drain.open && !record.resync) past_[update.link_id].history_was_read = true;
   const bool tells = update.created + update.updated + update.removed > 0;
   if (before->repairing && before->resync && tells) {
     findings_.expect(Invariant::repair, update.cause == core::Cause::verify,
@@ -196,7 +202,32 @@ void World::check_damage(const core::LinkUpdate& update, const core::LinkRecord*
 
 // ---- dead letters ----------------------------------------------------------------------------------------
 
+// Whoever looks into a quarantine finds what upstream has said.
+void World::check_new_letter(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  constexpr auto quarantined = core::LinkStatus::quarantined;
+  const std::optional<core::DeadLetter>& letter = update.dead_letter;
+  const std::string link = "link " + update.link_id.str() + ": ";
+  const bool turns =
+      before != nullptr && before->status != quarantined && update.record.status == quarantined;
+  findings_.expect(Invariant::dead_letters, !turns || letter, link + "quarantined without a letter");
+  if (!letter || letter->retried_at != core::WallTime{}) return;
+  const bool unread = letter->reason == answer_too_large;
+  const std::string& told = past_[update.link_id].answers[letter->endpoint];
+  const core::DeadLetter wanted{.link_id = update.link_id,
+                                .endpoint = letter->endpoint,
+                                .at = update.at,
+                                .reason = letter->reason,
+                                .body_bytes = unread ? 0 : told.size(),
+                                .body_digest = unread ? core::Digest{} : core::digest_of(told),
+                                .redacted_body = settings_.engine.policy.keep_redacted_bodies && !unread
+                                                     ? core::redacted(told)
+                                                     : std::string()};
+  findings_.expect(Invariant::dead_letters, *letter == wanted,
+                   link + "a letter is not about the answer that was refused: " + letter->reason);
+}
+
 void World::check_letters(const core::LinkUpdate& update, const core::LinkRecord* before) {
+  check_new_letter(update, before);
   const bool retried = update.dead_letter && update.dead_letter->retried_at != core::WallTime{};
   if (!retried && !update.dropped_dead_letter_at) return;
   const std::optional<core::DeadLetter>& letter = store_.letter_before();

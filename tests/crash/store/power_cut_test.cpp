@@ -77,6 +77,25 @@ TEST(PowerCutPlan, EachPolicyIsOpenedAgain) {
   }
 }
 
+// What a commit may do rarely is done in the scenario of the default run, too.
+TEST(PowerCutPlan, LettersAreRetriedAndDroppedAndRowsUnstaged) {
+  const Scenario scenario(first_seed, scenario_steps);
+  int written = 0, retried = 0, dropped = 0, unstaged = 0;
+  for (const Step& step : scenario.steps()) {
+    for (const core::LinkUpdate& update : step.updates) {
+      const bool again = update.dead_letter && update.dead_letter->retried_at != core::WallTime{};
+      written += update.dead_letter && !again ? 1 : 0;
+      retried += again ? 1 : 0;
+      dropped += update.dropped_dead_letter_at ? 1 : 0;
+      unstaged += update.staged_erases.empty() ? 0 : 1;
+    }
+  }
+  EXPECT_GE(written, 3);
+  EXPECT_GE(retried, 1);
+  EXPECT_GE(dropped, 1);
+  EXPECT_GE(unstaged, 1);
+}
+
 class PowerCut : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(PowerCut, LosesNothingAcknowledged) {

@@ -120,10 +120,7 @@ core::LinkUpdate Scenario::next_update(int link) {
   }
   if (one_in(3)) add_account(update);
   if (one_in(4)) update.link_object = keep(update, fmt::format(R"({{"object":"{}"}})", filler(200)));
-  if (one_in(8)) {
-    update.dead_letter = core::DeadLetter{
-        .link_id = update.link_id, .at = at(now_ms_), .reason = "made up", .body_bytes = random_() % 1000};
-  }
+  if (one_in(4)) move_letters(update);
   state_.store.apply(update);
   return update;
 }
@@ -177,7 +174,12 @@ void Scenario::add_page(core::LinkUpdate& update) {
 void Scenario::add_staged(core::LinkUpdate& update) {
   update.record.drain.open = true;
   ++update.record.drain.pages;
-  if (one_in(3)) update.staged_clear = true;
+  const auto& staged = state_.store.staged[update.link_id];
+  if (one_in(3)) {
+    update.staged_clear = true;
+  } else if (!staged.empty() && one_in(2)) {
+    update.staged_erases.push_back(keep(update, staged.begin()->first));
+  }
   const auto count = 1 + random_() % 4;
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto id = keep(update, fmt::format("row_{:06}", ++rows_made_));
@@ -208,6 +210,28 @@ void Scenario::add_account(core::LinkUpdate& update) {
                             .id = id,
                             .before = fresh ? std::string_view{} : keep(update, held->second.json),
                             .after = json});
+}
+
+// A new letter, or what becomes of the last one: it is retried, and dropped before or behind that.
+void Scenario::move_letters(core::LinkUpdate& update) {
+  const auto& letters = state_.store.dead_letters;
+  const auto last = std::find_if(letters.rbegin(), letters.rend(), [&](const core::DeadLetter& letter) {
+    return letter.link_id == update.link_id;
+  });
+  if (last == letters.rend() || one_in(2)) {
+    const std::string body = filler(1000);
+    update.dead_letter = core::DeadLetter{.link_id = update.link_id,
+                                          .at = at(now_ms_),
+                                          .reason = "made up",
+                                          .body_bytes = body.size(),
+                                          .body_digest = core::digest_of(body),
+                                          .redacted_body = body};
+  } else if (last->retried_at == core::WallTime{} && !one_in(3)) {
+    update.dead_letter = *last;
+    update.dead_letter->retried_at = at(now_ms_);
+  } else {
+    update.dropped_dead_letter_at = last->at;
+  }
 }
 
 void Scenario::change_status(core::LinkUpdate& update, LinkStatus status) {

@@ -48,6 +48,7 @@ class Scenario {
   void add_account(core::LinkUpdate& update);
   void change_status(core::LinkUpdate& update, core::LinkStatus status);
   void turn_relink(core::LinkUpdate& update);
+  void move_letters(core::LinkUpdate& update);
   void put_row(core::LinkUpdate& update, std::string_view id, bool pending);
   std::string_view keep(core::LinkUpdate& update, std::string text);
   std::string filler(std::size_t bytes_max);

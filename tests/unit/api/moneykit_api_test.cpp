@@ -1,6 +1,5 @@
 #include "sync/api/moneykit_api.hpp"
 
-#include <exception>
 #include <list>
 #include <memory>
 #include <optional>
@@ -10,11 +9,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <gtest/gtest.h>
 
-#include "sync/api/secret.hpp"
-#include "tests/unit/api/fake_upstream.hpp"
+#include "tests/unit/api/client_fixture.hpp"
 
 namespace syncd::test {
 namespace {
@@ -43,56 +40,6 @@ std::string token_json(int number, int expires_in = 3600) {
          std::to_string(expires_in) + "}";
 }
 
-using LinkResult = core::Result<std::shared_ptr<const core::LinkAnswer>>;
-
-// A client on a scripted upstream.
-class Fixture {
- public:
-  using Upstream = FakeTransport::Upstream;
-
-  Fixture(api::AuthMethod auth, Upstream upstream)
-      : transport(std::move(upstream)),
-        gate(timers, {}),
-        client(transport, gate, timers, options(auth), reporter()) {}
-
-  template <class T>
-  T run(api::Task<T> task) {
-    std::optional<T> result;
-    boost::asio::co_spawn(io, keep(std::move(task), result), rethrow);
-    io.restart();
-    io.run();
-    return std::move(*result);
-  }
-  template <class T>
-  static api::Task<void> keep(api::Task<T> task, std::optional<T>& result) {
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
-    T value = co_await std::move(task);
-    result.emplace(std::move(value));
-  }
-  static void rethrow(std::exception_ptr error) {
-    if (error) std::rethrow_exception(error);
-  }
-  LinkResult link() { return run(client.link(core::LinkId("l1"), core::Cause::schedule)); }
-
-  static api::ApiOptions options(api::AuthMethod auth) {
-    api::ApiOptions made;
-    made.auth = auth;
-    made.client_id = "id+1";
-    made.client_secret = std::make_shared<const api::Secret>("hunter2&");
-    return made;
-  }
-  std::function<void(const core::HttpReport&)> reporter() {
-    return [this](const core::HttpReport& report) { reports.push_back(report); };
-  }
-
-  boost::asio::io_context io{1};
-  FakeTimers timers;
-  FakeTransport transport;
-  api::RateGate gate;
-  std::vector<core::HttpReport> reports;
-  api::MoneykitApi client;
-};
-
 // Hands out tokens; accepts those that `accepts` says.
 struct TokenUpstream {
   int issued = 0;
@@ -114,7 +61,8 @@ struct TokenUpstream {
 // --------------------------------------------------------------------------------------------------
 
 TEST(moneykit_api, asks_for_a_page_with_credentials_in_headers) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, page_json()); });
+  ClientFixture fixture(api::AuthMethod::headers,
+                        [](const HttpCall&) { return json_reply(200, page_json()); });
   const auto page = fixture.run(
       fixture.client.sync_page(core::LinkId("l/1"), core::Cursor{"a+/="}, 500, core::Cause::schedule));
   ASSERT_TRUE(page) << page.error().message;
@@ -135,7 +83,7 @@ TEST(moneykit_api, asks_for_a_page_with_credentials_in_headers) {
 }
 
 TEST(moneykit_api, asks_for_each_endpoint_at_its_place) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall& call) {
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall& call) {
     if (call.target.ends_with("/accounts")) return json_reply(200, accounts_json());
     if (call.target.starts_with("/links?")) return json_reply(200, R"({"links":[],"next_cursor":""})");
     if (call.target == "/auth/introspect") {
@@ -161,7 +109,7 @@ TEST(moneykit_api, asks_for_each_endpoint_at_its_place) {
 }
 
 TEST(moneykit_api, refuses_ids_that_would_change_the_path) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
   for (const char* id : {".", "..", ""}) {
     const auto answer = fixture.run(fixture.client.link(core::LinkId(id), core::Cause::schedule));
     ASSERT_FALSE(answer);
@@ -174,7 +122,7 @@ TEST(moneykit_api, refuses_ids_that_would_change_the_path) {
 // ---------------------------------------------------------------------------------------------------
 
 TEST(moneykit_api, a_success_that_is_not_json_is_the_servers_failure) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
     api::HttpReply reply = json_reply(200, "<html>maintenance</html>");
     reply.json = false;
     return reply;
@@ -188,8 +136,8 @@ TEST(moneykit_api, a_success_that_is_not_json_is_the_servers_failure) {
 }
 
 TEST(moneykit_api, json_that_is_not_the_answer_is_a_protocol_error) {
-  Fixture fixture(api::AuthMethod::headers,
-                  [](const HttpCall&) { return json_reply(200, R"({"link_id":)"); });
+  ClientFixture fixture(api::AuthMethod::headers,
+                        [](const HttpCall&) { return json_reply(200, R"({"link_id":)"); });
   const auto answer = fixture.link();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::protocol);
@@ -198,8 +146,8 @@ TEST(moneykit_api, json_that_is_not_the_answer_is_a_protocol_error) {
 }
 
 TEST(moneykit_api, errors_are_classified_with_status_and_code) {
-  Fixture fixture(api::AuthMethod::headers,
-                  [](const HttpCall&) { return error_reply(404, "link_error.not_found"); });
+  ClientFixture fixture(api::AuthMethod::headers,
+                        [](const HttpCall&) { return error_reply(404, "link_error.not_found"); });
   const auto answer = fixture.link();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::gone);
@@ -209,7 +157,8 @@ TEST(moneykit_api, errors_are_classified_with_status_and_code) {
 }
 
 TEST(moneykit_api, wrong_header_credentials_are_not_tried_again) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return error_reply(401, unauthorized); });
+  ClientFixture fixture(api::AuthMethod::headers,
+                        [](const HttpCall&) { return error_reply(401, unauthorized); });
   const auto answer = fixture.link();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::auth);
@@ -217,7 +166,7 @@ TEST(moneykit_api, wrong_header_credentials_are_not_tried_again) {
 }
 
 TEST(moneykit_api, a_429_freezes_the_endpoint_for_as_long_as_upstream_says) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
     api::HttpReply reply = error_reply(429, "api_error.rate_limit_exceeded");
     reply.retry_after = "120";
     return reply;
@@ -232,7 +181,7 @@ TEST(moneykit_api, a_429_freezes_the_endpoint_for_as_long_as_upstream_says) {
 }
 
 TEST(moneykit_api, a_429_without_a_time_freezes_for_a_minute) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
     api::HttpReply reply = json_reply(429, "slow down");
     reply.json = false;
     return reply;
@@ -249,8 +198,8 @@ TEST(moneykit_api, a_429_without_a_time_freezes_for_a_minute) {
 
 TEST(moneykit_api, a_window_that_opens_while_a_connection_is_made_holds_the_request) {
   core::WallTime sent_at{};
-  Fixture* used = nullptr;
-  Fixture fixture(api::AuthMethod::headers, [&](const HttpCall&) {
+  ClientFixture* used = nullptr;
+  ClientFixture fixture(api::AuthMethod::headers, [&](const HttpCall&) {
     sent_at = used->timers.wall_now();
     return json_reply(200, link_json);
   });
@@ -264,7 +213,7 @@ TEST(moneykit_api, a_window_that_opens_while_a_connection_is_made_holds_the_requ
 }
 
 TEST(moneykit_api, a_request_takes_its_place_in_the_budget_when_it_goes_out) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
   const auto used = [&] {
     std::uint32_t all = 0;
     for (const api::BudgetUse& use : fixture.gate.use())
@@ -280,7 +229,7 @@ TEST(moneykit_api, a_request_takes_its_place_in_the_budget_when_it_goes_out) {
 }
 
 TEST(moneykit_api, a_connection_that_fails_takes_its_place_too) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return json_reply(200, link_json); });
   fixture.transport.refusal = {.error = {.code = Errc::transport, .message = "connection refused"}};
   const auto answer = fixture.link();
   ASSERT_FALSE(answer);
@@ -294,7 +243,7 @@ TEST(moneykit_api, a_connection_that_fails_takes_its_place_too) {
 
 TEST(moneykit_api, a_token_that_expires_behind_a_closed_gate_is_renewed_before_the_request) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   ASSERT_TRUE(fixture.link());
   fixture.gate.freeze(Endpoint::link, fixture.timers.wall_now() + minutes(59));
   ASSERT_TRUE(fixture.link());
@@ -312,7 +261,7 @@ FakeTransport::Answer stale() {
 
 TEST(moneykit_api, a_stale_connection_costs_one_more_request) {
   int calls = 0;
-  Fixture fixture(api::AuthMethod::headers, [&](const HttpCall&) {
+  ClientFixture fixture(api::AuthMethod::headers, [&](const HttpCall&) {
     if (++calls == 1) return stale();
     return FakeTransport::Answer(json_reply(200, link_json));
   });
@@ -327,7 +276,7 @@ TEST(moneykit_api, a_stale_connection_costs_one_more_request) {
 }
 
 TEST(moneykit_api, a_second_stale_connection_is_an_error) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return stale(); });
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) { return stale(); });
   const auto answer = fixture.link();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::transport);
@@ -335,7 +284,7 @@ TEST(moneykit_api, a_second_stale_connection_is_an_error) {
 }
 
 TEST(moneykit_api, another_transport_failure_is_not_repeated) {
-  Fixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
+  ClientFixture fixture(api::AuthMethod::headers, [](const HttpCall&) {
     return FakeTransport::Answer(
         std::unexpected(api::TransportError{.error = {.code = Errc::timeout, .message = "no answer"}}));
   });
@@ -353,7 +302,7 @@ TEST(moneykit_api, another_transport_failure_is_not_repeated) {
 
 TEST(moneykit_token, is_asked_for_once_and_used_from_then_on) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   for (int i = 0; i < 3; ++i)
     ASSERT_TRUE(fixture.link());
   EXPECT_EQ(upstream.issued, 1);
@@ -371,7 +320,7 @@ TEST(moneykit_token, is_asked_for_once_and_used_from_then_on) {
 
 TEST(moneykit_token, is_renewed_at_85_percent_of_its_life) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   ASSERT_TRUE(fixture.link());
   fixture.timers.advance(minutes(51) - core::Millis(1));
   ASSERT_TRUE(fixture.link());
@@ -383,12 +332,12 @@ TEST(moneykit_token, is_renewed_at_85_percent_of_its_life) {
 }
 
 // Starts `count` calls at once, gives how many succeeded.
-int call_at_once(Fixture& fixture, int count) {
+int call_at_once(ClientFixture& fixture, int count) {
   std::list<std::optional<LinkResult>> results;
   for (int i = 0; i < count; ++i) {
     auto& result = results.emplace_back();
     auto task = fixture.client.link(core::LinkId("l" + std::to_string(i)), core::Cause::schedule);
-    boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(task), result), Fixture::rethrow);
+    boost::asio::co_spawn(fixture.io, ClientFixture::keep(std::move(task), result), ClientFixture::rethrow);
   }
   fixture.io.restart();
   fixture.io.run();
@@ -400,7 +349,7 @@ int call_at_once(Fixture& fixture, int count) {
 
 TEST(moneykit_token, ten_callers_share_one_request) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   EXPECT_EQ(call_at_once(fixture, 10), 10);
   EXPECT_EQ(upstream.issued, 1);
   EXPECT_EQ(fixture.transport.calls().size(), 11U);
@@ -408,7 +357,7 @@ TEST(moneykit_token, ten_callers_share_one_request) {
 
 TEST(moneykit_token, ten_callers_with_an_expired_token_share_one_renewal) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   ASSERT_TRUE(fixture.link());
   upstream.accepts = [](int number) { return number >= 2; };
   EXPECT_EQ(call_at_once(fixture, 10), 10);
@@ -417,14 +366,15 @@ TEST(moneykit_token, ten_callers_with_an_expired_token_share_one_renewal) {
 }
 
 TEST(moneykit_token, ten_callers_share_one_failure) {
-  Fixture fixture(api::AuthMethod::token, [](const HttpCall&) { return error_reply(401, unauthorized); });
+  ClientFixture fixture(api::AuthMethod::token,
+                        [](const HttpCall&) { return error_reply(401, unauthorized); });
   EXPECT_EQ(call_at_once(fixture, 10), 0);
   EXPECT_EQ(fixture.transport.calls().size(), 1U);
 }
 
 TEST(moneykit_token, callers_go_on_with_the_old_one_while_it_is_renewed) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   ASSERT_TRUE(fixture.link());
   fixture.timers.advance(minutes(55));
   EXPECT_EQ(call_at_once(fixture, 10), 10);
@@ -438,7 +388,7 @@ TEST(moneykit_token, callers_go_on_with_the_old_one_while_it_is_renewed) {
 TEST(moneykit_token, a_failed_early_renewal_is_no_failure_while_the_old_one_serves) {
   TokenUpstream upstream;
   bool down = false;
-  Fixture fixture(api::AuthMethod::token, [&](const HttpCall& call) {
+  ClientFixture fixture(api::AuthMethod::token, [&](const HttpCall& call) {
     if (down && call.target == "/auth/token") return FakeTransport::Answer(error_reply(500, "x"));
     return upstream(call);
   });
@@ -459,7 +409,7 @@ TEST(moneykit_token, an_expired_one_is_renewed_and_the_call_replayed_once) {
     TokenUpstream upstream;
     upstream.refusal = refusal;
     upstream.accepts = [](int number) { return number >= 2; };
-    Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+    ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
     EXPECT_TRUE(fixture.link());
     EXPECT_EQ(upstream.issued, 2);
     EXPECT_EQ(fixture.transport.count("/links/"), 2U);
@@ -471,7 +421,7 @@ TEST(moneykit_token, a_second_refusal_is_about_our_credentials) {
     TokenUpstream upstream;
     upstream.refusal = refusal;
     upstream.accepts = [](int) { return false; };
-    Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+    ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
     const auto answer = fixture.link();
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, Errc::auth);
@@ -485,7 +435,7 @@ TEST(moneykit_token, a_link_that_is_not_ours_never_renews_it) {
   TokenUpstream upstream;
   upstream.refusal = "link_error.unauthorized_access";
   upstream.accepts = [](int) { return false; };
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   const auto answer = fixture.link();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Errc::forbidden);
@@ -495,8 +445,8 @@ TEST(moneykit_token, a_link_that_is_not_ours_never_renews_it) {
 
 TEST(moneykit_token, refusals_by_the_token_endpoint_condemn_no_link) {
   for (const int status : {400, 401, 403, 404, 410, 422}) {
-    Fixture fixture(api::AuthMethod::token,
-                    [&](const HttpCall&) { return error_reply(status, unauthorized); });
+    ClientFixture fixture(api::AuthMethod::token,
+                          [&](const HttpCall&) { return error_reply(status, unauthorized); });
     const auto answer = fixture.link();
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, Errc::auth) << status;
@@ -507,7 +457,7 @@ TEST(moneykit_token, refusals_by_the_token_endpoint_condemn_no_link) {
 TEST(moneykit_token, a_broken_token_answer_is_the_servers_failure) {
   for (const char* body :
        {"{}", "{\"access_token\":\"a\\nb\",\"token_type\":\"bearer\",\"expires_in\":1}", "["}) {
-    Fixture fixture(api::AuthMethod::token, [&](const HttpCall&) { return json_reply(201, body); });
+    ClientFixture fixture(api::AuthMethod::token, [&](const HttpCall&) { return json_reply(201, body); });
     const auto answer = fixture.link();
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, Errc::server);
@@ -515,7 +465,7 @@ TEST(moneykit_token, a_broken_token_answer_is_the_servers_failure) {
 }
 
 TEST(moneykit_token, a_throttled_token_endpoint_is_frozen_by_itself) {
-  Fixture fixture(api::AuthMethod::token, [](const HttpCall&) {
+  ClientFixture fixture(api::AuthMethod::token, [](const HttpCall&) {
     api::HttpReply reply = error_reply(429, "api_error.rate_limit_exceeded");
     reply.retry_after = "30";
     return reply;
@@ -530,15 +480,15 @@ TEST(moneykit_token, a_throttled_token_endpoint_is_frozen_by_itself) {
 // The task that renews is stopped: those who wait for it must not share that, one of them takes over.
 TEST(moneykit_token, waiting_callers_survive_the_cancellation_of_the_one_who_renews) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   boost::asio::cancellation_signal signal;
   std::optional<LinkResult> first;
   std::optional<LinkResult> second;
   auto renewing = fixture.client.link(core::LinkId("a"), core::Cause::schedule);
-  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(renewing), first),
-                        boost::asio::bind_cancellation_slot(signal.slot(), Fixture::rethrow));
+  boost::asio::co_spawn(fixture.io, ClientFixture::keep(std::move(renewing), first),
+                        boost::asio::bind_cancellation_slot(signal.slot(), ClientFixture::rethrow));
   auto waiting = fixture.client.link(core::LinkId("b"), core::Cause::schedule);
-  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(waiting), second), Fixture::rethrow);
+  boost::asio::co_spawn(fixture.io, ClientFixture::keep(std::move(waiting), second), ClientFixture::rethrow);
   fixture.io.run_one();
   signal.emit(boost::asio::cancellation_type::terminal);
   fixture.io.run();
@@ -551,15 +501,15 @@ TEST(moneykit_token, waiting_callers_survive_the_cancellation_of_the_one_who_ren
 
 TEST(moneykit_token, a_waiting_caller_can_be_cancelled) {
   TokenUpstream upstream;
-  Fixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
   boost::asio::cancellation_signal signal;
   std::optional<LinkResult> first;
   std::optional<LinkResult> second;
   auto renewing = fixture.client.link(core::LinkId("a"), core::Cause::schedule);
-  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(renewing), first), Fixture::rethrow);
+  boost::asio::co_spawn(fixture.io, ClientFixture::keep(std::move(renewing), first), ClientFixture::rethrow);
   auto waiting = fixture.client.link(core::LinkId("b"), core::Cause::schedule);
-  boost::asio::co_spawn(fixture.io, Fixture::keep(std::move(waiting), second),
-                        boost::asio::bind_cancellation_slot(signal.slot(), Fixture::rethrow));
+  boost::asio::co_spawn(fixture.io, ClientFixture::keep(std::move(waiting), second),
+                        boost::asio::bind_cancellation_slot(signal.slot(), ClientFixture::rethrow));
   fixture.io.run_one();
   signal.emit(boost::asio::cancellation_type::terminal);
   fixture.io.run();
@@ -575,7 +525,7 @@ TEST(moneykit_token, a_waiting_caller_can_be_cancelled) {
 TEST(moneykit_api, no_error_repeats_a_secret) {
   for (const auto auth : {api::AuthMethod::headers, api::AuthMethod::token}) {
     for (const int status : {200, 302, 400, 401, 403, 404, 409, 410, 418, 422, 429, 500}) {
-      Fixture fixture(auth, [&](const HttpCall& call) {
+      ClientFixture fixture(auth, [&](const HttpCall& call) {
         if (call.target == "/auth/token") return json_reply(201, token_json(1));
         return json_reply(status, R"({"error_code":"x","secret":"hunter2&","token":"token-1"})");
       });

@@ -135,6 +135,101 @@ TEST(Repair, IsRefusedWhereItCannotBegin) {
   EXPECT_EQ((*outcome).error().code, Errc::conflict);
 }
 
+// A world whose bank answers the first page of a history and then fails.
+struct HalfRead : testing::Test {
+  HalfRead() {
+    world.instead = [this](const api::HttpCall& call) -> std::optional<FakeTransport::Answer> {
+      if (!asks_for_page(call)) return std::nullopt;
+      if (cursor_of(call) == "e" && refuses_cursor) return error_reply(400, "api_error.cursor");
+      if (cursor_of(call) == "n3" && fails) return error_reply(503, "down");
+      return std::nullopt;
+    };
+  }
+
+  // Neither the place in the history nor what the differences will be called may change.
+  void expect_refused(std::string_view reason) {
+    ASSERT_EQ(world.record().cursor, core::Cursor{"n3"});
+    const std::uint32_t generation = world.record().generation;
+    const std::uint64_t commits = world.port.commits;
+    world.io.start(repair(*world.engine, outcome));
+    ASSERT_TRUE(outcome && !*outcome);
+    EXPECT_EQ((*outcome).error().code, Errc::conflict);
+    EXPECT_THAT((*outcome).error().message, testing::HasSubstr(reason));
+    EXPECT_EQ(world.port.commits, commits);
+    EXPECT_EQ(world.record().generation, generation);
+    EXPECT_EQ(world.record().cursor, core::Cursor{"n3"});
+    EXPECT_FALSE(world.record().repairing);
+  }
+
+  void expect_accepted_at_the_end(core::Cause told_as) {
+    fails = refuses_cursor = false;
+    EXPECT_TRUE(world.engine->sync_now(core::LinkId{the_link}));
+    world.io.pass(minutes(3));
+    EXPECT_EQ(world.rows().size(), world.truth.size());
+    EXPECT_THAT(world.news(), testing::Each(testing::EndsWith(core::to_string(told_as))));
+    EXPECT_EQ(world.null_cursor_calls, 1u) << "went on where it was";
+    world.io.start(repair(*world.engine, outcome));
+    EXPECT_TRUE(outcome && *outcome);
+    world.io.pass(minutes(3));
+    EXPECT_EQ(world.null_cursor_calls, 2u);
+  }
+
+  VerifyWorld world;
+  bool fails = true;
+  bool refuses_cursor = false;
+  Outcome outcome;
+};
+
+TEST_F(HalfRead, FirstHistoryIsNotRepaired) {
+  world.io.start(register_link(*world.engine));
+  world.io.pass(minutes(1));
+  expect_refused("for the first time");
+  expect_accepted_at_the_end(core::Cause::manual);
+}
+
+// Upstream shows no clock that the end of a drain could be known by.
+TEST_F(HalfRead, FirstHistoryWithoutAClockIsNotRepaired) {
+  world.clock.clear();
+  world.io.start(register_link(*world.engine));
+  world.io.pass(minutes(1));
+  expect_refused("for the first time");
+  expect_accepted_at_the_end(core::Cause::manual);
+}
+
+// The accounts came alone for a while, and with success; now the feed is granted.
+TEST_F(HalfRead, FirstHistoryBehindAccountsIsNotRepaired) {
+  world.io.start(register_link(*world.engine));
+  world.io.pass(minutes(1));
+  world.record().last_success_at = world.io.timers.wall_now();
+  expect_refused("for the first time");
+}
+
+TEST_F(HalfRead, ResyncIsNotRepaired) {
+  fails = false;
+  world.sync({the_link});
+  fails = refuses_cursor = true;
+  EXPECT_TRUE(world.engine->sync_now(core::LinkId{the_link}));
+  world.io.pass(minutes(1));
+  ASSERT_TRUE(world.record().resync);
+  expect_refused("read again already");
+  expect_accepted_at_the_end(core::Cause::manual);
+}
+
+// Further pages behind a history that was read are no reason to refuse.
+TEST_F(HalfRead, OrdinaryDrainIsRepaired) {
+  fails = false;
+  world.sync({the_link});
+  fails = true;
+  world.record().cursor = core::Cursor{"n3"};
+  world.record().drain.open = true;
+  world.record().drain.pages = 1;
+  world.record().drain.clock = world.record().transactions_clock;
+  world.io.start(repair(*world.engine, outcome));
+  EXPECT_TRUE(outcome && *outcome);
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.null_cursor_calls, 1u);
+}
+
 // One that is under way is not begun again: it would start from the first page each time somebody asks.
 TEST(Repair, IsBegunOnce) {
   VerifyWorld world;
