@@ -16,12 +16,13 @@
 #include "tests/fuzz/support/step_oracle.hpp"
 #include "tests/fuzz/support/target.hpp"
 
-// The life of one link: pages, pulls of accounts, looks, failures, pauses, crashes before and after a commit,
-// restarts. After every step: the rows are what an independent fold of the answers says; a consumer of the
-// feed holds the same rows and accounts, and no entry told it what it knew; the counts are right; the relink
-// queue holds the link exactly while it waits for its owner; it stays in the schedule. A step that is
-// computed again is the same step, and an answer that is applied again changes nothing. What a drain named as
-// the origin of a posted row was visibly pending before it, is there no more, and was named once.
+// The life of one link: pages, pulls of accounts, looks, failures, pauses, repairs, letters retried and
+// dropped, crashes before and after a commit, restarts. After every step: the rows are what an independent
+// fold of the answers says; a consumer of the feed holds the same rows and accounts, and no entry told it
+// what it knew; the counts are right; the relink queue holds the link exactly while it waits for its owner;
+// it stays in the schedule. A step that is computed again is the same step, and an answer that is applied
+// again changes nothing. What a drain named as the origin of a posted row was visibly pending before it, is
+// there no more, and was named once.
 namespace syncd::fuzz {
 namespace {
 
@@ -50,6 +51,7 @@ class Life {
     if (choices.once_in(4)) {
       policy_.drain_pages_max = 6;
       policy_.drain_idle_pages_max = 3;
+      policy_.protocol_failures_max = 1;  // letters are not rare then
       bounded_drains_ = true;
     }
   }
@@ -80,6 +82,8 @@ class Life {
       case 6:
         now_ += Millis(choices_.below(256) * 400'000);
         return;
+      case 7:
+        return operate();
       default:
         return take_page();
     }
@@ -141,7 +145,10 @@ class Life {
     FUZZ_CHECK(any.about_us, "another link's page is not believed");
     const bool readable = core::condition_of(page->link).data_readable;
     const core::SeenRows* seen = seen_ ? &*seen_ : nullptr;
+    const bool repairs = store_.record.repairing && store_.record.resync;
+    const std::size_t told = store_.feed.size();
     commit([&] { return core::step_page(input(core::plan_lookup(store_.record, *page, seen)), page); });
+    check_cause(told, repairs);
     if (seen_) seen_->add(*page);
     if (!readable || !page->has_more) end_cycle();
     return readable;
@@ -173,7 +180,10 @@ class Life {
     const auto answer = core::parse_accounts("{\"accounts\":[" + list + "],\"link\":" + link.json() + "}");
     FUZZ_CHECK(answer.has_value(), "the accounts are some");
     const bool readable = core::condition_of((*answer)->link).data_readable;
+    const bool repairs = store_.record.repairing && store_.record.accounts_wanted;
+    const std::size_t told = store_.feed.size();
     commit([&] { return core::step_accounts(input(core::plan_lookup(store_.record, **answer)), *answer); });
+    check_cause(told, repairs);
     if (readable) note_accounts(rows, true);
   }
 
@@ -215,6 +225,71 @@ class Life {
     commit([&] { return core::step_resume(input(core::plan_lookup(store_.record))); });
   }
 
+  // An operator does something beside pausing; the visit under way, if there is one, ends by that.
+  void operate() {
+    end_cycle();
+    switch (choices_.below(3)) {
+      case 0:
+        return repair();
+      case 1:
+        return retry();
+      default:
+        return drop();
+    }
+  }
+
+  // Where it is not refused: not while the history is being read from its start anyway.
+  void repair() {
+    const core::LinkRecord& record = store_.record;
+    const bool reads_feed = record.has_transactions_product && !record.transactions_forbidden;
+    if (record.status == LinkStatus::relink) return;
+    if (reads_feed && (record.resync || !record.cursor)) return;
+    const std::size_t told = store_.feed.size();
+    const std::uint32_t generation = record.generation;
+    commit([&] { return core::step_repair(input(core::plan_lookup(store_.record))); });
+    FUZZ_CHECK(record.repairing && store_.feed.size() == told, "the begin of a repair tells nothing");
+    FUZZ_CHECK(reads_feed == (record.generation != generation), "a repair reads the history if it may");
+    if (reads_feed) rows_.resync();
+  }
+
+  core::StepInput about(const core::DeadLetter& letter) const {
+    core::LookupRequest request = core::plan_lookup(store_.record);
+    request.dead_letter_at = letter.at;
+    return input(request);
+  }
+
+  // nullopt: there is none.
+  std::optional<core::DeadLetter> any_letter() {
+    if (store_.dead_letters.empty()) return std::nullopt;
+    return store_.dead_letters[choices_.below(static_cast<std::uint32_t>(store_.dead_letters.size()))];
+  }
+
+  void retry() {
+    const auto letter = any_letter();
+    if (!letter || letter->retried_at != core::WallTime{}) return;
+    const LinkStatus before = store_.record.status;
+    commit([&] { return core::step_retry_letter(about(*letter)); });
+    core::DeadLetter retried = *letter;
+    retried.retried_at = now_;
+    FUZZ_CHECK(std::ranges::count(store_.dead_letters, retried) == 1, "the letter is kept and says so");
+    const LinkStatus status = store_.record.status;
+    FUZZ_CHECK(status == (before == LinkStatus::quarantined ? LinkStatus::active : before),
+               "a retry ends the quarantine and nothing else");
+    FUZZ_CHECK(store_.record.next_due_at == now_, "the link is due at once");
+  }
+
+  void drop() {
+    const auto letter = any_letter();
+    if (!letter) return;
+    core::LinkRecord expected = store_.record;
+    ++expected.fence;
+    const std::size_t told = store_.feed.size();
+    const std::size_t letters = store_.dead_letters.size();
+    commit([&] { return core::step_drop_letter(about(*letter)); });
+    FUZZ_CHECK(store_.dead_letters.size() + 1 == letters, "the letter goes");
+    FUZZ_CHECK(store_.record == expected && store_.feed.size() == told, "nothing else changes");
+  }
+
   // Everything goes to disk and comes back.
   void restart() {
     end_cycle();
@@ -226,6 +301,12 @@ class Life {
     for (auto* rows : {&store_.rows, &store_.staged}) {
       for (auto& [id, row] : *rows)
         row = through_disk(row);
+    }
+    for (const core::DeadLetter& letter : store_.dead_letters) {
+      std::string text;
+      store::encode_dead_letter(text, letter);
+      const auto read = store::decode_dead_letter(letter.at, letter.link_id.str(), text);
+      FUZZ_CHECK(read && *read == letter, "a letter survives a restart");
     }
   }
 
@@ -351,6 +432,13 @@ class Life {
     FUZZ_CHECK(same_rows(accounts, consumer_.accounts()), "a consumer of the feed holds the same accounts");
     check_origins();
     check_schedule();
+  }
+
+  // What a repair finds is told as its own, and nothing else is.
+  void check_cause(std::size_t told, bool repairs) {
+    const core::Cause cause = repairs ? core::Cause::verify : core::Cause::schedule;
+    for (std::size_t i = told; i < store_.feed.size(); ++i)
+      FUZZ_CHECK(store_.feed[i].cause == cause, "an entry is told with its cause");
   }
 
   void check_origins() {

@@ -16,7 +16,9 @@ void RowOracle::page(const OraclePage& page) {
     collected_.clear();
     brought_ = false;
   }
-  drain_clock_ = std::max(drain_clock_, page.clock);
+  // What was collected is no worse for a page of a server that lags behind; before that, the latest page
+  // tells.
+  drain_clock_ = page.clock && !brought_ ? page.clock : std::max(drain_clock_, page.clock);
   std::map<std::string, const OracleRow*> last;
   for (const OracleRow& row : page.created)
     last[row.id] = &row;
