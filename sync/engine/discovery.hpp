@@ -21,7 +21,9 @@ struct Differences {
   std::uint64_t only_here_count = 0;
 };
 
-// Pages through the whole list. Errors: those of MoneykitApi::links; protocol when the list does not end.
-api::Task<core::Result<Differences>> compare_links(api::MoneykitApi& upstream, const LinkTable& table);
+// Pages through the whole list. Errors: those of MoneykitApi::links; protocol when the list does not end;
+// cancelled when `on_hold` is true before a page is asked for.
+api::Task<core::Result<Differences>> compare_links(api::MoneykitApi& upstream, const LinkTable& table,
+                                                   const bool& on_hold);
 
 }  // namespace syncd::engine

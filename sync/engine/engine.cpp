@@ -31,6 +31,7 @@ void Engine::start(api::IoExecutor executor) {
   impl.group = std::make_unique<TaskGroup>(executor, std::move(on_exception));
   impl.running = true;
   impl.clock = std::make_unique<api::Waiters>(executor);
+  impl.hold_ended = std::make_unique<api::Waiters>(executor);
   impl.gate.on_freeze(
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.start_verifier(executor);
@@ -92,7 +93,9 @@ api::Task<core::Result<VerifyState>> Engine::verify_state(core::LinkId link_id, 
 
 void Engine::hold(bool on) {
   impl_->on_hold = on;
-  if (!on) impl_->pump();
+  if (on) return;
+  if (impl_->hold_ended) impl_->hold_ended->notify_all();
+  impl_->pump();
 }
 
 bool Engine::knows(const core::LinkId& link_id) const {

@@ -118,8 +118,8 @@ class Engine {
   core::Result<void> verify(const core::LinkId& link_id);
   // Waits until no verify of the link is under way, or `deadline`. Errors: storage.
   api::Task<core::Result<VerifyState>> verify_state(core::LinkId link_id, api::SteadyTime deadline);
-  // While true no cycle begins, those in flight yield before their next request, and no verify asks anything.
-  // Operator actions go on.
+  // While true no cycle begins, those in flight yield before their next request, no verify asks anything, and
+  // the discovery neither asks nor registers. Operator actions go on.
   void hold(bool on);
 
   bool knows(const core::LinkId& link_id) const;

@@ -393,38 +393,49 @@ struct Engine::Impl final : VisitPort {
     return std::min(latest, time_of(table.earliest()));
   }
 
+  // Below the guard of the disk nothing is asked and nothing registered: the lists are compared afterwards.
   api::Task<void> discover() {
     while (!stopping) {
-      const auto found = co_await compare_links(upstream, table);
+      if (on_hold) {
+        co_await hold_ended->wait();
+        continue;
+      }
+      const auto found = co_await compare_links(upstream, table, on_hold);
       if (stopping) co_return;
-      std::uint64_t added = 0;
+      Registered registered;
       if (found) {
-        added = co_await act_on(*found);
+        registered = co_await act_on(*found);
       } else if (found.error().code == core::Errc::auth) {
         refuse_auth(found.error());
       } else if (found.error().code != core::Errc::cancelled) {
         observer.on_discovery_failed(found.error());
       }
       if (stopping) co_return;
+      const bool held = registered.held || (!found && found.error().code == core::Errc::cancelled);
+      if (held) continue;
       // What did not fit into one list is registered by going through it again, at once.
-      if (added > 0 && found->only_upstream_count > added) continue;
+      if (registered.count > 0 && found->only_upstream_count > registered.count) continue;
       const core::Millis pause =
           found ? options.discovery_interval : std::min(discovery_retry, options.discovery_interval);
       co_await timers.sleep_until(timers.steady_now() + pause);
     }
   }
 
-  // How many links it registered.
-  api::Task<std::uint64_t> act_on(const Differences& found) {
+  struct Registered {
     std::uint64_t count = 0;
+    bool held = false;  // a hold came before the end
+  };
+  api::Task<Registered> act_on(const Differences& found) {
+    Registered registered;
     observer.on_discovery(found.only_upstream, found.only_upstream_count, found.only_here,
                           found.only_here_count);
     if (options.discovery_registers) {
       for (const core::LinkId& link_id : found.only_upstream) {
-        if (stopping) co_return count;
+        registered.held = on_hold;
+        if (stopping || on_hold) co_return registered;
         NewLink link{link_id, {}, {}};
         const auto added = co_await add_link(std::move(link), core::Cause::backfill);
-        if (added) ++count;
+        if (added) ++registered.count;
         if (!added) observer.on_discovery_failed(added.error());
       }
     }
@@ -432,7 +443,7 @@ struct Engine::Impl final : VisitPort {
       const auto slot = table.find(found.only_here[i].str());
       if (slot && visited_by_schedule(table.status(*slot))) want_now(*slot, core::Cause::probe);
     }
-    co_return count;
+    co_return registered;
   }
 
   // ---- operator actions (engine_actions.cpp) ----
@@ -524,6 +535,7 @@ struct Engine::Impl final : VisitPort {
   std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
   Tick clock_wakes_at = 0;
+  std::unique_ptr<api::Waiters> hold_ended;
   std::unique_ptr<Verifier> verifier;
   std::unique_ptr<api::Waiters> visit_ended;  // for who wants a link for itself
   Claimed claimed;                            // of the link that the verifier has claimed

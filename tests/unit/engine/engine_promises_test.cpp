@@ -107,6 +107,86 @@ TEST(Hold, AccountsWaitForItsEnd) {
   EXPECT_EQ(world.transport.count("/accounts"), 1u);
 }
 
+// Upstream has links that are not registered here, all on one page of the list or one on each of several.
+struct Unregistered : EngineWorld {
+  explicit Unregistered(bool one_each) : EngineWorld({}, registering()), several_pages(one_each) {
+    answer = [this](const api::HttpCall& call) { return lists(call) ? list(call) : no_news(call); };
+  }
+  static engine::EngineOptions registering() {
+    engine::EngineOptions options;
+    options.discovery_registers = true;
+    return options;
+  }
+  static bool lists(const api::HttpCall& call) { return call.target.starts_with("/links?"); }
+  api::HttpReply list(const api::HttpCall& call) {
+    ++lists_asked;
+    if (hold_in_list == lists_asked) engine->hold(true);
+    if (!several_pages)
+      return json_reply(
+          200, R"({"links":[{"link_id":"mk_1"},{"link_id":"mk_2"},{"link_id":"mk_3"}],"next_cursor":""})");
+    const std::size_t at = call.target.find("cursor=n");
+    const int page = at == std::string::npos ? 1 : std::stoi(call.target.substr(at + 8));
+    const std::string next = page < 3 ? "n" + std::to_string(page + 1) : "";
+    return json_reply(200, R"({"links":[{"link_id":"mk_)" + std::to_string(page) + R"("}],"next_cursor":")" +
+                               next + R"("})");
+  }
+
+  bool several_pages;
+  int lists_asked = 0;
+  int hold_in_list = 0;  // the page of a list with which a hold begins; 0: none
+};
+
+TEST(Hold, TheDiscoveryWaitsForItsEnd) {
+  Unregistered world(false);
+  world.engine->hold(true);
+  world.start();
+  world.io.pass(hours(30));
+  EXPECT_EQ(world.transport.calls().size(), 0u);
+  EXPECT_EQ(world.store.links.size(), 0u);
+  world.engine->hold(false);
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.lists_asked, 1);
+  EXPECT_EQ(world.store.links.size(), 3u);
+}
+
+TEST(Hold, NothingMoreIsRegisteredFromAListOfBefore) {
+  Unregistered world(false);
+  world.store.before_commit = [&] { world.engine->hold(true); };
+  world.start();
+  world.io.pass(hours(30));
+  EXPECT_EQ(world.store.links.size(), 1u) << "what was handed over is kept";
+  EXPECT_EQ(world.lists_asked, 1);
+  world.store.before_commit = {};
+  world.engine->hold(false);
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.lists_asked, 2) << "upstream may have changed meanwhile";
+  EXPECT_EQ(world.store.links.size(), 3u);
+}
+
+TEST(Hold, AListIsNotReadOn) {
+  Unregistered world(true);
+  world.hold_in_list = 2;
+  world.start();
+  world.io.pass(hours(30));
+  EXPECT_EQ(world.lists_asked, 2);
+  EXPECT_EQ(world.store.links.size(), 0u);
+  world.engine->hold(false);
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.lists_asked, 5);
+  EXPECT_EQ(world.store.links.size(), 3u);
+}
+
+TEST(Hold, IsNotInTheWayOfAStop) {
+  Unregistered world(false);
+  world.engine->hold(true);
+  world.start();
+  world.io.pass(minutes(1));
+  bool stopped = false;
+  world.stopped = true;
+  world.io.start(stop(*world.engine, world.io.timers.steady_now(), stopped));
+  EXPECT_TRUE(stopped);
+}
+
 // What is due waits for the budget then, and the clock had chosen a time far off.
 TEST(Hold, ItsEndWakesTheClockThoughTheBudgetIsSpent) {
   EngineWorld world({.sync_per_app = 20}, {.policy = {}, .idle_look = hours(1)});

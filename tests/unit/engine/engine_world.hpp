@@ -52,7 +52,7 @@ inline api::HttpReply no_news(const api::HttpCall& call) {
 struct EngineWorld {
   explicit EngineWorld(api::Budgets budgets = {}, engine::EngineOptions options = {})
       : gate(io.timers, budgets), upstream(transport, gate, io.timers, {}, [](const core::HttpReport&) {}) {
-    options.discovery = discovery;
+    options.discovery = options.discovery_registers;  // where nothing follows from it, it is in the way
     engine.emplace(io.timers, upstream, gate, store, observer, options);
   }
   ~EngineWorld() {
@@ -89,7 +89,6 @@ struct EngineWorld {
   api::MoneykitApi upstream;
   MemoryStore store;
   NotingObserver observer;
-  bool discovery = false;
   std::optional<engine::Engine> engine;
   bool stopped = false;
 };

@@ -23,7 +23,10 @@ class MemoryStore final : public engine::StorePort {
     co_return record;
   }
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest) override { co_return core::Held{}; }
-  api::Task<core::Result<void>> commit(core::LinkUpdate update) override { co_return apply(update); }
+  api::Task<core::Result<void>> commit(core::LinkUpdate update) override {
+    if (before_commit) before_commit();
+    co_return apply(update);
+  }
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override {
     freezes.push_back(freeze);
     co_return core::Result<void>{};
@@ -41,6 +44,7 @@ class MemoryStore final : public engine::StorePort {
 
   std::map<std::string, core::LinkRecord> links;
   std::function<void()> after_load;  // once, behind the next load
+  std::function<void()> before_commit;
   std::vector<core::GateFreeze> freezes;
   bool well = true;
   std::uint64_t loads = 0;

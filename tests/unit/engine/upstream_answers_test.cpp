@@ -23,7 +23,8 @@ api::Task<void> look(api::MoneykitApi& upstream, Looked& looked) {
 }
 
 api::Task<void> compare(api::MoneykitApi& upstream, const engine::LinkTable& table, Found& found) {
-  auto differences = co_await engine::compare_links(upstream, table);
+  const bool on_hold = false;
+  auto differences = co_await engine::compare_links(upstream, table, on_hold);
   found.emplace(std::move(differences));
 }
 
