@@ -72,6 +72,18 @@ std::string as_written(const std::string& test) {
   return '(' + suite + ',' + name;
 }
 
+// Of the simulation failing is not enough: it also fails when something was too rare. The whole label, as I-2
+// is the beginning of I-21's. An assertion counts, too: then the simulation says that it ended the process.
+void check_invariant(const std::string& who, const std::string& says, const Level& level,
+                     std::vector<std::string>& problems) {
+  constexpr std::string_view begin = "VIOLATION I-";
+  const std::size_t blank = says.find(' ', begin.size());
+  if (says == "ended the process") return;
+  const bool whole = says.starts_with(begin) && blank != std::string::npos;
+  if (whole && find_text(level.sources, '"' + says.substr(blank + 1) + '"').times > 0) return;
+  problems.push_back(who + "the simulation, by which invariant? \"" + says + "\" is none of tests/sim");
+}
+
 void check_catcher(const Defect& defect, const Catcher& catcher, const Level& level,
                    std::vector<std::string>& problems) {
   const std::string who = defect.place + ": " + defect.name + " is to be caught by ";
@@ -79,6 +91,7 @@ void check_catcher(const Defect& defect, const Catcher& catcher, const Level& le
     problems.push_back(who + catcher.program + ", which is no program of tests/" + level_of(catcher.program));
     return;
   }
+  if (catcher.program == "sim") check_invariant(who, catcher.says, level, problems);
   std::string rest = catcher.filter;
   while (!rest.empty()) {
     const std::size_t colon = std::min(rest.find(':'), rest.size());

@@ -1,6 +1,8 @@
 // Works on the table of deliberate defects (table.hpp):
 //   plant check ROOT          says what is wrong with it
-//   plant list ROOT           NAME, PROGRAM, FILTER, yes or no for hangs, BREAKS: a line each, between tabs
+//   plant list ROOT           NAME, PROGRAM, FILTER, what it must say or -, yes or no for hangs, BREAKS: a
+//   line
+//                             each, between tabs
 //   plant copy ROOT TREE      brings TREE up to date with the files of ROOT named on standard input, a line
 //                             each, with all defects planted; what is not named and not under build/ goes
 // Exit codes: 0 done, 1 there are problems, 2 usage.
@@ -30,7 +32,8 @@ int list(const std::string& root) {
   for (const Defect& defect : read_table(root, problems)) {
     for (const Catcher& catcher : defect.catchers) {
       std::cout << defect.name << '\t' << catcher.program << '\t' << catcher.filter << '\t'
-                << (defect.hangs ? "yes" : "no") << '\t' << defect.breaks << '\n';
+                << (catcher.says.empty() ? "-" : catcher.says) << '\t' << (defect.hangs ? "yes" : "no")
+                << '\t' << defect.breaks << '\n';
     }
   }
   return report(problems);

@@ -36,6 +36,13 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
+std::string_view take_word(std::string_view& text) {
+  const std::size_t end = std::min(text.find(' '), text.size());
+  const std::string_view word = text.substr(0, end);
+  text = trim(text.substr(end));
+  return word;
+}
+
 void add_line(std::string& text, std::string_view line) {
   if (!text.empty()) text += '\n';
   text += line;
@@ -54,8 +61,10 @@ bool take_field(Defect& defect, std::string_view key, std::string_view value) {
   } else if (key == "hangs") {
     defect.hangs = value == "yes";
   } else if (key == "caught") {
-    const std::size_t blank = std::min(value.find(' '), value.size());
-    defect.catchers.push_back({std::string(value.substr(0, blank)), std::string(trim(value.substr(blank)))});
+    Catcher& catcher = defect.catchers.emplace_back();
+    catcher.program = take_word(value);
+    catcher.filter = take_word(value);
+    catcher.says = value;
   } else {
     return false;
   }

@@ -13,7 +13,10 @@
 //   in      the source, or a folder of sources, from the root
 //   find    what is replaced: must stand there exactly once; blanks and line breaks do not count
 //   plant   what stands there instead; DEFECT is true while the defect is switched on
-//   caught  PROGRAM FILTER: a test program that must fail, and which of its tests (GoogleTest's filter)
+//   caught  PROGRAM FILTER [TEXT]: a test program that must fail, which of its tests (GoogleTest's filter),
+//   and
+//           what its output must hold then; for the simulation the invariant, VIOLATION I-1 convergence, or
+//           that an assertion ended the process
 //   hangs   yes: not ending in time is a failure, too
 //
 // `find` and `plant` may have several lines, `caught` too: each of those must catch the defect by itself.
@@ -22,6 +25,7 @@ namespace syncd::mutants {
 struct Catcher {
   std::string program;
   std::string filter;
+  std::string says;  // empty: whatever it says
 };
 
 struct Defect {

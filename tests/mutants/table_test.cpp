@@ -1,11 +1,15 @@
 #include "tests/mutants/table.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace syncd::mutants {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -25,7 +29,7 @@ breaks  termination
 in      store
 find    if (done) return;
 plant   if (done && !DEFECT) return;
-caught  sim *
+caught  sim Seeds.* VIOLATION I-11 termination
 hangs   yes
 )";
 
@@ -52,7 +56,11 @@ TEST_F(Table, IsRead) {
   EXPECT_EQ(defects[0].catchers[1].program, "unit_store");
   EXPECT_EQ(defects[0].catchers[1].filter, "Commit.IsSynced:Commit.IsDurable");
   EXPECT_FALSE(defects[0].hangs);
+  EXPECT_EQ(defects[0].catchers[1].says, "");
   EXPECT_TRUE(defects[1].hangs);
+  ASSERT_EQ(defects[1].catchers.size(), 1u);
+  EXPECT_EQ(defects[1].catchers[0].filter, "Seeds.*");
+  EXPECT_EQ(defects[1].catchers[0].says, "VIOLATION I-11 termination");
 }
 
 TEST_F(Table, EntriesThatSayTooLittleAreNamed) {
@@ -85,6 +93,49 @@ TEST_F(Table, OneInsideAnotherIsNamed) {
   defects[1].find = "sync = sync";
   planted("options.sync = sync;");
   EXPECT_THAT(problems, ElementsAre(HasSubstr("endless overlaps another")));
+}
+
+// As much of a project as the table is compared with.
+class Project {
+ public:
+  Project() : root_(fs::path(testing::TempDir()) / "mutants_project") {
+    fs::remove_all(root_);
+    for (const char* folder : {"daemon", "metrics", "store", "sync", "tests/sim", "tests/mutants/defects"})
+      fs::create_directories(root_ / folder);
+    put("store/a.cpp", "done = true;");
+    put("tests/sim/CMakeLists.txt", "syncd_add_tests(NAME sim)");
+    put("tests/sim/seeds.cpp", "TEST(Seeds, Hold) { names = {\"verify\", \"exactly once\"}; }");
+  }
+  ~Project() { fs::remove_all(root_); }
+  // What is wrong with one entry that is caught by that, but for there being too few.
+  std::vector<std::string> problems(const std::string& caught) {
+    put("tests/mutants/defects/a.txt",
+        "defect a\nbreaks b\nin store\nfind done = true;\n"
+        "plant done = !DEFECT;\ncaught " +
+            caught + "\n");
+    std::vector<std::string> found = check_table(root_.string());
+    std::erase_if(found,
+                  [](const std::string& problem) { return problem.starts_with("there are 1 defects"); });
+    return found;
+  }
+
+ private:
+  void put(const std::string& path, const std::string& content) {
+    std::ofstream(root_ / path, std::ios::binary) << content;
+  }
+  fs::path root_;
+};
+
+TEST(CheckTable, TheSimulationIsToNameAnInvariant) {
+  Project project;
+  EXPECT_THAT(project.problems("sim Seeds.Hold VIOLATION I-4 exactly once"), IsEmpty());
+  EXPECT_THAT(project.problems("sim Seeds.Hold ended the process"), IsEmpty());
+  for (const char* says : {"", " VIOLATION", " VIOLATION I-2", " exactly once", " VIOLATION I-4 exactly on"})
+    EXPECT_THAT(project.problems(std::string("sim Seeds.Hold") + says),
+                ElementsAre(HasSubstr("by which invariant")))
+        << says;
+  EXPECT_THAT(project.problems("sim Seeds.Fold VIOLATION I-4 exactly once"),
+              ElementsAre(HasSubstr("Seeds.Fold, which is no test")));
 }
 
 TEST(FindText, TakesWholeWords) {

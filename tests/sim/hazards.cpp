@@ -74,7 +74,9 @@ constexpr std::array<std::string_view, hazard_count> names = {"dns_failure",
                                                               "repair",
                                                               "dead_letters",
                                                               "damage",
-                                                              "audit"};
+                                                              "audit",
+                                                              "disk_full",
+                                                              "store_read_fails"};
 
 }  // namespace
 

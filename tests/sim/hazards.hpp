@@ -86,8 +86,11 @@ enum class Hazard : std::uint8_t {
   dead_letters,
   damage,
   audit,
+  // Of the store, too; behind the others, whose seeds keep their meaning.
+  disk_full,
+  store_read_fails,
 };
-inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::audit) + 1;
+inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::store_read_fails) + 1;
 
 std::string_view name_of(Hazard hazard);
 std::optional<Hazard> hazard_named(std::string_view name);

@@ -50,6 +50,9 @@ constexpr InvariantInfo table[] = {
     {Invariant::dead_letters, "dead letters",
      "each is retried once and dropped once, and nothing else changes by that", 300},
     {Invariant::audit, "audit", "the rolling audit leaves no link out and goes on where it was", 2'500},
+    {Invariant::full_disk, "full disk",
+     "while the disk is nearly full no request begins; what was under way ends, and all goes on afterwards",
+     370},
 };
 
 }  // namespace

@@ -34,8 +34,9 @@ enum class Invariant : std::uint8_t {
   repair = 22,
   dead_letters = 23,
   audit = 24,
+  full_disk = 25,
 };
-inline constexpr std::size_t invariant_numbers = 24;
+inline constexpr std::size_t invariant_numbers = 25;
 
 struct InvariantInfo {
   Invariant invariant;

@@ -48,20 +48,26 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
                                                              std::string(put.json), put.gone, put.gone_since};
   }
   for (const core::Change& change : update.changes) {
-    feed.push_back(
-        std::make_shared<const store::FeedEntry>(store::FeedEntry{.epoch = epoch,
-                                                                  .sequence = head() + 1,
-                                                                  .at = update.at,
-                                                                  .link_id = update.link_id,
-                                                                  .kind = change.kind,
-                                                                  .id = std::string(change.id),
-                                                                  .before = std::string(change.before),
-                                                                  .after = std::string(change.after),
-                                                                  .cause = update.cause}));
+    feed.push_back(std::make_shared<const store::FeedEntry>(
+        store::FeedEntry{.epoch = epoch,
+                         .sequence = head() + (sabotaged(Sabotage::skips_a_sequence) ? 2 : 1),
+                         .at = update.at,
+                         .link_id = update.link_id,
+                         .kind = change.kind,
+                         .id = std::string(change.id),
+                         .before = std::string(change.before),
+                         .after = std::string(change.after),
+                         .cause = update.cause}));
   }
   if (update.relink) relink[update.link_id] = *update.relink;
   apply_letters(update);
   return store::CommitOutcome::committed;
+}
+
+bool ModelStore::sabotaged(Sabotage kind) {
+  if (sabotage_ != kind) return false;
+  sabotage_ = Sabotage::none;
+  return true;
 }
 
 // Puts first, as the real store: an id is in one of the lists only.
@@ -73,7 +79,7 @@ void ModelStore::apply_rows(const core::LinkUpdate& update) {
     const auto row = visible.find(erase.transaction_id);
     if (row == visible.end()) continue;
     ++net_.removed;
-    if (std::exchange(sabotage_, Sabotage::none) == Sabotage::forgets_a_removal) continue;
+    if (sabotaged(Sabotage::forgets_a_removal)) continue;
     mark(pending[update.link_id], erase.transaction_id, false, net_);
     visible.erase(row);
   }

@@ -55,7 +55,7 @@ struct ShownFeed {
 };
 
 // A defect on purpose, so that the search for the smallest reproduction can be tested.
-enum class Sabotage : std::uint8_t { none, forgets_a_removal };
+enum class Sabotage : std::uint8_t { none, forgets_a_removal, skips_a_sequence };
 
 // The store's contract in a few maps: what a commit means, without RocksDB. Survives the simulated process;
 // what is in here is durable.
@@ -82,7 +82,8 @@ class ModelStore : public ModelDatabase {
   std::uint64_t published() const { return published_; }
   // Links with a commit since the last call.
   std::set<core::LinkId> take_changed() { return std::exchange(changed_, {}); }
-  // Takes effect when somebody arms it: the next removal is then forgotten.
+  // Takes effect when somebody arms it, once: the next removal is forgotten, or the feed's next entry has not
+  // the next number.
   void sabotage(Sabotage kind) { sabotage_ = kind; }
 
  private:
@@ -90,6 +91,7 @@ class ModelStore : public ModelDatabase {
   void put_row(const core::LinkId& link_id, const core::TransactionPut& put);
   void apply_staged(const core::LinkUpdate& update);
   void apply_letters(const core::LinkUpdate& update);
+  bool sabotaged(Sabotage kind);
 
   std::uint64_t published_epoch_ = 1;
   std::uint64_t published_ = 0;

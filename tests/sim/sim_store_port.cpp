@@ -16,6 +16,17 @@ constexpr std::uint64_t slow_permille = 50;
 constexpr std::uint64_t slow_permille_busy = 500;
 constexpr std::uint64_t slow_ms_most = 200;
 
+// Notes are few.
+constexpr std::uint32_t notes_likelier = 5;
+
+std::unexpected<core::Error> not_read() {
+  return core::fail(Errc::storage, std::string(read_failure));
+}
+
+std::unexpected<core::Error> not_written() {
+  return core::fail(Errc::storage, "injected: a note is not written");
+}
+
 std::unexpected<core::Error> gone() {
   return core::fail(Errc::storage, "the process is gone");
 }
@@ -133,6 +144,8 @@ SimStorePort::SimStorePort(VirtualTimers& timers, boost::asio::io_context& io, M
     : timers_(timers),
       store_(store),
       process_(process),
+      weights_(weights),
+      random_(~seed),  // not the thread's
       watcher_(watcher),
       thread_(timers, io, store, weights, process, seed, watcher),
       queue_(thread_, io.get_executor()) {
@@ -155,9 +168,19 @@ core::Result<void> SimStorePort::open_for_writing() const {
   return {};
 }
 
+bool SimStorePort::fails(const char* what, std::uint32_t likelier) {
+  const std::uint64_t permille = std::uint64_t{weights_.of(Hazard::store_read_fails)} * likelier;
+  const bool drawn = random_() % 1000 < permille;
+  if (process_.storage_failed || !(std::exchange(next_fails_, false) || drawn)) return false;
+  process_.storage_failed = true;
+  thread_.make_up(what);
+  return true;
+}
+
 api::Task<core::Result<std::optional<core::LinkRecord>>> SimStorePort::load(core::LinkId link_id) {
   using Answer = core::Result<std::optional<core::LinkRecord>>;
   auto work = [&]() -> Answer {
+    if (fails("store fails a read: a link")) return not_read();
     const auto found = store_.links.find(link_id);
     if (found == store_.links.end()) return std::nullopt;
     return found->second;
@@ -167,7 +190,10 @@ api::Task<core::Result<std::optional<core::LinkRecord>>> SimStorePort::load(core
 }
 
 api::Task<core::Result<core::Held>> SimStorePort::lookup(core::LookupRequest request) {
-  auto work = [&]() -> core::Result<core::Held> { return store_.lookup(request); };
+  auto work = [&]() -> core::Result<core::Held> {
+    if (fails("store fails a read: rows")) return not_read();
+    return store_.lookup(request);
+  };
   auto answer = co_await run(std::move(work));
   co_return answer;
 }
@@ -186,6 +212,7 @@ api::Task<core::Result<void>> SimStorePort::put_freeze(core::GateFreeze freeze) 
   const auto place = freezes_under_way_.insert(freezes_under_way_.end(), mine);
   auto work = [&]() -> core::Result<void> {
     if (auto open = open_for_writing(); !open) return open;
+    if (fails("store fails a note: a window", notes_likelier)) return not_written();
     store_.freezes[freeze.endpoint] = freeze.until;
     freezes_under_way_.erase(place);
     return {};
@@ -196,6 +223,7 @@ api::Task<core::Result<void>> SimStorePort::put_freeze(core::GateFreeze freeze) 
 
 api::Task<core::Result<std::optional<core::LinkId>>> SimStorePort::next_link(std::string after) {
   auto work = [&]() -> core::Result<std::optional<core::LinkId>> {
+    if (fails("store fails a read: the next link", notes_likelier)) return not_read();
     const auto next = after.empty() ? store_.links.begin() : store_.links.upper_bound(core::LinkId{after});
     if (next == store_.links.end()) return std::nullopt;
     return next->first;
@@ -206,6 +234,7 @@ api::Task<core::Result<std::optional<core::LinkId>>> SimStorePort::next_link(std
 
 api::Task<core::Result<std::optional<std::string>>> SimStorePort::note(std::string name) {
   auto work = [&]() -> core::Result<std::optional<std::string>> {
+    if (fails("store fails a read: a note", notes_likelier)) return not_read();
     const auto found = store_.notes.find(name);
     if (found == store_.notes.end()) return std::nullopt;
     return found->second;
@@ -217,6 +246,7 @@ api::Task<core::Result<std::optional<std::string>>> SimStorePort::note(std::stri
 api::Task<core::Result<void>> SimStorePort::put_note(std::string name, std::string value) {
   auto work = [&]() -> core::Result<void> {
     if (auto open = open_for_writing(); !open) return open;
+    if (fails("store fails a note: of a verify", notes_likelier)) return not_written();
     watcher_.on_note(name, value);
     store_.notes[name] = value;
     return {};

@@ -5,6 +5,7 @@
 #include <list>
 #include <random>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,9 @@
 #include "tests/sim/sim_transport.hpp"
 
 namespace syncd::test {
+
+// What the error of such a read says.
+inline constexpr std::string_view read_failure = "injected: not read";
 
 // What the world wants to know of commits.
 class CommitWatcher {
@@ -49,6 +53,7 @@ class SimStoreThread final : public engine::CommitQueue::Backend {
   std::uint32_t waiting() const { return static_cast<std::uint32_t>(handed_over_.size()); }
   std::uint32_t unanswered() const { return unanswered_; }
   const MadeUp& made_up() const { return made_up_; }
+  void make_up(const char* what) { ++made_up_[what]; }
 
  private:
   void on_store_thread(std::move_only_function<void()> work) override;
@@ -97,6 +102,7 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
   bool healthy() const override { return !process_.storage_failed; }
+  void let_next_fail() { next_fails_ = true; }  // that is no commit
   // As StoreGateway::stop.
   api::Task<void> stop() { return queue_.stop(); }
 
@@ -116,10 +122,16 @@ class SimStorePort final : public engine::StorePort {
   template <class Work>
   api::Task<std::invoke_result_t<Work&>> run(Work work);
   core::Result<void> open_for_writing() const;
+  // An error of the disk where nothing is committed, so many times likelier than usual. From then on nothing
+  // is written any more.
+  bool fails(const char* what, std::uint32_t likelier = 1);
 
   VirtualTimers& timers_;
   ModelStore& store_;
   ProcessState& process_;
+  const FaultWeights& weights_;
+  std::mt19937_64 random_;
+  bool next_fails_ = false;
   CommitWatcher& watcher_;
   std::list<FreezeUnderWay> freezes_under_way_;
   SimStoreThread thread_;

@@ -56,7 +56,8 @@ TEST_P(FreshSeeds, KeepEveryInvariant) {
             << std::flush;
   const Campaign campaign = run_campaign(options);
   std::cout << listing(campaign.tally);
-  if (!campaign.failed.empty()) ADD_FAILURE() << explain(campaign.failed.front(), silent);
+  if (!campaign.failed.empty())
+    ADD_FAILURE() << "VIOLATION " << campaign.failure << '\n' << explain(campaign.failed.front(), silent);
   if (!campaign.failed.empty()) return;
   for (const std::string& what : shortfalls(campaign.tally, campaign.done))
     ADD_FAILURE() << "too rare: " << what;
@@ -115,6 +116,19 @@ TEST(Simulation, ShrinksWhatFails) {
   const std::string text = report(smallest.plan, again);
   EXPECT_NE(text.find("VIOLATION I-"), std::string::npos);
   EXPECT_NE(text.find("scripts/simulate --from "), std::string::npos);
+}
+
+// No defect of the daemon can break this one here, where the store that numbers the feed is a model.
+TEST(Simulation, AGapInTheFeedIsSeen) {
+  Plan failing{.sabotage = Sabotage::skips_a_sequence};
+  while (simulate(failing).violations.empty() && failing.seed < 100)
+    ++failing.seed;
+  const SimulationResult result = simulate(failing);
+  ASSERT_FALSE(result.violations.empty());
+  EXPECT_EQ(result.violations.front().invariant, Invariant::gap_free_feed)
+      << result.violations.front().text();
+  failing.sabotage = Sabotage::none;
+  EXPECT_TRUE(simulate(failing).violations.empty());
 }
 
 // Of thousands of seeds, the one that ends the process is known.

@@ -10,9 +10,6 @@ using std::chrono::minutes;
 
 namespace {
 
-// The purposes of dice.
-enum Stream : std::uint64_t { hazards_stream = 2, start_stream, check_stream, process_stream, step_stream };
-
 HazardSet hazards_of(const Plan& plan) {
   Dice dice(plan.seed, hazards_stream);
   HazardSet hazards = draw_hazards(dice);
@@ -65,6 +62,7 @@ SimulationResult World::run() {
   const std::uint64_t steps = std::min(20 + start_dice_.draw(40), plan_.steps_max);
   for (std::uint64_t step = 0; step < steps; ++step) {
     Dice dice(plan_.seed, step_stream, step);
+    plan_full_disk(step);
     act(dice);
     live(minutes(dice.between(1, 40)));
     if (dice.chance(40)) read_feed();

@@ -20,9 +20,18 @@ std::string World::add_upstream_link(Dice& dice) {
 
 void World::begin_faults() {
   drawn_weights_ = draw_weights(start_dice_, hazards_);
+  const std::uint32_t drawn = Dice(plan_.seed, read_failures_stream).between(1, 4);
+  if (on(Hazard::store_read_fails)) drawn_weights_.of(Hazard::store_read_fails) = drawn;
   weights_ = drawn_weights_;
   for (sandbox::FaultRule& rule : draw_fault_rules(start_dice_, hazards_))
     upstream_.faults().add(std::move(rule));
+}
+
+// While nobody may restart the process.
+void World::let_the_store_work() {
+  weights_.of(Hazard::store_fails_before) = 0;
+  weights_.of(Hazard::store_fails_after) = 0;
+  weights_.of(Hazard::store_read_fails) = 0;
 }
 
 void World::act(Dice& dice) {
@@ -236,8 +245,7 @@ void World::jump_clock(Millis by) {
   timers_.jump_wall_clock(by);
   was_ahead_ |= timers_.wall_offset() > Millis(0);
   settled_clock_at_ = timers_.true_now() + longest_window;
-  weights_.of(Hazard::store_fails_before) = 0;
-  weights_.of(Hazard::store_fails_after) = 0;
+  let_the_store_work();
 }
 
 // A window that was stored by a clock that was behind ends too early by the true one.
@@ -262,8 +270,7 @@ void World::boot_in_1970(Dice& dice) {
   note("boot in 1970");
   stop_anywhere();
   settled_clock_at_ = core::WallTime::max();
-  weights_.of(Hazard::store_fails_before) = 0;
-  weights_.of(Hazard::store_fails_after) = 0;
+  let_the_store_work();
   live(minutes(dice.between(1, 30)));
   jump_clock(-timers_.wall_offset());
 }

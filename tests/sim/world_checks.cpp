@@ -43,10 +43,16 @@ void World::on_auth_incident(bool refused, const core::Error&) {
   tally(refused ? "credentials refused" : "credentials work again");
 }
 
+// Of the store's errors, those that are no commit's.
+void World::on_store_failed(const core::Error& error) {
+  if (error.message == read_failure) tally("a visit or a verify meets a read that fails");
+}
+
 // Whatever upstream lists is not missing there, however many pages the list takes.
 void World::on_discovery(const std::vector<LinkId>&, std::uint64_t, const std::vector<LinkId>& only_here,
                          std::uint64_t) {
   tally("lists of links compared");
+  no_list_begins_for(settings_.engine.discovery_interval);
   findings_.looked(Invariant::no_starvation);
   for (const LinkId& link_id : only_here) {
     if (deleted_.contains(link_id.str())) continue;
@@ -183,6 +189,7 @@ void World::on_request(const WireRequest& request, std::size_t same_link, std::s
   findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
   check_queues(in_flight);
   check_still(request);
+  check_full_disk(request);
   mix(request.target);
   mix(std::to_string(now.time_since_epoch().count()));
   trace("request " + std::string(request.target));

@@ -13,6 +13,7 @@ void World::end_hazards() {
   strike_plan_.reset();
   action_at_commit_.reset();
   act_at_answer_.reset();
+  free_disk();
   drawn_weights_ = {};
   weights_ = {};
   upstream_.faults().clear();

@@ -23,6 +23,17 @@ namespace syncd::test {
 using core::LinkId;
 using core::Millis;
 
+// The purposes of dice.
+enum Stream : std::uint64_t {
+  hazards_stream = 2,
+  start_stream,
+  check_stream,
+  process_stream,
+  step_stream,
+  space_stream,
+  read_failures_stream
+};
+
 class World final : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
  public:
   explicit World(const Plan& plan);
@@ -41,11 +52,29 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     mid_repair,         // an operator's repair has begun and not ended
     budget_spent,       // somebody has just used a budget to the last request
   };
+  static constexpr std::uint64_t moment_count = 7;
+  // After a list that could not be read.
+  static constexpr Millis list_retry = std::chrono::minutes(5);
   enum class Strike : std::uint8_t { crash, power_cut, clean_stop, look };
   struct StrikePlan {
     Strike strike = Strike::crash;
     Moment moment = Moment::any_event;
     std::uint64_t skip = 0;
+  };
+  struct FullDiskPlan {
+    Moment moment = Moment::any_event;
+    std::uint64_t skip = 0;
+    Millis length{};
+  };
+  struct AskedInHold {
+    std::string target;
+    std::uint32_t sends = 0;
+  };
+  struct FullDisk {
+    api::SteadyTime until{};
+    std::size_t links_max = 0;                 // may be asked about: those of which a request was under way
+    bool may_list = false;                     // the lists of links may have been under way when it began
+    std::map<std::string, AskedInHold> asked;  // since then, by link; empty: about none
   };
   enum class Action : std::uint8_t { pause, resume, sync_now, verify, repair, retry_letter, drop_letter };
   static constexpr std::uint64_t action_count = 7;
@@ -81,8 +110,9 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void on_auth_incident(bool refused, const core::Error&) override;
   void on_discovery(const std::vector<LinkId>& only_upstream, std::uint64_t only_upstream_count,
                     const std::vector<LinkId>& only_here, std::uint64_t only_here_count) override;
-  void on_discovery_failed(const core::Error&) override {}
-  void on_store_failed(const core::Error&) override {}
+  void on_discovery_failed(const core::Error&) override { no_list_begins_for(list_retry); }
+  void no_list_begins_for(Millis by) { no_list_until_ = timers_.steady_now() + by; }
+  void on_store_failed(const core::Error& error) override;
   void on_verify(const core::VerifyReport& report) override;
   void on_commit_begins(const core::LinkUpdate& update) override;
   void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) override;
@@ -148,9 +178,19 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void follow_hazards();
   void follow_budgets();
 
+  // ---- the store's disk (world_space.cpp) ----
+  void plan_full_disk(std::uint64_t step);
+  bool disk_fills_up();
+  void fill_disk();
+  void free_disk();
+  void hold_if_full();
+  void check_full_disk(const WireRequest& request);
+
   // ---- tasks of people ----
   void register_link(const std::string& link_id);
   void operate(Action action, const LinkId& link_id, Dice& dice);
+  void let_a_read_fail();
+  void note_outcome(const core::Result<core::LinkStatus>& outcome);
   api::Task<void> add_task(LinkId link_id);
   api::Task<void> pause_task(LinkId link_id, Millis until_resume);
   api::Task<void> resume_task(LinkId link_id);
@@ -159,6 +199,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   // ---- what happens in the world (world_acts.cpp) ----
   std::string add_upstream_link(Dice& dice);
   void begin_faults();
+  void let_the_store_work();
   void act(Dice& dice);
   void plan_moments(Dice& dice);
   void act_upstream(Dice& dice, const std::string& link);
@@ -223,6 +264,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::map<LinkId, std::set<std::string>> planted_;  // ids that ever were damaged
   bool damage_found_ = false;
   std::optional<StrikePlan> strike_plan_;
+  std::optional<FullDiskPlan> full_disk_plan_;
+  std::optional<FullDisk> full_disk_;
+  std::uint64_t operations_ = 0;
+  api::SteadyTime no_list_until_{};  // the lists of links have just been compared
   std::optional<Action> action_at_commit_;
   std::optional<Hazard> act_at_answer_;
   std::optional<Millis> next_pause_;  // before the next start, instead of an ordinary one

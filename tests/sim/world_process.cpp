@@ -14,6 +14,8 @@ void World::boot() {
   process_ = std::make_unique<Process>(around, process_dice_.any());
   refused_since_.reset();
   asked_behind_visit_.clear();
+  no_list_until_ = timers_.steady_now();
+  hold_if_full();
   process_->start(store_, settings_.engine, io_);
   for (const std::string& link_id : links_)
     register_link(link_id);
@@ -197,12 +199,25 @@ void World::note_moment(std::string_view strike) {
 
 void World::live(Millis by) {
   const api::SteadyTime end = timers_.steady_now() + by;
-  const auto interrupted = [&] { return process_->state.storage_failed || strike_due(); };
-  while (timers_.run_until(end, interrupted)) {
-    if (process_->state.storage_failed) {
+  bool struck = false;
+  const auto interrupted = [&] {
+    if (process_->state.storage_failed) return true;
+    struck = strike_due();
+    return struck || disk_fills_up();
+  };
+  for (;;) {
+    const api::SteadyTime until = full_disk_ ? std::min(end, full_disk_->until) : end;
+    const bool early = timers_.run_until(until, interrupted);
+    if (early && process_->state.storage_failed) {
       stop_after_storage_failure();
-    } else {
+    } else if (early && struck) {
       strike();
+    } else if (early) {
+      fill_disk();
+    } else if (timers_.steady_now() >= end) {
+      break;
+    } else {
+      free_disk();
     }
   }
 }
@@ -241,7 +256,14 @@ void World::register_link(const std::string& link_id) {
   tasks_.spawn(add_task(LinkId{link_id}));
 }
 
+// The first thing an operator's act does is to read.
+void World::let_a_read_fail() {
+  if (weights_.of(Hazard::store_read_fails) == 0) return;
+  if (Dice(plan_.seed, read_failures_stream, ++operations_).chance(4)) process_->port.let_next_fail();
+}
+
 void World::operate(Action action, const LinkId& link_id, Dice& dice) {
+  let_a_read_fail();
   switch (action) {
     case Action::pause:
       note("pause " + link_id.str());
@@ -275,6 +297,10 @@ void World::operate(Action action, const LinkId& link_id, Dice& dice) {
   }
 }
 
+void World::note_outcome(const core::Result<core::LinkStatus>& outcome) {
+  if (!outcome && outcome.error().message == read_failure) tally("an operator's act meets a read that fails");
+}
+
 api::Task<void> World::add_task(LinkId link_id) {
   engine::NewLink link{std::move(link_id), "user", {}};
   co_await process_->engine.add_link(std::move(link));
@@ -284,6 +310,7 @@ api::Task<void> World::add_task(LinkId link_id) {
 api::Task<void> World::pause_task(LinkId link_id, Millis until_resume) {
   Process* const process = process_.get();
   const auto paused = co_await process->engine.pause(link_id);
+  note_outcome(paused);
   if (!paused || until_resume < Millis(0) || process->state.stopping) co_return;
   const api::SteadyTime at = timers_.steady_now() + until_resume;
   co_await timers_.sleep_until(at);
@@ -292,7 +319,8 @@ api::Task<void> World::pause_task(LinkId link_id, Millis until_resume) {
 }
 
 api::Task<void> World::resume_task(LinkId link_id) {
-  co_await process_->engine.resume(std::move(link_id));
+  const auto resumed = co_await process_->engine.resume(std::move(link_id));
+  note_outcome(resumed);
 }
 
 api::Task<void> World::stop_task(api::SteadyTime grace_end, bool& stopped) {
