@@ -28,8 +28,8 @@ DiskImage cut_at(const Recording& recording, Recording::Moment& moment, std::uin
 // the recording once the first opening is done. Fewer only when there are not so many.
 std::vector<std::uint64_t> operations_with(const Recording& recording, Victim victim, std::size_t count);
 
-// Counters of a SharedTally.
-enum Seen : std::size_t { tried, refused, unreadable, equal, older, new_epoch };
+// Counters of a SharedTally. `same`: what was to do harm was no change.
+enum Seen : std::size_t { tried, refused, unreadable, equal, older, new_epoch, same };
 
 // The mark may be on the disk a moment before the reader has its answer.
 std::uint64_t published_on(const DiskImage& image);
