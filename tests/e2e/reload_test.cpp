@@ -154,7 +154,9 @@ TEST_F(Reloads, AThousandOfAllKindsLeaveTheLastGoodOneAndNothingElse) {
   }
   EXPECT_EQ(at_first, at_last) << "descriptors";
   const auto growth = resident_kib() - resident;
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // which keep what was given back
   EXPECT_LT(growth, growth_kib_max) << "of " << resident << " KiB";
+#endif
   std::printf("resident: %lld KiB, then %lld more\n", static_cast<long long>(resident),
               static_cast<long long>(growth));
 
