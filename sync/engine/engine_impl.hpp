@@ -411,8 +411,9 @@ struct Engine::Impl final : VisitPort {
         observer.on_discovery_failed(found.error());
       }
       if (stopping) co_return;
-      const bool held = registered.held || (!found && found.error().code == core::Errc::cancelled);
-      if (held) continue;
+      // What was given up for another reason is no hold: to ask again at once would spend the budget on it.
+      const bool list_held = on_hold && !found && found.error().code == core::Errc::cancelled;
+      if (list_held || registered.held) continue;
       // What did not fit into one list is registered by going through it again, at once.
       if (registered.count > 0 && found->only_upstream_count > registered.count) continue;
       const core::Millis pause =

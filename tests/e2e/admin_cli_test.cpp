@@ -4,10 +4,10 @@
 #include <map>
 #include <string>
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "store/high_water.hpp"
 #include "store/store.hpp"
 #include "tests/e2e/oracle.hpp"
 #include "tests/e2e/rig.hpp"
@@ -226,13 +226,6 @@ std::string quoted(const std::string& text) {
   return out + '"';
 }
 
-std::string hex(const core::Digest& digest) {
-  std::string text;
-  for (const std::uint8_t byte : digest)
-    text += fmt::format("{:02x}", byte);
-  return text;
-}
-
 class DeadLetters : public AdminCli {
  protected:
   DeadLetters() : AdminCli(soon_quarantined()) {}
@@ -254,7 +247,7 @@ class DeadLetters : public AdminCli {
 
   void expect_shown(const std::string& letter, const BadAnswer& answer) {
     const std::string size = std::to_string(answer.body.size());
-    const std::string digest = hex(core::digest_of(answer.body));
+    const std::string digest = store::to_hex(core::digest_of(answer.body));
     const Result listed = ctl({"dead-letters", "ls"});
     EXPECT_EQ(listed.code, 0) << listed.output;
     EXPECT_THAT(listed.output,

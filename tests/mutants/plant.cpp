@@ -1,8 +1,7 @@
 // Works on the table of deliberate defects (table.hpp):
 //   plant check ROOT          says what is wrong with it
-//   plant list ROOT           NAME, PROGRAM, FILTER, what it must say or -, yes or no for hangs, BREAKS: a
-//   line
-//                             each, between tabs
+//   plant list ROOT           NAME, PROGRAM, FILTER, what it must say or -, yes or no for hangs, BREAKS:
+//                             a line each, between tabs
 //   plant copy ROOT TREE      brings TREE up to date with the files of ROOT named on standard input, a line
 //                             each, with all defects planted; what is not named and not under build/ goes
 // Exit codes: 0 done, 1 there are problems, 2 usage.

@@ -110,7 +110,14 @@ TEST(Hold, AccountsWaitForItsEnd) {
 // Upstream has links that are not registered here, all on one page of the list or one on each of several.
 struct Unregistered : EngineWorld {
   explicit Unregistered(bool one_each) : EngineWorld({}, registering()), several_pages(one_each) {
-    answer = [this](const api::HttpCall& call) { return lists(call) ? list(call) : no_news(call); };
+    answer = [this](const api::HttpCall& call) -> FakeTransport::Answer {
+      if (!lists(call)) return no_news(call);
+      if (lists_given_up == 0) return list(call);
+      --lists_given_up;
+      ++lists_asked;
+      return std::unexpected(
+          api::TransportError{.error = {.code = core::Errc::cancelled, .message = "given up"}});
+    };
   }
   static engine::EngineOptions registering() {
     engine::EngineOptions options;
@@ -133,7 +140,8 @@ struct Unregistered : EngineWorld {
 
   bool several_pages;
   int lists_asked = 0;
-  int hold_in_list = 0;  // the page of a list with which a hold begins; 0: none
+  int lists_given_up = 0;  // the first ones
+  int hold_in_list = 0;    // the page of a list with which a hold begins; 0: none
 };
 
 TEST(Hold, TheDiscoveryWaitsForItsEnd) {
@@ -173,6 +181,18 @@ TEST(Hold, AListIsNotReadOn) {
   world.engine->hold(false);
   world.io.pass(minutes(1));
   EXPECT_EQ(world.lists_asked, 5);
+  EXPECT_EQ(world.store.links.size(), 3u);
+}
+
+// A list that is given up without a hold is one that failed.
+TEST(Hold, AListThatIsGivenUpOtherwiseIsAskedForAgainLater) {
+  Unregistered world(false);
+  world.lists_given_up = 1;
+  world.start();
+  world.io.pass(minutes(4));
+  EXPECT_EQ(world.lists_asked, 1);
+  world.io.pass(minutes(2));
+  EXPECT_EQ(world.lists_asked, 2);
   EXPECT_EQ(world.store.links.size(), 3u);
 }
 
