@@ -188,6 +188,27 @@ TEST(Feed, ALinkMayHaveNoRows) {
   EXPECT_GT(without_rows, 0);
 }
 
+TEST(Feed, ADrainTakesAtMostTwiceThePagesOfTheFeed) {
+  NewLink wanted;
+  wanted.refresh_every = 1h;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Upstream upstream(free_options(seed));
+    const std::string id = upstream.add_link(wanted, test_start);
+    const TimePoint later = test_start + 24h * 30;
+    ASSERT_TRUE(upstream.truth(id, test_start));
+    FeedClient client(id);
+    std::size_t pages = 1;
+    while (client.page(upstream, later, 8)) {
+      ++pages;
+    }
+    const std::size_t length = upstream.feed_length(id, later);
+    EXPECT_LE(pages, 2 * (length / 8 + 1)) << "seed " << seed;
+    EXPECT_GE(length, client.posted.size()) << "seed " << seed;
+  }
+  Upstream upstream(free_options(1));
+  EXPECT_EQ(upstream.feed_length("mk_unknown", test_start), 0U);
+}
+
 TEST(Feed, EveryKindOfChangeOccurs) {
   Upstream upstream(free_options(11));
   NewLink wanted;

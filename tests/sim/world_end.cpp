@@ -25,18 +25,32 @@ void World::end_hazards() {
   if (timers_.wall_offset() < -hours(24)) timers_.jump_wall_clock(-timers_.wall_offset());
 }
 
+// What the budget needs when every link is read from its start. A page may be cut short where a row was
+// removed and came back, and the audit reads too: twice the pages.
+Millis World::longest_drain() {
+  const std::size_t page_size = settings_.engine.policy.page_size;
+  std::size_t all = 0;
+  std::size_t longest = 0;
+  for (const std::string& link : links_) {
+    const std::size_t pages = 2 * (upstream_.feed_length(link, timers_.true_now()) / page_size + 1);
+    all += pages;
+    longest = std::max(longest, pages);
+  }
+  return minutes(all / settings_.budgets.sync_per_app + longest / settings_.budgets.sync_per_link + 2);
+}
+
 // From the moment in which the last fault is over: the longest wait of any link, a Retry-After window, the
 // next question about our own credentials, and the time that the budget needs for everything that is due. A
 // refused product is asked for once more after the longest wait; when both times were noted by a clock that
 // was ahead, one begins with the other's end.
-Millis World::heal_bound() const {
+Millis World::heal_bound() {
   const core::Policy& policy = settings_.engine.policy;
   const Millis longest_wait = policy.max_interval * 11 / 10;
   const Millis window = hours(1);
   const auto budgets = std::min(
       {settings_.budgets.sync_per_app, settings_.budgets.accounts_per_app, settings_.budgets.link_per_app});
   const Millis backlog = minutes(2 * (links_.size() / std::max(1u, budgets) + 1));
-  return (was_ahead_ ? 2 : 1) * longest_wait + window + backlog;
+  return (was_ahead_ ? 2 : 1) * longest_wait + window + backlog + longest_drain();
 }
 
 // Nothing goes wrong any more, upstream stands still, and nobody repairs anything: the daemon alone brings

@@ -221,7 +221,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   // ---- the end (world_end.cpp) ----
   void quiet();
   void end_hazards();
-  Millis heal_bound() const;
+  Millis heal_bound();
+  Millis longest_drain();
   void check_quiet_links();
   void check_sync_now();
   std::uint64_t requests_of(const std::string& link_id) { return past_[LinkId{link_id}].requests; }

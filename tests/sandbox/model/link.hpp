@@ -96,6 +96,7 @@ class Link {
   void append_accounts(std::string& out, const std::vector<std::string>& filter) const;
   [[nodiscard]] const Account* find_account(std::string_view account_id) const;
   [[nodiscard]] bool grants(std::string_view product) const;
+  [[nodiscard]] std::uint32_t log_length() const { return static_cast<std::uint32_t>(log_.size()); }
   /// The rows as of now, newest first.
   [[nodiscard]] std::vector<std::uint32_t> rows_by_date() const;
   void append_row_json(std::string& out, std::uint32_t index) const;
@@ -194,7 +195,6 @@ class Link {
   }
   static Event event_of(std::uint32_t entry) { return static_cast<Event>(entry >> 29U); }
   static std::uint32_t row_of(std::uint32_t entry) { return entry & 0x1fffffffU; }
-  [[nodiscard]] std::uint32_t log_length() const { return static_cast<std::uint32_t>(log_.size()); }
   [[nodiscard]] std::string encode(const Cursor& cursor) const;
   [[nodiscard]] std::optional<Cursor> decode(std::string_view text) const;
   [[nodiscard]] static bool drained(const Cursor& cursor);

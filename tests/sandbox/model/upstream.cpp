@@ -434,6 +434,11 @@ std::map<std::string, std::string> Upstream::settled_from(std::string_view link_
   return {pairs.begin(), pairs.end()};
 }
 
+std::size_t Upstream::feed_length(std::string_view link_id, TimePoint now) {
+  const Link* const link = impl_->settled_link(link_id, now);
+  return link == nullptr ? 0 : link->log_length();
+}
+
 std::optional<TimePoint> Upstream::next_change(std::string_view link_id, TimePoint now) {
   const Link* const link = impl_->settled_link(link_id, now);
   if (link == nullptr || link->next_event() == TimePoint::max()) {
