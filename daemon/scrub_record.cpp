@@ -5,6 +5,7 @@
 #include <charconv>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -42,7 +43,7 @@ ScrubRecord decode_scrub_record(std::string_view text) {
     if (!value) return {};
     number = *value;
   }
-  if (!text.empty() || numbers[2] > 1) return {};
+  if (!text.empty() || !std::in_range<std::int64_t>(numbers[0]) || numbers[2] > 1) return {};
   return {.finished_at = core::WallTime{core::Millis{static_cast<std::int64_t>(numbers[0])}},
           .damaged_files = numbers[1],
           .walking = numbers[2] == 1,

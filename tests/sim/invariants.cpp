@@ -43,7 +43,7 @@ constexpr InvariantInfo table[] = {
      "when the faults stop, all links are where upstream says within a bound computed from the policy",
      1'500},
     {Invariant::verify, "verify",
-     "a copy that is right is never called wrong, planted damage is found exactly; nothing is written",
+     "a copy that is right is never called wrong, and planted damage is found exactly",
      1'000},
     {Invariant::repair, "repair",
      "a repair ends at the truth, also over crashes, and what it finds is told with its cause", 5'000},

@@ -26,6 +26,7 @@ namespace syncd::test {
 namespace {
 
 constexpr std::uint64_t seeds_per_block = 500;
+constexpr std::uint64_t blocks = 4;
 constexpr std::uint64_t crowds = 20;
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
@@ -63,7 +64,7 @@ TEST_P(FreshSeeds, KeepEveryInvariant) {
     ADD_FAILURE() << "too rare: " << what;
 }
 
-INSTANTIATE_TEST_SUITE_P(Simulation, FreshSeeds, testing::Values(0, 1, 2, 3));
+INSTANTIATE_TEST_SUITE_P(Simulation, FreshSeeds, testing::Range<std::uint64_t>(0, blocks));
 
 // Seeds that once failed do not fail again.
 TEST(Simulation, RegressionSeeds) {
@@ -155,8 +156,11 @@ TEST(Simulation, EveryKindOfFaultIsCounted) {
     const auto hazard = static_cast<Hazard>(i);
     EXPECT_EQ(hazard_named(name_of(hazard)), hazard);
     EXPECT_TRUE(names.insert(name_of(hazard)).second) << name_of(hazard);
-    EXPECT_TRUE(std::ranges::any_of(fault_table(), [&](const FaultRow& row) { return row.hazard == hazard; }))
-        << name_of(hazard) << " is not in the table of faults";
+    std::uint64_t least = 0;
+    for (const FaultRow& row : fault_table()) {
+      if (row.hazard == hazard) least = std::max(least, row.least);
+    }
+    EXPECT_GE(blocks * least, 50U) << name_of(hazard) << " may happen too rarely";
   }
   for (const FaultRow& row : fault_table())
     EXPECT_TRUE(tallies.insert(row.tally).second) << row.tally;

@@ -92,6 +92,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_entry(update);
   check_counts(store_, link_id, findings_);
   check_cursor(update, before);
+  check_tombstones(update);
   const bool put_off = before == nullptr || before->next_due_at != update.record.next_due_at;
   if (put_off) check_due(update.record, update.at, settings_.engine.policy, findings_);
   check_record_bounds(update.record, findings_);
@@ -151,6 +152,19 @@ void World::check_cursor(const core::LinkUpdate& update, const core::LinkRecord*
   if (cursor == past.cursor) return;
   past.earlier.insert(std::exchange(past.cursor, cursor));
   if (past.earlier.contains(cursor) && !past.cursors_repeat) broken("the cursor went back to " + cursor);
+}
+
+// A row that was removed comes back only if upstream has brought it back.
+void World::check_tombstones(const core::LinkUpdate& update) {
+  std::set<std::string>& removed = past_[update.link_id].removed;
+  std::size_t back = 0;
+  for (const core::TransactionPut& put : update.transaction_puts)
+    back += removed.erase(std::string(put.transaction_id));
+  for (const core::TransactionErase& erase : update.transaction_erases)
+    removed.emplace(erase.transaction_id);
+  if (back == 0) return;
+  tally("a removed row comes back", back);
+  check_rows(update.link_id, Invariant::tombstones);
 }
 
 // Each change of a relink entry is a step of its history.

@@ -92,6 +92,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::uint64_t relink_version = 0;
     api::SteadyTime registered_at{};
     bool history_was_read = false;  // a drain has ended, at any time
+    std::set<std::string> removed;  // rows that are gone
     // When upstream told of its accounts, and what; only where it shows no clock of them.
     std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };
@@ -121,6 +122,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) override;
   void on_answer(const WireRequest& request, const api::HttpReply& reply) override;
   void check_cursor(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_tombstones(const core::LinkUpdate& update);
   void check_entry(const core::LinkUpdate& update);
   void check_queues(std::size_t in_flight);
   void check_still(const WireRequest& request);

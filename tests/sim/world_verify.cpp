@@ -360,7 +360,8 @@ void World::check_audit(core::WallTime since) {
   if (note != store_.notes.end())
     std::from_chars(note->second.data(), note->second.data() + note->second.size(), at_ms);
   const auto links = static_cast<std::int64_t>(std::max<std::size_t>(1, store_.links.size()));
-  const Millis longest = policy.verify_interval / links + quiet_turn_max;
+  // The audit reads with half of what the budgets allow.
+  const Millis longest = policy.verify_interval / links + quiet_turn_max + 2 * longest_drain();
   if (timers_.wall_now() - since < longest) return;
   findings_.expect(Invariant::audit, timers_.wall_now() - core::WallTime(Millis(at_ms)) <= longest,
                    "in quiet, the audit stands still");

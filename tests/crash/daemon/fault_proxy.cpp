@@ -209,7 +209,7 @@ class FaultProxy::Visit {
 
   Fault decide(const Exchange& exchange) {
     const std::scoped_lock lock(proxy_.plan_mutex_);
-    return proxy_.plan_(exchange);
+    return proxy_.plan_ ? proxy_.plan_(exchange) : Fault{};
   }
 
   /// Whether the connection goes on.
@@ -284,7 +284,7 @@ class FaultProxy::Visit {
   Upstream upstream_;
 };
 
-FaultProxy::FaultProxy(std::string_view upstream, Plan plan) : plan_(std::move(plan)) {
+FaultProxy::FaultProxy(std::string_view upstream) {
   upstream_port_ =
       static_cast<std::uint16_t>(std::stoul(std::string(upstream.substr(upstream.rfind(':') + 1))));
   released_ = ::eventfd(0, EFD_CLOEXEC);
@@ -303,6 +303,11 @@ FaultProxy::~FaultProxy() {
   stop();
   ::close(listener_);
   ::close(released_);
+}
+
+void FaultProxy::follow(Plan plan) {
+  const std::scoped_lock lock(plan_mutex_);
+  plan_ = std::move(plan);
 }
 
 void FaultProxy::stop() {

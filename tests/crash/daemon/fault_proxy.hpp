@@ -52,8 +52,8 @@ class FaultProxy {
   /// Called for each answer, by one thread at a time.
   using Plan = std::function<Fault(const Exchange&)>;
 
-  /// `upstream`: "http://127.0.0.1:PORT".
-  FaultProxy(std::string_view upstream, Plan plan);
+  /// `upstream`: "http://127.0.0.1:PORT". Lets all answers pass.
+  explicit FaultProxy(std::string_view upstream);
   ~FaultProxy();
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
@@ -61,6 +61,8 @@ class FaultProxy {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
+  /// From now on.
+  void follow(Plan plan);
   /// Ends all connections and calls the plan no more.
   void stop();
   /// Ends all connections; the next ones meet this certificate. Null: plain bytes.

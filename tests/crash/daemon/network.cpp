@@ -13,9 +13,6 @@ constexpr std::string_view link_body =
 
 }  // namespace
 
-Network::Network(FaultProxy::Plan plan) : proxy_(sandbox_.url(), std::move(plan)) {
-}
-
 void Network::TearDown() {
   daemon_.reset();
   proxy_.stop();

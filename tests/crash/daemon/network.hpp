@@ -20,8 +20,7 @@ inline constexpr std::chrono::seconds network_limit{120};  // against hanging on
 /// The real daemon and the real sandbox with the proxy between them.
 class Network : public testing::Test {
  protected:
-  explicit Network(FaultProxy::Plan plan);
-  /// The plan may use what is gone after this.
+  /// The proxy's plan may use what is gone after this.
   void TearDown() override;
 
   /// As in the other campaigns, but through the proxy.
@@ -46,7 +45,7 @@ class Network : public testing::Test {
 
   e2e::ScratchDir dir_{e2e::fast_scratch_directory()};
   e2e::Sandbox sandbox_{dir_.path(), {"--no-budgets", "--seed", "31", "--refresh-failures", "0"}};
-  FaultProxy proxy_;
+  FaultProxy proxy_{sandbox_.url()};
   Campaign campaign_{sandbox_};
   std::unique_ptr<e2e::Daemon> daemon_;
   Visits visits_;

@@ -102,7 +102,9 @@ class Cuts {
 
 class Cutting : public Network {
  protected:
-  Cutting() : Network([this](const Exchange& exchange) { return cuts_.next(exchange); }) {}
+  Cutting() {
+    proxy_.follow([this](const Exchange& exchange) { return cuts_.next(exchange); });
+  }
 
   void cut_every_byte(const std::string& kind, const std::string& what, const std::function<void()>& change);
   void cut_every_byte_of_check(const std::string& kind, std::size_t resent);
@@ -221,12 +223,13 @@ class CutList : public Network {
  protected:
   static constexpr std::size_t cuts = 8;
 
-  CutList()
-      : Network([this](const Exchange& exchange) -> Fault {
-          if (exchange.kind != "links" || lists_ >= cuts) return {};
-          const std::size_t place = exchange.answer.size() * ++lists_ / (cuts + 1);
-          return {.way = Fault::Way::cut, .at = place, .reset = lists_ % 3 == 0};
-        }) {}
+  CutList() {
+    proxy_.follow([this](const Exchange& exchange) -> Fault {
+      if (exchange.kind != "links" || lists_ >= cuts) return {};
+      const std::size_t place = exchange.answer.size() * ++lists_ / (cuts + 1);
+      return {.way = Fault::Way::cut, .at = place, .reset = lists_ % 3 == 0};
+    });
+  }
 
   std::atomic<std::size_t> lists_ = 0;
 };

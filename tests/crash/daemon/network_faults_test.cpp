@@ -33,7 +33,9 @@ constexpr std::array<std::size_t, 8> silences{0, 0, 1, 12, 60, 140, half, most};
 /// The next answer to each of the first links falls silent, each at another byte.
 class Silence : public Network {
  protected:
-  Silence() : Network([this](const Exchange& exchange) { return plan(exchange); }) {}
+  Silence() {
+    proxy_.follow([this](const Exchange& exchange) { return plan(exchange); });
+  }
 
   /// Links that fall silent at the next answer of transactions.
   void fall_silent(std::size_t count) {
@@ -129,12 +131,13 @@ constexpr std::size_t ends_of_each = 200;
 
 class KeptConnections : public Network {
  protected:
-  KeptConnections()
-      : Network([this](const Exchange&) -> Fault {
-          const std::size_t number = made_++;
-          if (number >= ends_of_each * endings.size()) return {};
-          return endings.at(number % endings.size()).fault;
-        }) {}
+  KeptConnections() {
+    proxy_.follow([this](const Exchange&) -> Fault {
+      const std::size_t number = made_++;
+      if (number >= ends_of_each * endings.size()) return {};
+      return endings.at(number % endings.size()).fault;
+    });
+  }
 
   std::atomic<std::size_t> made_ = 0;
 };
@@ -166,7 +169,9 @@ constexpr std::size_t garbage_max = 600;
 
 class Garbage : public Network {
  protected:
-  Garbage() : Network([this](const Exchange& exchange) { return plan(exchange); }) {}
+  Garbage() {
+    proxy_.follow([this](const Exchange& exchange) { return plan(exchange); });
+  }
 
   std::string noise(std::size_t size) {
     std::string out(size, '\0');

@@ -19,8 +19,6 @@ namespace {
 /// By the host that the daemon is told to ask.
 class Certificates : public Network, public testing::WithParamInterface<const char*> {
  protected:
-  Certificates() : Network([](const Exchange&) { return Fault{}; }) {}
-
   void show_good() {
     const std::string names = std::string("DNS:") + GetParam();
     proxy_.show(

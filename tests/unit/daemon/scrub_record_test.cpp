@@ -93,9 +93,10 @@ TEST(ScrubRecord, SurvivesWritingAndReading) {
 }
 
 TEST(ScrubRecord, AnythingElseIsNoRecord) {
-  for (const auto* text : {"", "scrub 1", "scrub 2 1 2 1 7 9 1 3 1", "scrub 1 1 2 1 7 9 1 3",
-                           "scrub 1 1 2 1 7 9 1 3 1 ", "scrub 1 1 2 5 7 9 1 3 1", "scrub 1 1 2 1 7 9 1 -3 1",
-                           "scrub 1 1 2 1 7 9 1 99999999999999999999 1", "scrub 1  1 2 1 7 9 1 3 1"}) {
+  for (const auto* text :
+       {"", "scrub 1", "scrub 2 1 2 1 7 9 1 3 1", "scrub 1 1 2 1 7 9 1 3", "scrub 1 1 2 1 7 9 1 3 1 ",
+        "scrub 1 1 2 5 7 9 1 3 1", "scrub 1 1 2 1 7 9 1 -3 1", "scrub 1 1 2 1 7 9 1 99999999999999999999 1",
+        "scrub 1  1 2 1 7 9 1 3 1", "scrub 1 9223372036854775808 2 1 7 9 1 3 1"}) {
     EXPECT_EQ(daemon::decode_scrub_record(text), ScrubRecord{}) << text;
   }
 }
