@@ -150,8 +150,8 @@ class Upstream {
                                                                               TimePoint now);
   /// Posted row to the pending row it settled from (different ids; PendingMode::rebuilt only).
   [[nodiscard]] std::map<std::string, std::string> settled_from(std::string_view link_id, TimePoint now);
-  /// Changes that its feed tells from the start: a drain without a cursor lists at most so many rows. 0 for an
-  /// unknown link.
+  /// Changes that its feed tells from the start: a drain without a cursor lists at most so many rows. 0 for a
+  /// link that is unknown.
   [[nodiscard]] std::size_t feed_length(std::string_view link_id, TimePoint now);
   /// The next instant at which this link changes by itself; unset when nothing is due.
   [[nodiscard]] std::optional<TimePoint> next_change(std::string_view link_id, TimePoint now);
