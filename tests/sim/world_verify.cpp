@@ -363,6 +363,7 @@ void World::check_audit(core::WallTime since) {
   // The audit reads with half of what the budgets allow.
   const Millis longest = policy.verify_interval / links + quiet_turn_max + 2 * longest_drain();
   if (timers_.wall_now() - since < longest) return;
+  tally("in quiet: the audit is judged");
   findings_.expect(Invariant::audit, timers_.wall_now() - core::WallTime(Millis(at_ms)) <= longest,
                    "in quiet, the audit stands still");
 }

@@ -1,7 +1,6 @@
 #include "tests/crash/daemon/network.hpp"
 
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace syncd::test::crash {

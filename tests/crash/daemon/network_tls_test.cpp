@@ -3,7 +3,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>

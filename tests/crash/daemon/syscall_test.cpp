@@ -204,9 +204,9 @@ class LastCall : public Syscalls, public testing::WithParamInterface<unsigned> {
 
 // How often the daemon is asked whether it is ready differs from life to life, and each time is some calls.
 bool LastCall::end_near(std::uint64_t call) {
-  for (int tries = 0; tries < 5 && !HasFailure(); ++tries) {
+  for (int tries = 0; tries < 20 && !HasFailure(); ++tries) {
     if (end_at(call)) return true;
-    call = call * 4 / 5;
+    call = call * 19 / 20;
   }
   return false;
 }

@@ -125,6 +125,19 @@ TEST(FailingAllocation, APageIsAppliedWholeOrNotAtAll) {
   EXPECT_EQ(link.visible(), undisturbed.visible());
 }
 
+// Another row might be taken for the successor of one that says nothing.
+TEST(FailingAllocation, ARowThatMemoryDoesNotSufficeForIsNotOneThatSaysNothing) {
+  if (!SYNCD_OWN_ALLOCATIONS) GTEST_SKIP() << "allocations are the sanitizer's";
+  ASSERT_TRUE(core::row_facts(R"({"amount":"1"})"));
+  const std::string amount(1 << 20, '1');  // larger than any row before
+  const std::string row = R"({"amount":")" + amount + "\"}";
+  // The copy and the buffer for strings succeed, the one for tokens does not.
+  EXPECT_FALSE(with_failure(2, [&row] { return core::row_facts(row); }));
+  const auto facts = core::row_facts(row);
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->amount, amount);
+}
+
 }  // namespace
 }  // namespace syncd::test
 
