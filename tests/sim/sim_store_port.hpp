@@ -102,7 +102,7 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
   bool healthy() const override { return !process_.storage_failed; }
-  void let_next_fail() { next_fails_ = true; }  // that is no commit
+  void let_next_fail(bool fails) { next_fails_ = fails; }  // that is no commit
   // As StoreGateway::stop.
   api::Task<void> stop() { return queue_.stop(); }
 

@@ -13,6 +13,7 @@ void World::end_hazards() {
   strike_plan_.reset();
   action_at_commit_.reset();
   act_at_answer_.reset();
+  if (process_) process_->port.let_next_fail(false);  // nothing may have been read since
   free_disk();
   drawn_weights_ = {};
   weights_ = {};

@@ -259,7 +259,7 @@ void World::register_link(const std::string& link_id) {
 // The first thing an operator's act does is to read.
 void World::let_a_read_fail() {
   if (weights_.of(Hazard::store_read_fails) == 0) return;
-  if (Dice(plan_.seed, read_failures_stream, ++operations_).chance(4)) process_->port.let_next_fail();
+  if (Dice(plan_.seed, read_failures_stream, ++operations_).chance(4)) process_->port.let_next_fail(true);
 }
 
 void World::operate(Action action, const LinkId& link_id, Dice& dice) {
