@@ -12,9 +12,9 @@
 #include "tests/unit/store/table_log.hpp"
 
 // What is read beside the families: the table of files, which is mended after a power cut, and two notes. Of
-// a table that was cut anywhere exactly the complete records are kept; bytes that changed end the part that
-// is kept no later than there; any bytes at all are read within their bounds. A note is understood as what it
-// would be written as again, or not at all.
+// a table that was cut anywhere, or changed at one byte, exactly the records that are complete before there
+// are kept; any bytes at all are read within their bounds. What a note is understood as means the same when
+// it is written again.
 namespace syncd::fuzz {
 namespace {
 
