@@ -243,6 +243,11 @@ class BadLinks : public testing::Test {
     const auto texts = public_texts(daemon_);
     EXPECT_GE(texts.size(), 4U) << "the log, the metrics, the database's own";
     EXPECT_EQ(leaks(texts, confidences), std::vector<std::string>{});
+    const auto errors = error_texts(daemon_, link_ids);
+    EXPECT_GE(std::ranges::count_if(errors, [](const auto& each) { return each.second.size() > 20; }),
+              static_cast<std::ptrdiff_t>(link_ids.size() + broken_.size() / 2))
+        << "refusals, and last errors";
+    EXPECT_EQ(leaks(errors, beside_link_ids(confidences)), std::vector<std::string>{});
     // That the search would find each of them in each text.
     for (const auto& [where, text] : texts) {
       for (const auto& [confidence, name] : confidences) {

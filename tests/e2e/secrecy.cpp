@@ -57,6 +57,33 @@ std::map<std::string, std::string> public_texts(Daemon& daemon) {
   return texts;
 }
 
+std::map<std::string, std::string> error_texts(Daemon& daemon, const std::vector<std::string>& link_ids) {
+  std::map<std::string, std::string> texts;
+  const auto ask = [&](std::string_view method, const std::string& target, std::string_view body = {}) {
+    const Reply reply = daemon.ask(method, target, body);
+    texts.emplace(std::string(method) + " " + target + " " + std::to_string(reply.status), reply.body);
+  };
+  ask("GET", "/v1/nowhere");
+  ask("PUT", "/v1/links");
+  ask("POST", "/v1/links", "{\"link_id\":7}");
+  ask("GET", "/v1/links/none");
+  ask("GET", "/v1/feed?limit=many");
+  ask("POST", "/v1/links/none/sync");
+  ask("GET", "/v1/dead-letters");
+  for (const std::string& link_id : link_ids) {
+    ask("POST", "/v1/links/" + link_id + "/repair?wait=never");
+    texts.emplace("the last error of " + link_id,
+                  daemon.admin("GET", "/v1/links/" + link_id)["last_error"].canonical());
+  }
+  return texts;
+}
+
+Confidences beside_link_ids(const Confidences& confidences) {
+  Confidences others = confidences;
+  std::erase_if(others, [](const auto& each) { return each.second == "a link id"; });
+  return others;
+}
+
 std::vector<std::string> leaks(const std::map<std::string, std::string>& texts,
                                const Confidences& confidences) {
   std::vector<std::string> found;

@@ -20,6 +20,12 @@ Confidences confidences_of(Daemon& daemon, const std::vector<std::string>& link_
 /// name.
 std::map<std::string, std::string> public_texts(Daemon& daemon);
 
+/// What the admin API answers about things that went wrong: refusals of every status, the links' last errors
+/// and the dead letters; by request. They may name links, and nothing else that is confidential.
+std::map<std::string, std::string> error_texts(Daemon& daemon, const std::vector<std::string>& link_ids);
+/// Of those, what no answer about an error may hold.
+Confidences beside_link_ids(const Confidences& confidences);
+
 /// `name of the confidence in name of the text`, for each that is found.
 std::vector<std::string> leaks(const std::map<std::string, std::string>& texts,
                                const Confidences& confidences);

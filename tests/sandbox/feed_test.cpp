@@ -135,7 +135,7 @@ TEST(Feed, NothingNewRepeatsTheCursorAndIsEmpty) {
   EXPECT_EQ(root.at("cursor").at("next").as_string(), client.cursor);
   EXPECT_FALSE(root.at("has_more").as_bool());
   EXPECT_TRUE(client.cursor.ends_with("=="));
-  EXPECT_EQ(client.cursor.size(), 40U);
+  EXPECT_EQ(client.cursor.size(), 48U);
 }
 
 TEST(Feed, ARefreshWithoutRowsStillDropsThePendingSet) {

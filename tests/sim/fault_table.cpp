@@ -97,6 +97,7 @@ constexpr FaultRow table[] = {
     {"U-8", throttle, "... with a negative number", "429 with Retry-After: negative", 61},
     {"U-8", throttle, "... with words or nothing", "429 with Retry-After: unusable", 500},
     {"U-9", status_5xx, "500, 502, 503, 504, 520, 599", "answer 5xx", 1000},
+    {"U-9", status_5xx, "... with a time to come back", "503 with Retry-After", 50},
     {"U-9", outage, "an institution is down", "outage begins or ends", 120},
     {"U-10", cursors_end, "every cursor of a link ends", "cursors ended", 220},
     {"U-10", refuse_cursor, "a good cursor is refused", "fault: refuse_cursor", 230},

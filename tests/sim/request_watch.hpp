@@ -23,8 +23,8 @@ class RequestWatch {
 
   // The daemon was told other budgets: what was allowed before counts until the minute has passed.
   void change_budgets(const api::Budgets& budgets, core::WallTime now);
-  // `link` empty: about none.
-  void arrived(core::Endpoint endpoint, const std::string& link, core::WallTime now);
+  // `link` empty: about none. Not `judged`: it counts against those that are.
+  void arrived(core::Endpoint endpoint, const std::string& link, core::WallTime now, bool judged);
   // A 429 reached the process. One that never arrived binds nobody.
   void told(core::Endpoint endpoint, std::string_view retry_after, core::WallTime now);
   // Somebody has just used a budget to the last request.

@@ -29,6 +29,10 @@ void shape(Hazard hazard, sandbox::FaultRule& fault, Dice& dice) {
       fault.status = hazard == Hazard::redirect     ? dice.one_of(redirects)
                      : hazard == Hazard::odd_status ? dice.one_of(odd_statuses)
                                                     : dice.one_of(server_statuses);
+      if (fault.status == 503) {
+        fault.variant = "retry_after";
+        fault.retry_after_seconds = unavailable_for.count();
+      }
       break;
     case malformed:
       fault.variant = dice.one_of(spoilt_bodies);

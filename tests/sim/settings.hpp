@@ -35,6 +35,9 @@ void enforce_budgets(sandbox::Budgets& upstream, const api::Budgets& budgets);
 // The larger of each.
 api::Budgets larger(const api::Budgets& a, const api::Budgets& b);
 
+// What each 503 of the model asks for.
+inline constexpr std::chrono::seconds unavailable_for{300};
+
 // The forms that the kinds of faults take: variants of the model of upstream, and statuses.
 inline constexpr std::string_view spoilt_bodies[] = {
     "truncated", "html",           "garbage", "empty",      "duplicate_key", "bad_utf8",

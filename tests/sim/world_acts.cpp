@@ -19,23 +19,14 @@ std::string World::add_upstream_link(Dice& dice) {
 }
 
 void World::begin_faults() {
-  drawn_weights_ = draw_weights(start_dice_, hazards_);
+  weights_ = draw_weights(start_dice_, hazards_);
   const std::uint32_t drawn = Dice(plan_.seed, read_failures_stream).between(1, 4);
-  if (on(Hazard::store_read_fails)) drawn_weights_.of(Hazard::store_read_fails) = drawn;
-  weights_ = drawn_weights_;
+  if (on(Hazard::store_read_fails)) weights_.of(Hazard::store_read_fails) = drawn;
   for (sandbox::FaultRule& rule : draw_fault_rules(start_dice_, hazards_))
     upstream_.faults().add(std::move(rule));
 }
 
-// While nobody may restart the process.
-void World::let_the_store_work() {
-  weights_.of(Hazard::store_fails_before) = 0;
-  weights_.of(Hazard::store_fails_after) = 0;
-  weights_.of(Hazard::store_read_fails) = 0;
-}
-
 void World::act(Dice& dice) {
-  if (clock_settled()) weights_ = drawn_weights_;
   if (wrong_secret_ && dice.chance(70)) {  // while it is wrong, nothing else can happen to a link
     wrong_secret_ = false;
     set_secret();
@@ -237,15 +228,14 @@ void World::act_on_clock(Hazard what, Dice& dice) {
   }
 }
 
-// What is stored in wall time is off by as much until the longest window has passed, so no restart falls into
-// that time: a process that starts cannot know that its clock was moved.
+// What is stored in wall time is off by as much until the longest window has passed: a process that starts
+// before cannot know that its clock was moved. See doubt_sends().
 void World::jump_clock(Millis by) {
   note("clock jump of " + std::to_string(by / std::chrono::minutes(1)) + " minutes");
   if (timers_.wall_offset() < Millis(0)) behind_until_ = timers_.true_now();
   timers_.jump_wall_clock(by);
   was_ahead_ |= timers_.wall_offset() > Millis(0);
   settled_clock_at_ = timers_.true_now() + longest_window;
-  let_the_store_work();
 }
 
 // A window that was stored by a clock that was behind ends too early by the true one.
@@ -270,7 +260,6 @@ void World::boot_in_1970(Dice& dice) {
   note("boot in 1970");
   stop_anywhere();
   settled_clock_at_ = core::WallTime::max();
-  let_the_store_work();
   live(minutes(dice.between(1, 30)));
   jump_clock(-timers_.wall_offset());
 }

@@ -15,7 +15,6 @@ void World::end_hazards() {
   act_at_answer_.reset();
   if (process_) process_->port.let_next_fail(false);  // nothing may have been read since
   free_disk();
-  drawn_weights_ = {};
   weights_ = {};
   upstream_.faults().clear();
   wrong_secret_ = false;

@@ -84,7 +84,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   struct Past {
     std::string cursor;
     std::set<std::string> earlier;
-    bool cursors_repeat = false;  // upstream itself hands out again what it gave earlier
+    bool cursors_repeat = false;  // upstream itself hands out again what it gave earlier ...
+    bool cursors_go_on = false;   // ... and has been honest since
     std::uint64_t requests = 0;
     std::string asked;                              // the last sync request about it
     std::string latest;                             // the last request about it
@@ -93,8 +94,6 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     api::SteadyTime registered_at{};
     bool history_was_read = false;  // a drain has ended, at any time
     std::set<std::string> removed;  // rows that are gone
-    // When upstream told of its accounts, and what; only where it shows no clock of them.
-    std::vector<std::pair<api::SteadyTime, std::uint64_t>> accounts_told;
   };
 
   void note(std::string what) {
@@ -126,8 +125,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_entry(const core::LinkUpdate& update);
   void check_queues(std::size_t in_flight);
   void check_still(const WireRequest& request);
+  void check_asked_wait(const core::LinkUpdate& update);
   void check_link_object(const core::LinkUpdate& update);
   void count_changes(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void note_repeats(const WireRequest& request, const sandbox::HttpResponse& answer);
   void count_answer(const WireRequest& request, const sandbox::HttpResponse& answer);
   void look();
   void read_feed();
@@ -150,9 +151,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_letters(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_new_letter(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_named(const core::VerifyReport& report);
-  bool accounts_moved_twice(const core::VerifyReport& report);
   void check_found(const core::VerifyReport& report, const Damage& damage);
-  void remember_accounts(const WireRequest& request, const sandbox::HttpResponse& answer);
   void check_audit(core::WallTime since);
 
   // ---- the process (world_process.cpp) ----
@@ -166,6 +165,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void stop_after_storage_failure();
   void put_back_older_copy();
   bool strike_due();
+  void doubt_sends();
   void strike();
   bool reached(Moment moment) const;
   void note_moment(std::string_view strike);
@@ -201,7 +201,6 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   // ---- what happens in the world (world_acts.cpp) ----
   std::string add_upstream_link(Dice& dice);
   void begin_faults();
-  void let_the_store_work();
   void act(Dice& dice);
   void plan_moments(Dice& dice);
   void act_upstream(Dice& dice, const std::string& link);
@@ -254,7 +253,6 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::optional<ModelDatabase> older_copy_;
   bool put_back_unread_ = false;  // the consumer of the feed has not read since
   FeedReader reader_;
-  FaultWeights drawn_weights_;
   FaultWeights weights_;
   std::unique_ptr<Process> process_;
   std::vector<std::string> links_;
@@ -276,6 +274,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::optional<Millis> next_pause_;  // before the next start, instead of an ordinary one
   bool boots_in_1970_ = false;
   core::WallTime settled_clock_at_{};
+  bool sends_in_doubt_ = false;    // until then: a process has started that cannot know of the clock's jump
   core::WallTime behind_until_{};  // true time
   bool was_ahead_ = false;         // the clock, at any time
   api::Budgets upstream_budgets_;

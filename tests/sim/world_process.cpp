@@ -105,6 +105,7 @@ void World::restart() {
 void World::stop_after_storage_failure() {
   note("the store failed");
   tally("restart after the store failed");
+  doubt_sends();
   halt(Millis(5'000));
   end_process();
   pause_before_start();
@@ -168,10 +169,15 @@ bool World::reached(Moment moment) const {
 }
 
 bool World::strike_due() {
-  if (!strike_plan_ || !reached(strike_plan_->moment)) return false;
-  const bool ends_process = strike_plan_->strike != Strike::look;
-  if (ends_process && !clock_settled()) return false;
-  return strike_plan_->skip-- == 0;
+  return strike_plan_ && reached(strike_plan_->moment) && strike_plan_->skip-- == 0;
+}
+
+// A process starts while what is stored of sends and windows is off by a jump of the clock. Whether it keeps
+// to them is not judged until the longest of them has passed; everything else is.
+void World::doubt_sends() {
+  if (clock_settled()) return;
+  tally("restart while the clock has just jumped");
+  sends_in_doubt_ = true;
 }
 
 void World::strike() {
@@ -181,6 +187,7 @@ void World::strike() {
   const bool in_drain = moment == Moment::mid_drain || moment == Moment::mid_repair;
   if (moment == Moment::budget_spent || (in_drain && process_dice_.chance(50)))
     next_pause_ = Millis(process_dice_.draw(5'000));
+  if (kind != Strike::look) doubt_sends();
   if (kind == Strike::crash || kind == Strike::power_cut) return crash(kind == Strike::power_cut);
   if (kind == Strike::clean_stop) return stop_anywhere();
   strike_plan_.reset();

@@ -284,25 +284,7 @@ void World::check_named(const core::VerifyReport& report) {
     }
   };
   check(report.transactions, "row");
-  if (report.accounts.any() && accounts_moved_twice(report)) {
-    tally("verify: accounts without a clock changed twice");
-  } else {
-    check(report.accounts, "account");
-  }
-}
-
-// Accounts without an upstream clock that change twice during one verify cannot be told from damaged ones.
-bool World::accounts_moved_twice(const core::VerifyReport& report) {
-  if (!settings_.upstream.switches.accounts_clock_is_null) return false;
-  const api::SteadyTime begun = timers_.steady_now() - report.duration - report_takes;
-  std::uint32_t changes = 0;
-  std::optional<std::uint64_t> last;
-  for (const auto& [at, digest] : past_[report.link_id].accounts_told) {
-    if (at < begun) continue;
-    if (last && *last != digest) ++changes;
-    last = digest;
-  }
-  return changes >= 2;
+  check(report.accounts, "account");
 }
 
 // A verify that began behind the damage and ended before it went has seen it.
@@ -318,14 +300,6 @@ void World::check_found(const core::VerifyReport& report, const Damage& damage) 
                    "link " + report.link_id.str() + ": " + damage.id + " is wrong and was not found");
   damage_found_ |= named;
   if (named) tally(report.by_audit ? "damage found by the audit" : "damage found");
-}
-
-void World::remember_accounts(const WireRequest& request, const sandbox::HttpResponse& answer) {
-  if (request.endpoint != core::Endpoint::accounts || answer.status != 200 || !answer.fault.empty()) return;
-  if (!settings_.upstream.switches.accounts_clock_is_null) return;
-  const std::string_view body = answer.body;
-  past_[LinkId{request.link_id}].accounts_told.emplace_back(
-      timers_.steady_now(), core::stable_hash(body.substr(0, body.rfind("\"link\":"))));
 }
 
 // ---- the audit -------------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ TEST_P(DiskFull, FromAnyOperationOnLosesNothingAcknowledged) {
     LiveFault fault(recording);
     const auto number = [&](std::size_t i) { return i * slices + GetParam() + 1; };
     const auto kind = [](std::size_t i) { return i % 2 == 0 ? Kind::full : Kind::full_for_names; };
-    const auto count = (recording.operations() - GetParam()) / slices;
+    const auto count = (recording.operations() - GetParam() + slices - 1) / slices;
+    ASSERT_LE(number(count - 1), recording.operations());
+    ASSERT_GT(number(count), recording.operations()) << "the last operations are not tried";
     try_points({.count = count,
                 .check =
                     [&](std::size_t i) {

@@ -31,7 +31,10 @@ std::span<const std::string_view> variants_of(FaultKind kind) {
   static constexpr std::array<std::string_view, 5> bad_cursor = {"null", "empty", "absent", "number", "huge"};
   static constexpr std::array<std::string_view, 8> throttle = {
       "seconds", "date", "absurd", "absurd_date", "negative", "past_date", "text", "none"};
+  static constexpr std::array<std::string_view, 2> status = {"plain", "retry_after"};
   switch (kind) {
+    case FaultKind::status:
+      return status;
     case FaultKind::malformed:
       return malformed;
     case FaultKind::bad_cursor:

@@ -131,6 +131,7 @@ class Link {
     std::uint32_t start = 0;     ///< where the drain began; equal to position and pin when it has ended
     std::uint32_t chain = 0;     ///< earlier pages made under other pins: index into chains_, 0 is none
     std::uint32_t nonce = 0;
+    std::uint32_t detour = 0;  // steps that a scripted circle has led away from the feed's own cursor
   };
   struct Chain {
     std::uint32_t previous;

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::uint64_t stream_cursor = 0x301;
 constexpr std::uint64_t stream_page = 0x302;
-constexpr std::size_t cursor_bytes = 28;  // 40 characters of base64url that end in "=="
+constexpr std::size_t sealed_bytes = 32;
+constexpr std::size_t cursor_bytes = sealed_bytes + 2;  // 48 characters of base64url that end in "=="
 
 bool holds(const std::vector<std::uint32_t>& rows, std::uint32_t row) {
   return std::ranges::find(rows, row) != rows.end();
@@ -181,13 +182,13 @@ std::string_view Link::account_of(std::uint32_t index) const {
   return accounts_[row_account(row_text(), index, rows_[index], state_of(index))].id;
 }
 
-// Cursors are sealed: five words, masked by a stream that depends on a check value over them. A forged or
+// Cursors are sealed: six words, masked by a stream that depends on a check value over them. A forged or
 // foreign text, or one from before expire_cursors(), does not open.
 std::string Link::encode(const Cursor& cursor) const {
-  const std::array<std::uint32_t, 5> words = {cursor.position, cursor.pin, cursor.start, cursor.chain,
-                                              cursor.nonce};
-  const std::uint64_t check =
-      hash_words(seed_, stream_cursor, cursor_epoch_, words[0], words[1], words[2], words[3], words[4]);
+  const std::array<std::uint32_t, 6> words = {cursor.position, cursor.pin,   cursor.start,
+                                              cursor.chain,    cursor.nonce, cursor.detour};
+  const std::uint64_t check = hash_words(seed_, stream_cursor, cursor_epoch_, words[0], words[1], words[2],
+                                         words[3], words[4], words[5]);
   std::array<char, cursor_bytes> bytes{};
   std::memcpy(bytes.data(), &check, sizeof check);
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -199,22 +200,23 @@ std::string Link::encode(const Cursor& cursor) const {
 
 std::optional<Link::Cursor> Link::decode(std::string_view text) const {
   const auto bytes = base64url_decode(text);
-  if (!bytes || bytes->size() != cursor_bytes) {
+  if (!bytes || bytes->size() != cursor_bytes ||
+      !bytes->ends_with(std::string(cursor_bytes - sealed_bytes, '\0'))) {
     return std::nullopt;
   }
   std::uint64_t check = 0;
   std::memcpy(&check, bytes->data(), sizeof check);
-  std::array<std::uint32_t, 5> words{};
+  std::array<std::uint32_t, 6> words{};
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::uint32_t masked = 0;
     std::memcpy(&masked, bytes->data() + sizeof check + i * sizeof masked, sizeof masked);
     words[i] = masked ^ static_cast<std::uint32_t>(hash_words(check, seed_, i));
   }
-  if (check !=
-      hash_words(seed_, stream_cursor, cursor_epoch_, words[0], words[1], words[2], words[3], words[4])) {
+  if (check != hash_words(seed_, stream_cursor, cursor_epoch_, words[0], words[1], words[2], words[3],
+                          words[4], words[5])) {
     return std::nullopt;
   }
-  return Cursor{words[0], words[1], words[2], words[3], words[4]};
+  return Cursor{words[0], words[1], words[2], words[3], words[4], words[5]};
 }
 
 void Link::expire_cursors() {
@@ -297,7 +299,7 @@ void Link::make_odd(Page& page, const View& view) const {
 Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end, std::uint32_t length) {
   Cursor next = at;
   if (end == length) {
-    return Cursor{end, end, end, 0, 0};
+    return Cursor{end, end, end, 0, 0, 0};
   }
   if (drained(at)) {
     next.start = at.position;
@@ -316,6 +318,7 @@ Link::Cursor Link::after_page(const Cursor& at, std::uint32_t end, std::uint32_t
   next.position = end;
   next.pin = length;
   next.nonce = 0;
+  next.detour = 0;
   return next;
 }
 
@@ -325,10 +328,10 @@ std::string Link::next_member(const SyncQuery& query, const Cursor& at, const Cu
     case CursorFault::repeat:
       return "{\"next\":" + json_string(query.cursor.value_or(encode(at))) + "}";
     case CursorFault::cyclic:
-      other.nonce = (at.nonce + 1) % std::max(1U, query.cycle_length);
+      other.detour = (at.detour + 1) % std::max(1U, query.cycle_length);
       return "{\"next\":\"" + encode(other) + "\"}";
     case CursorFault::endless:
-      other.nonce = at.nonce + 1;
+      other.detour = at.detour + 1;
       return "{\"next\":\"" + encode(other) + "\"}";
     case CursorFault::null:
       return R"({"next":null})";
@@ -441,6 +444,7 @@ std::optional<std::string> Link::sync(const SyncQuery& query) {
   Cursor next = idle ? at : after_page(at, page.end, view.length);
   if (idle && world_->switches.idle_cursor_changes) {
     next.nonce = ++nonce_;
+    next.detour = 0;
   }
   const bool has_more = page.end != view.length;
   if (query.rows == RowFault::odd_lists) {

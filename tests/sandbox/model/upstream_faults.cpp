@@ -109,6 +109,9 @@ HttpResponse any_status(const FaultRule& rule) {
   if (rule.status >= 300 && rule.status < 400 && rule.body.empty()) {
     response.headers.emplace_back("Location", "https://elsewhere.example.com/");
   }
+  if (rule.variant == "retry_after") {
+    response.headers.emplace_back("Retry-After", std::to_string(rule.retry_after_seconds));
+  }
   std::string type = rule.content_type;
   if (type.empty() && !rule.body.empty()) {
     type = rule.body.starts_with("{") || rule.body.starts_with("[") ? "application/json" : "text/plain";

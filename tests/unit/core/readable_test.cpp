@@ -352,5 +352,20 @@ TEST(ThrottledForNoTime, WaitsASecondAtLeast) {
   }
 }
 
+// 503 and its like: that link waits as long, however early its own backoff would have had it; but not for
+// ever.
+TEST(ToldWhenToComeBack, ALinkIsNotDueBefore) {
+  OneLink link;
+  link.page({.next = "c1"});
+  for (int failure = 0; failure < 20; ++failure) {
+    const core::Error error{
+        .code = Errc::server, .message = "503", .http_status = 503, .retry_after = minutes(40)};
+    link.fails(error);
+    EXPECT_GE(link.until_due(), minutes(40)) << failure;
+  }
+  link.fails(core::Error{.code = Errc::server, .message = "503", .retry_after = hours(900)});
+  EXPECT_LE(link.until_due(), link.policy.max_interval);
+}
+
 }  // namespace
 }  // namespace syncd::test
