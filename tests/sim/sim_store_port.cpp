@@ -16,8 +16,9 @@ constexpr std::uint64_t slow_permille = 50;
 constexpr std::uint64_t slow_permille_busy = 500;
 constexpr std::uint64_t slow_ms_most = 200;
 
-// Notes are few.
+// Notes are few, and windows even fewer.
 constexpr std::uint32_t notes_likelier = 5;
+constexpr std::uint32_t windows_likelier = 15;
 
 std::unexpected<core::Error> not_read() {
   return core::fail(Errc::storage, std::string(read_failure));
@@ -212,7 +213,7 @@ api::Task<core::Result<void>> SimStorePort::put_freeze(core::GateFreeze freeze) 
   const auto place = freezes_under_way_.insert(freezes_under_way_.end(), mine);
   auto work = [&]() -> core::Result<void> {
     if (auto open = open_for_writing(); !open) return open;
-    if (fails("store fails a note: a window", notes_likelier)) return not_written();
+    if (fails("store fails a note: a window", windows_likelier)) return not_written();
     store_.freezes[freeze.endpoint] = freeze.until;
     freezes_under_way_.erase(place);
     return {};

@@ -14,6 +14,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+// Of an instrumented build; otherwise null.
+extern "C" [[gnu::weak]] int __llvm_profile_write_file();       // NOLINT(bugprone-reserved-identifier)
+extern "C" [[gnu::weak]] void __llvm_profile_reset_counters();  // NOLINT(bugprone-reserved-identifier)
+
 namespace syncd::test {
 namespace {
 
@@ -70,6 +74,12 @@ struct ChildEnd {
   }
 };
 
+// A child ends without what a process does at its end; what it reached counts all the same, once.
+[[noreturn]] void end_child(int code) {
+  if (__llvm_profile_write_file != nullptr) __llvm_profile_write_file();
+  std::_Exit(code);
+}
+
 // `quiet`: what a failed assertion says is kept in the answer instead of being shown.
 ChildEnd in_child(bool quiet, const std::function<void(int)>& work) {
   int pipe[2];
@@ -79,6 +89,7 @@ ChildEnd in_child(bool quiet, const std::function<void(int)>& work) {
   const auto pid = ::fork();
   if (pid < 0) throw std::bad_alloc();
   if (pid == 0) {
+    if (__llvm_profile_reset_counters != nullptr) __llvm_profile_reset_counters();
     const rlimit none{.rlim_cur = 0, .rlim_max = 0};
     ::setrlimit(RLIMIT_CORE, &none);
     if (quiet) last_words.take_over_standard_error();
@@ -86,9 +97,9 @@ ChildEnd in_child(bool quiet, const std::function<void(int)>& work) {
       work(pipe[1]);
     } catch (const std::exception& error) {
       say(pipe[1], fmt::format("exception: {}\n", error.what()));
-      std::_Exit(2);
+      end_child(2);
     }
-    std::_Exit(0);
+    end_child(0);
   }
   ::close(pipe[1]);
   ChildEnd end;
