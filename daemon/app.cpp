@@ -329,10 +329,12 @@ int App::run() {
   Impl& impl = *impl_;
   try {
     if (const int code = impl.start(); code != exit_ok) return code;
-    if (impl.process.stopping) return impl.exit_code;  // while it waited for room on the disk
-    impl.root.spawn(impl.live());
-    impl.io.run();
-    const int code = impl.close_store();
+    const bool waited_in_vain = impl.process.stopping;  // for room on the disk, without a store
+    if (!waited_in_vain) {
+      impl.root.spawn(impl.live());
+      impl.io.run();
+    }
+    const int code = waited_in_vain ? impl.exit_code : impl.close_store();
     impl.log.info("stopped", "moneykit-syncd stopped", LogFields{}.add("exit_code", code));
     return code;
   } catch (...) {

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "daemon/app_impl.hpp"
+#include "daemon/config_check.hpp"
+#include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
 
 // What the daemon does while it runs, and how it stops.
@@ -115,13 +117,14 @@ api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
 
 void App::Impl::reload() {
   notifier.reloading();
-  const auto loaded = load_config(path, process_environment());
+  const auto loaded = load_checked_config(path, process_environment());
   const core::WallTime now = timers.wall_now();
   metrics.record_config_load(loaded.has_value(), now);
   process.config_reload_ok = loaded.has_value();
   if (loaded) {
     process.config_loaded_at = now;
     take_new_values(loaded->config, compare_configs(config, loaded->config));
+    take_new_secret();
   } else {
     for (const ConfigProblem& problem : loaded.error()) {
       log.error("config_problem", describe(problem));
@@ -145,9 +148,25 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
            LogFields{}.add("keys", std::string_view(joined(changes.need_restart))));
 }
 
+// What was checked a moment ago may be another file now: then the old secret stays.
+void App::Impl::take_new_secret() {
+  if (!upstream) return;  // it is read when the daemon gets so far
+  auto secret = read_client_secret(config);
+  if (!secret) {
+    log.error("config_problem", describe(secret.error()));
+    return;
+  }
+  if (!upstream->set_client_secret(std::make_shared<const api::Secret>(std::move(*secret)))) return;
+  log.info("secret_changed", "the client secret was read again and is used from now on");
+  engine->take_new_credentials();
+}
+
 void App::Impl::store_turned_unhealthy(const std::string& message) {
-  log.error("store_failed", "the store failed; fetching stops and the process ends: check the disk",
-            LogFields{}.add("error", std::string_view(message)));
+  log.error(
+      "store_failed",
+      "the store failed; fetching stops and the process ends: check the disk, and restore a backup where the "
+      "error says Corruption",
+      LogFields{}.add("error", std::string_view(message)));
   notifier.status("the store failed; fetching stopped");
   request_stop(exit_io);
 }

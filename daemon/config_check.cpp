@@ -54,7 +54,7 @@ bool is_folder(const std::filesystem::path& path) {
 std::string why_no_socket(const std::string& path) {
   struct stat status{};
   if (lstat(path.c_str(), &status) == 0)
-    return S_ISSOCK(status.st_mode) ? "" : "there is a file that is no socket";
+    return S_ISSOCK(status.st_mode) ? "" : fmt::format("{} is there and is no socket", path);
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
   const std::filesystem::path above = directory.parent_path();
   if (is_folder(directory)) {
@@ -77,8 +77,8 @@ void check_socket_place(const ConfigReading& reading, std::vector<ConfigProblem>
   problems.push_back({.where = place_of(reading, socket_key),
                       .key = socket_key,
                       .reason = reason,
-                      .next_step = "make the directory for the daemon's user, let systemd do it, or name a "
-                                   "socket elsewhere"});
+                      .next_step = "make the directory for the daemon's user, let systemd do it, remove what "
+                                   "is in its place, or name a socket elsewhere"});
 }
 
 }  // namespace

@@ -185,17 +185,18 @@ void add_upstream(std::vector<ConfigKey>& keys) {
       section, "base_url", [](C& c) -> std::string& { return c.upstream.base_url; },
       "https://api.moneykit.com", check_base_url,
       "`https://HOST[:PORT][/PATH]`; `http://` for loopback addresses only; no user, query or fragment",
-      "Where the API is."));
+      "Where the API is. A store belongs to the host that it was begun with."));
   keys.push_back(text(
       section, "client_id", [](C& c) -> std::string& { return c.upstream.client_id; }, "", check_client_id,
       "required",
       "The client id from the MoneyKit dashboard. One that begins with `sandbox_` makes the store a "
       "sandbox store; a store never changes between sandbox and live."));
-  keys.push_back(text(
+  keys.push_back(live(text(
       section, "client_secret_file", [](C& c) -> std::string& { return c.upstream.client_secret_file; }, "",
       check_upstream_file, "absolute path",
-      "File with the client secret, of mode 0400 or 0600. Empty: the systemd credential "
-      "`moneykit-client-secret`. The secret itself is never written into the configuration."));
+      "File with the client secret, of mode 0400 or 0600, which is read again on SIGHUP. Empty: the systemd "
+      "credential `moneykit-client-secret`, which is another one only after a restart. The secret itself is "
+      "never written into the configuration.")));
   keys.push_back(choice(
       section, "auth", [](C& c) -> std::string& { return c.upstream.auth; }, "headers", auth_choices,
       "Send the client id and secret with each request, or exchange them for a bearer token."));
@@ -225,7 +226,7 @@ void add_store(std::vector<ConfigKey>& keys) {
       section, "write_buffer_mib", [](C& c) -> std::uint64_t& { return c.store.write_buffer_mib; }, 32, 1,
       1024, "Memory for rows not yet in a table file, in MiB."));
   keys.push_back(number(
-      section, "open_files", [](C& c) -> std::uint64_t& { return c.store.open_files; }, 512, 32, 65536,
+      section, "open_files", [](C& c) -> std::uint64_t& { return c.store.open_files; }, 512, 64, 65536,
       "Table files kept open at most."));
   keys.push_back(live(number(
       section, "min_free_mib", [](C& c) -> std::uint64_t& { return c.store.min_free_mib; }, 1024, 0,

@@ -44,6 +44,10 @@ core::Result<StoreFigures> figures_of(store::Store& store) {
   return StoreFigures{.stats = store.stats(), .relinks_open = *relinks, .dead_letters = *letters};
 }
 
+std::unexpected<core::Error> stopped_meanwhile() {
+  return core::fail(core::Errc::cancelled, "the daemon stopped before the visit had ended");
+}
+
 }  // namespace
 
 api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink link) {
@@ -69,6 +73,7 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::L
   if (wait == core::Millis{0}) co_return std::nullopt;
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   auto report = co_await parts_.engine.wait_for_cycle(std::move(link_id), deadline);
+  if (!report && parts_.process.stopping) co_return stopped_meanwhile();
   co_return std::move(report);
 }
 
@@ -109,8 +114,9 @@ api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, st
                                                          core::Millis wait) {
   auto read = [&](store::Store& store) { return store.feed(after, limit); };
   auto slice = co_await parts_.store.run(read);
-  const bool wants_more =
-      slice && slice->entries.empty() && wait > core::Millis{0} && !parts_.process.stopping;
+  // Whoever is ahead of the head has read another epoch: told at once, by the epoch of the answer.
+  const bool at_head = slice && slice->head == after;
+  const bool wants_more = at_head && wait > core::Millis{0} && !parts_.process.stopping;
   if (!wants_more) co_return std::move(slice);
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   co_await parts_.store.wait_for_feed(after, deadline);
@@ -182,6 +188,7 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::repair(core:
   if (wait == core::Millis{0}) co_return std::nullopt;
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   auto report = co_await parts_.engine.wait_for_repair(std::move(link_id), deadline);
+  if (!report && parts_.process.stopping) co_return stopped_meanwhile();
   co_return std::move(report);
 }
 

@@ -52,6 +52,7 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"link_blocked", "warn", "link institution", "Upstream forbids us this link."},
     {"auth_refused", "error", "error", "Upstream refuses our credentials: nothing is fetched."},
     {"auth_accepted", "info", "", "Upstream accepts our credentials again."},
+    {"secret_changed", "info", "", "The client secret was read again after SIGHUP, and is another one."},
     {"discovery", "info warn", "only_upstream only_here links_only_upstream links_only_here",
      "Upstream's list of links was compared with the store; a warning when they differ."},
     {"discovery_failed", "warn", "outcome error", "The comparison failed; it is tried again."},

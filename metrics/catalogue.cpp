@@ -104,13 +104,15 @@ void add_links(Table& table) {
       .none_is_nan();
   rows.add(Id::schedule_resident_bytes, gauge, "moneykit_syncd_schedule_resident_bytes",
            "Resident bytes of the schedule and the id table, all links together.");
-  rows.add(Id::oldest_successful_sync_timestamp_seconds, gauge,
-           "moneykit_syncd_oldest_successful_sync_timestamp_seconds",
-           "The oldest last success among links neither paused nor gone; NaN when there is none.")
-      .none_is_nan();
   rows.add(
-          Id::stale_links, gauge, "moneykit_syncd_stale_links",
-          "Links neither paused nor gone whose last successful sync is longer ago than the maximum interval.")
+          Id::oldest_successful_sync_timestamp_seconds, gauge,
+          "moneykit_syncd_oldest_successful_sync_timestamp_seconds",
+          "The oldest last success among links neither paused nor gone that had one; NaN when there is none.")
+      .none_is_nan();
+  rows.add(Id::stale_links, gauge, "moneykit_syncd_stale_links",
+           "Links neither paused nor gone whose last successful sync, or registration before the first one, "
+           "is longer "
+           "ago than the maximum interval.")
       .by({"where"}, each({"local"}))
       .none_is_nan();
   rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",

@@ -155,8 +155,9 @@ core::Error open_error(const std::string& directory, bool clean, const rocksdb::
   if (status.IsPathNotFound()) next = fmt::format("put back the file, or {}", restore_advice);
   if (status.IsCorruption()) {
     next = clean ? fmt::format(
-                       "it was closed cleanly, so its files were changed since: remove the file "
-                       "clean-close beside it to accept the last readable state, or {}",
+                       "it was closed cleanly, so its files were changed since: {}; without one, remove the "
+                       "file clean-close beside it: where only the end of a log is damaged, what is readable "
+                       "before it is accepted",
                        restore_advice)
                  : std::string(restore_advice);
   }

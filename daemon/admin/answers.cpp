@@ -28,8 +28,11 @@ HttpResponse from_error(const core::Error& error) {
 }
 
 HttpResponse no_such_link(const core::LinkId& link_id) {
-  return problem(404, "link_not_found",
-                 fmt::format("no link {} is registered here; add it with POST /v1/links", link_id.str()));
+  return problem(
+      404, "link_not_found",
+      fmt::format("no link {} is registered here: misspelt, or not added yet (moneykitctl links add, "
+                  "POST /v1/links)",
+                  link_id.str()));
 }
 
 HttpResponse json(int status, JsonWriter& writer) {

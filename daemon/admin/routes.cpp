@@ -124,7 +124,8 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
     call.id = std::move(*id);
   }
   if (chosen == nullptr && allow.empty()) {
-    co_return problem(404, "no_such_path", "there is nothing at this path; see the admin API's description");
+    co_return problem(404, "no_such_path",
+                      "there is nothing at this path: a misspelt word, or an empty id in it");
   }
   if (chosen == nullptr) {
     HttpResponse refused = problem(405, "method_not_allowed", "this path answers " + allow);
@@ -141,7 +142,10 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
   if (takes_id) {
     const bool of_letter = chosen->segments[1] == "dead-letters";
     if (of_letter && !parse_dead_letter_id(call.id)) {
-      co_return problem(400, "invalid_id", "a dead letter is named as the list of dead letters does");
+      co_return problem(
+          400, "invalid_id",
+          "the name of a dead letter is a time and a link id, for example 1795953732554:mk_abc; "
+          "the list of dead letters shows them");
     }
     if (!of_letter && !core::is_valid_id(call.id)) {
       co_return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");

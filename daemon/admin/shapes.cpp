@@ -203,6 +203,12 @@ std::string_view name_of(engine::VerifyState::Phase phase) {
 
 namespace {
 
+// Nothing visits a link that is paused or gone, whatever its record says of its next time.
+void write_next_due(JsonWriter& writer, core::LinkStatus status, core::WallTime at) {
+  const bool visited = status != core::LinkStatus::paused && status != core::LinkStatus::gone;
+  write_time(writer, "next_due_at", visited ? at : core::WallTime{});
+}
+
 void write_link_members(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref) {
   writer.member("link_id", std::string_view(link.link_id.str()));
   writer.member("link_ref", link_ref);
@@ -220,7 +226,7 @@ void write_link_members(JsonWriter& writer, const core::LinkRecord& link, std::s
   write_time(writer, "added_at", link.added_at);
   write_time(writer, "last_attempt_at", link.last_attempt_at);
   write_time(writer, "last_success_at", link.last_success_at);
-  write_time(writer, "next_due_at", link.next_due_at);
+  write_next_due(writer, link.status, link.next_due_at);
   writer.member("failures", link.failures);
   write_last_error(writer, link.last_error);
   writer.key("counts").begin_object();
@@ -309,7 +315,7 @@ void write_cycle(JsonWriter& writer, const core::CycleReport& report) {
   writer.member("relink_opened", report.relink_opened);
   writer.member("relink_resolved", report.relink_resolved);
   writer.member("duration_ms", report.duration.count());
-  write_time(writer, "next_due_at", report.next_due_at);
+  write_next_due(writer, report.status_after, report.next_due_at);
   write_optional_text(writer, "error",
                       report.error ? std::string_view(report.error->message) : std::string_view{});
   writer.end_object();

@@ -40,8 +40,11 @@ CliError unreachable(const std::string& socket, const error_code& ec) {
 
 CliError refused(const Answer& answer) {
   const std::string detail = answer.value.at("detail", "");
-  return {answer.status == 503 ? daemon::exit_unavailable : daemon::exit_failure,
-          detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail,
+  const bool storage = answer.value.at("code", "") == "storage_failed";
+  const int code = storage                ? daemon::exit_io
+                   : answer.status == 503 ? daemon::exit_unavailable
+                                          : daemon::exit_failure;
+  return {code, detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail,
           answer.value.at("code", "")};
 }
 
@@ -107,7 +110,9 @@ std::string percent_encoded(std::string_view text) {
 CliResult<Answer> Client::send(std::string_view method, const std::string& target, const std::string& body,
                                core::Millis wait) const {
   if (socket_.size() > 107)
-    return std::unexpected(CliError{daemon::exit_usage, "the socket's path is too long"});
+    return std::unexpected(CliError{
+        daemon::exit_usage,
+        fmt::format("the path of a socket has 107 bytes at most, and {} has {}", socket_, socket_.size())});
   Conversation conversation;
   if (const error_code ec = conversation.connect(socket_, patience_.connect); ec) {
     return std::unexpected(unreachable(socket_, ec));

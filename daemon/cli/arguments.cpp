@@ -20,8 +20,18 @@ CLI::App* add_verb(CLI::App& parent, const char* name, const char* help, Options
   return verb;
 }
 
+// An empty text is mostly a variable of a script that is not set: never what was meant.
+std::string not_empty(const std::string& text) {
+  return text.empty() ? "is empty" : "";
+}
+
+std::string whole_number(const std::string& text) {
+  const bool digits = !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? "" : "must be a whole number, 0 or more";
+}
+
 void add_link_argument(CLI::App* verb, Options& options) {
-  verb->add_option("LINK", options.link_id, "Link id")->required();
+  verb->add_option("LINK", options.link_id, "Link id; links ls prints them")->required()->check(not_empty);
 }
 
 void add_dry_run(CLI::App* verb, Options& options) {
@@ -40,7 +50,7 @@ void add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
                     o);
   CLI::App* add = add_verb(*links, "add", "Register a link; it is synced at once", o, chosen,
                            [&](const Session& s) { return add_link(s, o.add); });
-  add->add_option("LINK", o.add.link_id, "Link id")->required();
+  add->add_option("LINK", o.add.link_id, "Link id")->required()->check(not_empty);
   add->add_option("--user", o.add.customer_user_id, "Your id of the user whose link it is");
   add->add_option("--tag", o.add.tags, "A word to find it by; may be repeated");
   add_dry_run(add, o);
@@ -70,7 +80,7 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
                [&](const Session& s) { return list_transactions(s, o.link_id, o.limit); });
   add_link_argument(transactions, o);
   transactions->add_option("--limit", o.limit, "At most this many; 0: all")
-      ->check(CLI::NonNegativeNumber)  // the conversion would turn -1 into the largest number
+      ->check(whole_number)  // the conversion would turn -1 into the largest number
       ->capture_default_str();
   CLI::App* relink = app.add_subcommand("relink", "The links that need their owner");
   relink->require_subcommand(1);
@@ -86,15 +96,15 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   feed->require_subcommand(1);
   CLI::App* tail = add_verb(*feed, "tail", "Print the last changes", o, chosen,
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
-  tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(CLI::NonNegativeNumber);
+  tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(whole_number);
   tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
 }
 
 void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
-  CLI::App* verify = add_verb(app, "verify", "Compare links with upstream and change nothing", o, chosen,
-                              [&](const Session& s) { return verify_links(s, o.verify); });
+  CLI::App* verify = add_verb(app, "verify", "Visit links, compare them with upstream and correct nothing", o,
+                              chosen, [&](const Session& s) { return verify_links(s, o.verify); });
   auto* which = verify->add_option_group("links")->require_option(1);
-  which->add_option("--link", o.verify.link_id, "This link");
+  which->add_option("--link", o.verify.link_id, "This link")->check(not_empty);
   which->add_option("--sample", o.verify.sample, "So many active links, drawn by lot")
       ->check(CLI::Range(1, 1'000'000));
   verify->footer(
@@ -104,7 +114,7 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
                               chosen, [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
   add_link_argument(repair, o);
   repair->add_flag("--yes,-y", o.yes, "Do not ask");
-  repair->add_flag("--dry-run", o.dry_run, "Verify instead: say what differs and change nothing");
+  repair->add_flag("--dry-run", o.dry_run, "Verify instead: say what differs and correct nothing");
   CLI::App* letters = app.add_subcommand("dead-letters", "Evidence of answers that were refused");
   letters->require_subcommand(1);
   add_verb(*letters, "ls", "List all dead letters", o, chosen,
@@ -121,7 +131,7 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
         Verb{"drop", "Throw a dead letter away", &drop_dead_letter, true}}) {
     CLI::App* verb = add_verb(*letters, entry.name, entry.help, o, chosen,
                               [&o, run = entry.run](const Session& s) { return run(s, o.letter); });
-    verb->add_option("LETTER", o.letter, "Its name, as ls prints it")->required();
+    verb->add_option("LETTER", o.letter, "Its name, as ls prints it")->required()->check(not_empty);
     if (entry.changes) add_dry_run(verb, o);
   }
 }
@@ -131,8 +141,10 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
 std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation) {
   CLI::App app{"Asks and steers a running moneykit-syncd.", "moneykitctl"};
   Options& options = invocation.options;
-  app.add_option("--socket", options.socket, "The daemon's admin socket (or environment MONEYKITCTL_SOCKET)");
-  app.add_option("--config", options.config, "Take the socket from this configuration of the daemon");
+  app.add_option("--socket", options.socket, "The daemon's admin socket (or environment MONEYKITCTL_SOCKET)")
+      ->check(not_empty);
+  app.add_option("--config", options.config, "Take the socket from this configuration of the daemon")
+      ->check(not_empty);
   app.set_version_flag("--version", std::string("moneykitctl " SYNCD_VERSION));
   app.require_subcommand(1);
   app.fallthrough();

@@ -77,7 +77,10 @@ CliResult<int> change_state(const Session& session, const std::string& link_id, 
   const auto answer = session.client.post(link_path(link_id, fmt::format("/{}", verb)), {});
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(fmt::format("link {} is {}\n", printable(link_id), answer->value.at("status")));
+  const std::string status = answer->value.at("status");
+  const bool as_wanted = verb != "resume" || status == "active" || status == "relink";
+  print(fmt::format("link {} is {}{}\n", printable(link_id), printable(status),
+                    as_wanted ? "" : "; it was not paused, and nothing was changed"));
   return daemon::exit_ok;
 }
 
@@ -103,6 +106,13 @@ bool print_feed_page(const Session& session, const JsonValue& page, FeedPosition
     position.sequence = to_number(entry.at("seq", "0"));
   }
   return true;
+}
+
+CliError ahead_of(std::uint64_t sequence, std::uint64_t head) {
+  return {daemon::exit_failure,
+          fmt::format("the feed ends at {}, so {} is of no entry of it: was it noted in another epoch? Begin "
+                      "with --after 0",
+                      head, sequence)};
 }
 
 std::string new_link_body(const AddOptions& options) {
@@ -205,7 +215,9 @@ CliResult<int> sync_link(const Session& session, const std::string& link_id, con
     print(render_cycle(answer->value, wall_now()));
   } else {
     print(fmt::format("link {} is queued{}\n", printable(link_id),
-                      wait.empty() ? "" : "; the sync had not ended when the wait was over"));
+                      wait.empty() ? ""
+                                   : "; the sync had not ended when the wait was over: moneykitctl status "
+                                     "tells what holds the daemon up"));
   }
   return code;
 }
@@ -271,6 +283,9 @@ CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> af
       answered = true;
       pause = retry_first;
       const bool printed = print_feed_page(session, answer->value, position);
+      const std::uint64_t head = to_number(answer->value.at("head", "0"));
+      const bool ahead = printed && answer->value.find("head") != nullptr && position.sequence > head;
+      if (ahead) return std::unexpected(ahead_of(position.sequence, head));
       if (printed && !follow && answer->value.at("next", "").empty()) return daemon::exit_ok;
       continue;
     }

@@ -16,11 +16,11 @@ namespace {
 
 using namespace syncd;
 
-// The option, the environment, the configuration, the default.
+// What the command line names, the environment, the default.
 cli::CliResult<std::string> choose_socket(const cli::Options& options) {
   if (!options.socket.empty()) return options.socket;
-  if (const char* socket = std::getenv("MONEYKITCTL_SOCKET"); socket != nullptr && *socket != '\0')
-    return socket;
+  const char* const socket = std::getenv("MONEYKITCTL_SOCKET");
+  if (options.config.empty() && socket != nullptr && *socket != '\0') return socket;
   if (options.config.empty()) return "/run/moneykit-syncd/admin.sock";
   const auto loaded = daemon::load_config(options.config, daemon::process_environment());
   if (loaded) return loaded->config.admin.socket;

@@ -242,7 +242,7 @@ std::string render_relink(const JsonValue& entry, core::WallTime now) {
   sheet.add("reason", entry.at("reason"));
   sheet.add("institution", entry.at("institution_id"));
   sheet.add("opened", time_and_age(entry, "opened_at", now));
-  sheet.add("data missing since", time_and_age(entry, "last_success_at", now));
+  sheet.add("no data since", time_and_age(entry, "last_success_at", now));
   sheet.add("resolved", time_and_age(entry, "resolved_at", now));
   sheet.add("resolved by", entry.at("resolved_by"));
   sheet.add("reopened", entry.at("reopened") + " times");
@@ -250,9 +250,13 @@ std::string render_relink(const JsonValue& entry, core::WallTime now) {
   return sheet.take();
 }
 
+// What is about a link itself shows where it stands now, anything else its own id.
 std::string render_feed_entry(const JsonValue& entry) {
-  return fmt::format("{:>10}  {}  {:<20}  {}  {}\n", entry.at("seq"), printable(entry.at("at")),
-                     printable(entry.at("kind")), printable(entry.at("link_id")), printable(entry.at("id")));
+  const bool of_link = entry.at("id") == entry.at("link_id");
+  const std::string what = of_link ? entry.at("after.status", "") : entry.at("id");
+  const std::string_view gap = what.empty() ? "" : "  ";
+  return fmt::format("{:>10}  {}  {:<20}  {}{}{}\n", entry.at("seq"), printable(entry.at("at")),
+                     printable(entry.at("kind")), printable(entry.at("link_id")), gap, printable(what));
 }
 
 }  // namespace syncd::cli

@@ -77,7 +77,7 @@ std::string render_verify(const JsonValue& answer, core::WallTime now) {
 }
 
 std::string render_verifies(const Items& answers) {
-  if (answers.empty()) return "no active links\n";
+  if (answers.empty()) return "no links\n";
   Table table(
       {{"LINK"}, {"RESULT"}, {"MISSING", true}, {"EXTRA", true}, {"CHANGED", true}, {"REASON", false, 60}});
   std::size_t differing = 0;

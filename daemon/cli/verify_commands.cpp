@@ -158,9 +158,23 @@ Sample take_sample(const Client& client, const std::vector<std::string>& ids) {
   return sample;
 }
 
+// Nothing was compared, which is only right where there is nothing.
+CliResult<void> refuse_empty_sample(const Client& client) {
+  const auto any = client.list("/v1/links", {}, 1);
+  if (!any) return std::unexpected(any.error());
+  if (any->empty()) return {};
+  return std::unexpected(
+      CliError{daemon::exit_unavailable,
+               "no link is active, so nothing was compared; moneykitctl links ls tells where they stand"});
+}
+
 CliResult<int> verify_sample(const Session& session, std::size_t count) {
   const auto ids = draw_links(session.client, count);
   if (!ids) return std::unexpected(as_refusal(ids.error()));
+  if (ids->empty()) {
+    const auto refused = refuse_empty_sample(session.client);
+    if (!refused) return std::unexpected(refused.error());
+  }
   const Sample sample = take_sample(session.client, *ids);
   int code = daemon::exit_ok;
   Items items;

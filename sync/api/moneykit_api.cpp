@@ -419,4 +419,11 @@ Task<Result<core::IntrospectAnswer>> MoneykitApi::introspect() {
   return impl_->ask(std::move(request), &core::parse_introspect);
 }
 
+bool MoneykitApi::set_client_secret(std::shared_ptr<const Secret> secret) {
+  if (secret->equals(impl_->client_secret())) return false;
+  impl_->options.client_secret = std::move(secret);
+  impl_->headers.reset();
+  return true;
+}
+
 }  // namespace syncd::api

@@ -50,6 +50,10 @@ class MoneykitApi {
   Task<core::Result<std::shared_ptr<const core::LinksAnswer>>> links(std::string cursor);
   Task<core::Result<core::IntrospectAnswer>> introspect();
 
+  // Of every request that is built from now on. False: it is the one in use. A token stays valid until its
+  // end, and the next one is asked for with the new secret.
+  bool set_client_secret(std::shared_ptr<const Secret> secret);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

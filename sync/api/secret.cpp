@@ -55,7 +55,10 @@ core::Result<Secret> load_secret_file(const std::filesystem::path& path,
   // O_NONBLOCK: opening a named pipe must not hang before its type is known.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
-    return refuse(path, reason_of(errno) + "; create it, owned by the service's user, with mode 0400");
+    const bool missing = errno == ENOENT;
+    return refuse(path,
+                  reason_of(errno) + (missing ? "; create it, owned by the service's user, with mode 0400"
+                                              : "; give it to the service's user, with mode 0400"));
   }
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return refuse(path, reason_of(errno));

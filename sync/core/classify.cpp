@@ -69,7 +69,8 @@ bool is_about_link(std::string_view api_code, const ErrorContext& context) {
 // 404 and 410 end a link only when upstream itself says so about a link.
 Verdict verdict_of_absence(std::string_view api_code, const ErrorContext& context) {
   if (may_mean_cursor(api_code, context)) return cursor_refused;
-  if (is_about_link(api_code, context)) return {Errc::gone, "the link does not exist any more"};
+  if (is_about_link(api_code, context))
+    return {Errc::gone, "upstream does not know the link: deleted there, or its id is misspelt"};
   return {Errc::protocol, "the address is not known upstream; check upstream.base_url"};
 }
 

@@ -44,7 +44,7 @@ struct Registration {
   std::string customer_user_id;
   std::vector<std::string> tags;
 };
-LinkUpdate step_add(const Registration& registration, WallTime now);
+LinkUpdate step_add(const Registration& registration, WallTime now, Cause cause = Cause::manual);
 // Visited by nothing until resumed; data stays readable.
 LinkUpdate step_pause(const StepInput& input);
 // Due at once; back in the relink status when its entry is still open.

@@ -17,12 +17,12 @@ LinkUpdate begin_action(const StepInput& input) {
 
 }  // namespace
 
-LinkUpdate step_add(const Registration& registration, WallTime now) {
+LinkUpdate step_add(const Registration& registration, WallTime now, Cause cause) {
   LinkUpdate update;
   update.link_id = registration.link_id;
   update.expected_fence = 0;
   update.at = now;
-  update.cause = Cause::manual;
+  update.cause = cause;
   LinkRecord& record = update.record;
   record.link_id = registration.link_id;
   record.customer_user_id = registration.customer_user_id;

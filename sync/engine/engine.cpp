@@ -20,7 +20,8 @@ void Engine::reserve(std::size_t links) {
 void Engine::register_stored(const store::LinkSummary& summary) {
   const Slot slot = impl_->add(summary.link_id.str(), summary.status, summary.next_due_at);
   const bool never = summary.last_success_at == core::WallTime{};
-  impl_->table.set_fresh_since_s(slot, seconds_of(never ? summary.added_at : summary.last_success_at));
+  impl_->table.set_fresh_since_s(slot, seconds_of(never ? summary.added_at : summary.last_success_at),
+                                 !never);
   impl_->gate.seed(summary.link_id, summary.recent_sends);
 }
 
@@ -32,11 +33,38 @@ void Engine::start(api::IoExecutor executor) {
   impl.running = true;
   impl.clock = std::make_unique<api::Waiters>(executor);
   impl.hold_ended = std::make_unique<api::Waiters>(executor);
+  impl.credentials_changed = std::make_unique<api::Waiters>(executor);
   impl.gate.on_freeze(
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.start_verifier(executor);
   impl.group->spawn(impl.watch_clock());
   if (impl.options.discovery) impl.group->spawn(impl.discover());
+}
+
+// One careful question at a time until upstream knows us again; no link is touched meanwhile.
+api::Task<void> Engine::Impl::probe_auth() {
+  using namespace boost::asio::experimental::awaitable_operators;
+  while (auth_refused && !stopping) {
+    const api::SteadyTime next = timers.steady_now() + auth_pause;
+    auto due = timers.sleep_until(next);
+    auto changed = credentials_changed->wait();
+    co_await (std::move(due) || std::move(changed));
+    if (stopping) co_return;
+    // Grows until a link was really read: the question may be answered where the data is refused.
+    auth_pause = std::min(auth_pause * 2, auth_probe_max);
+    const auto answer = co_await upstream.introspect();
+    if (answer) {
+      auth_refused = false;
+      observer.on_auth_incident(false, {});
+      pump();
+      co_return;
+    }
+  }
+}
+
+void Engine::take_new_credentials() {
+  impl_->auth_pause = auth_probe_first;
+  if (impl_->credentials_changed) impl_->credentials_changed->notify_all();
 }
 
 api::Task<void> Engine::stop(api::SteadyTime grace_end) {

@@ -68,7 +68,7 @@ struct EngineStatus {
   // Neither paused nor gone, and no success within the longest interval, counted from the registration before
   // the first one.
   std::uint64_t stale = 0;
-  // Over links neither paused nor gone: the last success, or the registration where there was none.
+  // The longest ago of the last successes of links neither paused nor gone; one without any is in `stale`.
   std::optional<core::WallTime> oldest_success_at;
   std::optional<core::WallTime> next_due_at;
 };
@@ -121,6 +121,9 @@ class Engine {
   // While true no cycle begins, those in flight yield before their next request, no verify asks anything, and
   // the discovery neither asks nor registers. Operator actions go on.
   void hold(bool on);
+
+  // Upstream was given other credentials: where they are refused, they are tried at once.
+  void take_new_credentials();
 
   bool knows(const core::LinkId& link_id) const;
   EngineStatus status() const;

@@ -38,14 +38,14 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
                          "the limit of registered links is reached; raise [daemon] links_max");
   }
   core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
-  core::LinkUpdate update = core::step_add(registration, timers.wall_now());
+  core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
   const auto committed = co_await store.commit(std::move(update));
   if (!committed && committed.error().code != core::Errc::conflict)
     co_return std::unexpected(committed.error());
   // Two additions of the same link may have crossed: the table decides who was first.
   if (table.find(link.link_id.str())) co_return AddOutcome::existed;
   const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
-  table.set_fresh_since_s(slot, seconds_of(timers.wall_now()));
+  table.set_fresh_since_s(slot, seconds_of(timers.wall_now()), false);
   if (committed && cause == core::Cause::manual) {
     want_now(slot, cause);
   } else if (committed) {

@@ -217,7 +217,7 @@ struct Engine::Impl final : VisitPort {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
-    if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at));
+    if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
     switch (outcome.end) {
       case CycleEnd::finished:
         if (outcome.report.pages > 0) auth_pause = auth_probe_first;
@@ -344,22 +344,7 @@ struct Engine::Impl final : VisitPort {
     group->spawn(probe_auth());
   }
 
-  // One careful question at a time until upstream knows us again; no link is touched meanwhile.
-  api::Task<void> probe_auth() {
-    while (auth_refused && !stopping) {
-      co_await timers.sleep_until(timers.steady_now() + auth_pause);
-      if (stopping) co_return;
-      // Grows until a link was really read: the question may be answered where the data is refused.
-      auth_pause = std::min(auth_pause * 2, auth_probe_max);
-      const auto answer = co_await upstream.introspect();
-      if (answer) {
-        auth_refused = false;
-        observer.on_auth_incident(false, {});
-        pump();
-        co_return;
-      }
-    }
-  }
+  api::Task<void> probe_auth();
 
   // ---- tasks ----
   api::Task<void> keep_freeze(core::GateFreeze freeze) {
@@ -496,7 +481,7 @@ struct Engine::Impl final : VisitPort {
     for (Slot slot = 0; slot < table.size(); ++slot) {
       const std::uint32_t at = table.fresh_since_s(slot);
       if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
-      oldest_s = std::min(oldest_s, at);
+      if (table.has_succeeded(slot)) oldest_s = std::min(oldest_s, at);
       status.stale += at < fresh_since_s ? 1 : 0;
     }
     if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
@@ -537,6 +522,7 @@ struct Engine::Impl final : VisitPort {
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
   Tick clock_wakes_at = 0;
   std::unique_ptr<api::Waiters> hold_ended;
+  std::unique_ptr<api::Waiters> credentials_changed;  // wakes the question about them
   std::unique_ptr<Verifier> verifier;
   std::unique_ptr<api::Waiters> visit_ended;  // for who wants a link for itself
   Claimed claimed;                            // of the link that the verifier has claimed

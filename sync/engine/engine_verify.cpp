@@ -8,8 +8,11 @@ namespace syncd::engine {
 core::Result<void> Engine::Impl::may_ask(Slot slot) const {
   const LinkStatus status = table.status(slot);
   if (visited_by_schedule(status) && status != LinkStatus::relink) return {};
-  return core::fail(core::Errc::conflict,
-                    "the link is " + std::string(core::to_string(status)) + ": it cannot be verified");
+  return core::fail(
+      core::Errc::conflict,
+      "the link is " + std::string(core::to_string(status)) +
+          (status == LinkStatus::relink ? ": its owner must sign in again before it can be verified"
+                                        : ": only links that are visited can be verified"));
 }
 
 std::optional<Obstacle> Engine::Impl::service_obstacle() const {

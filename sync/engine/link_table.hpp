@@ -31,7 +31,12 @@ class LinkTable {
   void set_status(Slot slot, core::LinkStatus status) { links_[slot].status = status; }
   // Seconds since 1970 of the last success, of the registration before the first one; 0: unknown.
   std::uint32_t fresh_since_s(Slot slot) const { return fresh_since_s_[slot]; }
-  void set_fresh_since_s(Slot slot, std::uint32_t seconds) { fresh_since_s_[slot] = seconds; }
+  void set_fresh_since_s(Slot slot, std::uint32_t seconds, bool by_success) {
+    fresh_since_s_[slot] = seconds;
+    links_[slot].succeeded = by_success;
+  }
+  // fresh_since_s() is of a success.
+  bool has_succeeded(Slot slot) const { return links_[slot].succeeded; }
 
   bool in_flight(Slot slot) const { return links_[slot].in_flight; }
   void set_in_flight(Slot slot, bool value) { links_[slot].in_flight = value; }
@@ -69,8 +74,9 @@ class LinkTable {
     std::uint32_t heap_at = no_slot;
     core::LinkStatus status = core::LinkStatus::active;
     std::uint8_t wanted_cause = 0;
-    bool in_flight = false;
-    bool urgent = false;
+    bool in_flight : 1 = false;
+    bool urgent : 1 = false;
+    bool succeeded : 1 = false;
   };
   void place(std::uint32_t at, Due due);
   void sift_up(std::uint32_t at);

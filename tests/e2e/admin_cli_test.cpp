@@ -82,6 +82,29 @@ TEST_F(AdminCli, SaysWhenNobodyAnswers) {
   EXPECT_EQ(ctl({"links", "ls", "--state", "happy"}).code, 2);
 }
 
+// What the command line names comes before what the environment does: otherwise another daemon is steered.
+TEST_F(AdminCli, TheCommandLineChoosesTheDaemon) {
+  daemon_.start();
+  const auto status = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> command{MONEYKITCTL_PROGRAM};
+    command.insert(command.end(), options.begin(), options.end());
+    command.emplace_back("status");
+    Process process(command, dir_.path() / ("which-" + std::to_string(++runs_) + ".log"));
+    return process.wait(end_limit).code.value_or(-1);
+  };
+  const std::string socket = dir_.path() / "admin.sock";
+  const std::string nobody = dir_.path() / "nobody.sock";
+  ::setenv("MONEYKITCTL_SOCKET", nobody.c_str(), 1);
+  EXPECT_EQ(status({}), 69);
+  EXPECT_EQ(status({"--config", dir_.path() / "config.toml"}), 0);
+  EXPECT_EQ(status({"--socket", socket}), 0);
+  EXPECT_EQ(status({"--config", dir_.path() / "none.toml"}), 78);
+  ::setenv("MONEYKITCTL_SOCKET", socket.c_str(), 1);
+  EXPECT_EQ(status({}), 0);
+  EXPECT_EQ(status({"--config", dir_.path() / "none.toml"}), 78);
+  ::unsetenv("MONEYKITCTL_SOCKET");
+}
+
 TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   daemon_.start();
   EXPECT_THAT(ctl({"links", "ls"}).output, HasSubstr("no links"));
@@ -93,8 +116,7 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
                 "\",\"status\":null,\"would_change\":true}\n");
   // What would be refused in earnest is refused here.
   for (const std::vector<std::string>& wrong :
-       std::vector<std::vector<std::string>>{{"links", "add", ""},
-                                             {"links", "add", std::string(257, 'x')},
+       std::vector<std::vector<std::string>>{{"links", "add", std::string(257, 'x')},
                                              {"links", "add", "two\nlines"},
                                              {"links", "add", link_id_, "--user", std::string(257, 'u')},
                                              {"links", "add", link_id_, "--tag", std::string(129, 't')}}) {

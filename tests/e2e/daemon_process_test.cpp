@@ -238,6 +238,44 @@ TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 200);
 }
 
+// The secret is read again with the configuration, and what a start would refuse is refused.
+TEST_F(DaemonProcess, ASecretIsChangedByReload) {
+  daemon_.start();
+  const std::string link_id = sandbox_.add_links(R"({"institution_id":"instant_bank"})")[0];
+  daemon_.add_link(link_id);
+  daemon_.wait_for("the link", [&] { return daemon_.links()[link_id]["status"].text() == "active"; });
+  const auto reload_until = [&](std::string_view what, const std::function<bool()>& condition) {
+    daemon_.process().send(SIGHUP);
+    daemon_.wait_for(what, condition);
+  };
+  const auto lines = [&](std::string_view part) {
+    const std::string log = daemon_.log();
+    std::size_t count = 0;
+    for (std::size_t at = log.find(part); at != std::string::npos; at = log.find(part, at + 1))
+      ++count;
+    return count;
+  };
+  const auto refused = [&] {
+    return daemon_.admin("GET", "/v1/status")["upstream"]["auth_refused"].is_true();
+  };
+  const std::filesystem::path file = dir_.path() / "secret";
+  reload_until("a reload without news", [&] { return lines("\"reloaded\"") == 1; });
+  EXPECT_EQ(lines("\"secret_changed\""), 0U);
+
+  write_private(file, "another\n");
+  reload_until("the wrong secret", [&] { return lines("\"secret_changed\"") == 1; });
+  daemon_.admin("POST", "/v1/links/" + link_id + "/sync?wait=20s");
+  daemon_.wait_for("upstream's refusal", refused);
+
+  std::filesystem::permissions(file, std::filesystem::perms(0644));
+  reload_until("a file that others may read", [&] { return lines("\"reload_failed\"") == 1; });
+  EXPECT_THAT(daemon_.log(), HasSubstr("mode is 0644, others may read or change it"));
+
+  write_private(file, std::string(secret) + "\n");
+  reload_until("the right secret", [&] { return lines("\"secret_changed\"") == 2 && !refused(); });
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr(secret)));
+}
+
 // Nothing records what was sent for the app as a whole, so it counts as sent, with or without links.
 TEST_F(DaemonProcess, AKillBeforeTheFirstLinkLeavesACarefulMinute) {
   daemon_.start();

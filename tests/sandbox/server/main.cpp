@@ -73,17 +73,23 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--port-file", arguments.port_file, "File that gets the JSON line with the addresses");
   app.add_option("--seed", arguments.seed, "Everything the banks invent follows from it")
       ->capture_default_str();
-  app.add_option("--links", arguments.links, "Links to begin with")->capture_default_str();
+  app.add_option("--links", arguments.links, "Links to begin with")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
   app.add_option("--institution", arguments.institutions,
                  "Institutions of those links, in turn (default: all)");
   app.add_option("--accounts", arguments.link.accounts, "Accounts of each link; 0: one to five")
+      ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   app.add_option("--history-months", arguments.link.history_months, "Length of the history")
+      ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   app.add_option("--transactions-per-month", arguments.link.transactions_per_month, "For each link")
+      ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
   app.add_option("--refresh-every", arguments.refresh_every_seconds,
                  "Seconds of bank time between refreshes; 0: the institutions' habits")
+      ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
   app.add_option("--refresh-failures", arguments.refresh_failure_permille,
                  "Scheduled refreshes that fail, of a thousand")

@@ -60,6 +60,21 @@ struct TokenUpstream {
 // ---- requests
 // --------------------------------------------------------------------------------------------------
 
+TEST(moneykit_api, sends_another_secret_from_then_on) {
+  ClientFixture fixture(api::AuthMethod::headers,
+                        [](const HttpCall&) { return json_reply(200, page_json()); });
+  const auto sent = [&](std::size_t request) {
+    const auto page =
+        fixture.run(fixture.client.sync_page(core::LinkId("l/1"), std::nullopt, 500, core::Cause::schedule));
+    EXPECT_TRUE(page);
+    return std::string(header_of(fixture.transport.calls().at(request), "X-Client-Secret"));
+  };
+  EXPECT_EQ(sent(0), "hunter2&");
+  EXPECT_FALSE(fixture.client.set_client_secret(std::make_shared<const api::Secret>("hunter2&")));
+  EXPECT_TRUE(fixture.client.set_client_secret(std::make_shared<const api::Secret>("hunter3")));
+  EXPECT_EQ(sent(1), "hunter3");
+}
+
 TEST(moneykit_api, asks_for_a_page_with_credentials_in_headers) {
   ClientFixture fixture(api::AuthMethod::headers,
                         [](const HttpCall&) { return json_reply(200, page_json()); });

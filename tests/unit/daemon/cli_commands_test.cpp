@@ -237,8 +237,10 @@ TEST_F(CliCommands, SyncEndsLikeTheVisitItWaitedFor) {
   const Canned queued{202, R"({"link_id":"mk_1"})"};
   EXPECT_EQ(run({queued}, [&] { return sync_link(session(), "mk_1", ""); }), "link mk_1 is queued\n");
   EXPECT_EQ(result_.value(), 0);
-  EXPECT_EQ(run({queued}, [&] { return sync_link(session(), "mk_1", "2s"); }),
-            "link mk_1 is queued; the sync had not ended when the wait was over\n");
+  EXPECT_EQ(
+      run({queued}, [&] { return sync_link(session(), "mk_1", "2s"); }),
+      "link mk_1 is queued; the sync had not ended when the wait was over: moneykitctl status tells what "
+      "holds the daemon up\n");
   EXPECT_THAT(daemon_.asked(), ElementsAre("POST /v1/links/mk_1/sync?wait=2s"));
   for (const char* outcome : {"success", "yielded", "failed"}) {
     const Canned ended{200, R"({"link_id":"mk_1","error":null,"outcome":")" + std::string(outcome) + "\"}"};
@@ -456,6 +458,35 @@ TEST_F(CliCommands, FollowingADaemonThatWasNeverThereEndsAtOnce) {
       [&] { return tail_feed(session(), 7, true); });
   ASSERT_FALSE(result_);
   EXPECT_EQ(daemon_.asked().size(), 1u);
+}
+
+// What was noted in another epoch is not taken for "nothing new".
+TEST_F(CliCommands, APositionBehindTheHeadIsRefused) {
+  run({{200, R"({"epoch":2,"items":[],"head":5})"}}, [&] { return tail_feed(session(), 7, false); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, 1);
+  EXPECT_THAT(result_.error().message, HasSubstr("the feed ends at 5, so 7 is of no entry of it"));
+  run({{200, R"({"epoch":2,"items":[],"head":7})"}}, [&] { return tail_feed(session(), 7, false); });
+  EXPECT_TRUE(result_);
+}
+
+TEST_F(CliCommands, ASampleOfNoActiveLinkIsNoSuccess) {
+  const Canned none{200, R"({"items":[]})"};
+  run({none, {200, R"({"items":[{"link_id":"mk_1","status":"backoff"}]})"}},
+      [&] { return verify_three(session()); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, 69);
+  EXPECT_THAT(result_.error().message, HasSubstr("no link is active, so nothing was compared"));
+  EXPECT_EQ(run({none, none}, [&] { return verify_three(session()); }), "no links\n");
+  EXPECT_TRUE(result_) << "there is nothing that could differ";
+}
+
+// A store that failed is another matter than a daemon that is not there.
+TEST_F(CliCommands, AStoreThatFailedHasItsExitCode) {
+  run({{503, R"({"code":"storage_failed","detail":"block checksum mismatch"})"}},
+      [&] { return show_status(session()); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, 74);
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ TEST(CliRender, VerifyOfManyLinks) {
       "mk_2  mismatch          2      0        0  -\n"
       "mk_3  incomplete        0      0        0  budget: others ? need it\n"
       "\n3 links, 1 as upstream has them, 1 different, 1 incomplete\n");
-  EXPECT_EQ(cli::render_verifies({}), "no active links\n");
+  EXPECT_EQ(cli::render_verifies({}), "no links\n");
 }
 
 TEST(CliRender, ProgressFillsUp) {
@@ -276,6 +276,13 @@ TEST(CliArguments, EndWithSomethingToRead) {
                                              {"links", "show"},
                                              {"nothing"},
                                              {"transactions", "mk_1", "--limit", "-1"},
+                                             {"links", "show", ""},
+                                             {"links", "add", ""},
+                                             {"verify", "--link", ""},
+                                             {"repair", ""},
+                                             {"dead-letters", "drop", ""},
+                                             {"--socket", "", "status"},
+                                             {"--config", "", "status"},
                                              {"feed", "tail", "--after", "-1"}}) {
     cli::Invocation invocation;
     const auto ending = cli::parse_arguments(wrong, invocation);

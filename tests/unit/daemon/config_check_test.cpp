@@ -94,8 +94,7 @@ TEST_F(ConfigCheck, LoadsTheAuthoritiesAsTheClientWould) {
 TEST_F(ConfigCheck, SaysWhenThereIsNoPlaceForTheSocket) {
   EXPECT_THAT(problems_of(good(socket_at("run/admin.sock"))), IsEmpty()) << "its directory will be made";
   scratch_.write("file", "x");
-  EXPECT_THAT(problems_of(good(socket_at("file"))),
-              ElementsAre(HasSubstr("there is a file that is no socket")));
+  EXPECT_THAT(problems_of(good(socket_at("file"))), ElementsAre(HasSubstr("file is there and is no socket")));
   EXPECT_THAT(problems_of(good(socket_at("file/admin.sock"))),
               ElementsAre(HasSubstr("file is no directory")));
   EXPECT_THAT(problems_of(good(socket_at("x/y/admin.sock"))),

@@ -2,12 +2,16 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <optional>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -68,14 +72,23 @@ TEST(StartPulse, AsksForPatienceUntilTheStartIsOver) {
   EXPECT_EQ(systemd.receive(), "");
 }
 
+std::ptrdiff_t threads() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
 // Not more beats than the socket takes when nobody reads it (net.unix.max_dgram_qlen).
 TEST(StartPulse, BeatsButDoesNotHideAStartThatHangs) {
   NotifySocket systemd;
   ASSERT_TRUE(systemd.bound());
   const daemon::Notifier notifier;
+  const std::ptrdiff_t before = threads();
+  const auto given_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   const daemon::StartPulse pulse(notifier, core::Millis{1}, core::Millis{2});
   EXPECT_EQ(systemd.wait(), "EXTEND_TIMEOUT_USEC=6000\nWATCHDOG=1");
   EXPECT_EQ(systemd.wait(), "EXTEND_TIMEOUT_USEC=6000\nWATCHDOG=1");
+  while (threads() > before && std::chrono::steady_clock::now() < given_up)
+    std::this_thread::yield();
+  ASSERT_EQ(threads(), before) << "it goes on";
   notifier.status("the last");
   EXPECT_EQ(systemd.wait(), "STATUS=the last");
 }

@@ -445,10 +445,10 @@ TEST_F(Routes, NamesTheMethodsOfAPath) {
 }
 
 TEST_F(Routes, ProblemsHaveTheStandardShape) {
-  EXPECT_EQ(
-      ask("GET", "/v1/links/mk_9").body,
-      R"({"type":"urn:moneykit-syncd:problem:link_not_found","title":"Not Found","status":404,)"
-      R"("code":"link_not_found","detail":"no link mk_9 is registered here; add it with POST /v1/links"})");
+  EXPECT_EQ(ask("GET", "/v1/links/mk_9").body,
+            R"({"type":"urn:moneykit-syncd:problem:link_not_found","title":"Not Found","status":404,)"
+            R"("code":"link_not_found","detail":"no link mk_9 is registered here: misspelt, or not added )"
+            R"x(yet (moneykitctl links add, POST /v1/links)"})x");
   view.broken = true;
   const HttpResponse broken = ask("GET", "/v1/status");
   EXPECT_EQ(broken.status, 503);

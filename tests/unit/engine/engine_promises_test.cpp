@@ -22,6 +22,12 @@ api::Task<void> pause(engine::Engine& engine, bool& paused) {
   paused = status.has_value();
 }
 
+api::Task<void> add(engine::Engine& engine, bool& added) {
+  engine::NewLink link{core::LinkId{"mk_1"}, {}, {}};
+  const auto outcome = co_await engine.add_link(std::move(link));
+  added = outcome.has_value();
+}
+
 api::Task<void> stop(engine::Engine& engine, api::SteadyTime grace_end, bool& stopped) {
   co_await engine.stop(grace_end);
   stopped = true;
@@ -249,6 +255,44 @@ TEST(Incident, RefusedCredentialsTouchNoLink) {
   EXPECT_EQ(world.observer.incidents, (std::vector{true, false}));
   EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c1"});
   EXPECT_EQ(world.store.links["mk_2"].cursor, core::Cursor{"c1"});
+}
+
+// However long the wait for the next question has become.
+TEST(Incident, OtherCredentialsAreTriedAtOnce) {
+  EngineWorld world;
+  world.answer = [](const api::HttpCall&) { return error_reply(401, "api_error.auth.unauthorized"); };
+  world.know("mk_1", world.now());
+  world.start();
+  world.io.pass(hours(2));
+  ASSERT_TRUE(world.engine->status().auth_refused);
+  const std::size_t asked = world.transport.count("/auth/introspect");
+  world.engine->take_new_credentials();
+  world.io.settle();
+  EXPECT_EQ(world.transport.count("/auth/introspect"), asked + 1);
+  EXPECT_TRUE(world.engine->status().auth_refused) << "they are wrong, too";
+
+  world.answer = [](const api::HttpCall& call) {
+    return call.target == "/auth/introspect" ? json_reply(200, "{}") : no_news(call);
+  };
+  world.engine->take_new_credentials();
+  world.io.settle();
+  EXPECT_EQ(world.observer.incidents, (std::vector{true, false}));
+  EXPECT_EQ(world.store.links["mk_1"].cursor, core::Cursor{"c1"});
+}
+
+TEST(Status, OldestSuccessIsOneThatHappened) {
+  EngineWorld world;
+  world.answer = [](const api::HttpCall&) { return error_reply(502, ""); };
+  world.start();
+  bool added = false;
+  world.io.group.spawn(add(*world.engine, added));
+  world.io.pass(minutes(1));
+  ASSERT_TRUE(added);
+  EXPECT_FALSE(world.engine->status().oldest_success_at);
+  world.answer = no_news;
+  world.io.pass(hours(1));
+  ASSERT_TRUE(world.engine->status().oldest_success_at);
+  EXPECT_GT(*world.engine->status().oldest_success_at, world.store.links["mk_1"].added_at);
 }
 
 TEST(Incident, AStoreThatFailedStopsTheFetching) {

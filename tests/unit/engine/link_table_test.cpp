@@ -55,7 +55,7 @@ TEST(LinkTable, MarksAreTheLinksOwn) {
   table.set_in_flight(a, true);
   table.set_wanted_cause(a, 3);
   table.set_urgent(a, true);
-  table.set_fresh_since_s(a, 99);
+  table.set_fresh_since_s(a, 99, true);
   EXPECT_TRUE(table.in_flight(a) && table.urgent(a));
   EXPECT_EQ(table.wanted_cause(a), 3);
   EXPECT_FALSE(table.in_flight(b) || table.urgent(b));
