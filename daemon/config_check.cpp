@@ -19,6 +19,7 @@ namespace syncd::daemon {
 namespace {
 
 constexpr const char* socket_key = "admin.socket";
+constexpr const char* store_key = "store.path";
 constexpr const char* ca_key = "upstream.ca_file";
 
 std::string reason_of(int error_number) {
@@ -81,6 +82,24 @@ void check_socket_place(const ConfigReading& reading, std::vector<ConfigProblem>
                                    "is in its place, or name a socket elsewhere"});
 }
 
+// Only what no permission mends: the check may be made by another user than the service's.
+void check_store_place(const ConfigReading& reading, std::vector<ConfigProblem>& problems) {
+  const std::filesystem::path path = reading.loaded.config.store.path;
+  struct stat status{};
+  std::string reason;
+  if (stat(path.c_str(), &status) == 0) {
+    if (!S_ISDIR(status.st_mode)) reason = fmt::format("{} is there and is no directory", path.string());
+  } else if (errno == ENOENT && !is_folder(path.parent_path())) {
+    reason = fmt::format("neither {} nor the directory above it exists, and only one directory is made",
+                         path.string());
+  }
+  if (reason.empty()) return;
+  problems.push_back({.where = place_of(reading, store_key),
+                      .key = store_key,
+                      .reason = reason,
+                      .next_step = "make the directory for the daemon's user, or name another"});
+}
+
 }  // namespace
 
 std::vector<ConfigProblem> check_machine(const ConfigReading& reading) {
@@ -91,6 +110,7 @@ std::vector<ConfigProblem> check_machine(const ConfigReading& reading) {
   }
   if (!reading.unknown.contains(ca_key)) check_authorities(reading, problems);
   if (!reading.unknown.contains(socket_key)) check_socket_place(reading, problems);
+  if (!reading.unknown.contains(store_key)) check_store_place(reading, problems);
   return problems;
 }
 

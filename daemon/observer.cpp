@@ -83,10 +83,16 @@ void Observer::on_discovery(const std::vector<core::LinkId>& only_upstream, std:
   fields.add("links_only_upstream", std::string_view(names(only_upstream)));
   fields.add("links_only_here", std::string_view(names(only_here)));
   if (registers_ && only_here_count == 0) {
-    log_.info("discovery", "links that only upstream knew are registered", fields);
+    log_.info("discovery", "links that only upstream knew will be registered", fields);
   } else {
     log_.warn("discovery", "upstream and the store know different links", fields);
   }
+}
+
+void Observer::on_registered(std::uint64_t count) {
+  if (!discovery_) return;
+  discovery_->only_upstream -= std::min(discovery_->only_upstream, count);
+  metrics_.record_discovery(discovery_->only_upstream, discovery_->only_here, discovery_->at);
 }
 
 void Observer::on_discovery_failed(const core::Error& error) {

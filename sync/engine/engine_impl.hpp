@@ -421,7 +421,10 @@ struct Engine::Impl final : VisitPort {
         if (stopping || on_hold) co_return registered;
         NewLink link{link_id, {}, {}};
         const auto added = co_await add_link(std::move(link), core::Cause::backfill);
-        if (added) ++registered.count;
+        if (added) {
+          ++registered.count;
+          observer.on_registered(1);
+        }
         if (!added) observer.on_discovery_failed(added.error());
       }
     }

@@ -474,5 +474,30 @@ TEST_F(AdminCli, FollowsTheFeedOverARestart) {
   EXPECT_TRUE(follower.running());
 }
 
+Tuning registering() {
+  Tuning tuning = wide();
+  tuning.discovery = "register";
+  return tuning;
+}
+
+class Discovering : public AdminCli {
+ protected:
+  Discovering() : AdminCli(registering()) {}
+};
+
+// What was found and registered is no difference any more, and the feed says how the link came.
+TEST_F(Discovering, WhatIsRegisteredIsNotCountedAsMissing) {
+  daemon_.start();
+  const auto discovery = [&] { return daemon_.admin("GET", "/v1/status")["upstream"]["discovery"]; };
+  daemon_.wait_for("the link to be found", [&] {
+    return daemon_.links().contains(link_id_) && discovery()["only_upstream"].text() == "0";
+  });
+  EXPECT_EQ(daemon_.metric("moneykit_syncd_discovery_links{side=\"only_upstream\"}"), "0");
+  const std::vector<Json> feed = daemon_.list("/v1/feed");
+  ASSERT_FALSE(feed.empty());
+  EXPECT_EQ(feed[0]["kind"].text(), "link.added");
+  EXPECT_EQ(feed[0]["cause"].text(), "backfill");
+}
+
 }  // namespace
 }  // namespace syncd::test::e2e

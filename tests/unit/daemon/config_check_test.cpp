@@ -106,6 +106,17 @@ TEST_F(ConfigCheck, SaysWhenThereIsNoPlaceForTheSocket) {
               ElementsAre(HasSubstr("cannot be made")));
 }
 
+TEST_F(ConfigCheck, SaysWhenThereIsNoPlaceForTheStore) {
+  const auto store_at = [&](const std::string& name) {
+    return problems_of(good(socket_at("admin.sock") + "[store]\npath = \"" + scratch_.path(name) + "\"\n"));
+  };
+  EXPECT_THAT(store_at("store"), IsEmpty()) << "it will be made";
+  EXPECT_THAT(store_at(""), IsEmpty());
+  scratch_.write("file", "x");
+  EXPECT_THAT(store_at("file"), ElementsAre(HasSubstr("file is there and is no directory")));
+  EXPECT_THAT(store_at("x/store"), ElementsAre(HasSubstr("only one directory is made")));
+}
+
 TEST_F(ConfigCheck, ASecretInThePlaceOfItsFileIsNotRepeated) {
   for (const char* secret : {"canary-5f1c", "/canary-5f1c", "/canary/5f1c"}) {
     const auto problems = problems_of("[upstream]\nclient_id = \"live_1\"\nclient_secret_file = \"" +
