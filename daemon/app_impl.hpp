@@ -58,7 +58,7 @@ struct App::Impl {
   api::Task<void> show_status();
   api::Task<void> ping_watchdog(core::Millis interval);
   void reload();
-  void take_new_secret();
+  void take_new_secret(std::shared_ptr<const api::Secret> secret);
   void take_new_values(const Config& wanted, const ConfigChanges& changes);
   std::string status_line() const;
   void request_stop(int code);

@@ -115,22 +115,31 @@ api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
   }
 }
 
+// All or nothing: the secret, too, is read once and belongs to what is judged.
 void App::Impl::reload() {
   notifier.reloading();
   const auto loaded = load_checked_config(path, process_environment());
-  const core::WallTime now = timers.wall_now();
-  metrics.record_config_load(loaded.has_value(), now);
-  process.config_reload_ok = loaded.has_value();
+  std::vector<ConfigProblem> problems = loaded ? std::vector<ConfigProblem>() : loaded.error();
+  std::shared_ptr<const api::Secret> secret;
   if (loaded) {
+    auto read = read_client_secret(loaded->config);
+    if (read) secret = std::make_shared<const api::Secret>(std::move(*read));
+    if (!read) problems.push_back(read.error());
+  }
+  const core::WallTime now = timers.wall_now();
+  const bool good = problems.empty();
+  metrics.record_config_load(good, now);
+  process.config_reload_ok = good;
+  if (good) {
     process.config_loaded_at = now;
     take_new_values(loaded->config, compare_configs(config, loaded->config));
-    take_new_secret();
+    take_new_secret(std::move(secret));
   } else {
-    for (const ConfigProblem& problem : loaded.error()) {
+    for (const ConfigProblem& problem : problems) {
       log.error("config_problem", describe(problem));
     }
     log.error("reload_failed", "the new configuration is not acceptable; the old one stays in effect",
-              LogFields{}.add("problems", loaded.error().size()));
+              LogFields{}.add("problems", problems.size()));
   }
   notifier.ready(engine ? status_line() : "waiting for room on the disk of the store");
 }
@@ -148,15 +157,9 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
            LogFields{}.add("keys", std::string_view(joined(changes.need_restart))));
 }
 
-// What was checked a moment ago may be another file now: then the old secret stays.
-void App::Impl::take_new_secret() {
+void App::Impl::take_new_secret(std::shared_ptr<const api::Secret> secret) {
   if (!upstream) return;  // it is read when the daemon gets so far
-  auto secret = read_client_secret(config);
-  if (!secret) {
-    log.error("config_problem", describe(secret.error()));
-    return;
-  }
-  if (!upstream->set_client_secret(std::make_shared<const api::Secret>(std::move(*secret)))) return;
+  if (!upstream->set_client_secret(std::move(secret))) return;
   log.info("secret_changed", "the client secret was read again and is used from now on");
   engine->take_new_credentials();
 }

@@ -84,14 +84,19 @@ void check_socket_place(const ConfigReading& reading, std::vector<ConfigProblem>
 
 // Only what no permission mends: the check may be made by another user than the service's.
 void check_store_place(const ConfigReading& reading, std::vector<ConfigProblem>& problems) {
-  const std::filesystem::path path = reading.loaded.config.store.path;
+  // Of `a/b` and of `a/b/`: a/b, which lies in a.
+  const std::filesystem::path path =
+      (std::filesystem::path(reading.loaded.config.store.path) / "").parent_path();
+  const std::filesystem::path above = path.parent_path();
   struct stat status{};
   std::string reason;
   if (stat(path.c_str(), &status) == 0) {
     if (!S_ISDIR(status.st_mode)) reason = fmt::format("{} is there and is no directory", path.string());
-  } else if (errno == ENOENT && !is_folder(path.parent_path())) {
-    reason = fmt::format("neither {} nor the directory above it exists, and only one directory is made",
-                         path.string());
+  } else if (errno == ENOTDIR) {
+    reason = fmt::format("{} cannot lie in a file: something above it is no directory", path.string());
+  } else if (errno == ENOENT && !is_folder(above)) {
+    reason = fmt::format("neither {} nor {} exists, and only one directory is made", path.string(),
+                         above.string());
   }
   if (reason.empty()) return;
   problems.push_back({.where = place_of(reading, store_key),

@@ -44,10 +44,6 @@ core::Result<StoreFigures> figures_of(store::Store& store) {
   return StoreFigures{.stats = store.stats(), .relinks_open = *relinks, .dead_letters = *letters};
 }
 
-std::unexpected<core::Error> stopped_meanwhile() {
-  return core::fail(core::Errc::cancelled, "the daemon stopped before the visit had ended");
-}
-
 }  // namespace
 
 api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink link) {
@@ -73,7 +69,8 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::L
   if (wait == core::Millis{0}) co_return std::nullopt;
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   auto report = co_await parts_.engine.wait_for_cycle(std::move(link_id), deadline);
-  if (!report && parts_.process.stopping) co_return stopped_meanwhile();
+  if (!report && parts_.process.stopping)
+    co_return core::fail(core::Errc::cancelled, "the daemon is stopping");
   co_return std::move(report);
 }
 
@@ -188,7 +185,6 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::repair(core:
   if (wait == core::Millis{0}) co_return std::nullopt;
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   auto report = co_await parts_.engine.wait_for_repair(std::move(link_id), deadline);
-  if (!report && parts_.process.stopping) co_return stopped_meanwhile();
   co_return std::move(report);
 }
 

@@ -89,9 +89,9 @@ void Observer::on_discovery(const std::vector<core::LinkId>& only_upstream, std:
   }
 }
 
-void Observer::on_registered(std::uint64_t count) {
-  if (!discovery_) return;
-  discovery_->only_upstream -= std::min(discovery_->only_upstream, count);
+void Observer::on_registered() {
+  if (!discovery_ || discovery_->only_upstream == 0) return;
+  --discovery_->only_upstream;
   metrics_.record_discovery(discovery_->only_upstream, discovery_->only_here, discovery_->at);
 }
 

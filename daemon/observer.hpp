@@ -22,7 +22,7 @@ class Observer final : public engine::EngineObserver {
   void on_auth_incident(bool refused, const core::Error& error) override;
   void on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
                     const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) override;
-  void on_registered(std::uint64_t count) override;
+  void on_registered() override;
   void on_discovery_failed(const core::Error& error) override;
   void on_store_failed(const core::Error& error) override;
   void on_verify(const core::VerifyReport& report) override;

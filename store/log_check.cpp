@@ -68,7 +68,8 @@ std::vector<Log> owners_of(const std::string& directory, const std::vector<std::
                            const Disk& disk) {
   std::vector<Log> logs;
   for (const auto& name : names) {
-    if (const auto owner = owner_of(directory + "/" + name, disk)) logs.push_back({name, *owner});
+    if (const auto owner = owner_of(fmt::format("{}/{}", directory, name), disk))
+      logs.push_back({name, *owner});
   }
   return logs;
 }
@@ -127,7 +128,8 @@ core::Result<Files> look(const std::string& directory, const Disk& disk) {
     if (!name.ends_with(".log")) continue;
     found.logs = true;
     std::uint64_t bytes = 0;
-    if (disk.files().GetFileSize(directory + "/" + name, {}, &bytes, nullptr).ok() && bytes > 0)
+    if (disk.files().GetFileSize(fmt::format("{}/{}", directory, name), {}, &bytes, nullptr).ok() &&
+        bytes > 0)
       found.written_logs.push_back(name);
   }
   return found;

@@ -47,8 +47,8 @@ class ShortFile final : public rocksdb::FSSequentialFileOwnerWrapper {
 // The disk as it would be with one file cut to `bytes`.
 class WithShortFile final : public rocksdb::FileSystemWrapper {
  public:
-  WithShortFile(std::shared_ptr<rocksdb::FileSystem> files, std::string name, std::size_t bytes)
-      : FileSystemWrapper(std::move(files)), name_("/" + std::move(name)), bytes_(bytes) {}
+  WithShortFile(const std::shared_ptr<rocksdb::FileSystem>& files, std::string_view name, std::size_t bytes)
+      : FileSystemWrapper(files), name_(fmt::format("/{}", name)), bytes_(bytes) {}
   const char* Name() const override { return "syncd.WithShortFile"; }
   rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSSequentialFile>* file,
@@ -84,9 +84,8 @@ std::unexpected<core::Error> refuse(const Table& table, std::string_view why) {
 std::optional<std::uint64_t> number_of(std::string_view name) {
   name.remove_prefix(name_prefix.size());
   std::uint64_t number = 0;
-  const auto* const end = name.data() + name.size();
-  const auto parsed = std::from_chars(name.data(), end, number);
-  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  const auto parsed = std::from_chars(name.begin(), name.end(), number);
+  if (parsed.ec != std::errc{} || parsed.ptr != name.end()) return std::nullopt;
   return number;
 }
 
@@ -113,7 +112,7 @@ bool has_written(const Table& table, std::uint64_t oldest, const Disk& disk) {
 
 // What a trial that failed says of the database; an error when it says nothing, because reading failed.
 core::Result<std::string> judge_trial(const Table& table, const rocksdb::Status& status) {
-  const auto reason = without_content(status.ToString());
+  auto reason = without_content(status.ToString());
   if (status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound() || status.IsInvalidArgument())
     return reason;
   return core::fail(

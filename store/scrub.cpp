@@ -57,7 +57,7 @@ bool is_about_something_else(const rocksdb::Status& status) {
 // What is wrong on the disk may still be right in the page cache, so that is read around where the file
 // system can do so.
 rocksdb::Status verify(Database& database, const rocksdb::LiveFileMetaData& file) {
-  const auto direct = verify(database, file, true);
+  auto direct = verify(database, file, true);
   if (!refuses_direct_reads(direct)) return direct;
   return verify(database, file, false);
 }

@@ -24,7 +24,8 @@ std::uint64_t log_bytes(const Disk& disk, const std::string& directory) {
   for (const auto& name : names) {
     if (!name.ends_with(".log")) continue;
     std::uint64_t size = 0;  // RocksDB removes logs while we look
-    if (disk.files().GetFileSize(directory + "/" + name, {}, &size, nullptr).ok()) bytes += size;
+    if (disk.files().GetFileSize(fmt::format("{}/{}", directory, name), {}, &size, nullptr).ok())
+      bytes += size;
   }
   return bytes;
 }

@@ -20,6 +20,7 @@ rocksdb::Status TrialOpening::open(const rocksdb::DBOptions& options, const std:
   std::vector<std::string> names;
   if (auto listed = rocksdb::DB::ListColumnFamilies(options, directory, &names); !listed.ok()) return listed;
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
   for (const auto& name : names)
     descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions{});
   std::vector<rocksdb::ColumnFamilyHandle*> families;

@@ -101,6 +101,10 @@ Request make_request(std::string_view method, const std::string& target, const s
 
 }  // namespace
 
+bool CliError::daemon_is_away() const {
+  return exit_code == daemon::exit_unavailable || exit_code == daemon::exit_io;
+}
+
 std::string percent_encoded(std::string_view text) {
   std::string out;
   api::append_percent_encoded(out, text);

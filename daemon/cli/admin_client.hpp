@@ -14,6 +14,9 @@ struct CliError {
   int exit_code = 1;
   std::string message;
   std::string problem = {};  // the `code` of the daemon's answer; empty: it did not answer
+
+  // The daemon is not there, or about to end: nobody else will be answered now, and it may be started anew.
+  bool daemon_is_away() const;
 };
 template <class T>
 using CliResult = std::expected<T, CliError>;

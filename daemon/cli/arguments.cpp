@@ -51,13 +51,13 @@ void add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* add = add_verb(*links, "add", "Register a link; it is synced at once", o, chosen,
                            [&](const Session& s) { return add_link(s, o.add); });
   add->add_option("LINK", o.add.link_id, "Link id")->required()->check(not_empty);
-  add->add_option("--user", o.add.customer_user_id, "Your id of the user whose link it is");
-  add->add_option("--tag", o.add.tags, "A word to find it by; may be repeated");
+  add->add_option("--user", o.add.customer_user_id, "Your id of the user whose link it is")->check(not_empty);
+  add->add_option("--tag", o.add.tags, "A word to find it by; may be repeated")->check(not_empty);
   add_dry_run(add, o);
   CLI::App* sync = add_verb(*links, "sync", "Visit a link now, inside the budgets", o, chosen,
                             [&](const Session& s) { return sync_link(s, o.link_id, o.wait); });
   add_link_argument(sync, o);
-  sync->add_option("--wait", o.wait, "Wait for the result, for example 30s (60s at most)");
+  sync->add_option("--wait", o.wait, "Wait for the result, for example 30s (60s at most)")->check(not_empty);
   add_dry_run(sync, o);
   CLI::App* pause = add_verb(*links, "pause", "Stop visiting a link", o, chosen,
                              [&](const Session& s) { return pause_link(s, o.link_id); });

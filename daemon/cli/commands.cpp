@@ -110,8 +110,8 @@ bool print_feed_page(const Session& session, const JsonValue& page, FeedPosition
 
 CliError ahead_of(std::uint64_t sequence, std::uint64_t head) {
   return {daemon::exit_failure,
-          fmt::format("the feed ends at {}, so {} is of no entry of it: was it noted in another epoch? Begin "
-                      "with --after 0",
+          fmt::format("the feed ends at {}, so {} is of no entry of it: was it noted in another epoch? Then "
+                      "read the rows anew and begin at the head; docs/feed.md says how",
                       head, sequence)};
 }
 
@@ -271,6 +271,7 @@ CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> af
     if (!status) return std::unexpected(status.error());
     const std::uint64_t head = to_number(status->value.at("feed.head", "0"));
     position.sequence = head > tail_entries ? head - tail_entries : 0;
+    position.epoch = status->value.at("feed.epoch", "");
   }
   core::Millis pause = retry_first;
   bool answered = false;
@@ -284,13 +285,12 @@ CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> af
       pause = retry_first;
       const bool printed = print_feed_page(session, answer->value, position);
       const std::uint64_t head = to_number(answer->value.at("head", "0"));
-      const bool ahead = printed && answer->value.find("head") != nullptr && position.sequence > head;
-      if (ahead) return std::unexpected(ahead_of(position.sequence, head));
+      if (printed && position.sequence > head) return std::unexpected(ahead_of(position.sequence, head));
       if (printed && !follow && answer->value.at("next", "").empty()) return daemon::exit_ok;
       continue;
     }
     // A daemon that is restarted comes back; one that was never there is told at once.
-    const bool comes_back = follow && answered && answer.error().exit_code == daemon::exit_unavailable;
+    const bool comes_back = follow && answered && answer.error().daemon_is_away();
     if (!comes_back) return std::unexpected(answer.error());
     if (pause == retry_first) fmt::print(stderr, "{}; trying again\n", answer.error().message);
     // tidy: allow sleep: the pause between two looks at a daemon that is down, which nothing announces

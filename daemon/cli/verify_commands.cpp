@@ -146,7 +146,7 @@ Sample take_sample(const Client& client, const std::vector<std::string>& ids) {
     auto answer = verify_one(client, link_id);
     if (!answer) {
       const CliError error = answer.error();
-      const bool gone = error.exit_code == daemon::exit_unavailable;
+      const bool gone = error.daemon_is_away();
       const std::string_view unnamed = gone ? "unavailable" : "failed";
       answer = not_compared(link_id, error.problem.empty() ? unnamed : error.problem, error.message);
       if (gone) sample.broken_off = error;
@@ -173,7 +173,7 @@ CliResult<int> verify_sample(const Session& session, std::size_t count) {
   if (!ids) return std::unexpected(as_refusal(ids.error()));
   if (ids->empty()) {
     const auto refused = refuse_empty_sample(session.client);
-    if (!refused) return std::unexpected(refused.error());
+    if (!refused) return std::unexpected(as_refusal(refused.error()));
   }
   const Sample sample = take_sample(session.client, *ids);
   int code = daemon::exit_ok;
@@ -191,6 +191,7 @@ CliResult<int> verify_sample(const Session& session, std::size_t count) {
     print(render_verifies(items));
   }
   if (!sample.broken_off) return code;
+  if (code != daemon::exit_failure) code = sample.broken_off->exit_code;
   return std::unexpected(
       CliError{code, fmt::format("{}; {} of {} links were not compared", sample.broken_off->message,
                                  sample.unheard, ids->size())});

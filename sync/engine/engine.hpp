@@ -43,8 +43,8 @@ class EngineObserver {
   // counts).
   virtual void on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
                             const std::vector<core::LinkId>& only_here, std::uint64_t only_here_count) = 0;
-  // So many of those that only upstream knew are registered now.
-  virtual void on_registered(std::uint64_t) {}
+  // One of those that only upstream knew is registered now.
+  virtual void on_registered() {}
   virtual void on_discovery_failed(const core::Error& error) = 0;
   virtual void on_store_failed(const core::Error& error) = 0;
   // A verify has ended, one that somebody asked for or one of the audit.

@@ -423,7 +423,7 @@ struct Engine::Impl final : VisitPort {
         const auto added = co_await add_link(std::move(link), core::Cause::backfill);
         if (added) {
           ++registered.count;
-          observer.on_registered(1);
+          observer.on_registered();
         }
         if (!added) observer.on_discovery_failed(added.error());
       }

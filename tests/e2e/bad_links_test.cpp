@@ -71,6 +71,7 @@ Tuning quick() {
           .budget = "sync_per_app = " + std::to_string(sync_per_app) + "\nsync_per_link = " +
                     std::to_string(sync_per_link) + "\naccounts_per_app = 1000\naccounts_per_link = 20\n",
           .daemon = "",
+          .store = "dead_letter_bodies = \"redacted\"\n",
           .link_ids = "hash"};
 }
 

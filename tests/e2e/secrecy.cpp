@@ -69,11 +69,14 @@ std::map<std::string, std::string> error_texts(Daemon& daemon, const std::vector
   ask("GET", "/v1/links/none");
   ask("GET", "/v1/feed?limit=many");
   ask("POST", "/v1/links/none/sync");
-  ask("GET", "/v1/dead-letters");
+  for (const Json& letter : daemon.list("/v1/dead-letters"))
+    ask("GET", "/v1/dead-letters/" + letter["id"].text());
   for (const std::string& link_id : link_ids) {
     ask("POST", "/v1/links/" + link_id + "/repair?wait=never");
-    texts.emplace("the last error of " + link_id,
-                  daemon.admin("GET", "/v1/links/" + link_id)["last_error"].canonical());
+    const Json link = daemon.admin("GET", "/v1/links/" + link_id);
+    texts.emplace("the last error of " + link_id, link["last_error"].canonical());
+    const std::string status = link["status"].text();
+    if (status == "gone" || status == "relink") ask("POST", "/v1/links/" + link_id + "/repair");
   }
   return texts;
 }

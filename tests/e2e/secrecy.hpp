@@ -20,8 +20,9 @@ Confidences confidences_of(Daemon& daemon, const std::vector<std::string>& link_
 /// name.
 std::map<std::string, std::string> public_texts(Daemon& daemon);
 
-/// What the admin API answers about things that went wrong: refusals of every status, the links' last errors
-/// and the dead letters; by request. They may name links, and nothing else that is confidential.
+/// What the admin API answers about things that went wrong: refusals (400, 404, 405, 409), the links'
+/// last errors and the dead letters with what is kept of the answers; by request. They may name links, and
+/// nothing else that is confidential.
 std::map<std::string, std::string> error_texts(Daemon& daemon, const std::vector<std::string>& link_ids);
 /// Of those, what no answer about an error may hold.
 Confidences beside_link_ids(const Confidences& confidences);

@@ -105,7 +105,7 @@ class Crowd final : public Silent {
   }
 
   void on_request(const WireRequest& request, std::size_t same_link, std::size_t) override {
-    watch_.arrived(request.endpoint, request.link_id, timers_.true_now(), true);
+    watch_.arrived(request.endpoint, request.link_id, timers_.true_now());
     findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
   }
 

@@ -88,19 +88,21 @@ void RequestWatch::judge(std::string_view what, std::size_t requests, std::uint3
                                           " requests in a minute, allowed are " + std::to_string(limit));
 }
 
-void RequestWatch::arrived(Endpoint endpoint, const std::string& link, core::WallTime now, bool judged) {
+void RequestWatch::arrived(Endpoint endpoint, const std::string& link, core::WallTime now) {
   const std::string name(core::to_string(endpoint));
-  const std::size_t of_app = count(app_.at(index(endpoint)), now);
-  const std::uint32_t link_limit = limit_of(endpoint, true, now);
-  const bool limited = link_limit != 0 && !link.empty();
-  const std::size_t of_link = limited ? count(links_[{link, endpoint}], now) : 0;
-  if (!judged) return;
-  judge(name, of_app, limit_of(endpoint, false, now), now);
-  if (limited) judge(name + " of a link", of_link, link_limit, now);
+  judge(name, count(app_.at(index(endpoint)), now), limit_of(endpoint, false, now), now);
+  const std::uint32_t limit = limit_of(endpoint, true, now);
+  if (limit != 0 && !link.empty())
+    judge(name + " of a link", count(links_[{link, endpoint}], now), limit, now);
   findings_.looked(Invariant::budget);
   const Window& window = windows_.at(index(endpoint));
-  if (!window.empty() && now < window.back().until)
-    findings_.broken(Invariant::budget, name + ": a request inside a Retry-After window");
+  if (window.empty() || now >= window.back().until) return;
+  if (now < windows_in_doubt_until_) return tally_.add("a window in doubt is broken");
+  findings_.broken(Invariant::budget, name + ": a request inside a Retry-After window");
+}
+
+void RequestWatch::doubt_windows(core::WallTime until) {
+  windows_in_doubt_until_ = std::max(windows_in_doubt_until_, until);
 }
 
 void RequestWatch::told(Endpoint endpoint, std::string_view retry_after, core::WallTime now) {

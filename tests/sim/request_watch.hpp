@@ -23,8 +23,10 @@ class RequestWatch {
 
   // The daemon was told other budgets: what was allowed before counts until the minute has passed.
   void change_budgets(const api::Budgets& budgets, core::WallTime now);
-  // `link` empty: about none. Not `judged`: it counts against those that are.
-  void arrived(core::Endpoint endpoint, const std::string& link, core::WallTime now, bool judged);
+  // `link` empty: about none.
+  void arrived(core::Endpoint endpoint, const std::string& link, core::WallTime now);
+  // A process starts that cannot know how long the windows of before are: until then they are not judged.
+  void doubt_windows(core::WallTime until);
   // A 429 reached the process. One that never arrived binds nobody.
   void told(core::Endpoint endpoint, std::string_view retry_after, core::WallTime now);
   // Somebody has just used a budget to the last request.
@@ -51,6 +53,7 @@ class RequestWatch {
   Tally& tally_;
   std::vector<Limits> limits_;
   core::WallTime spent_at_{};
+  core::WallTime windows_in_doubt_until_{};
   std::array<Minute, core::endpoint_count + 1> app_;
   std::map<std::pair<std::string, core::Endpoint>, Minute> links_;
   std::array<Window, core::endpoint_count + 1> windows_;

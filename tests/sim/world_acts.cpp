@@ -229,12 +229,13 @@ void World::act_on_clock(Hazard what, Dice& dice) {
 }
 
 // What is stored in wall time is off by as much until the longest window has passed: a process that starts
-// before cannot know that its clock was moved. See doubt_sends().
+// before cannot know that its clock was moved. See doubt_stored_windows().
 void World::jump_clock(Millis by) {
   note("clock jump of " + std::to_string(by / std::chrono::minutes(1)) + " minutes");
   if (timers_.wall_offset() < Millis(0)) behind_until_ = timers_.true_now();
   timers_.jump_wall_clock(by);
   was_ahead_ |= timers_.wall_offset() > Millis(0);
+  if (by > Millis(0)) forward_until_ = timers_.true_now() + longest_window;
   settled_clock_at_ = timers_.true_now() + longest_window;
 }
 

@@ -95,7 +95,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_tombstones(update);
   const bool put_off = before == nullptr || before->next_due_at != update.record.next_due_at;
   if (put_off) check_due(update.record, update.at, settings_.engine.policy, findings_);
-  check_asked_wait(update);
+  check_asked_wait(update, before);
   check_record_bounds(update.record, findings_);
   const bool paused = update.record.status == core::LinkStatus::paused;
   const bool acted = before != nullptr && (before->status == core::LinkStatus::paused) != paused;
@@ -118,10 +118,10 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
 }
 
 // Whoever is told 503 and when to come back does not come before; that is one link's wait and nobody else's.
-void World::check_asked_wait(const core::LinkUpdate& update) {
+void World::check_asked_wait(const core::LinkUpdate& update, const core::LinkRecord* before) {
   const std::optional<core::ErrorNote>& error = update.record.last_error;
-  const bool told = error && error->http_status == 503 && error->at == update.at;
-  if (!told || update.cause == core::Cause::manual) return;
+  const bool told = error && error->http_status == 503 && before != nullptr && error != before->last_error;
+  if (!told) return;
   tally("503 with Retry-After");
   findings_.expect(Invariant::budget, update.record.next_due_at - update.at >= unavailable_for,
                    "link " + update.link_id.str() + ": due before the time that a 503 asked for");
@@ -156,19 +156,15 @@ void World::check_cursor(const core::LinkUpdate& update, const core::LinkRecord*
       broken("the cursor was dropped without a resync");
     past.cursor.clear();
     past.earlier.clear();
-    past.cursors_repeat = false;
     findings_.looked(Invariant::cursor_not_back);
     return;
   }
   const std::string& cursor = record.cursor->text;
   if (cursor == past.cursor) return;
   past.earlier.insert(std::exchange(past.cursor, cursor));
-  if (!past.cursors_repeat) {
-    findings_.expect(Invariant::cursor_not_back, !past.earlier.contains(cursor),
-                     "link " + update.link_id.str() + ": the cursor went back to " + cursor);
-  } else if (past.cursors_go_on) {
-    past.cursors_repeat = false;
-  }
+  if (past.in_circle) return;
+  findings_.expect(Invariant::cursor_not_back, !past.earlier.contains(cursor),
+                   "link " + update.link_id.str() + ": the cursor went back to " + cursor);
 }
 
 // A row that was removed comes back only if upstream has brought it back.
@@ -216,8 +212,7 @@ void World::count_changes(const core::LinkUpdate& update, const core::LinkRecord
 void World::on_request(const WireRequest& request, std::size_t same_link, std::size_t in_flight) {
   tally("request");
   const core::WallTime now = timers_.true_now();
-  sends_in_doubt_ &= !clock_settled();
-  watch_.arrived(request.endpoint, request.link_id, now, !sends_in_doubt_);
+  watch_.arrived(request.endpoint, request.link_id, now);
   findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
   check_queues(in_flight);
   check_still(request);
@@ -268,17 +263,13 @@ void World::check_queues(std::size_t in_flight) {
 
 void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
   count_answer(request, answer);
-  note_repeats(request, answer);
+  note_circle(request, answer);
   strike_at_answer(request);
 }
 
-// A circle brings the link back to where it was; so may the first honest page behind it, and no other.
-void World::note_repeats(const WireRequest& request, const sandbox::HttpResponse& answer) {
+void World::note_circle(const WireRequest& request, const sandbox::HttpResponse& answer) {
   if (request.endpoint != core::Endpoint::sync || answer.status != 200) return;
-  Past& past = past_[LinkId{request.link_id}];
-  const bool repeats = answer.fault == "cyclic_cursor" || answer.fault == "endless";
-  past.cursors_repeat |= repeats;
-  past.cursors_go_on = !repeats;
+  past_[LinkId{request.link_id}].in_circle = answer.fault == "cyclic_cursor" || answer.fault == "endless";
 }
 
 void World::count_answer(const WireRequest& request, const sandbox::HttpResponse& answer) {

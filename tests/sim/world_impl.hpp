@@ -84,8 +84,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   struct Past {
     std::string cursor;
     std::set<std::string> earlier;
-    bool cursors_repeat = false;  // upstream itself hands out again what it gave earlier ...
-    bool cursors_go_on = false;   // ... and has been honest since
+    bool in_circle = false;  // its last page was one that leads back to where it was
     std::uint64_t requests = 0;
     std::string asked;                              // the last sync request about it
     std::string latest;                             // the last request about it
@@ -125,10 +124,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_entry(const core::LinkUpdate& update);
   void check_queues(std::size_t in_flight);
   void check_still(const WireRequest& request);
-  void check_asked_wait(const core::LinkUpdate& update);
+  void check_asked_wait(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_link_object(const core::LinkUpdate& update);
   void count_changes(const core::LinkUpdate& update, const core::LinkRecord* before);
-  void note_repeats(const WireRequest& request, const sandbox::HttpResponse& answer);
+  void note_circle(const WireRequest& request, const sandbox::HttpResponse& answer);
   void count_answer(const WireRequest& request, const sandbox::HttpResponse& answer);
   void look();
   void read_feed();
@@ -165,7 +164,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void stop_after_storage_failure();
   void put_back_older_copy();
   bool strike_due();
-  void doubt_sends();
+  void doubt_stored_windows();
   void strike();
   bool reached(Moment moment) const;
   void note_moment(std::string_view strike);
@@ -274,9 +273,9 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::optional<Millis> next_pause_;  // before the next start, instead of an ordinary one
   bool boots_in_1970_ = false;
   core::WallTime settled_clock_at_{};
-  bool sends_in_doubt_ = false;    // until then: a process has started that cannot know of the clock's jump
-  core::WallTime behind_until_{};  // true time
-  bool was_ahead_ = false;         // the clock, at any time
+  core::WallTime behind_until_{};   // true time
+  core::WallTime forward_until_{};  // so long a time that was stored before the clock was put forward counts
+  bool was_ahead_ = false;          // the clock, at any time
   api::Budgets upstream_budgets_;
   std::map<std::string, std::string> asked_last_;  // once the process stops: by link, what may still be asked
   std::optional<api::SteadyTime> refused_since_;   // our credentials, as this process knows

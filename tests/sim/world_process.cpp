@@ -67,6 +67,7 @@ void World::end_process() {
 void World::crash(bool power_cut) {
   note(power_cut ? "power cut" : "crash");
   note_moment("crash");
+  doubt_stored_windows();
   if (power_cut) {
     tally("power cut");
     const bool round_is_written = process_dice_.draw(process_->port.waiting() + 1) > 0;
@@ -105,7 +106,7 @@ void World::restart() {
 void World::stop_after_storage_failure() {
   note("the store failed");
   tally("restart after the store failed");
-  doubt_sends();
+  doubt_stored_windows();
   halt(Millis(5'000));
   end_process();
   pause_before_start();
@@ -172,12 +173,13 @@ bool World::strike_due() {
   return strike_plan_ && reached(strike_plan_->moment) && strike_plan_->skip-- == 0;
 }
 
-// A process starts while what is stored of sends and windows is off by a jump of the clock. Whether it keeps
-// to them is not judged until the longest of them has passed; everything else is.
-void World::doubt_sends() {
-  if (clock_settled()) return;
-  tally("restart while the clock has just jumped");
-  sends_in_doubt_ = true;
+// The process dies after its clock was put forward: the windows that are stored lie in the past for the next
+// one. Whether it keeps to them is not judged until they have passed by the true clock; everything else is. A
+// stop leaves them as of the clock that it ends by.
+void World::doubt_stored_windows() {
+  if (timers_.true_now() >= forward_until_) return;
+  tally("crash while the clock was just put forward");
+  watch_.doubt_windows(forward_until_);
 }
 
 void World::strike() {
@@ -187,7 +189,7 @@ void World::strike() {
   const bool in_drain = moment == Moment::mid_drain || moment == Moment::mid_repair;
   if (moment == Moment::budget_spent || (in_drain && process_dice_.chance(50)))
     next_pause_ = Millis(process_dice_.draw(5'000));
-  if (kind != Strike::look) doubt_sends();
+  if (kind != Strike::look && !clock_settled()) tally("restart while the clock has just jumped");
   if (kind == Strike::crash || kind == Strike::power_cut) return crash(kind == Strike::power_cut);
   if (kind == Strike::clean_stop) return stop_anywhere();
   strike_plan_.reset();

@@ -346,6 +346,21 @@ TEST(moneykit_token, is_renewed_at_85_percent_of_its_life) {
   EXPECT_EQ(header_of(fixture.transport.calls().back(), "Authorization"), "Bearer token-2");
 }
 
+TEST(moneykit_token, the_next_one_is_asked_for_with_the_new_secret) {
+  TokenUpstream upstream;
+  ClientFixture fixture(api::AuthMethod::token, std::ref(upstream));
+  ASSERT_TRUE(fixture.link());
+  EXPECT_TRUE(fixture.client.set_client_secret(std::make_shared<const api::Secret>("hunter3")));
+  ASSERT_TRUE(fixture.link());
+  EXPECT_EQ(upstream.issued, 1) << "the token is still good";
+  fixture.timers.advance(minutes(60));
+  ASSERT_TRUE(fixture.link());
+  EXPECT_EQ(upstream.issued, 2);
+  const auto asked = std::ranges::find(fixture.transport.calls().rbegin(), fixture.transport.calls().rend(),
+                                       "/auth/token", &HttpCall::target);
+  EXPECT_TRUE(asked->body.ends_with("client_secret=hunter3")) << "asked for with the old one";
+}
+
 // Starts `count` calls at once, gives how many succeeded.
 int call_at_once(ClientFixture& fixture, int count) {
   std::list<std::optional<LinkResult>> results;

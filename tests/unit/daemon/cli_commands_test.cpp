@@ -410,11 +410,13 @@ TEST_F(CliCommands, ASampleKeepsWhatItHasWhenTheDaemonGoes) {
   EXPECT_THAT(gone, HasSubstr("unavailable: cannot reach the daemon"));
 }
 
+const Canned store_failed{503, R"({"code":"storage_failed","detail":"block checksum mismatch"})"};
+
 // ---- the feed ----
 
 Canned feed_page(int epoch, const std::string& items, const std::string& next) {
-  return {200,
-          R"({"epoch":)" + std::to_string(epoch) + R"(,"items":[)" + items + R"(],"next":)" + next + "}"};
+  return {200, R"({"epoch":)" + std::to_string(epoch) + R"(,"head":100,"items":[)" + items + R"(],"next":)" +
+                   next + "}"};
 }
 std::string entry(int sequence) {
   return R"({"seq":)" + std::to_string(sequence) + R"(,"kind":"transaction.created","link_id":"l","id":"t"})";
@@ -425,7 +427,7 @@ TEST_F(CliCommands, TailBeginsNearTheEnd) {
                               [&] { return tail_feed(session(), std::nullopt, false); });
   EXPECT_THAT(out, HasSubstr("        81  "));
   EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/status", "GET /v1/feed?after=80&limit=500"));
-  run({{200, R"({"feed":{"head":5}})"}, {200, R"({"epoch":1})"}},
+  run({{200, R"({"feed":{"head":5}})"}, {200, R"({"epoch":1,"head":5})"}},
       [&] { return tail_feed(session(), std::nullopt, false); });
   EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/status", "GET /v1/feed?after=0&limit=500"));
 }
@@ -445,11 +447,11 @@ TEST_F(CliCommands, TailGoesOnWhereThePageEndedAndStartsOverWithTheFeed) {
 TEST_F(CliCommands, FollowingOutlastsARestart) {
   testing::internal::CaptureStderr();
   const Canned starting{503, R"({"code":"starting","detail":"the daemon is starting"})"};
-  run({feed_page(1, entry(8), "8"), starting, starting, not_found},
+  run({feed_page(1, entry(8), "8"), store_failed, starting, starting, not_found},
       [&] { return tail_feed(session(), 7, true); });
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "the daemon is starting; trying again\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "block checksum mismatch; trying again\n");
   ASSERT_FALSE(result_);
-  EXPECT_EQ(daemon_.asked().size(), 4u);
+  EXPECT_EQ(daemon_.asked().size(), 5u);
   EXPECT_EQ(daemon_.asked().back(), "GET /v1/feed?after=8&limit=500&wait=30s");
 }
 
@@ -458,6 +460,17 @@ TEST_F(CliCommands, FollowingADaemonThatWasNeverThereEndsAtOnce) {
       [&] { return tail_feed(session(), 7, true); });
   ASSERT_FALSE(result_);
   EXPECT_EQ(daemon_.asked().size(), 1u);
+}
+
+// Between the status, which says where to begin, and the first page the feed may begin anew.
+TEST_F(CliCommands, TailFollowsTheFeedIntoAnotherEpoch) {
+  testing::internal::CaptureStderr();
+  const std::string out = run({{200, R"({"feed":{"epoch":1,"head":100}})"},
+                               {200, R"({"epoch":2,"items":[],"head":1})"},
+                               feed_page(2, entry(1), "null")},
+                              [&] { return tail_feed(session(true), std::nullopt, false); });
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the feed began anew (epoch 2 after 1)"));
+  EXPECT_EQ(out, entry(1) + "\n");
 }
 
 // What was noted in another epoch is not taken for "nothing new".
@@ -483,10 +496,14 @@ TEST_F(CliCommands, ASampleOfNoActiveLinkIsNoSuccess) {
 
 // A store that failed is another matter than a daemon that is not there.
 TEST_F(CliCommands, AStoreThatFailedHasItsExitCode) {
-  run({{503, R"({"code":"storage_failed","detail":"block checksum mismatch"})"}},
-      [&] { return show_status(session()); });
+  run({store_failed}, [&] { return show_status(session()); });
   ASSERT_FALSE(result_);
   EXPECT_EQ(result_.error().exit_code, 74);
+  run({three_links, verify_answer(1, "match"), store_failed}, [&] { return verify_three(session()); });
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, 74);
+  EXPECT_EQ(result_.error().message, "block checksum mismatch; 2 of 3 links were not compared");
+  EXPECT_EQ(daemon_.asked().size(), 3u) << "it is not asked again";
 }
 
 }  // namespace

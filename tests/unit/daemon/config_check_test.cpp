@@ -111,9 +111,11 @@ TEST_F(ConfigCheck, SaysWhenThereIsNoPlaceForTheStore) {
     return problems_of(good(socket_at("admin.sock") + "[store]\npath = \"" + scratch_.path(name) + "\"\n"));
   };
   EXPECT_THAT(store_at("store"), IsEmpty()) << "it will be made";
+  EXPECT_THAT(store_at("store/"), IsEmpty()) << "the same";
   EXPECT_THAT(store_at(""), IsEmpty());
   scratch_.write("file", "x");
   EXPECT_THAT(store_at("file"), ElementsAre(HasSubstr("file is there and is no directory")));
+  EXPECT_THAT(store_at("file/store"), ElementsAre(HasSubstr("something above it is no directory")));
   EXPECT_THAT(store_at("x/store"), ElementsAre(HasSubstr("only one directory is made")));
 }
 

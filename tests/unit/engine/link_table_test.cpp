@@ -61,6 +61,9 @@ TEST(LinkTable, MarksAreTheLinksOwn) {
   EXPECT_FALSE(table.in_flight(b) || table.urgent(b));
   EXPECT_EQ(table.wanted_cause(b), 0);
   EXPECT_EQ(table.fresh_since_s(a), 99u);
+  EXPECT_TRUE(table.has_succeeded(a) && !table.has_succeeded(b));
+  table.set_fresh_since_s(a, 100, false);
+  EXPECT_FALSE(table.has_succeeded(a));
   EXPECT_EQ(table.fresh_since_s(b), 0u);
 }
 
