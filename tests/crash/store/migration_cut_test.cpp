@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "store/manifest_repair_impl.hpp"
 #include "store/migration_impl.hpp"
 #include "tests/crash/store/driver.hpp"
 #include "tests/crash/store/points.hpp"
@@ -55,6 +56,9 @@ struct Converter {
 
 core::Result<std::unique_ptr<Database>> open_database(const std::shared_ptr<CrashingFileSystem>& files) {
   const auto options = scenario_options(files);
+  // As an opening of the store does, whose mark of a clean close is gone by then.
+  if (const auto mended = store::mend_torn_table(options, store::Disk(files), std::nullopt); !mended)
+    return std::unexpected(mended.error());
   return Database::open(options.path + "/db", options, store::Disk(files), false,
                         std::make_shared<store::Health>());
 }
