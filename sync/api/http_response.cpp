@@ -18,6 +18,8 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using boost::beast::string_view;
 
+constexpr std::string_view header_too_large = "header larger than allowed";
+
 std::string_view to_std(string_view text) {
   return {text.data(), text.size()};
 }
@@ -27,16 +29,16 @@ std::string_view to_std(string_view text) {
 class Parser final : public http::basic_parser<false> {
  public:
   explicit Parser(const ResponseLimits& limits) : head(limits) {
-    eager(true);
-    // Beast limits a single stretch of unparsed header; the sum is limited by ResponseHead.
-    header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
+    // Beast limits what it sees of a header at once, which depends on the pieces: its limit lies behind ours.
+    header_limit(static_cast<std::uint32_t>(limits.header_bytes_max) + 1);
     body_limit(limits.body_bytes_max);
   }
 
   ResponseHead head;
   std::string body;
   Verdict verdict;
-  std::string_view input;  // of the current put()
+  std::string_view input;        // of the current put()
+  std::size_t header_bytes = 0;  // so far, as they stand on the wire
 
  private:
   void judge(Verdict found, error_code& ec) {
@@ -123,12 +125,18 @@ ResponseReader::Progress ResponseReader::feed(std::string_view bytes) {
     const bool in_chunks = parser.is_header_done() && parser.chunked();
     if (in_chunks && parser.input.size() < last_chunk_bytes_min) return progress;
     error_code ec;
-    progress.consumed += parser.put(boost::asio::const_buffer(parser.input.data(), parser.input.size()), ec);
+    const bool in_header = !parser.is_header_done();
+    parser.eager(!in_header);  // so that nothing of a body is counted with the header
+    const std::size_t taken =
+        parser.put(boost::asio::const_buffer(parser.input.data(), parser.input.size()), ec);
+    progress.consumed += taken;
     if (!parser.verdict.empty()) return refuse(parser.verdict);
+    if (in_header) parser.header_bytes += taken;
+    if (parser.header_bytes > impl_->limits.header_bytes_max) return refuse(header_too_large);
     if (ec == http::error::need_more) {
       // Beast waits for the end of a chunk's size line without a limit of its own.
       if (bytes.size() - progress.consumed >= impl_->limits.header_bytes_max) {
-        return refuse("header or chunk header larger than allowed");
+        return refuse(in_header ? header_too_large : "chunk header larger than allowed");
       }
       return progress;
     }

@@ -159,6 +159,20 @@ TEST(response_reader, keeps_what_the_client_needs) {
   EXPECT_EQ(reply.date, "Tue, 15 Nov 1994 08:12:31 GMT");
 }
 
+// Status line, fields as they are written and the empty line: whatever the pieces, the last byte decides.
+TEST(response_reader, a_header_is_measured_as_it_is_written) {
+  const ResponseLimits limits{
+      .header_bytes_max = 200, .fields_max = 6, .body_bytes_max = 48, .informational_max = 1};
+  for (std::size_t blanks = 60; blanks < 180; ++blanks) {
+    const std::string header =
+        "HTTP/1.1 200 OK\r\nX-Note:" + std::string(blanks, ' ') + "x\r\nDate: y\r\nContent-Length: 2\r\n\r\n";
+    const State expected = header.size() <= limits.header_bytes_max ? State::complete : State::refused;
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{64}, std::size_t{1000}})
+      EXPECT_EQ(read_in_pieces(header + "{}", piece, limits).state, expected)
+          << header.size() << " bytes in pieces of " << piece;
+  }
+}
+
 TEST(response_reader, chunks_together_may_not_exceed_the_body_limit) {
   const ResponseLimits limits{.body_bytes_max = 8};
   EXPECT_EQ(read_in_pieces(chunked_answer("4\r\nabcd\r\n4\r\nabcd\r\n0\r\n\r\n"), 7, limits).state,
