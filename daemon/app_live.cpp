@@ -115,7 +115,7 @@ api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
   }
 }
 
-// All or nothing: the secret, too, is read once and belongs to what is judged.
+// All or nothing: the secret that is taken belongs to what is judged.
 void App::Impl::reload() {
   notifier.reloading();
   const auto loaded = load_checked_config(path, process_environment());

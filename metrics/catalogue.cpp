@@ -111,8 +111,7 @@ void add_links(Table& table) {
       .none_is_nan();
   rows.add(Id::stale_links, gauge, "moneykit_syncd_stale_links",
            "Links neither paused nor gone whose last successful sync, or registration before the first one, "
-           "is "
-           "longer ago than the maximum interval.")
+           "is longer ago than the maximum interval.")
       .by({"where"}, each({"local"}))
       .none_is_nan();
   rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",

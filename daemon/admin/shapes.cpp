@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/admin/dead_letter_id.hpp"
+#include "sync/core/schedule.hpp"
 
 namespace syncd::daemon {
 
@@ -203,10 +204,8 @@ std::string_view name_of(engine::VerifyState::Phase phase) {
 
 namespace {
 
-// Nothing visits a link that is paused or gone, whatever its record says of its next time.
 void write_next_due(JsonWriter& writer, core::LinkStatus status, core::WallTime at) {
-  const bool visited = status != core::LinkStatus::paused && status != core::LinkStatus::gone;
-  write_time(writer, "next_due_at", visited ? at : core::WallTime{});
+  write_time(writer, "next_due_at", core::visited_by_schedule(status) ? at : core::WallTime{});
 }
 
 void write_link_members(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref) {

@@ -40,12 +40,11 @@ CliError unreachable(const std::string& socket, const error_code& ec) {
 
 CliError refused(const Answer& answer) {
   const std::string detail = answer.value.at("detail", "");
-  const bool storage = answer.value.at("code", "") == "storage_failed";
-  const int code = storage                ? daemon::exit_io
-                   : answer.status == 503 ? daemon::exit_unavailable
-                                          : daemon::exit_failure;
-  return {code, detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail,
-          answer.value.at("code", "")};
+  const std::string problem = answer.value.at("code", "");
+  const int code = problem == "storage_failed" ? daemon::exit_io
+                   : answer.status == 503      ? daemon::exit_unavailable
+                                               : daemon::exit_failure;
+  return {code, detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail, problem};
 }
 
 using Socket = asio::local::stream_protocol::socket;

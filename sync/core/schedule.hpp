@@ -7,6 +7,12 @@
 
 namespace syncd::core {
 
+// Nothing visits a link that is paused or gone, whatever its record says of its next time; everything else
+// has its turn.
+constexpr bool visited_by_schedule(LinkStatus status) {
+  return status != LinkStatus::paused && status != LinkStatus::gone;
+}
+
 // The next ordinary visit of a healthy link: a fixed phase within the interval, taken from the link id on
 // absolute time, so that neither restarts nor upgrades bunch the fleet; plus up to 3 % of the interval that
 // differs from visit to visit. At least a twentieth of the interval and at most 1.1 intervals after `now`.

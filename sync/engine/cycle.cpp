@@ -7,6 +7,7 @@
 #include "sync/core/classify.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/core/redact.hpp"
+#include "sync/core/schedule.hpp"
 #include "sync/core/step.hpp"
 
 namespace syncd::engine {
@@ -444,7 +445,7 @@ api::Task<CycleOutcome> run_cycle(CycleContext context, core::LinkId link_id, co
     co_return outcome;
   }
   core::LinkRecord record = std::move(**loaded);
-  if (record.status == core::LinkStatus::paused || record.status == core::LinkStatus::gone) {
+  if (!core::visited_by_schedule(record.status)) {
     outcome.end = CycleEnd::not_active;
     outcome.report.status_before = record.status;
     outcome.report.status_after = record.status;

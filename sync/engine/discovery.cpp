@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "sync/core/schedule.hpp"
+
 namespace syncd::engine {
 
 namespace {
@@ -27,8 +29,7 @@ void note_page(const core::LinksAnswer& page, const LinkTable& table, std::vecto
 
 void note_missing(const LinkTable& table, const std::vector<bool>& met, Differences& found) {
   for (LinkTable::Slot slot = 0; slot < met.size(); ++slot) {
-    const core::LinkStatus status = table.status(slot);
-    if (met[slot] || status == core::LinkStatus::paused || status == core::LinkStatus::gone) continue;
+    if (met[slot] || !core::visited_by_schedule(table.status(slot))) continue;
     ++found.only_here_count;
     if (found.only_here.size() < Differences::listed_max) {
       found.only_here.push_back(core::LinkId{std::string(table.id(slot))});

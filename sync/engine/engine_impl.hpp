@@ -16,6 +16,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "sync/core/schedule.hpp"
 #include "sync/core/step.hpp"
 #include "sync/engine/cycle.hpp"
 #include "sync/engine/discovery.hpp"
@@ -44,10 +45,6 @@ inline constexpr std::size_t probes_per_discovery_max = 100;
 
 inline std::size_t index_of(LinkStatus status) {
   return static_cast<std::size_t>(status);
-}
-
-inline bool visited_by_schedule(LinkStatus status) {
-  return status != LinkStatus::paused && status != LinkStatus::gone;
 }
 
 inline std::uint32_t seconds_of(core::WallTime at) {
