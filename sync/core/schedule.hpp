@@ -9,7 +9,7 @@ namespace syncd::core {
 
 // Nothing visits a link that is paused or gone, whatever its record says of its next time; everything else
 // has its turn.
-constexpr bool visited_by_schedule(LinkStatus status) {
+inline bool visited_by_schedule(LinkStatus status) {
   return status != LinkStatus::paused && status != LinkStatus::gone;
 }
 
