@@ -35,7 +35,7 @@ core::Result<StatusView::Length> count_entries(Read read) {
 
 core::Result<StoreFigures> figures_of(store::Store& store) {
   const auto relinks = count_entries([&store](const std::string& after) {
-    return store.relink_entries(after, page_limit, core::RelinkStatus::open);
+    return store.relink_entries(after, page_limit, store::RelinkFilter{});
   });
   if (!relinks) return std::unexpected(relinks.error());
   const auto letters =
@@ -46,16 +46,16 @@ core::Result<StoreFigures> figures_of(store::Store& store) {
 
 }  // namespace
 
-api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink link) {
-  return parts_.engine.add_link(std::move(link));
+api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink link, engine::Requester by) {
+  return parts_.engine.add_link(std::move(link), std::move(by));
 }
 
-api::Task<core::Result<core::LinkStatus>> LiveView::pause(core::LinkId link_id) {
-  return parts_.engine.pause(std::move(link_id));
+api::Task<core::Result<core::LinkStatus>> LiveView::pause(core::LinkId link_id, engine::Requester by) {
+  return parts_.engine.pause(std::move(link_id), std::move(by));
 }
 
-api::Task<core::Result<core::LinkStatus>> LiveView::resume(core::LinkId link_id) {
-  return parts_.engine.resume(std::move(link_id));
+api::Task<core::Result<core::LinkStatus>> LiveView::resume(core::LinkId link_id, engine::Requester by) {
+  return parts_.engine.resume(std::move(link_id), std::move(by));
 }
 
 api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::LinkId link_id,
@@ -122,8 +122,8 @@ api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, st
 }
 
 api::Task<core::Result<store::Listing<core::RelinkEntry>>> LiveView::relink_entries(
-    std::string after, std::size_t limit, std::optional<core::RelinkStatus> status) {
-  auto work = [&](store::Store& store) { return store.relink_entries(after, limit, status); };
+    std::string after, std::size_t limit, store::RelinkFilter filter) {
+  auto work = [&](store::Store& store) { return store.relink_entries(after, limit, filter); };
   auto listing = co_await parts_.store.run(std::move(work));
   co_return std::move(listing);
 }
@@ -132,6 +132,32 @@ api::Task<core::Result<std::optional<core::RelinkEntry>>> LiveView::relink_entry
   auto work = [&](store::Store& store) { return store.relink_entry(link_id); };
   auto entry = co_await parts_.store.run(std::move(work));
   co_return std::move(entry);
+}
+
+api::Task<core::Result<core::RelinkEntry>> LiveView::act_on_entry(core::LinkId link_id,
+                                                                  core::RelinkRequest request,
+                                                                  engine::Requester by) {
+  return parts_.engine.act_on_entry(std::move(link_id), std::move(request), std::move(by));
+}
+
+api::Task<std::uint64_t> LiveView::revision(std::uint64_t seen, core::Millis wait) {
+  const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
+  if (!parts_.process.stopping) co_await parts_.store.wait_for_relink(seen, deadline);
+  co_return parts_.store.relink_revision();
+}
+
+api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::search_links(std::string prefix,
+                                                                                 std::string after,
+                                                                                 std::size_t limit) {
+  auto work = [&](store::Store& store) { return store.search_links(prefix, after, limit); };
+  auto listing = co_await parts_.store.run(std::move(work));
+  co_return std::move(listing);
+}
+
+api::Task<core::Result<store::AuditSlice>> LiveView::audit_entries(std::uint64_t before, std::size_t limit) {
+  auto work = [&](store::Store& store) { return store.audit_entries(before, limit); };
+  auto slice = co_await parts_.store.run(std::move(work));
+  co_return std::move(slice);
 }
 
 api::Task<core::Result<StatusView>> LiveView::status() {
@@ -179,8 +205,9 @@ api::Task<core::Result<engine::VerifyState>> LiveView::verify_state(core::LinkId
 }
 
 api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::repair(core::LinkId link_id,
-                                                                           core::Millis wait) {
-  const auto begun = co_await parts_.engine.repair(link_id);
+                                                                           core::Millis wait,
+                                                                           engine::Requester by) {
+  const auto begun = co_await parts_.engine.repair(link_id, std::move(by));
   if (!begun) co_return std::unexpected(begun.error());
   if (wait == core::Millis{0}) co_return std::nullopt;
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
@@ -202,12 +229,14 @@ api::Task<core::Result<std::optional<core::DeadLetter>>> LiveView::dead_letter(c
   co_return std::move(letter);
 }
 
-api::Task<core::Result<core::LinkStatus>> LiveView::retry_letter(core::LinkId link_id, core::WallTime at) {
-  return parts_.engine.retry_letter(std::move(link_id), at);
+api::Task<core::Result<core::LinkStatus>> LiveView::retry_letter(core::LinkId link_id, core::WallTime at,
+                                                                 engine::Requester by) {
+  return parts_.engine.retry_letter(std::move(link_id), at, std::move(by));
 }
 
-api::Task<core::Result<core::LinkStatus>> LiveView::drop_letter(core::LinkId link_id, core::WallTime at) {
-  return parts_.engine.drop_letter(std::move(link_id), at);
+api::Task<core::Result<core::LinkStatus>> LiveView::drop_letter(core::LinkId link_id, core::WallTime at,
+                                                                engine::Requester by) {
+  return parts_.engine.drop_letter(std::move(link_id), at, std::move(by));
 }
 
 void LiveView::note_action(std::string_view action, const core::LinkId& link_id,

@@ -37,9 +37,9 @@ class LiveView final : public AdminView {
   };
   explicit LiveView(Parts parts) : parts_(std::move(parts)) {}
 
-  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override;
-  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) override;
-  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) override;
+  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link, engine::Requester by) override;
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester by) override;
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester by) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
                                                                  core::Millis wait) override;
   api::Task<core::Result<store::Listing<core::LinkRecord>>> links(
@@ -55,24 +55,34 @@ class LiveView final : public AdminView {
   api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
                                                  core::Millis wait) override;
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
-      std::string after, std::size_t limit, std::optional<core::RelinkStatus> status) override;
+      std::string after, std::size_t limit, store::RelinkFilter filter) override;
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;
+  api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
+                                                          engine::Requester by) override;
+  api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) override;
+  api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
+                                                                         std::string after,
+                                                                         std::size_t limit) override;
+  api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before, std::size_t limit) override;
   api::Task<core::Result<StatusView>> status() override;
   api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id, core::Millis wait) override;
-  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
-                                                                   core::Millis wait) override;
+  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,
+                                                                   engine::Requester by) override;
   api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
                                                                          std::size_t limit) override;
   api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
                                                                        core::WallTime at) override;
-  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at) override;
-  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at) override;
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at,
+                                                         engine::Requester by) override;
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at,
+                                                        engine::Requester by) override;
 
   bool knows(const core::LinkId& link_id) const override { return parts_.engine.knows(link_id); }
   std::string link_ref(const core::LinkId& link_id) const override {
     return parts_.log.links().link_ref(link_id);
   }
+  core::WallTime wall_now() const override { return parts_.timers.wall_now(); }
   core::WallTime started_at() const override { return parts_.process.started_at; }
   bool healthy() const override { return parts_.store.healthy(); }
   bool ready() const override { return parts_.process.started && !parts_.process.stopping && healthy(); }

@@ -21,11 +21,12 @@ core::Result<Scraper::RelinkTotals> Scraper::count_relinks(store::Store& store) 
   RelinkTotals totals;
   std::string after;
   do {
-    auto page = store.relink_entries(after, relink_page, std::nullopt);
+    auto page = store.relink_entries(after, relink_page, {.state = store::RelinkFilter::State::any});
     if (!page) return std::unexpected(page.error());
     for (const core::RelinkEntry& entry : page->items) {
-      ++totals.links[{entry.reason, entry.status}];
-      if (entry.status != core::RelinkStatus::open) continue;
+      const bool dismissed = entry.status == core::RelinkStatus::dismissed;
+      ++totals.links[{entry.reason, dismissed ? core::RelinkStatus::resolved : entry.status}];
+      if (!core::is_live(entry.status)) continue;
       if (!totals.oldest_open_at || entry.opened_at < *totals.oldest_open_at)
         totals.oldest_open_at = entry.opened_at;
     }

@@ -35,7 +35,9 @@ std::vector<std::string_view> names_of(std::size_t count) {
 
 constexpr std::size_t cause_count = std::to_underlying(Cause::probe);
 constexpr std::size_t errc_count = std::to_underlying(Errc::invalid);
-constexpr std::size_t relink_status_count = std::to_underlying(RelinkStatus::resolved);
+// One that a person dismissed is counted with the resolved ones, as it is shown.
+constexpr std::array relink_statuses = {RelinkStatus::open, RelinkStatus::claimed,
+                                        RelinkStatus::session_issued, RelinkStatus::resolved};
 
 struct StatusCode {
   int status;
@@ -165,12 +167,19 @@ std::size_t relink_reason_slot(std::string_view reason) {
 }
 
 const std::vector<std::string_view>& relink_status_names() {
-  static const std::vector<std::string_view> names = names_of<RelinkStatus>(relink_status_count);
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> all;
+    for (const RelinkStatus status : relink_statuses)
+      all.push_back(core::to_string(status));
+    return all;
+  }();
   return names;
 }
 
 std::size_t relink_status_slot(RelinkStatus status) {
-  return std::min(slot_of(status, relink_status_count), relink_status_count - 1);
+  const auto found = std::ranges::find(relink_statuses, status);
+  if (found == relink_statuses.end()) return relink_statuses.size() - 1;
+  return static_cast<std::size_t>(found - relink_statuses.begin());
 }
 
 }  // namespace syncd::metrics

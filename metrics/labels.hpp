@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/result.hpp"
 #include "sync/core/types.hpp"

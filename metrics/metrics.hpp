@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "metrics/process.hpp"
+#include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
 #include "sync/core/verify_report.hpp"

@@ -60,8 +60,13 @@ core::Result<void> check_update(const core::LinkUpdate& update) {
 }
 
 BatchBuilder::BatchBuilder(Database& database, RecordCache& cache, DeadLetterIndex& dead_letters,
-                           rocksdb::WriteBatch& batch, FeedState feed)
-    : database_(database), cache_(cache), dead_letters_(dead_letters), batch_(batch), feed_(feed) {
+                           AuditLog& audit, rocksdb::WriteBatch& batch, FeedState feed)
+    : database_(database),
+      cache_(cache),
+      dead_letters_(dead_letters),
+      audit_(audit),
+      batch_(batch),
+      feed_(feed) {
 }
 
 core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
@@ -69,13 +74,16 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   if (!link) return std::unexpected(link.error());
   auto& touched = **link;
   if (touched.fence != update.expected_fence) return CommitOutcome::conflict;
+  if (update.audit && audit_.find(update.audit->request_key)) return CommitOutcome::conflict;
 
   put_rows(update);
   if (auto staged = put_staged(update, touched); !staged) return std::unexpected(staged.error());
   put_accounts(update);
   put_record(update, touched);
   put_feed(update);
-  if (auto rest = put_rest(update); !rest) return std::unexpected(rest.error());
+  if (auto relink = put_relink(update, touched); !relink) return std::unexpected(relink.error());
+  if (auto letters = put_letters(update); !letters) return std::unexpected(letters.error());
+  put_audit(update);
   return CommitOutcome::committed;
 }
 
@@ -84,6 +92,11 @@ core::Result<bool> BatchBuilder::finish() {
     value_.clear();
     encode_feed_state(value_, feed_);
     put(Family::meta, meta_key::feed, value_);
+  }
+  if (audit_moved_) {
+    value_.clear();
+    encode_audit_head(value_, audit_.head());
+    put(Family::meta, meta_key::audit, value_);
   }
   if (!status_.ok()) return std::unexpected(database_.failed("build a commit", status_));
   return batch_.Count() > 0;
@@ -122,6 +135,9 @@ void BatchBuilder::put_record(const core::LinkUpdate& update, Touched& link) {
     encode_blob_head(value_);
     put(Family::accounts, link_object_key(update.link_id.str()), value_, *update.link_object);
   }
+  const bool is_new = link.fence == 0;
+  if (is_new && !update.record.customer_user_id.empty())
+    put(Family::links, user_link_key(update.record.customer_user_id, update.link_id.str()), {});
   link.fence = update.record.fence;
 }
 
@@ -189,13 +205,43 @@ void BatchBuilder::put_feed(const core::LinkUpdate& update) {
   feed_moved_ = true;
 }
 
-core::Result<void> BatchBuilder::put_rest(const core::LinkUpdate& update) {
+// The entry, and its place in the queue instead of the one that it had.
+core::Result<void> BatchBuilder::put_relink(const core::LinkUpdate& update, Touched& link) {
+  if (!update.relink) return {};
   const auto& link_id = update.link_id.str();
-  if (update.relink) {
-    value_.clear();
-    encode_relink(value_, *update.relink);
-    put(Family::relink, link_key(link_id), value_);
+  const std::string key = link_key(link_id);
+  if (!link.queue_place) {
+    const auto held = database_.get(Family::relink, key);
+    if (!held) return std::unexpected(held.error());
+    if (*held) {
+      const auto entry = decode_relink(link_id, **held);
+      if (!entry) return std::unexpected(database_.failed("change a relink entry", entry.error()));
+      link.queue_place = queue_key(*entry);
+    }
   }
+  std::string place = queue_key(*update.relink);
+  if (link.queue_place && *link.queue_place != place) erase(Family::relink, *link.queue_place);
+  value_.clear();
+  encode_relink(value_, *update.relink);
+  put(Family::relink, key, value_);
+  value_.clear();
+  encode_relink_place(value_, *update.relink);
+  put(Family::relink, place, value_);
+  link.queue_place = std::move(place);
+  return {};
+}
+
+void BatchBuilder::put_audit(const core::LinkUpdate& update) {
+  if (!update.audit) return;
+  const core::AuditEntry entry = audit_.add(update.at, update.link_id, *update.audit);
+  value_.clear();
+  encode_audit_entry(value_, entry);
+  put(Family::audit, audit_key(entry.sequence), value_);
+  audit_moved_ = true;
+}
+
+core::Result<void> BatchBuilder::put_letters(const core::LinkUpdate& update) {
+  const auto& link_id = update.link_id.str();
   if (!update.dead_letter && !update.dropped_dead_letter_at) return {};
   if (auto loaded = dead_letters_.load(database_); !loaded) return loaded;
   if (update.dead_letter) {

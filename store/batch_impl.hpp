@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include <rocksdb/write_batch.h>
 
+#include "store/audit.hpp"
 #include "store/database_impl.hpp"
 #include "store/dead_letters.hpp"
 #include "store/feed.hpp"
@@ -21,7 +23,7 @@ namespace syncd::store {
 // builder is used for one commit.
 class BatchBuilder {
  public:
-  BatchBuilder(Database& database, RecordCache& cache, DeadLetterIndex& dead_letters,
+  BatchBuilder(Database& database, RecordCache& cache, DeadLetterIndex& dead_letters, AuditLog& audit,
                rocksdb::WriteBatch& batch, FeedState feed);
 
   // Errc::storage when the store cannot be read; the batch is then useless.
@@ -36,6 +38,7 @@ class BatchBuilder {
   struct Touched {
     std::uint64_t fence = 0;          // as of the updates so far; 0: there is no such link
     std::vector<std::string> staged;  // ids staged by this batch, which no scan of the database can find
+    std::optional<std::string> queue_place;  // of the entry that this batch has put; nullopt: it put none
   };
 
   core::Result<Touched*> touch(const core::LinkId& link_id);
@@ -44,7 +47,9 @@ class BatchBuilder {
   core::Result<void> put_staged(const core::LinkUpdate& update, Touched& link);
   void put_accounts(const core::LinkUpdate& update);
   void put_feed(const core::LinkUpdate& update);
-  core::Result<void> put_rest(const core::LinkUpdate& update);
+  core::Result<void> put_relink(const core::LinkUpdate& update, Touched& link);
+  core::Result<void> put_letters(const core::LinkUpdate& update);
+  void put_audit(const core::LinkUpdate& update);
 
   void put(Family family, std::string_view key, std::string_view value);
   void put(Family family, std::string_view key, std::string_view head, std::string_view tail);
@@ -54,9 +59,11 @@ class BatchBuilder {
   Database& database_;
   RecordCache& cache_;
   DeadLetterIndex& dead_letters_;
+  AuditLog& audit_;
   rocksdb::WriteBatch& batch_;
   FeedState feed_;
   bool feed_moved_ = false;
+  bool audit_moved_ = false;
   std::unordered_map<std::string_view, Touched> touched_;  // by the ids of the updates
   rocksdb::Status status_;
   std::string key_;    // scratch

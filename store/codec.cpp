@@ -15,7 +15,6 @@ constexpr std::uint8_t account_gone = 1;
 
 constexpr std::string_view row_name = "transaction row";
 constexpr std::string_view account_name = "account row";
-constexpr std::string_view relink_name = "relink entry";
 constexpr std::string_view dead_letter_name = "dead letter";
 constexpr std::string_view freeze_name = "retry window";
 
@@ -23,16 +22,6 @@ std::uint8_t get_flags(Reader& in, std::uint8_t known) {
   const auto flags = in.u8();
   if ((flags & ~known) != 0) in.refuse();
   return flags;
-}
-
-core::RelinkStatus get_relink_status(Reader& in) {
-  const auto number = in.u8();
-  if (number != std::to_underlying(core::RelinkStatus::open) &&
-      number != std::to_underlying(core::RelinkStatus::resolved)) {
-    in.refuse();
-    return core::RelinkStatus::open;
-  }
-  return static_cast<core::RelinkStatus>(number);
 }
 
 }  // namespace
@@ -128,48 +117,6 @@ core::Result<std::string_view> decode_blob(std::string_view what, std::string_vi
   Reader in(value);
   if (auto format = read_format(in, what); !format) return std::unexpected(format.error());
   return in.rest();
-}
-
-// ---- relink ----
-
-void encode_relink(std::string& out, const core::RelinkEntry& entry) {
-  Writer writer(out);
-  writer.u8(value_format);
-  writer.u8(std::to_underlying(entry.status));
-  writer.varint(entry.version);
-  writer.varint(entry.reopened);
-  put_time(writer, entry.opened_at);
-  put_time(writer, entry.resolved_at);
-  put_time(writer, entry.last_success_at);
-  writer.text(entry.reason);
-  writer.text(entry.institution_id);
-  writer.text(entry.resolved_by);
-}
-
-core::Result<core::RelinkEntry> decode_relink(std::string_view link_id, std::string_view value) {
-  Reader in(value);
-  if (auto format = read_format(in, relink_name); !format) return std::unexpected(format.error());
-  core::RelinkEntry entry;
-  entry.status = get_relink_status(in);
-  entry.version = in.varint();
-  entry.reopened = in.varint32();
-  entry.opened_at = get_wall_time(in);
-  entry.resolved_at = get_wall_time(in);
-  entry.last_success_at = get_wall_time(in);
-  entry.reason = in.text();
-  entry.institution_id = in.text();
-  entry.resolved_by = in.text();
-  if (!in.finished()) return std::unexpected(damaged(relink_name));
-  entry.link_id = core::LinkId{std::string(link_id)};
-  return entry;
-}
-
-core::Result<core::RelinkStatus> decode_relink_status(std::string_view value) {
-  Reader in(value);
-  if (auto format = read_format(in, relink_name); !format) return std::unexpected(format.error());
-  const auto status = get_relink_status(in);
-  if (!in.ok()) return std::unexpected(damaged(relink_name));
-  return status;
 }
 
 // ---- dead letters ----

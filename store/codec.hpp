@@ -6,6 +6,8 @@
 
 #include "store/bytes.hpp"
 #include "store/store.hpp"
+#include "sync/core/audit.hpp"
+#include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
 #include "sync/core/update.hpp"
 
@@ -45,10 +47,29 @@ core::Result<void> decode_link_summary(std::string_view value, LinkSummary& summ
 void encode_blob_head(std::string& out);
 core::Result<std::string_view> decode_blob(std::string_view what, std::string_view value);
 
-// ---- relink, dead letters, freezes ----
+// ---- relink (relink_codec.cpp) ----
+// Written in the second format; the first, of before there were assignees and a history, is read as well.
+inline constexpr std::uint8_t relink_format = 2;
 void encode_relink(std::string& out, const core::RelinkEntry& entry);
 core::Result<core::RelinkEntry> decode_relink(std::string_view link_id, std::string_view value);
-core::Result<core::RelinkStatus> decode_relink_status(std::string_view value);
+// What the queue is filtered by, without the rest: the value of an entry's place in it.
+struct RelinkPlace {
+  core::RelinkStatus status = core::RelinkStatus::open;
+  std::string_view reason;
+  std::string_view institution_id;
+  std::string_view assignee;
+  std::string_view customer_user_id;
+};
+void encode_relink_place(std::string& out, const core::RelinkEntry& entry);
+core::Result<RelinkPlace> decode_relink_place(std::string_view value);
+
+// ---- audit (audit.cpp) ----
+void encode_audit_entry(std::string& out, const core::AuditEntry& entry);
+core::Result<core::AuditEntry> decode_audit_entry(std::uint64_t sequence, std::string_view value);
+void encode_audit_head(std::string& out, const core::AuditHead& head);
+core::Result<core::AuditHead> decode_audit_head(std::string_view value);
+
+// ---- dead letters, freezes ----
 void encode_dead_letter(std::string& out, const core::DeadLetter& letter);
 core::Result<core::DeadLetter> decode_dead_letter(core::WallTime at, std::string_view link_id,
                                                   std::string_view value);

@@ -94,6 +94,7 @@ class Scan {
 
   bool valid() const { return iterator_->Valid(); }
   void next() { iterator_->Next(); }
+  void previous() { iterator_->Prev(); }
   void seek(std::string_view key) { iterator_->Seek(to_slice(key)); }
   // To the last key at or before `key`.
   void seek_back(std::string_view key) { iterator_->SeekForPrev(to_slice(key)); }

@@ -73,6 +73,49 @@ std::string dead_letter_key(core::WallTime at, std::string_view link_id) {
   return key;
 }
 
+std::string audit_key(std::uint64_t sequence) {
+  std::string key;
+  Writer(key).u64(sequence);
+  return key;
+}
+
+std::string user_prefix(std::string_view prefix) {
+  std::string key(links_end);
+  key.append(prefix);
+  return key;
+}
+
+std::string user_link_key(std::string_view customer_user_id, std::string_view link_id) {
+  std::string key = user_prefix(customer_user_id);
+  key.push_back('\0');
+  append_link(key, link_id);
+  return key;
+}
+
+std::string queue_begin(bool live) {
+  std::string key(links_end);
+  key.push_back(live ? '\1' : '\2');
+  return key;
+}
+
+std::string queue_end(bool live) {
+  std::string key(links_end);
+  key.push_back(live ? '\2' : '\3');
+  return key;
+}
+
+std::string queue_key(bool live, core::WallTime at, std::string_view link_id) {
+  std::string key = queue_begin(live);
+  Writer(key).u64(static_cast<std::uint64_t>(at.time_since_epoch().count()) ^ sign_bit);
+  append_link(key, link_id);
+  return key;
+}
+
+std::string queue_key(const core::RelinkEntry& entry) {
+  const bool live = core::is_live(entry.status);
+  return queue_key(live, live ? entry.opened_at : entry.resolved_at, entry.link_id.str());
+}
+
 std::string kind_prefix(std::string_view link_id, std::uint8_t kind) {
   return linked_key(link_id, kind, {});
 }
@@ -114,6 +157,38 @@ std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key) {
   parsed.link_id = read_link(in);
   if (!in.finished()) return std::nullopt;
   return parsed;
+}
+
+std::optional<QueueKey> parse_queue_key(std::string_view key) {
+  for (const bool live : {true, false}) {
+    const std::string begin = queue_begin(live);
+    if (!key.starts_with(begin)) continue;
+    Reader in(key.substr(begin.size()));
+    QueueKey parsed{.live = live, .at = {}, .link_id = {}};
+    parsed.at = core::WallTime{core::Millis{static_cast<std::int64_t>(in.u64() ^ sign_bit)}};
+    parsed.link_id = read_link(in);
+    if (!in.finished()) return std::nullopt;
+    return parsed;
+  }
+  return std::nullopt;
+}
+
+std::optional<UserLinkKey> parse_user_link_key(std::string_view key) {
+  if (!key.starts_with(links_end)) return std::nullopt;
+  key.remove_prefix(links_end.size());
+  const auto end = key.find('\0');
+  if (end == std::string_view::npos || end == 0) return std::nullopt;
+  Reader in(key.substr(end + 1));
+  const UserLinkKey parsed{.customer_user_id = key.substr(0, end), .link_id = read_link(in)};
+  if (!in.finished()) return std::nullopt;
+  return parsed;
+}
+
+std::optional<std::uint64_t> parse_audit_key(std::string_view key) {
+  Reader in(key);
+  const auto sequence = in.u64();
+  if (!in.finished() || sequence == 0) return std::nullopt;
+  return sequence;
 }
 
 std::string freeze_key(core::Endpoint endpoint) {

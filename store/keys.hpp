@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
 
 namespace syncd::store {
@@ -14,7 +15,10 @@ namespace syncd::store {
 // A link's part of a key is the id's length (2 bytes, big-endian) and its bytes, so that no id can run into
 // what follows it. Links therefore sort by length, then by bytes.
 //
-//   links, relink          link
+//   links, relink          link                              the record, the entry
+//   links                  0xff, user id, 0, link            empty value: a link of that user
+//   relink                 0xff, 1 or 2, time, link          the entry's place in the queue: live ones by the
+//                                                            time of their opening, others by their end
 //   accounts               link, kind 1, account id          the account
 //                          link, kind 2                      upstream's link object
 //   transactions           link, kind 1, transaction id      the visible row
@@ -22,6 +26,7 @@ namespace syncd::store {
 //                          link, kind 3, transaction id      a staged pending row, invisible to readers
 //   feed                   epoch, first sequence             8 bytes each, big-endian
 //   dead_letters           time in ms (sign flipped, 8 bytes, big-endian), link
+//   audit                  sequence, 8 bytes, big-endian
 //   meta                   a name
 enum class RowKind : std::uint8_t { visible = 1, pending_index = 2, staged = 3 };
 enum class AccountKind : std::uint8_t { account = 1, link_object = 2 };
@@ -35,6 +40,21 @@ std::string link_object_key(std::string_view link_id);
 std::string row_key(std::string_view link_id, RowKind kind, std::string_view transaction_id);
 std::string feed_key(std::uint64_t epoch, std::uint64_t first_sequence);
 std::string dead_letter_key(core::WallTime at, std::string_view link_id);
+std::string audit_key(std::uint64_t sequence);
+
+// Behind every link_key(), and before what else is in the families of links and entries: a length begins with
+// 0 or 1.
+inline constexpr std::string_view links_end = "\xff";
+// `customer_user_id` must satisfy core::is_valid_id: no control character, so the 0 ends it.
+std::string user_link_key(std::string_view customer_user_id, std::string_view link_id);
+// Before the links of all users whose ids begin with `prefix`.
+std::string user_prefix(std::string_view prefix);
+// Where an entry stands in the queue.
+std::string queue_key(const core::RelinkEntry& entry);
+// Before the first of the live, or of the other, places; behind them.
+std::string queue_begin(bool live);
+std::string queue_end(bool live);
+std::string queue_key(bool live, core::WallTime at, std::string_view link_id);
 
 // All keys with one link and kind are in [prefix, prefix_end).
 std::string kind_prefix(std::string_view link_id, std::uint8_t kind);
@@ -53,12 +73,24 @@ struct DeadLetterKey {
   core::WallTime at{};
   std::string_view link_id;
 };
+struct QueueKey {
+  bool live = false;
+  core::WallTime at{};
+  std::string_view link_id;
+};
+struct UserLinkKey {
+  std::string_view customer_user_id;
+  std::string_view link_id;
+};
 
 // nullopt: not a key of this form. Views point into `key`.
 std::optional<std::string_view> parse_link_key(std::string_view key);
 std::optional<LinkedKey> parse_linked_key(std::string_view key);
 std::optional<FeedKey> parse_feed_key(std::string_view key);
 std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key);
+std::optional<QueueKey> parse_queue_key(std::string_view key);
+std::optional<UserLinkKey> parse_user_link_key(std::string_view key);
+std::optional<std::uint64_t> parse_audit_key(std::string_view key);
 
 namespace meta_key {
 inline constexpr std::string_view schema = "schema";
@@ -67,6 +99,7 @@ inline constexpr std::string_view instance = "instance";
 inline constexpr std::string_view environment = "environment";
 inline constexpr std::string_view upstream = "upstream";
 inline constexpr std::string_view feed = "feed";
+inline constexpr std::string_view audit = "audit";            // absent: no act so far
 inline constexpr std::string_view freeze_prefix = "freeze/";  // + endpoint, 1 byte
 inline constexpr std::string_view note_prefix = "note/";      // + name
 }  // namespace meta_key

@@ -31,6 +31,66 @@ core::Result<std::string> position_in(Database& database, std::uint64_t from) {
   return std::string(in.rest());
 }
 
+constexpr std::size_t rows_per_batch = 2'000;
+
+// ---- from 1 to 2: the relink queue in its order, links by their users ----
+
+// An entry as version 1 wrote it, with what it now tells of its link, and its place in the queue.
+core::Result<void> move_entry(Database& database, std::string_view link_id, std::string_view value,
+                              rocksdb::WriteBatch& batch) {
+  auto entry = decode_relink(link_id, value);
+  if (!entry) return std::unexpected(entry.error());
+  const std::string key = link_key(link_id);
+  const auto record_value = database.get(Family::links, key);
+  if (!record_value) return std::unexpected(record_value.error());
+  if (*record_value) {
+    auto record = decode_link(link_id, **record_value);
+    if (!record) return std::unexpected(record.error());
+    entry->provider = std::move(record->provider);
+    entry->customer_user_id = std::move(record->customer_user_id);
+  }
+  std::string text;
+  encode_relink(text, *entry);
+  batch.Put(database.family(Family::relink), key, text);
+  text.clear();
+  encode_relink_place(text, *entry);
+  batch.Put(database.family(Family::relink), queue_key(*entry), text);
+  return {};
+}
+
+core::Result<void> note_user(Database& database, std::string_view link_id, std::string_view value,
+                             rocksdb::WriteBatch& batch) {
+  const auto record = decode_link(link_id, value);
+  if (!record) return std::unexpected(record.error());
+  if (!record->customer_user_id.empty())
+    batch.Put(database.family(Family::links), user_link_key(record->customer_user_id, link_id), {});
+  return {};
+}
+
+// Position: the family's number, then the key behind which it goes on.
+core::Result<bool> add_places(Database& database, std::string& position, rocksdb::WriteBatch& batch) {
+  constexpr char entries = 'e';
+  constexpr char links = 'l';
+  if (position.empty()) position = entries;
+  const bool at_entries = position.front() == entries;
+  const std::string after = position.substr(1);
+  const Family family = at_entries ? Family::relink : Family::links;
+  Scan scan(database, family, after.empty() ? after : after + '\0', std::string(links_end));
+  for (std::size_t rows = 0; scan.valid(); scan.next(), ++rows) {
+    if (rows == rows_per_batch) return false;
+    const auto link_id = parse_link_key(scan.key());
+    if (!link_id) return std::unexpected(damaged("link key"));
+    auto done = at_entries ? move_entry(database, *link_id, scan.value(), batch)
+                           : note_user(database, *link_id, scan.value(), batch);
+    if (!done) return std::unexpected(done.error());
+    position = position.front() + std::string(scan.key());
+  }
+  if (auto done = scan.finish("convert the store"); !done) return std::unexpected(done.error());
+  if (!at_entries) return true;
+  position = links;
+  return false;
+}
+
 core::Result<void> run_step(Database& database, const Migration& migration) {
   auto position = position_in(database, migration.from);
   if (!position) return std::unexpected(position.error());
@@ -56,7 +116,8 @@ core::Result<void> run_step(Database& database, const Migration& migration) {
 }  // namespace
 
 std::span<const Migration> migrations() {
-  return {};  // version 1 is the first
+  static const Migration steps[] = {{.from = 1, .step = &add_places}};
+  return steps;
 }
 
 core::Result<void> migrate(Database& database, std::uint64_t from, std::uint64_t to,

@@ -80,7 +80,7 @@ core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   impl->lock = std::move(*lock);
   if (disk.is_host()) note_lax_mode(options.path, impl->notices);
   for (const auto step : {&Impl::open_database, &Impl::check_identity, &Impl::begin_use, &Impl::settle_epoch,
-                          &Impl::check_feed_end}) {
+                          &Impl::check_feed_end, &Impl::load_audit}) {
     if (auto done = ((*impl).*step)(); !done) {
       // What a refused store holds is left as it was found: not even flushed.
       impl->health->fail(done.error().message);
@@ -258,12 +258,15 @@ core::Result<void> Store::Impl::settle_epoch() {
   return save_high_water(options.path, high_water, disk);
 }
 
+core::WallTime Store::Impl::wall_now() const {
+  return options.wall_now ? options.wall_now()
+                          : std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
+}
+
 // What is on the disk may be a copy: epochs above it may be used up, and nothing here says so. Milliseconds
 // of the wall clock are above all that were counted up from an earlier such number.
 std::uint64_t Store::Impl::epoch_above(std::uint64_t used) const {
-  const auto now = options.wall_now ? options.wall_now()
-                                    : std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
-  const auto ms = std::max<std::int64_t>(now.time_since_epoch().count(), 0);
+  const auto ms = std::max<std::int64_t>(wall_now().time_since_epoch().count(), 0);
   return std::max(used + 1, static_cast<std::uint64_t>(ms));
 }
 
@@ -302,6 +305,10 @@ core::Result<void> Store::Impl::check_feed_end() {
                     fmt::format("store {} is inconsistent: its feed ends at change {}, its position "
                                 "says {}; {}",
                                 options.path, last, feed.head, restore_advice));
+}
+
+core::Result<void> Store::Impl::load_audit() {
+  return audit.load(*database, wall_now());
 }
 
 core::Result<void> Store::Impl::write_meta(std::string_view key, std::string_view value) {

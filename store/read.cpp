@@ -157,7 +157,7 @@ core::Result<Listing<T>> list_links(Database& database, Family family, std::stri
     lower = link_key(after);
     lower.push_back('\0');
   }
-  Scan scan(database, family, lower, {});
+  Scan scan(database, family, lower, std::string(links_end));
   std::string last;
   for (std::size_t skipped = 0; scan.valid(); scan.next()) {
     if (listing.items.size() == limit || skipped == skipped_max) {
@@ -223,6 +223,11 @@ core::Result<core::Held> Store::lookup(const core::LookupRequest& request) {
     if (!letter) return std::unexpected(letter.error());
     held.dead_letter = std::move(*letter);
   }
+  if (const auto sequence = impl_->audit.find(request.request_key)) {
+    auto earlier = audit_entries(*sequence + 1, 1);
+    if (!earlier) return std::unexpected(earlier.error());
+    if (!earlier->entries.empty()) held.earlier_act = std::move(earlier->entries.front());
+  }
   return held;
 }
 
@@ -264,18 +269,6 @@ core::Result<std::optional<core::RelinkEntry>> Store::relink_entry(const core::L
   auto entry = decode_relink(link_id.str(), **value);
   if (!entry) return std::unexpected(impl_->database->failed("read a relink entry", entry.error()));
   return std::move(*entry);
-}
-
-core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view after, std::size_t limit,
-                                                               std::optional<core::RelinkStatus> status) {
-  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
-  const auto wanted = [status](std::string_view value) -> core::Result<bool> {
-    if (!status) return true;
-    const auto stored = decode_relink_status(value);
-    if (!stored) return std::unexpected(stored.error());
-    return *stored == *status;
-  };
-  return list_links<core::RelinkEntry>(*impl_->database, Family::relink, after, limit, wanted, decode_relink);
 }
 
 core::Result<std::optional<core::DeadLetter>> Store::dead_letter(core::WallTime at,

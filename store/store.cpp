@@ -77,7 +77,7 @@ core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::Lin
   }
   auto& batch = impl_->batch;
   batch.Clear();
-  BatchBuilder builder(*impl_->database, impl_->cache, impl_->dead_letters, batch, impl_->feed);
+  BatchBuilder builder(*impl_->database, impl_->cache, impl_->dead_letters, impl_->audit, batch, impl_->feed);
   std::vector<CommitOutcome> outcomes;
   outcomes.reserve(updates.size());
   for (const auto* update : updates) {
@@ -109,7 +109,7 @@ std::uint64_t Store::links_estimate() const {
 
 core::Result<void> Store::for_each_link(const std::function<void(const LinkSummary&)>& visit) {
   if (auto ready = impl_->ready(); !ready) return ready;
-  Scan scan(*impl_->database, Family::links, {}, {}, true);
+  Scan scan(*impl_->database, Family::links, {}, std::string(links_end), true);
   LinkSummary summary;
   for (; scan.valid(); scan.next()) {
     const auto link_id = parse_link_key(scan.key());

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/core/audit.hpp"
+#include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
 #include "sync/core/update.hpp"
 
@@ -49,7 +51,7 @@ struct LinkSummary {
 
 enum class CommitOutcome : std::uint8_t {
   committed,
-  conflict,  // the fence did not match; nothing of this update was written
+  conflict,  // the fence did not match, or the act was done already; nothing of this update was written
 };
 
 struct FeedEntry {
@@ -74,6 +76,28 @@ template <class T>
 struct Listing {
   std::vector<T> items;
   std::string next;  // pass as `after` for the next page; empty: the end
+};
+
+// A small value of the daemon that an act changes; see Store::put_note.
+struct NoteChange {
+  std::string name;
+  std::string value;
+};
+
+struct AuditSlice {
+  std::vector<core::AuditEntry> entries;  // newest first
+  core::AuditHead head;
+};
+
+// Which entries of the relink queue are wanted. Empty texts: any.
+struct RelinkFilter {
+  enum class State : std::uint8_t { live, open, claimed, session_issued, resolved, any };
+  State state = State::live;
+  std::string institution_id = {};
+  std::string reason = {};
+  std::string assignee = {};
+  std::string search = {};  // the link id or the customer user id begins with it
+  bool newest_first = false;
 };
 
 struct StoreStats {
@@ -134,8 +158,8 @@ class Store {
   core::Result<std::optional<core::LinkRecord>> load(const core::LinkId& link_id);
   core::Result<core::Held> lookup(const core::LookupRequest& request);
   // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the
-  // next gap-free sequences, relink entry, dead letter. Outcomes are in the order of `updates`. Two
-  // updates of the same link in one call are allowed; the second sees the first.
+  // next gap-free sequences, relink entry, dead letter, the act in the audit log. Outcomes are in the order
+  // of `updates`. Two updates of the same link in one call are allowed; the second sees the first.
   // Errc::invalid, with nothing of the whole call written, for an update that contradicts itself (an id that
   // is empty or longer than 256 bytes, the record of another link): a defect of the caller, the store stays
   // healthy.
@@ -167,11 +191,23 @@ class Store {
   core::Result<Listing<core::StoredTransaction>> transactions(const core::LinkId& link_id,
                                                               std::string_view after, std::size_t limit);
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
+  // Live entries in the order of their opening, then the others in the order of their end. `after` is an
+  // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`.
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
-                                                          std::optional<core::RelinkStatus> status);
+                                                          const RelinkFilter& filter);
+  // Links whose id, or whose customer user id, begins with `prefix`; a link that does both comes once. As
+  // links() for `after` and `limit`; the place is an opaque text.
+  core::Result<Listing<core::LinkRecord>> search_links(std::string_view prefix, std::string_view after,
+                                                       std::size_t limit);
   // In the order of time; `after` is an opaque text (Errc::invalid for any other).
   core::Result<Listing<core::DeadLetter>> dead_letters(std::string_view after, std::size_t limit);
   core::Result<std::optional<core::DeadLetter>> dead_letter(core::WallTime at, const core::LinkId& link_id);
+  // Acts with a sequence below `before` (0: from the last one), newest first; 1 <= limit <= 1,000 (clamped).
+  core::Result<AuditSlice> audit_entries(std::uint64_t before, std::size_t limit);
+  // An act about no link, and what it changes, in one synced write. conflict: its request_key is known
+  // already (within a day); nothing was written.
+  core::Result<CommitOutcome> record_act(core::WallTime at, const core::AuditNote& note,
+                                         const std::optional<NoteChange>& change);
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);

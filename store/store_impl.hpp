@@ -7,6 +7,7 @@
 
 #include <rocksdb/write_batch.h>
 
+#include "store/audit.hpp"
 #include "store/database_impl.hpp"
 #include "store/dead_letters.hpp"
 #include "store/feed.hpp"
@@ -30,6 +31,7 @@ struct Store::Impl {
   FeedState feed;
   RecordCache cache;
   DeadLetterIndex dead_letters;
+  AuditLog audit;
   rocksdb::WriteBatch batch;  // keeps its memory between commits
   std::uint64_t commits = 0;
 
@@ -39,11 +41,13 @@ struct Store::Impl {
   core::Result<void> begin_use();
   core::Result<void> settle_epoch();
   core::Result<void> check_feed_end();
+  core::Result<void> load_audit();
   // Their parts.
   core::Result<void> refuse_newer(std::uint64_t version);
   core::Result<void> check_instance();
   core::Result<void> create_identity();
   core::Result<void> bring_up_to_date(std::uint64_t version);
+  core::WallTime wall_now() const;
   std::uint64_t epoch_above(std::uint64_t used) const;
   core::Result<void> begin_epoch(const std::string& why, std::uint64_t used);
 

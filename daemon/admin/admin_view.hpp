@@ -57,9 +57,10 @@ class AdminView {
  public:
   virtual ~AdminView() = default;
 
-  virtual api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) = 0;
-  virtual api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) = 0;
-  virtual api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) = 0;
+  virtual api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link,
+                                                               engine::Requester by) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester by) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester by) = 0;
   // Makes the link due and waits up to `wait` for the end of the visit; nullopt: not waited for, or not ended
   // yet.
   virtual api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
@@ -79,8 +80,21 @@ class AdminView {
   virtual api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
                                                          core::Millis wait) = 0;
   virtual api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
-      std::string after, std::size_t limit, std::optional<core::RelinkStatus> status) = 0;
+      std::string after, std::size_t limit, store::RelinkFilter filter) = 0;
   virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;
+  // Errors beside the usual ones: not_found, when the link has no entry.
+  virtual api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id,
+                                                                  core::RelinkRequest request,
+                                                                  engine::Requester by) = 0;
+  // A number that is another one when an entry of the queue has changed since; waits up to `wait` for one
+  // that is not `seen`.
+  virtual api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) = 0;
+  virtual api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
+                                                                                 std::string after,
+                                                                                 std::size_t limit) = 0;
+  // Newest first, below the sequence `before` (0: from the last one).
+  virtual api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before,
+                                                                   std::size_t limit) = 0;
   virtual api::Task<core::Result<StatusView>> status() = 0;
 
   // Begins a verify of the link, or joins the one that is under way, and waits up to `wait` for its end.
@@ -89,16 +103,20 @@ class AdminView {
                                                                     core::Millis wait) = 0;
   // As sync(), for the visits of a repair; the report counts all of them.
   virtual api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
-                                                                           core::Millis wait) = 0;
+                                                                           core::Millis wait,
+                                                                           engine::Requester by) = 0;
   virtual api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
                                                                                  std::size_t limit) = 0;
   virtual api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
                                                                                core::WallTime at) = 0;
-  virtual api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at) = 0;
-  virtual api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at,
+                                                                 engine::Requester by) = 0;
+  virtual api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at,
+                                                                engine::Requester by) = 0;
 
   virtual bool knows(const core::LinkId& link_id) const = 0;
   virtual std::string link_ref(const core::LinkId& link_id) const = 0;
+  virtual core::WallTime wall_now() const = 0;
   virtual core::WallTime started_at() const = 0;  // tells this run of the daemon from any other
   virtual bool healthy() const = 0;
   virtual bool ready() const = 0;

@@ -56,4 +56,9 @@ std::optional<uid_t> uid_of(const HttpRequest& request) {
   return request.peer ? std::optional{request.peer->uid} : std::nullopt;
 }
 
+engine::Requester requester_of(const HttpRequest& request) {
+  const auto uid = uid_of(request);
+  return {.actor = uid ? fmt::format("uid:{}", *uid) : std::string("unknown")};
+}
+
 }  // namespace syncd::daemon

@@ -7,6 +7,7 @@
 #include "daemon/json_writer.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
+#include "sync/engine/engine.hpp"
 
 namespace syncd::daemon {
 
@@ -15,7 +16,8 @@ namespace syncd::daemon {
 inline constexpr std::uint64_t limit_default = 100;
 inline constexpr std::uint64_t limit_max = 1000;
 inline constexpr core::Millis wait_max{60'000};
-inline constexpr std::size_t after_bytes_max = 256;  // an id: `next` of these lists is the last one
+// A place in a list: an id, or two with their time.
+inline constexpr std::size_t after_bytes_max = 2 * core::id_bytes_max + 32;
 
 HttpResponse refuse_parameter(std::string_view detail);
 HttpResponse from_error(const core::Error& error);
@@ -24,6 +26,8 @@ HttpResponse json(int status, JsonWriter& writer);
 // 200 with the report of a visit that ended, 202 for one that is still to come.
 HttpResponse visit_answer(const core::LinkId& link_id, const std::optional<core::CycleReport>& report);
 std::optional<uid_t> uid_of(const HttpRequest& request);
+// Who asks, for the audit log.
+engine::Requester requester_of(const HttpRequest& request);
 
 // `{"items":[...],"next":"..."}`
 template <class Listing, class Write>

@@ -45,6 +45,11 @@ std::string_view reason_phrase(int status) {
 }
 
 HttpResponse problem(int status, std::string_view code, std::string_view detail) {
+  return problem(status, code, detail, {}, {});
+}
+
+HttpResponse problem(int status, std::string_view code, std::string_view detail, std::string_view extra,
+                     std::string_view json) {
   JsonWriter writer;
   writer.begin_object();
   writer.member("type", std::string_view("urn:moneykit-syncd:problem:" + std::string(code)));
@@ -52,6 +57,7 @@ HttpResponse problem(int status, std::string_view code, std::string_view detail)
   writer.member("status", status);
   writer.member("code", code);
   writer.member("detail", detail);
+  if (!extra.empty()) writer.key(extra).raw(json);
   writer.end_object();
   return {.status = status, .content_type = "application/problem+json", .body = writer.take(), .allow = {}};
 }

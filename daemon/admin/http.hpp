@@ -47,6 +47,9 @@ class HttpService {
 
 // RFC 9457 problem details. `code` is stable and for programs, `detail` is for people.
 HttpResponse problem(int status, std::string_view code, std::string_view detail);
+// With one more member, `extra`, whose value is the JSON text `json` (RFC 9457 section 3.2).
+HttpResponse problem(int status, std::string_view code, std::string_view detail, std::string_view extra,
+                     std::string_view json);
 std::string_view reason_phrase(int status);
 
 }  // namespace syncd::daemon

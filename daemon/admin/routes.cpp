@@ -14,12 +14,6 @@ namespace syncd::daemon {
 
 namespace {
 
-std::optional<core::RelinkStatus> parse_relink_status(std::string_view text) {
-  if (text == "open") return core::RelinkStatus::open;
-  if (text == "resolved") return core::RelinkStatus::resolved;
-  return std::nullopt;
-}
-
 bool is_json(std::string_view content_type) {
   std::string type{content_type.substr(0, content_type.find(';'))};
   while (type.ends_with(' '))
@@ -77,6 +71,13 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"GET", {"v1", "feed"}, false, &AdminRoutes::list_feed},
       {"GET", {"v1", "relink"}, false, &AdminRoutes::list_relink},
       {"GET", {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
+      {"POST", {"v1", "relink", "*", "claim"}, true, &AdminRoutes::claim_relink},
+      {"POST", {"v1", "relink", "*", "release"}, true, &AdminRoutes::release_relink},
+      {"POST", {"v1", "relink", "*", "note"}, true, &AdminRoutes::note_relink},
+      {"POST", {"v1", "relink", "*", "dismiss"}, true, &AdminRoutes::dismiss_relink},
+      {"POST", {"v1", "relink", "*", "reopen"}, true, &AdminRoutes::reopen_relink},
+      {"GET", {"v1", "revision"}, false, &AdminRoutes::show_revision},
+      {"GET", {"v1", "audit"}, false, &AdminRoutes::list_audit},
       {"GET", {"v1", "dead-letters"}, false, &AdminRoutes::list_dead_letters},
       {"GET", {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
       {"POST", {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
@@ -163,7 +164,7 @@ api::Task<HttpResponse> AdminRoutes::add_link(Call call) {
   auto link = parse_new_link(std::move(call.request.body));
   if (!link) co_return problem(400, "invalid_body", link.error());
   const core::LinkId link_id = link->link_id;
-  auto outcome = co_await view_.add_link(std::move(*link));
+  auto outcome = co_await view_.add_link(std::move(*link), requester_of(call.request));
   if (!outcome) co_return from_error(outcome.error());
   const bool added = *outcome == engine::AddOutcome::added;
   if (added) view_.note_action("links.add", link_id, uid_of(call.request));
@@ -188,8 +189,18 @@ api::Task<HttpResponse> AdminRoutes::list_links(Call call) {
   const std::string after = query.text("after", after_bytes_max);
   const auto state = query.choice("state", core::parse_link_status,
                                   "active, backoff, relink, blocked, quarantined, paused, gone");
+  const std::string search = query.text("search", core::id_bytes_max);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
-  auto listing = co_await view_.links(after, limit, state);
+  if (!search.empty() && state) {
+    co_return refuse_parameter(
+        "query parameters search and state exclude each other: what is found shows its status");
+  }
+  core::Result<store::Listing<core::LinkRecord>> listing;
+  if (search.empty()) {
+    listing = co_await view_.links(after, limit, state);
+  } else {
+    listing = co_await view_.search_links(search, after, limit);
+  }
   if (!listing) co_return from_error(listing.error());
   co_return list_of(*listing, [this](JsonWriter& writer, const core::LinkRecord& link) {
     write_link(writer, link, view_.link_ref(link.link_id));
@@ -229,7 +240,7 @@ api::Task<HttpResponse> AdminRoutes::change_status(Call call, std::string_view a
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   const core::LinkId link_id{call.id};
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
-  auto status = co_await (view_.*change)(link_id);
+  auto status = co_await (view_.*change)(link_id, requester_of(call.request));
   if (!status) co_return from_error(status.error());
   view_.note_action(action, link_id, uid_of(call.request));
   JsonWriter writer;
@@ -278,33 +289,6 @@ api::Task<HttpResponse> AdminRoutes::list_feed(Call call) {
   const bool more = !slice->entries.empty() && slice->entries.back().sequence < slice->head;
   if (more) writer.member("next", std::string_view(fmt::format("{}", slice->entries.back().sequence)));
   writer.member("epoch", slice->epoch).member("head", slice->head).end_object();
-  co_return json(200, writer);
-}
-
-api::Task<HttpResponse> AdminRoutes::list_relink(Call call) {
-  QueryReader query(call.target);
-  const auto limit = query.number("limit", limit_default, 1, limit_max);
-  const std::string after = query.text("after", after_bytes_max);
-  const auto status = query.choice("status", parse_relink_status, "open, resolved");
-  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
-  auto listing = co_await view_.relink_entries(after, limit, status);
-  if (!listing) co_return from_error(listing.error());
-  co_return list_of(*listing, write_relink_entry);
-}
-
-api::Task<HttpResponse> AdminRoutes::show_relink(Call call) {
-  QueryReader query(call.target);
-  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
-  const core::LinkId link_id{call.id};
-  auto entry = co_await view_.relink_entry(link_id);
-  if (!entry) co_return from_error(entry.error());
-  if (!*entry) {
-    co_return problem(
-        404, "relink_entry_not_found",
-        fmt::format("link {} has never needed its owner: it has no relink entry", link_id.str()));
-  }
-  JsonWriter writer;
-  write_relink_entry(writer, **entry);
   co_return json(200, writer);
 }
 

@@ -39,15 +39,28 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> sync_link(Call call);
   api::Task<HttpResponse> pause_link(Call call);
   api::Task<HttpResponse> resume_link(Call call);
-  using StatusChange = api::Task<core::Result<core::LinkStatus>> (AdminView::*)(core::LinkId);
+  using StatusChange = api::Task<core::Result<core::LinkStatus>> (AdminView::*)(core::LinkId,
+                                                                                engine::Requester);
   // `action`: its name in the log.
   api::Task<HttpResponse> change_status(Call call, std::string_view action, StatusChange change);
   api::Task<HttpResponse> list_accounts(Call call);
   api::Task<HttpResponse> list_transactions(Call call);
   api::Task<HttpResponse> list_feed(Call call);
+  api::Task<HttpResponse> show_status(Call call);
+  // ---- routes_relink.cpp ----
   api::Task<HttpResponse> list_relink(Call call);
   api::Task<HttpResponse> show_relink(Call call);
-  api::Task<HttpResponse> show_status(Call call);
+  api::Task<HttpResponse> claim_relink(Call call);
+  api::Task<HttpResponse> release_relink(Call call);
+  api::Task<HttpResponse> note_relink(Call call);
+  api::Task<HttpResponse> dismiss_relink(Call call);
+  api::Task<HttpResponse> reopen_relink(Call call);
+  api::Task<HttpResponse> act_on_entry(Call call, core::RelinkRequest::Kind kind);
+  // `error` as a problem; a conflict comes with the entry as it is.
+  api::Task<HttpResponse> entry_problem(core::LinkId link_id, core::Error error,
+                                        std::optional<std::uint64_t> version_seen);
+  api::Task<HttpResponse> show_revision(Call call);
+  api::Task<HttpResponse> list_audit(Call call);
   // ---- routes_repair.cpp ----
   api::Task<HttpResponse> verify_link(Call call);
   api::Task<HttpResponse> show_verify(Call call);

@@ -57,7 +57,7 @@ api::Task<HttpResponse> AdminRoutes::repair_link(Call call) {
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   const core::LinkId link_id{call.id};
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
-  auto report = co_await view_.repair(link_id, wait);
+  auto report = co_await view_.repair(link_id, wait, requester_of(call.request));
   if (!report) co_return from_error(report.error());
   view_.note_action("links.repair", link_id, uid_of(call.request));
   co_return visit_answer(link_id, *report);
@@ -91,7 +91,7 @@ api::Task<HttpResponse> AdminRoutes::retry_dead_letter(Call call) {
   QueryReader query(call.target);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   const DeadLetterId id = *parse_dead_letter_id(call.id);
-  auto status = co_await view_.retry_letter(id.link_id, id.at);
+  auto status = co_await view_.retry_letter(id.link_id, id.at, requester_of(call.request));
   if (!status && status.error().code == core::Errc::not_found) co_return no_such_letter(call.id);
   if (!status) co_return from_error(status.error());
   view_.note_action("dead_letters.retry", id.link_id, uid_of(call.request));
@@ -102,7 +102,7 @@ api::Task<HttpResponse> AdminRoutes::drop_dead_letter(Call call) {
   QueryReader query(call.target);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   const DeadLetterId id = *parse_dead_letter_id(call.id);
-  auto status = co_await view_.drop_letter(id.link_id, id.at);
+  auto status = co_await view_.drop_letter(id.link_id, id.at, requester_of(call.request));
   if (!status && status.error().code == core::Errc::not_found) co_return no_such_letter(call.id);
   if (!status) co_return from_error(status.error());
   view_.note_action("dead_letters.drop", id.link_id, uid_of(call.request));

@@ -142,14 +142,33 @@ void write_status_upstream(JsonWriter& writer, const StatusView& status) {
   writer.end_object();
 }
 
-std::string hex_of(const core::Digest& digest) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : digest) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
+void write_session(JsonWriter& writer, const std::optional<core::RelinkSession>& session,
+                   core::WallTime now) {
+  writer.key("session");
+  if (!session) {
+    writer.null();
+    return;
   }
-  return text;
+  writer.begin_object();
+  write_time(writer, "issued_at", session->issued_at);
+  write_time(writer, "expires_at", session->expires_at);
+  writer.member("expired", session->expires_at <= now);
+  writer.member("issued_by", std::string_view(session->issued_by));
+  writer.end_object();
+}
+
+void write_history(JsonWriter& writer, const core::RelinkEntry& entry) {
+  writer.member("history_dropped", entry.history_dropped);
+  writer.key("history").begin_array();
+  for (const core::RelinkEvent& event : entry.history) {
+    writer.begin_object();
+    write_time(writer, "at", event.at);
+    writer.member("kind", core::to_string(event.kind));
+    write_optional_text(writer, "actor", event.actor);
+    write_optional_text(writer, "text", event.text);
+    writer.end_object();
+  }
+  writer.end_array();
 }
 
 void write_ids(JsonWriter& writer, std::string_view name, const std::vector<std::string>& ids) {
@@ -284,18 +303,41 @@ void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry) {
   writer.end_object();
 }
 
-void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry) {
+void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, core::WallTime now, bool whole) {
   writer.begin_object();
   writer.member("link_id", std::string_view(entry.link_id.str()));
   writer.member("status", core::to_string(entry.status));
   writer.member("reason", std::string_view(entry.reason));
   write_optional_text(writer, "institution_id", entry.institution_id);
+  write_optional_text(writer, "provider", entry.provider);
+  write_optional_text(writer, "customer_user_id", entry.customer_user_id);
   write_time(writer, "opened_at", entry.opened_at);
   write_time(writer, "resolved_at", entry.resolved_at);
   write_optional_text(writer, "resolved_by", entry.resolved_by);
   writer.member("reopened", entry.reopened);
   write_time(writer, "last_success_at", entry.last_success_at);
+  writer.member("days_lost", core::days_lost(entry, now));
+  write_optional_text(writer, "assignee", entry.assignee);
+  write_session(writer, entry.session, now);
   writer.member("version", entry.version);
+  if (whole) write_history(writer, entry);
+  writer.end_object();
+}
+
+void write_audit_entry(JsonWriter& writer, const core::AuditEntry& entry) {
+  writer.begin_object();
+  writer.member("sequence", entry.sequence);
+  write_time(writer, "at", entry.at);
+  writer.member("actor", std::string_view(entry.note.actor));
+  writer.member("action", std::string_view(entry.note.action));
+  write_optional_text(writer, "link_id", entry.link_id.str());
+  writer.key("detail");
+  if (entry.note.detail.empty()) {
+    writer.null();
+  } else {
+    writer.raw(entry.note.detail);
+  }
+  writer.member("hash", std::string_view(hex_of(entry.hash)));
   writer.end_object();
 }
 

@@ -8,6 +8,18 @@
 
 namespace syncd::daemon {
 
+// Lower-case hexadecimal digits.
+template <class Bytes>
+std::string hex_of(const Bytes& bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : bytes) {
+    text += digits[byte >> 4];
+    text += digits[byte & 0xf];
+  }
+  return text;
+}
+
 // The JSON shapes of the admin API. Rows' `data`, and the feed's `before` and `after`, are spliced in as
 // stored: numbers keep their text.
 
@@ -19,7 +31,9 @@ void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_vi
 void write_account(JsonWriter& writer, const core::StoredAccount& account);
 void write_transaction(JsonWriter& writer, const core::StoredTransaction& transaction);
 void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry);
-void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry);
+// `now`: what is told of the time that passes. `whole`: with its history, which lists leave out.
+void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, core::WallTime now, bool whole);
+void write_audit_entry(JsonWriter& writer, const core::AuditEntry& entry);
 void write_cycle(JsonWriter& writer, const core::CycleReport& report);
 // `whole`: with the redacted body, which lists leave out.
 void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool whole);

@@ -41,6 +41,14 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
     case Endpoint::token:
     case Endpoint::introspect:
       return budgets.token_per_client;
+    case Endpoint::link_session:
+      return budgets.link_session_per_app;
+    case Endpoint::exchange_token:
+      return budgets.exchange_per_app;
+    case Endpoint::user_links:
+      return budgets.user_links_per_app;
+    case Endpoint::delete_link:
+      return budgets.delete_link_per_app;
   }
   return 1;
 }

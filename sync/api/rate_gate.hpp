@@ -31,6 +31,10 @@ struct Budgets {
   std::uint32_t link_per_link = 15;
   std::uint32_t links_per_app = 600;
   std::uint32_t token_per_client = 300;
+  std::uint32_t link_session_per_app = 1200;
+  std::uint32_t exchange_per_app = 600;
+  std::uint32_t user_links_per_app = 600;
+  std::uint32_t delete_link_per_app = 600;
 };
 
 // How much of an endpoint's budget is in use; for metrics and the status page.

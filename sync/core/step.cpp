@@ -47,45 +47,61 @@ void take_link(const LinkObject& link, LinkUpdate& update) {
   if (link.accounts.refreshed_at) record.accounts_clock = link.accounts.refreshed_at;
 }
 
-void open_relink(const StepInput& input, std::string_view reason, LinkUpdate& update) {
-  update.record.status = LinkStatus::relink;
-  if (relink_is_open(input)) {
-    if (input.held->relink->reason == reason) return;
-    // Another reason for the same wait: the entry stays, its version moves.
-    update.relink = *input.held->relink;
-    update.relink->reason = reason;
-    ++update.relink->version;
-    return;
-  }
-  RelinkEntry entry;
-  if (input.held->relink) {
-    entry = *input.held->relink;
-    ++entry.reopened;
-    ++entry.version;
-  }
+// What an entry tells of its link, and what it was opened for.
+void fill_entry(const StepInput& input, std::string_view reason, const LinkUpdate& update,
+                RelinkEntry& entry) {
   entry.link_id = input.record.link_id;
   entry.status = RelinkStatus::open;
   entry.reason = reason;
   entry.institution_id = update.record.institution_id;
+  entry.provider = update.record.provider;
+  entry.customer_user_id = update.record.customer_user_id;
   entry.opened_at = input.now;
   entry.resolved_at = WallTime{};
   entry.resolved_by.clear();
+  entry.assignee.clear();
+  entry.session.reset();
   entry.last_success_at = input.record.last_success_at;
+}
+
+void open_relink(const StepInput& input, std::string_view reason, LinkUpdate& update) {
+  update.record.status = LinkStatus::relink;
+  const std::optional<RelinkEntry>& held = input.held->relink;
+  // Who dismissed an entry has seen this wait for this reason: only another one is news.
+  const bool told = relink_waits(input) && held->reason == reason;
+  if (told) return;
+  RelinkEntry entry = held ? *held : RelinkEntry{};
+  if (held) ++entry.version;
+  if (held && is_live(held->status)) {
+    // Another reason for the same wait: the entry stays, its version moves.
+    entry.reason = reason;
+    note_event(entry, {input.now, RelinkEventKind::reason_changed, {}, std::string(reason)});
+    update.relink = std::move(entry);
+    return;
+  }
+  if (held) ++entry.reopened;
+  fill_entry(input, reason, update, entry);
+  const auto kind = held ? RelinkEventKind::reopened : RelinkEventKind::opened;
+  note_event(entry, {input.now, kind, {}, std::string(reason)});
   update.changes.push_back(
       {ChangeKind::relink_opened, link_id_text(update), {}, keep_text(update, to_json(entry))});
   update.relink = std::move(entry);
 }
 
+// A dismissed entry is closed for the feed already; what is left to tell is how the wait ended.
 void resolve_relink(const StepInput& input, std::string_view how, LinkUpdate& update) {
-  if (!relink_is_open(input)) return;
-  RelinkEntry entry = *input.held->relink;
+  if (!relink_waits(input)) return;
+  const RelinkEntry& held = *input.held->relink;
+  RelinkEntry entry = held;
   entry.status = RelinkStatus::resolved;
   entry.resolved_at = input.now;
   entry.resolved_by = how;
   ++entry.version;
-  update.changes.push_back({ChangeKind::relink_resolved, link_id_text(update),
-                            keep_text(update, to_json(*input.held->relink)),
-                            keep_text(update, to_json(entry))});
+  note_event(entry, {input.now, RelinkEventKind::resolved, {}, std::string(how)});
+  if (is_live(held.status)) {
+    update.changes.push_back({ChangeKind::relink_resolved, link_id_text(update),
+                              keep_text(update, to_json(held)), keep_text(update, to_json(entry))});
+  }
   update.relink = std::move(entry);
 }
 
@@ -316,7 +332,7 @@ void go_on_without_accounts(const StepInput& input, LinkUpdate& update) {
 void refuse_link(const StepInput& input, const Error& error, Endpoint endpoint, LinkUpdate& update) {
   const bool refused = error.http_status == 401 || error.http_status == 403;
   const bool connected = endpoint != Endpoint::link && update.record.upstream_state == "connected";
-  if (refused && connected && relink_is_open(input)) {
+  if (refused && connected && relink_waits(input)) {
     resolve_relink(input, "reconnected", update);
     update.record.status = LinkStatus::blocked;
   }

@@ -45,7 +45,7 @@ LinkUpdate step_pause(const StepInput& input) {
 
 LinkUpdate step_resume(const StepInput& input) {
   LinkUpdate update = begin_action(input);
-  update.record.status = relink_is_open(input) ? LinkStatus::relink : LinkStatus::active;
+  update.record.status = relink_waits(input) ? LinkStatus::relink : LinkStatus::active;
   update.record.next_due_at = input.now;
   note_status(input, update);
   return update;
@@ -80,6 +80,19 @@ LinkUpdate step_drop_letter(const StepInput& input) {
   assert(input.held->dead_letter);
   LinkUpdate update = begin_action(input);
   update.dropped_dead_letter_at = input.held->dead_letter->at;
+  return update;
+}
+
+LinkUpdate step_relink(const StepInput& input, RelinkEntry changed) {
+  const RelinkEntry& held = *input.held->relink;
+  LinkUpdate update = begin_action(input);
+  const bool was_live = is_live(held.status);
+  if (is_live(changed.status) != was_live) {
+    const auto kind = was_live ? ChangeKind::relink_resolved : ChangeKind::relink_opened;
+    const std::string_view before = was_live ? keep_text(update, to_json(held)) : std::string_view{};
+    update.changes.push_back({kind, link_id_text(update), before, keep_text(update, to_json(changed))});
+  }
+  update.relink = std::move(changed);
   return update;
 }
 

@@ -52,8 +52,8 @@ void note_status(const StepInput& input, LinkUpdate& update) {
                             keep_text(update, status_json(update.record.status, reason_of(update.record)))});
 }
 
-bool relink_is_open(const StepInput& input) {
-  return input.held->relink && input.held->relink->status == RelinkStatus::open;
+bool relink_waits(const StepInput& input) {
+  return input.held->relink && is_waiting(input.held->relink->status);
 }
 
 void begin_replay(const StepInput& input, LinkUpdate& update) {

@@ -17,7 +17,8 @@ std::string status_json(LinkStatus status, std::string_view reason);
 std::string_view link_id_text(LinkUpdate& update);
 // Adds the feed entry for a changed status; called once, last.
 void note_status(const StepInput& input, LinkUpdate& update);
-bool relink_is_open(const StepInput& input);
+// Its entry says that the link waits for its owner, whether somebody still works on it or not.
+bool relink_waits(const StepInput& input);
 // The history is read from its start into a new generation: everything held stays visible until it ends.
 void begin_replay(const StepInput& input, LinkUpdate& update);
 

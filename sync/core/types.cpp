@@ -139,20 +139,25 @@ std::uint64_t stable_hash(std::string_view text) {
   return hash;
 }
 
-Digest digest_of(std::string_view bytes) {
+Hash sha256_of(std::string_view bytes) {
   struct Hasher {
     std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr),
                                                               &EVP_MD_free};
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
   };
   static thread_local const Hasher hasher;  // looking the algorithm up costs more than a short digest
-  std::array<std::uint8_t, 32> full{};
+  Hash full{};
   // Without an algorithm the first call fails.
   const bool done = hasher.context &&
                     EVP_DigestInit_ex2(hasher.context.get(), hasher.algorithm.get(), nullptr) == 1 &&
                     EVP_DigestUpdate(hasher.context.get(), bytes.data(), bytes.size()) == 1 &&
                     EVP_DigestFinal_ex(hasher.context.get(), full.data(), nullptr) == 1;
   if (!done) throw std::runtime_error("OpenSSL has no working SHA-256");
+  return full;
+}
+
+Digest digest_of(std::string_view bytes) {
+  const Hash full = sha256_of(bytes);
   Digest digest{};
   std::copy_n(full.begin(), digest.size(), digest.begin());
   return digest;
@@ -172,6 +177,14 @@ std::string_view to_string(Endpoint endpoint) {
       return "token";
     case Endpoint::introspect:
       return "introspect";
+    case Endpoint::link_session:
+      return "link_session";
+    case Endpoint::exchange_token:
+      return "exchange_token";
+    case Endpoint::user_links:
+      return "user_links";
+    case Endpoint::delete_link:
+      return "delete_link";
   }
   return "unknown";
 }
@@ -220,57 +233,6 @@ std::optional<LinkStatus> parse_link_status(std::string_view text) {
     if (to_string(status) == text) return status;
   }
   return std::nullopt;
-}
-
-std::string_view to_string(RelinkStatus status) {
-  switch (status) {
-    case RelinkStatus::open:
-      return "open";
-    case RelinkStatus::resolved:
-      return "resolved";
-  }
-  return "unknown";
-}
-
-namespace {
-
-void append_time_or_null(std::string& out, WallTime time) {
-  if (time == WallTime{}) {
-    out.append("null");
-  } else {
-    append_json_string(out, format_wall_time(time));
-  }
-}
-
-void append_text_or_null(std::string& out, std::string_view text) {
-  if (text.empty()) {
-    out.append("null");
-  } else {
-    append_json_string(out, text);
-  }
-}
-
-}  // namespace
-
-std::string to_json(const RelinkEntry& entry) {
-  std::string out = "{\"link_id\":";
-  append_json_string(out, entry.link_id.str());
-  out.append(",\"status\":");
-  append_json_string(out, to_string(entry.status));
-  out.append(",\"reason\":");
-  append_json_string(out, entry.reason);
-  out.append(",\"institution_id\":");
-  append_json_string(out, entry.institution_id);
-  out.append(",\"opened_at\":");
-  append_time_or_null(out, entry.opened_at);
-  out.append(",\"resolved_at\":");
-  append_time_or_null(out, entry.resolved_at);
-  out.append(",\"resolved_by\":");
-  append_text_or_null(out, entry.resolved_by);
-  out.append(",\"last_success_at\":");
-  append_time_or_null(out, entry.last_success_at);
-  fmt::format_to(std::back_inserter(out), ",\"reopened\":{},\"version\":{}}}", entry.reopened, entry.version);
-  return out;
 }
 
 }  // namespace syncd::core

@@ -70,14 +70,28 @@ struct Cursor {
 // because the phase of a link must survive restarts and upgrades.
 std::uint64_t stable_hash(std::string_view text);
 
+using Hash = std::array<std::uint8_t, 32>;
+Hash sha256_of(std::string_view bytes);
 using Digest = std::array<std::uint8_t, 16>;
 // The first 16 bytes of SHA-256.
 Digest digest_of(std::string_view bytes);
 
 // ---- vocabulary
 // ----------------------------------------------------------------------------------------------
-enum class Endpoint : std::uint8_t { sync = 1, accounts = 2, link = 3, links = 4, token = 5, introspect = 6 };
-inline constexpr std::size_t endpoint_count = 6;
+// Numbers are stored.
+enum class Endpoint : std::uint8_t {
+  sync = 1,
+  accounts = 2,
+  link = 3,
+  links = 4,
+  token = 5,
+  introspect = 6,
+  link_session = 7,
+  exchange_token = 8,
+  user_links = 9,
+  delete_link = 10,
+};
+inline constexpr std::size_t endpoint_count = 10;
 std::string_view to_string(Endpoint endpoint);
 
 // Why a link is visited.
@@ -219,26 +233,6 @@ struct StoredAccount {
   WallTime gone_since{};
   bool operator==(const StoredAccount&) const = default;
 };
-
-enum class RelinkStatus : std::uint8_t { open = 1, resolved = 2 };
-std::string_view to_string(RelinkStatus status);
-
-// One link that needs its owner. There is at most one per link; a later expiry opens the same entry again.
-struct RelinkEntry {
-  LinkId link_id;
-  RelinkStatus status = RelinkStatus::open;
-  std::string reason;  // upstream's code, for instance auth_expired
-  std::string institution_id;
-  WallTime opened_at{};
-  WallTime resolved_at{};   // epoch while open
-  std::string resolved_by;  // reconnected, gone; empty while open
-  std::uint32_t reopened = 0;
-  std::uint64_t version = 1;   // raised by each change
-  WallTime last_success_at{};  // of the link when the entry was opened: since when data is missing
-  bool operator==(const RelinkEntry&) const = default;
-};
-// The entry as the admin API and the feed show it.
-std::string to_json(const RelinkEntry& entry);
 
 // Evidence of an answer that was refused, without its content. There is at most one per link and millisecond.
 struct DeadLetter {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/core/audit.hpp"
+#include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
 
 namespace syncd::core {
@@ -94,6 +96,8 @@ struct LinkUpdate {
   std::optional<RelinkEntry> relink;
   std::optional<DeadLetter> dead_letter;           // a new one, or a known one that changed
   std::optional<WallTime> dropped_dead_letter_at;  // the link's letter of that time goes
+  // Of a person's act. One whose request_key is known already (within a day) is a conflict.
+  std::optional<AuditNote> audit;
 
   // For the cycle, not for the store:
   bool more = false;                                    // has_more was true: fetch the next page
@@ -124,6 +128,7 @@ struct LookupRequest {
   std::uint32_t stale_limit = 0;  // 0: all
   std::string_view stale_after = {};
   std::optional<WallTime> dead_letter_at = {};  // the link's dead letter of that time
+  Digest request_key = {};                      // also what the audit log holds of it; zeros: nothing
 };
 
 struct Held {
@@ -132,6 +137,7 @@ struct Held {
   std::vector<StoredAccount> accounts;          // sorted by id
   std::optional<RelinkEntry> relink;
   std::optional<DeadLetter> dead_letter;
+  std::optional<AuditEntry> earlier_act;  // the one with that request_key
 };
 
 }  // namespace syncd::core

@@ -5,7 +5,12 @@
 namespace syncd::engine {
 
 CommitQueue::CommitQueue(Backend& backend, api::IoExecutor io)
-    : backend_(backend), io_(io), feed_head_(backend.feed_head()), feed_waiters_(io), idle_waiters_(io) {
+    : backend_(backend),
+      io_(io),
+      feed_head_(backend.feed_head()),
+      feed_waiters_(io),
+      relink_waiters_(io),
+      idle_waiters_(io) {
 }
 
 CommitQueue::~CommitQueue() {
@@ -76,14 +81,28 @@ void CommitQueue::finish(Jobs& jobs) {
   jobs.clear();
 }
 
+std::uint64_t CommitQueue::changed_entries(const Jobs& commits) {
+  std::uint64_t entries = 0;
+  for (const Job* job : commits) {
+    const bool committed = job->outcome && *job->outcome && **job->outcome == store::CommitOutcome::committed;
+    if (committed && job->update->relink) ++entries;
+  }
+  return entries;
+}
+
 void CommitQueue::end_round(std::uint64_t head) {
   const auto commits = static_cast<std::uint32_t>(round_.commits.size());
+  const std::uint64_t entries = changed_entries(round_.commits);
   finish(round_.commits);
   busy_ = false;
   backend_.on_round_end(commits);
   if (head > feed_head_) {
     feed_head_ = head;
     feed_waiters_.notify_all();
+  }
+  if (entries > 0) {
+    relink_revision_ += entries;
+    relink_waiters_.notify_all();
   }
   if (!waiting_.empty()) {
     start_round();

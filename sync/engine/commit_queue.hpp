@@ -72,6 +72,11 @@ class CommitQueue {
   // Returns when that has grown, or when cancelled.
   api::Task<void> feed_growth() { return feed_waiters_.wait(); }
 
+  // Grows with every relink entry that a commit has changed; begins at 0 with the process.
+  std::uint64_t relink_revision() const { return relink_revision_; }
+  // Returns when that has grown, or when cancelled.
+  api::Task<void> relink_change() { return relink_waiters_.wait(); }
+
   // Nothing is under way and nothing waits.
   bool idle() const { return !busy_ && waiting_.empty(); }
   // Waits until everything handed over is done.
@@ -98,6 +103,7 @@ class CommitQueue {
   void run_round();
   void commit_all();
   static void finish(Jobs& jobs);
+  static std::uint64_t changed_entries(const Jobs& commits);
   void end_round(std::uint64_t head);
 
   Backend& backend_;
@@ -108,6 +114,8 @@ class CommitQueue {
   bool busy_ = false;
   std::uint64_t feed_head_ = 0;
   api::Waiters feed_waiters_;
+  std::uint64_t relink_revision_ = 0;
+  api::Waiters relink_waiters_;
   api::Waiters idle_waiters_;
 };
 

@@ -71,16 +71,18 @@ api::Task<void> Engine::stop(api::SteadyTime grace_end) {
   return impl_->stop(grace_end);
 }
 
-api::Task<core::Result<AddOutcome>> Engine::add_link(NewLink link) {
-  return impl_->add_link(std::move(link), core::Cause::manual);
+api::Task<core::Result<AddOutcome>> Engine::add_link(NewLink link, Requester by) {
+  return impl_->add_link(std::move(link), core::Cause::manual, std::move(by));
 }
 
-api::Task<core::Result<core::LinkStatus>> Engine::pause(core::LinkId link_id) {
-  return impl_->act(std::move(link_id), &core::step_pause, &Impl::may_pause);
+api::Task<core::Result<core::LinkStatus>> Engine::pause(core::LinkId link_id, Requester by) {
+  return impl_->change(std::move(link_id),
+                       {"links.pause", &core::step_pause, &Impl::may_pause, std::move(by)});
 }
 
-api::Task<core::Result<core::LinkStatus>> Engine::resume(core::LinkId link_id) {
-  return impl_->act(std::move(link_id), &core::step_resume, &Impl::may_resume);
+api::Task<core::Result<core::LinkStatus>> Engine::resume(core::LinkId link_id, Requester by) {
+  return impl_->change(std::move(link_id),
+                       {"links.resume", &core::step_resume, &Impl::may_resume, std::move(by)});
 }
 
 core::Result<void> Engine::sync_now(const core::LinkId& link_id) {
@@ -92,8 +94,9 @@ api::Task<std::optional<core::CycleReport>> Engine::wait_for_cycle(core::LinkId 
   return impl_->wait_for_cycle(std::move(link_id), deadline, false);
 }
 
-api::Task<core::Result<core::LinkStatus>> Engine::repair(core::LinkId link_id) {
-  return impl_->act(std::move(link_id), &core::step_repair, &Impl::may_repair);
+api::Task<core::Result<core::LinkStatus>> Engine::repair(core::LinkId link_id, Requester by) {
+  return impl_->change(std::move(link_id),
+                       {"links.repair", &core::step_repair, &Impl::may_repair, std::move(by)});
 }
 
 api::Task<std::optional<core::CycleReport>> Engine::wait_for_repair(core::LinkId link_id,
@@ -101,12 +104,21 @@ api::Task<std::optional<core::CycleReport>> Engine::wait_for_repair(core::LinkId
   return impl_->wait_for_cycle(std::move(link_id), deadline, true);
 }
 
-api::Task<core::Result<core::LinkStatus>> Engine::retry_letter(core::LinkId link_id, core::WallTime at) {
-  return impl_->act(std::move(link_id), &core::step_retry_letter, &Impl::may_retry_letter, at);
+api::Task<core::Result<core::LinkStatus>> Engine::retry_letter(core::LinkId link_id, core::WallTime at,
+                                                               Requester by) {
+  return impl_->change(std::move(link_id), {"dead_letters.retry", &core::step_retry_letter,
+                                            &Impl::may_retry_letter, std::move(by), at});
 }
 
-api::Task<core::Result<core::LinkStatus>> Engine::drop_letter(core::LinkId link_id, core::WallTime at) {
-  return impl_->act(std::move(link_id), &core::step_drop_letter, &Impl::may_drop_letter, at);
+api::Task<core::Result<core::LinkStatus>> Engine::drop_letter(core::LinkId link_id, core::WallTime at,
+                                                              Requester by) {
+  return impl_->change(std::move(link_id), {"dead_letters.drop", &core::step_drop_letter,
+                                            &Impl::may_drop_letter, std::move(by), at});
+}
+
+api::Task<core::Result<core::RelinkEntry>> Engine::act_on_entry(core::LinkId link_id,
+                                                                core::RelinkRequest request, Requester by) {
+  return impl_->act_on_entry(std::move(link_id), std::move(request), std::move(by));
 }
 
 core::Result<void> Engine::verify(const core::LinkId& link_id) {

@@ -14,6 +14,7 @@
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/core/policy.hpp"
+#include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
 #include "sync/engine/store_port.hpp"
@@ -57,6 +58,15 @@ struct NewLink {
   std::vector<std::string> tags;
 };
 
+// Who asks for an act, for the audit log, which gets it in the batch of the change.
+struct Requester {
+  std::string actor;  // `uid:1000`, `token:NAME`
+  // Of a request with an Idempotency-Key, see core::AuditNote. One that was answered within a day is not done
+  // again: the answer is how things are now. conflict: the key belongs to another request.
+  core::Digest request_key{};
+  core::Digest request_digest{};
+};
+
 enum class AddOutcome : std::uint8_t { added, existed };
 
 struct EngineStatus {
@@ -95,9 +105,9 @@ class Engine {
   api::Task<void> stop(api::SteadyTime grace_end);
 
   // ---- operator actions; errors: not_found, conflict, storage, invalid ----
-  api::Task<core::Result<AddOutcome>> add_link(NewLink link);
-  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id);
-  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id);
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, Requester by);
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, Requester by);
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, Requester by);
   // Makes the link due at once with cause `manual`. Errors: not_found; conflict when it is paused or gone.
   core::Result<void> sync_now(const core::LinkId& link_id);
   // Waits for the end of the next cycle that begins after this call (call it right after sync_now, without an
@@ -107,14 +117,20 @@ class Engine {
   // Reads the whole history of the link once more, with mark and sweep, and tells what differs with cause
   // `verify`; also over a crash. Errors beside the usual ones: conflict while its owner must act, before its
   // first drain has ended, and during a resync that upstream caused. One that is under way goes on.
-  api::Task<core::Result<core::LinkStatus>> repair(core::LinkId link_id);
+  api::Task<core::Result<core::LinkStatus>> repair(core::LinkId link_id, Requester by);
   // As wait_for_cycle(), but the report counts all visits that it took.
   api::Task<std::optional<core::CycleReport>> wait_for_repair(core::LinkId link_id, api::SteadyTime deadline);
   // The link's dead letter of that time. Retry: the link leaves the quarantine and is due at once; the letter
   // is kept and says so. Drop: the letter goes, nothing else changes. Each once: conflict for a letter that
   // was retried, not_found for one that is not there (any more).
-  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at);
-  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at);
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId link_id, core::WallTime at,
+                                                         Requester by);
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at,
+                                                        Requester by);
+  // What a person does to the link's relink entry; the entry afterwards. The actor of `request` is the one of
+  // `by`. Errors beside the usual ones: those of core::apply(); not_found: the link has no entry.
+  api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
+                                                          Requester by);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
   // gone or waits for its owner, or when too many wait; cancelled.
   core::Result<void> verify(const core::LinkId& link_id);

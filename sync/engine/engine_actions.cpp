@@ -1,3 +1,4 @@
+#include "sync/core/json_text.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/engine/engine_impl.hpp"
 
@@ -14,6 +15,33 @@ core::Error gone() {
   return conflict("the link is gone upstream: it is not visited any more");
 }
 
+core::AuditNote note_of(std::string_view action, const Requester& by, std::string detail) {
+  return {.actor = by.actor,
+          .action = std::string(action),
+          .detail = std::move(detail),
+          .request_key = by.request_key,
+          .request_digest = by.request_digest};
+}
+
+// Whether this very request was answered before.
+core::Result<bool> is_repeated(const core::Held& held, const Requester& by) {
+  if (!held.earlier_act) return false;
+  const core::AuditEntry& earlier = *held.earlier_act;
+  if (earlier.note.request_digest == by.request_digest) return true;
+  return std::unexpected(conflict("this Idempotency-Key was used at " + core::format_wall_time(earlier.at) +
+                                  " for another request (" + earlier.note.action + "); send a new one"));
+}
+
+// No text of a person: notes stay in the entry.
+std::string detail_of(const core::LinkUpdate& update) {
+  if (!update.relink) return {};
+  std::string detail = "{\"version\":" + std::to_string(update.relink->version) + ",\"status\":";
+  core::append_json_string(detail, core::to_string(update.relink->status));
+  detail += ",\"assignee\":";
+  core::append_json_string(detail, update.relink->assignee);
+  return detail + '}';
+}
+
 core::Error no_such_letter() {
   return {.code = core::Errc::not_found, .message = "no such dead letter"};
 }
@@ -28,7 +56,8 @@ bool reads_first_history(const core::LinkRecord& record) {
 
 }  // namespace
 
-api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause) {
+api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause,
+                                                           std::optional<Requester> by) {
   if (!core::is_valid_id(link.link_id.str())) {
     co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
   }
@@ -37,13 +66,18 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     co_return core::fail(core::Errc::invalid,
                          "the limit of registered links is reached; raise [daemon] links_max");
   }
+  const core::Result<void> first = co_await check_first(link.link_id, by);
+  if (!first) co_return std::unexpected(first.error());
   core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
+  if (by) update.audit = note_of("links.add", *by, {});
   const auto committed = co_await store.commit(std::move(update));
   if (!committed && committed.error().code != core::Errc::conflict)
     co_return std::unexpected(committed.error());
   // Two additions of the same link may have crossed: the table decides who was first.
   if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  // Or two requests with one key, which is a conflict, too.
+  if (!committed && by && by->request_key != core::Digest{}) co_return std::unexpected(committed.error());
   const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
   table.set_fresh_since_s(slot, seconds_of(timers.wall_now()), false);
   if (committed && cause == core::Cause::manual) {
@@ -55,38 +89,64 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   co_return committed ? AddOutcome::added : AddOutcome::existed;
 }
 
+api::Task<core::Result<void>> Engine::Impl::check_first(core::LinkId link_id, std::optional<Requester> by) {
+  if (!by || by->request_key == core::Digest{}) co_return core::Result<void>{};
+  core::LookupRequest request;
+  request.link_id = link_id;
+  request.request_key = by->request_key;
+  auto held = co_await store.lookup(std::move(request));
+  if (!held) co_return std::unexpected(held.error());
+  const core::Result<bool> repeated = is_repeated(*held, *by);
+  if (!repeated) co_return std::unexpected(repeated.error());
+  if (*repeated) {
+    co_return std::unexpected(
+        conflict("this request was answered before, and the link has been removed since; send a new one"));
+  }
+  co_return core::Result<void>{};
+}
+
 // Applies an operator's action to the record as it is now; a cycle that commits in between makes it try
 // again.
-api::Task<core::Result<LinkStatus>> Engine::Impl::act(core::LinkId link_id, Action action, Check check,
-                                                      std::optional<core::WallTime> letter_at) {
+api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link_id, Act act) {
   for (int attempt = 0; attempt < conflict_retries_max; ++attempt) {
     auto loaded = co_await store.load(link_id);
     if (!loaded) co_return std::unexpected(loaded.error());
     if (!*loaded) co_return core::fail(core::Errc::not_found, "no such link");
     const core::LinkRecord record = std::move(**loaded);
     core::LookupRequest request = core::plan_lookup(record);
-    request.dead_letter_at = letter_at;
+    request.dead_letter_at = act.letter_at;
+    request.request_key = act.by.request_key;
     auto held = co_await store.lookup(std::move(request));
     if (!held) co_return std::unexpected(held.error());
-    const core::Result<Verdict> verdict = check(record, *held);
+    const core::Result<bool> repeated = is_repeated(*held, act.by);
+    if (!repeated) co_return std::unexpected(repeated.error());
+    if (*repeated) co_return Acted{record.status, std::move(held->relink)};
+    const core::Result<Verdict> verdict = act.check(record, *held);
     if (!verdict) co_return std::unexpected(verdict.error());
-    if (*verdict == Verdict::nothing_to_do) co_return record.status;
+    if (*verdict == Verdict::nothing_to_do) co_return Acted{record.status, std::move(held->relink)};
     const core::StepInput input{.record = record,
                                 .held = std::make_shared<const core::Held>(std::move(*held)),
                                 .now = timers.wall_now(),
                                 .policy = options.policy,
                                 .cause = core::Cause::manual,
                                 .recent_sends = gate.recent_sends(link_id)};
-    core::LinkUpdate update = action(input);
-    const LinkStatus status = update.record.status;
+    core::LinkUpdate update = act.action(input);
+    update.audit = note_of(act.name, act.by, detail_of(update));
+    const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink};
     const auto committed = co_await store.commit(std::move(update));
     if (committed) {
-      if (*verdict == Verdict::act_and_visit) apply_action(link_id, status);
-      co_return status;
+      if (*verdict == Verdict::act_and_visit) apply_action(link_id, acted.status);
+      co_return acted;
     }
     if (committed.error().code != core::Errc::conflict) co_return std::unexpected(committed.error());
   }
   co_return core::fail(core::Errc::conflict, "the link changed again and again meanwhile; try once more");
+}
+
+api::Task<core::Result<LinkStatus>> Engine::Impl::change(core::LinkId link_id, Act act_) {
+  auto acted = co_await act(std::move(link_id), std::move(act_));
+  if (!acted) co_return std::unexpected(acted.error());
+  co_return acted->status;
 }
 
 core::Result<Engine::Impl::Verdict> Engine::Impl::may_pause(const core::LinkRecord& record,

@@ -417,7 +417,7 @@ struct Engine::Impl final : VisitPort {
         registered.held = on_hold;
         if (stopping || on_hold) co_return registered;
         NewLink link{link_id, {}, {}};
-        const auto added = co_await add_link(std::move(link), core::Cause::backfill);
+        const auto added = co_await add_link(std::move(link), core::Cause::backfill, std::nullopt);
         if (added) {
           ++registered.count;
           observer.on_registered();
@@ -433,20 +433,34 @@ struct Engine::Impl final : VisitPort {
   }
 
   // ---- operator actions (engine_actions.cpp) ----
-  using Action = core::LinkUpdate (*)(const core::StepInput&);
   // Whether the action suits the record as it is now; an error: it does not.
   enum class Verdict : std::uint8_t { act_and_visit, act, nothing_to_do };
-  using Check = core::Result<Verdict> (*)(const core::LinkRecord& record, const core::Held& held);
+  struct Act {
+    std::string_view name;  // in the audit log
+    std::function<core::LinkUpdate(const core::StepInput&)> action;
+    std::function<core::Result<Verdict>(const core::LinkRecord& record, const core::Held& held)> check;
+    Requester by;
+    std::optional<core::WallTime> letter_at = std::nullopt;  // the dead letter that it is about
+  };
+  struct Acted {
+    LinkStatus status = LinkStatus::active;
+    std::optional<core::RelinkEntry> entry;
+  };
   static core::Result<Verdict> may_pause(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_resume(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_repair(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_retry_letter(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_drop_letter(const core::LinkRecord& record, const core::Held& held);
 
-  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause);
-  // The link's status afterwards. `letter_at`: the dead letter that it is about.
-  api::Task<core::Result<LinkStatus>> act(core::LinkId link_id, Action action, Check check,
-                                          std::optional<core::WallTime> letter_at = std::nullopt);
+  // `by`: nobody when the discovery adds it.
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by);
+  // Whether a request to add a link that is not here was answered already.
+  api::Task<core::Result<void>> check_first(core::LinkId link_id, std::optional<Requester> by);
+  // How the link and its entry are afterwards.
+  api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
+  api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);
+  api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
+                                                          Requester by);
   void apply_action(const core::LinkId& link_id, LinkStatus status);
   core::Result<void> sync_now(const core::LinkId& link_id);
   api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline,

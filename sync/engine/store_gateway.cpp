@@ -102,4 +102,15 @@ api::Task<void> StoreGateway::wait_for_feed(std::uint64_t after, api::SteadyTime
   }
 }
 
+api::Task<void> StoreGateway::wait_for_relink(std::uint64_t seen, api::SteadyTime deadline) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  while (relink_revision() == seen && timers_.steady_now() < deadline) {
+    const auto state = co_await boost::asio::this_coro::cancellation_state;  // as above
+    if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
+    auto changed = queue_.relink_change();
+    auto late = timers_.sleep_until(deadline);
+    co_await (std::move(changed) || std::move(late));
+  }
+}
+
 }  // namespace syncd::engine

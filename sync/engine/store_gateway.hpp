@@ -49,6 +49,11 @@ class StoreGateway final : public StorePort {
   // Returns when the feed has an entry above `after`, at `deadline`, or when cancelled.
   api::Task<void> wait_for_feed(std::uint64_t after, api::SteadyTime deadline);
 
+  // Grows with every relink entry that this process has changed.
+  std::uint64_t relink_revision() const { return queue_.relink_revision(); }
+  // Returns when it is another than `seen`, at `deadline`, or when cancelled.
+  api::Task<void> wait_for_relink(std::uint64_t seen, api::SteadyTime deadline);
+
   // Waits until everything handed over is done.
   api::Task<void> stop() { return queue_.stop(); }
 

@@ -93,8 +93,12 @@ void try_link(Values value, std::size_t cut) {
 void try_relink(Values value, std::size_t cut) {
   round_trip(value, cut, [](Values v) { return decode_relink("mk_1", v); }, encode_relink);
   const auto entry = decode_relink("mk_1", value);
-  const auto status = decode_relink_status(value);
-  if (entry) FUZZ_CHECK(status && *status == entry->status, "the status alone is the same");
+  if (!entry) return;
+  std::string place;
+  encode_relink_place(place, *entry);
+  const auto read = decode_relink_place(place);
+  FUZZ_CHECK(read && read->status == entry->status && read->reason == entry->reason,
+             "the place in the queue tells the same");
 }
 
 void try_high_water(Values value) {

@@ -153,7 +153,7 @@ class Crowd final : public Silent {
   void pass(Millis by) { timers_.run_until(timers_.steady_now() + by); }
   api::Task<void> add_task(std::string link_id) {
     engine::NewLink link{LinkId{std::move(link_id)}, "user", {}};
-    co_await process_->engine.add_link(std::move(link));
+    co_await process_->engine.add_link(std::move(link), {.actor = "uid:0"});
   }
   api::Task<void> stop_task(api::SteadyTime grace_end, bool& stopped) {
     co_await process_->stop(grace_end);

@@ -76,7 +76,7 @@ void FeedReader::begin_epoch(const ModelStore& store, const ShownFeed& shown) {
     status_[link_id.str()] = core::to_string(record.status);
   }
   for (const auto& [link_id, entry] : store.relink) {
-    if (entry.status == core::RelinkStatus::open) relink_open_.insert(link_id.str());
+    if (core::is_live(entry.status)) relink_open_.insert(link_id.str());
   }
 }
 
@@ -208,7 +208,7 @@ void FeedReader::compare(const ModelStore& store, const core::LinkId& link_id, F
   const auto status = status_.find(link_id.str());
   expect(status != status_.end() && status->second == core::to_string(record->status), "status");
   const core::RelinkEntry* const entry = find_link(store.relink, link_id);
-  const bool open = entry != nullptr && entry->status == core::RelinkStatus::open;
+  const bool open = entry != nullptr && core::is_live(entry->status);
   expect(open == relink_open_.contains(link_id.str()), "relink entries");
 }
 

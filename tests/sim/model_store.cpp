@@ -37,6 +37,7 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   const auto found = links.find(update.link_id);
   const std::uint64_t fence = found == links.end() ? 0 : found->second.fence;
   if (fence != update.expected_fence) return store::CommitOutcome::conflict;
+  if (update.audit && find_act(update.audit->request_key) != nullptr) return store::CommitOutcome::conflict;
 
   links[update.link_id] = update.record;
   changed_.insert(update.link_id);
@@ -61,6 +62,11 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   }
   if (update.relink) relink[update.link_id] = *update.relink;
   apply_letters(update);
+  if (update.audit) {
+    const core::AuditHead end =
+        audit.empty() ? core::AuditHead{} : core::AuditHead{audit.back().sequence, audit.back().hash};
+    audit.push_back(core::next_entry(end, update.at, update.link_id, *update.audit));
+  }
   return store::CommitOutcome::committed;
 }
 
@@ -137,6 +143,13 @@ const core::DeadLetter* ModelStore::find_letter(const core::LinkId& link_id, cor
   return found == dead_letters.end() ? nullptr : &*found;
 }
 
+const core::AuditEntry* ModelStore::find_act(const core::Digest& request_key) const {
+  if (request_key == core::Digest{}) return nullptr;
+  const auto same = [&](const core::AuditEntry& entry) { return entry.note.request_key == request_key; };
+  const auto found = std::ranges::find_if(audit, same);
+  return found == audit.end() ? nullptr : &*found;
+}
+
 core::Held ModelStore::lookup(const core::LookupRequest& request) const {
   core::Held held;
   if (const auto link = rows.find(request.link_id); link != rows.end()) {
@@ -173,6 +186,7 @@ core::Held ModelStore::lookup(const core::LookupRequest& request) const {
   if (const auto entry = relink.find(request.link_id); request.relink && entry != relink.end()) {
     held.relink = entry->second;
   }
+  if (const core::AuditEntry* const act = find_act(request.request_key)) held.earlier_act = *act;
   if (request.dead_letter_at) {
     const core::DeadLetter* const letter = find_letter(request.link_id, *request.dead_letter_at);
     if (letter != nullptr) held.dead_letter = *letter;

@@ -34,6 +34,7 @@ struct ModelDatabase {
   std::map<core::Endpoint, core::WallTime> freezes;
   std::vector<core::DeadLetter> dead_letters;  // as they came or changed; one per link and time
   std::map<std::string, std::string> notes;
+  std::vector<core::AuditEntry> audit;                         // the whole chain
   std::string clean_stop_note{api::RateGate::nothing_sent()};  // empty: the last run crashed
 };
 
@@ -69,6 +70,8 @@ class ModelStore : public ModelDatabase {
   // Null: the link has none of that time.
   const core::DeadLetter* find_letter(const core::LinkId& link_id, core::WallTime at) const;
   core::Held lookup(const core::LookupRequest& request) const;
+  // Null: no act has that key.
+  const core::AuditEntry* find_act(const core::Digest& request_key) const;
 
   // As Store::feed: entries above `after`; what is shown, the head included, is published from then on. Valid
   // until the next commit.

@@ -46,9 +46,9 @@ bool needs_owner(std::string_view error_code) {
   return std::ranges::find(codes, error_code) != std::end(codes);
 }
 
-bool relink_open(const ModelStore& store, const core::LinkId& link_id) {
+bool relink_waits(const ModelStore& store, const core::LinkId& link_id) {
   const auto entry = store.relink.find(link_id);
-  return entry != store.relink.end() && entry->second.status == core::RelinkStatus::open;
+  return entry != store.relink.end() && core::is_waiting(entry->second.status);
 }
 
 std::uint64_t changes_of(const core::LinkUpdate& update, core::ChangeKind kind) {
@@ -97,7 +97,7 @@ void check_quiet(const ModelStore& store, sandbox::Upstream& upstream, const cor
   const core::LinkRecord& record = found->second;
   const auto truth = upstream.truth(link_id.str(), moment.true_now);
   const auto entry = store.relink.find(link_id);
-  const bool open = relink_open(store, link_id);
+  const bool open = relink_waits(store, link_id);
   const auto say = [&](Invariant which, const std::string& what) {
     findings.broken(which, "in quiet, link " + link_id.str() + ": " + what + "; here it is " +
                                std::string(core::to_string(record.status)) +
@@ -146,7 +146,7 @@ void check_healed(const ModelStore& store, sandbox::Upstream& upstream, sandbox:
 
 void check_relink(const ModelStore& store, const core::LinkId& link_id, Findings& findings) {
   const core::LinkStatus status = store.links.at(link_id).status;
-  const bool open = relink_open(store, link_id);
+  const bool open = relink_waits(store, link_id);
   if (status == core::LinkStatus::paused) return;  // keeps what it had
   findings.looked(Invariant::relink);
   if (open != (status == core::LinkStatus::relink)) {

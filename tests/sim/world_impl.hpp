@@ -192,6 +192,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void operate(Action action, const LinkId& link_id, Dice& dice);
   void let_a_read_fail();
   void note_outcome(const core::Result<core::LinkStatus>& outcome);
+  // Who acts: another person each time, so that every act can be told from every other in the audit log.
+  engine::Requester somebody();
   api::Task<void> add_task(LinkId link_id);
   api::Task<void> pause_task(LinkId link_id, Millis until_resume);
   api::Task<void> resume_task(LinkId link_id);
@@ -283,6 +285,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool outage_ = false;
   bool wrong_secret_ = false;
   bool faults_over_ = false;
+  std::uint64_t acts_ = 0;  // that a person has asked for
 };
 
 }  // namespace syncd::test

@@ -310,25 +310,29 @@ void World::note_outcome(const core::Result<core::LinkStatus>& outcome) {
   if (!outcome && outcome.error().message == read_failure) tally("an operator's act meets a read that fails");
 }
 
+engine::Requester World::somebody() {
+  return {.actor = "uid:" + std::to_string(++acts_)};
+}
+
 api::Task<void> World::add_task(LinkId link_id) {
   engine::NewLink link{std::move(link_id), "user", {}};
-  co_await process_->engine.add_link(std::move(link));
+  co_await process_->engine.add_link(std::move(link), somebody());
 }
 
 // Negative: it stays paused.
 api::Task<void> World::pause_task(LinkId link_id, Millis until_resume) {
   Process* const process = process_.get();
-  const auto paused = co_await process->engine.pause(link_id);
+  const auto paused = co_await process->engine.pause(link_id, somebody());
   note_outcome(paused);
   if (!paused || until_resume < Millis(0) || process->state.stopping) co_return;
   const api::SteadyTime at = timers_.steady_now() + until_resume;
   co_await timers_.sleep_until(at);
   if (process->state.stopping) co_return;
-  co_await process->engine.resume(std::move(link_id));
+  co_await process->engine.resume(std::move(link_id), somebody());
 }
 
 api::Task<void> World::resume_task(LinkId link_id) {
-  const auto resumed = co_await process_->engine.resume(std::move(link_id));
+  const auto resumed = co_await process_->engine.resume(std::move(link_id), somebody());
   note_outcome(resumed);
 }
 

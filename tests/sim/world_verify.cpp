@@ -84,7 +84,7 @@ void World::act_on_letter(Action action, const LinkId& link_id, Dice& dice) {
 }
 
 api::Task<void> World::repair_task(LinkId link_id) {
-  const auto repaired = co_await process_->engine.repair(std::move(link_id));
+  const auto repaired = co_await process_->engine.repair(std::move(link_id), somebody());
   note_outcome(repaired);
   if (repaired) tally("operator repairs: accepted");
 }
@@ -92,13 +92,13 @@ api::Task<void> World::repair_task(LinkId link_id) {
 api::Task<void> World::letter_task(LinkId link_id, core::WallTime at, bool retry) {
   Process* const process = process_.get();
   if (retry) {
-    const auto retried = co_await process->engine.retry_letter(std::move(link_id), at);
+    const auto retried = co_await process->engine.retry_letter(std::move(link_id), at, somebody());
     note_outcome(retried);
     if (!process->state.dead && !retried && retried.error().code == core::Errc::not_found)
       tally("no such dead letter");
     co_return;
   }
-  const auto dropped = co_await process->engine.drop_letter(link_id, at);
+  const auto dropped = co_await process->engine.drop_letter(link_id, at, somebody());
   note_outcome(dropped);
   if (!dropped || process->state.dead) co_return;
   const bool gone = store_.find_letter(link_id, at) == nullptr;

@@ -22,7 +22,7 @@ class Reader {
     const auto stats = store_.stats();
     shown_.published = stats.published;
     shown_.state.store.epoch = stats.feed_epoch;
-    links() && relink() && letters() && freezes() && feed() && notes();
+    links() && relink() && audit() && letters() && freezes() && feed() && notes();
   }
 
  private:
@@ -59,11 +59,22 @@ class Reader {
     return false;
   }
   bool relink() {
-    const auto listed = store_.relink_entries("", page, std::nullopt);
+    const auto listed = store_.relink_entries("", page, {.state = store::RelinkFilter::State::any});
     if (!good(listed)) return false;
     for (const auto& entry : listed->items)
       shown_.state.store.relink[entry.link_id] = entry;
     return true;
+  }
+  bool audit() {
+    const auto slice = store_.audit_entries(0, page);
+    if (!good(slice)) return false;
+    auto& entries = shown_.state.store.audit;
+    entries.assign(slice->entries.rbegin(), slice->entries.rend());
+    const core::AuditHead end =
+        entries.empty() ? core::AuditHead{} : core::AuditHead{entries.back().sequence, entries.back().hash};
+    if (slice->head == end) return true;
+    shown_.error = "the audit log does not end where its head says";
+    return false;
   }
   bool letters() {
     const auto listed = store_.dead_letters("", page);
@@ -180,6 +191,7 @@ Violations differences(const Shown& shown, const State& expected, bool with_feed
   same(is.staged == without_empty(should.staged), "staged rows");
   same(is.accounts == without_empty(should.accounts), "accounts");
   same(is.relink == should.relink, "relink entries");
+  same(is.audit == should.audit, "audit log");
   same(in_order(is.dead_letters) == in_order(should.dead_letters), "dead letters");
   same(is.freezes == should.freezes, "retry windows");
   same(shown.state.notes == expected.notes, "notes");

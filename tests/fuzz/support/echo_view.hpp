@@ -21,16 +21,16 @@ class EchoView final : public daemon::AdminView {
     bool changes = false;
   };
 
-  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override {
+  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link, engine::Requester) override {
     note({.verb = "add", .link_id = link.link_id.str(), .changes = true});
     added = std::move(link);
     co_return engine::AddOutcome::added;
   }
-  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id) override {
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester) override {
     note({.verb = "pause", .link_id = link_id.str(), .changes = true});
     co_return core::LinkStatus::paused;
   }
-  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id) override {
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester) override {
     note({.verb = "resume", .link_id = link_id.str(), .changes = true});
     co_return core::LinkStatus::active;
   }
@@ -82,14 +82,34 @@ class EchoView final : public daemon::AdminView {
     entry.id = "t1";
     co_return slice;
   }
-  api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
-      std::string after, std::size_t limit, std::optional<core::RelinkStatus>) override {
+  api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(std::string after,
+                                                                            std::size_t limit,
+                                                                            store::RelinkFilter) override {
     note({.verb = "relinks", .after = after, .limit = limit});
     co_return store::Listing<core::RelinkEntry>{.items = {entry(core::LinkId{"mk_1"})}, .next = after};
   }
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
     note({.verb = "relink", .link_id = link_id.str()});
     co_return entry(link_id);
+  }
+  api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest,
+                                                          engine::Requester) override {
+    note({.verb = "relink act", .link_id = link_id.str(), .changes = true});
+    co_return entry(link_id);
+  }
+  api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) override {
+    note({.verb = "revision", .after = std::to_string(seen), .wait = wait});
+    co_return 1;
+  }
+  api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
+                                                                         std::string after,
+                                                                         std::size_t limit) override {
+    note({.verb = "links", .link_id = prefix, .after = after, .limit = limit});
+    co_return store::Listing<core::LinkRecord>{};
+  }
+  api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before, std::size_t limit) override {
+    note({.verb = "audit", .after = std::to_string(before), .limit = limit});
+    co_return store::AuditSlice{};
   }
   api::Task<core::Result<daemon::StatusView>> status() override {
     note({.verb = "status"});
@@ -104,8 +124,8 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "verify state", .link_id = link_id.str(), .wait = wait});
     co_return engine::VerifyState{};
   }
-  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
-                                                                   core::Millis wait) override {
+  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,
+                                                                   engine::Requester) override {
     note({.verb = "repair", .link_id = link_id.str(), .wait = wait, .changes = true});
     co_return std::nullopt;
   }
@@ -133,6 +153,7 @@ class EchoView final : public daemon::AdminView {
   }
   bool knows(const core::LinkId&) const override { return true; }
   std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
+  core::WallTime wall_now() const override { return core::WallTime{core::Millis{1'746'549'072'451}}; }
   core::WallTime started_at() const override { return {}; }
   bool healthy() const override { return true; }
   bool ready() const override { return true; }

@@ -175,14 +175,13 @@ TEST(Names, OfEndpointsCausesAndEntries) {
   std::set<std::string_view> names;
   for (std::size_t i = 1; i <= endpoint_count; ++i)
     names.insert(to_string(static_cast<Endpoint>(i)));
-  EXPECT_EQ(names, (std::set<std::string_view>{"sync", "accounts", "link", "links", "token", "introspect"}));
+  EXPECT_EQ(names, (std::set<std::string_view>{"sync", "accounts", "link", "links", "token", "introspect", "link_session",
+                                               "exchange_token", "user_links", "delete_link"}));
   names.clear();
   for (int i = 1; i <= 6; ++i)
     names.insert(to_string(static_cast<Cause>(i)));
   EXPECT_EQ(names,
             (std::set<std::string_view>{"schedule", "webhook", "manual", "backfill", "verify", "probe"}));
-  EXPECT_EQ(to_string(RelinkStatus::open), "open");
-  EXPECT_EQ(to_string(RelinkStatus::resolved), "resolved");
 }
 
 // A newer version may have stored them; a log line or an answer is no reason to stop.
@@ -190,30 +189,6 @@ TEST(Names, OfNumbersFromElsewhereAreUnknown) {
   EXPECT_EQ(to_string(static_cast<Endpoint>(99)), "unknown");
   EXPECT_EQ(to_string(static_cast<Cause>(99)), "unknown");
   EXPECT_EQ(to_string(static_cast<LinkStatus>(99)), "unknown");
-  EXPECT_EQ(to_string(static_cast<RelinkStatus>(99)), "unknown");
-}
-
-TEST(RelinkEntries, AreShownWhole) {
-  RelinkEntry entry;
-  entry.link_id = LinkId("mk_\"1");
-  entry.reason = "auth_expired";
-  entry.institution_id = "chase";
-  entry.opened_at = WallTime{moment};
-  EXPECT_EQ(to_json(entry),
-            R"({"link_id":"mk_\"1","status":"open","reason":"auth_expired","institution_id":"chase",)"
-            R"("opened_at":"2024-03-01T09:46:11.000Z","resolved_at":null,"resolved_by":null,)"
-            R"("last_success_at":null,"reopened":0,"version":1})");
-  entry.status = RelinkStatus::resolved;
-  entry.resolved_at = WallTime{moment} + 1h;
-  entry.resolved_by = "reconnected";
-  entry.last_success_at = WallTime{moment} - 1h;
-  entry.reopened = 2;
-  entry.version = 5;
-  EXPECT_EQ(to_json(entry),
-            R"({"link_id":"mk_\"1","status":"resolved","reason":"auth_expired","institution_id":"chase",)"
-            R"("opened_at":"2024-03-01T09:46:11.000Z","resolved_at":"2024-03-01T10:46:11.000Z",)"
-            R"("resolved_by":"reconnected","last_success_at":"2024-03-01T08:46:11.000Z","reopened":2,)"
-            R"("version":5})");
 }
 
 }  // namespace

@@ -21,14 +21,14 @@ namespace {
 // A process with one link, `mk_1`, of everything a little.
 class FakeView final : public daemon::AdminView {
  public:
-  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link) override {
+  api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link, engine::Requester) override {
     added = link;
     co_return link.link_id == core::LinkId{"mk_1"} ? engine::AddOutcome::existed : engine::AddOutcome::added;
   }
-  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId) override {
+  api::Task<core::Result<core::LinkStatus>> pause(core::LinkId, engine::Requester) override {
     co_return core::LinkStatus::paused;
   }
-  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId) override {
+  api::Task<core::Result<core::LinkStatus>> resume(core::LinkId, engine::Requester) override {
     co_return core::LinkStatus::active;
   }
   api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
@@ -100,14 +100,49 @@ class FakeView final : public daemon::AdminView {
     co_return slice;
   }
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
-      std::string, std::size_t, std::optional<core::RelinkStatus> status) override {
-    asked_relink = status;
+      std::string after, std::size_t, store::RelinkFilter filter) override {
+    asked_after = after;
+    asked_relink = filter;
     store::Listing<core::RelinkEntry> listing;
     listing.items.push_back(*entry());
     co_return listing;
   }
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
     co_return knows(link_id) ? entry() : std::nullopt;
+  }
+  api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
+                                                          engine::Requester by) override {
+    asked_act = request;
+    asked_actor = by.actor;
+    if (!knows(link_id)) co_return core::fail(core::Errc::not_found, "no such link");
+    request.actor = std::move(by.actor);
+    co_return core::apply(*entry(), request, wall_now());
+  }
+  api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) override {
+    asked_revision = seen;
+    waited = wait;
+    co_return 12;
+  }
+  api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
+                                                                         std::string after,
+                                                                         std::size_t limit) override {
+    asked_search = prefix;
+    asked_after = after;
+    asked_limit = limit;
+    store::Listing<core::LinkRecord> listing;
+    listing.items.push_back(record());
+    co_return listing;
+  }
+  api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before, std::size_t limit) override {
+    asked_limit = limit;
+    const core::AuditEntry first =
+        core::next_entry({}, wall_now(), core::LinkId{"mk_1"}, {.actor = "uid:7", .action = "links.pause"});
+    const core::AuditEntry second =
+        core::next_entry({first.sequence, first.hash}, wall_now(), core::LinkId{},
+                         {.actor = "uid:7", .action = "x", .detail = R"({"a":1})"});
+    store::AuditSlice slice{.entries = {second, first}, .head = {second.sequence, second.hash}};
+    if (before == 2) slice.entries.erase(slice.entries.begin());
+    co_return slice;
   }
   api::Task<core::Result<daemon::StatusView>> status() override {
     if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
@@ -129,8 +164,8 @@ class FakeView final : public daemon::AdminView {
     waited = wait;
     co_return state_of(link_id, true);
   }
-  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
-                                                                   core::Millis wait) override {
+  api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,
+                                                                   engine::Requester) override {
     return sync(std::move(link_id), wait);
   }
   api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
@@ -147,12 +182,14 @@ class FakeView final : public daemon::AdminView {
     const bool found = link_id == letter().link_id && at == letter().at;
     co_return found ? std::optional(letter()) : std::nullopt;
   }
-  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime at) override {
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime at,
+                                                         engine::Requester) override {
     if (at != letter().at) co_return core::fail(core::Errc::not_found, "no such dead letter");
     if (paused) co_return core::fail(core::Errc::conflict, "the letter was retried already");
     co_return core::LinkStatus::active;
   }
-  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId, core::WallTime at) override {
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId, core::WallTime at,
+                                                        engine::Requester) override {
     if (at != letter().at) co_return core::fail(core::Errc::not_found, "no such dead letter");
     co_return core::LinkStatus::quarantined;
   }
@@ -160,6 +197,7 @@ class FakeView final : public daemon::AdminView {
     return link_id == core::LinkId{"mk_1"} || link_id == core::LinkId{"a/b"};
   }
   std::string link_ref(const core::LinkId&) const override { return "0123456789ab"; }
+  core::WallTime wall_now() const override { return core::WallTime{core::Millis{1'746'549'072'451}}; }
   core::WallTime started_at() const override { return core::WallTime{core::Millis{1'746'549'072'451}}; }
   bool healthy() const override { return !broken; }
   bool ready() const override { return is_ready; }
@@ -213,7 +251,11 @@ class FakeView final : public daemon::AdminView {
   std::string asked_after;
   std::size_t asked_limit = 0;
   std::optional<core::LinkStatus> asked_status;
-  std::optional<core::RelinkStatus> asked_relink;
+  std::optional<store::RelinkFilter> asked_relink;
+  std::optional<core::RelinkRequest> asked_act;
+  std::string asked_search;
+  std::string asked_actor;
+  std::uint64_t asked_revision = 0;
   core::Millis waited{};
   std::string noted;
 };

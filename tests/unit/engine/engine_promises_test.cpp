@@ -18,13 +18,13 @@ using std::chrono::seconds;
 
 api::Task<void> pause(engine::Engine& engine, bool& paused) {
   core::LinkId link_id{"mk_1"};
-  const auto status = co_await engine.pause(std::move(link_id));
+  const auto status = co_await engine.pause(std::move(link_id), by_a_test);
   paused = status.has_value();
 }
 
 api::Task<void> add(engine::Engine& engine, bool& added) {
   engine::NewLink link{core::LinkId{"mk_1"}, {}, {}};
-  const auto outcome = co_await engine.add_link(std::move(link));
+  const auto outcome = co_await engine.add_link(std::move(link), by_a_test);
   added = outcome.has_value();
 }
 

@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 api::Task<void> pause(engine::Engine& engine, std::optional<core::Result<core::LinkStatus>>& result) {
   core::LinkId link_id{"mk_1"};
-  result = co_await engine.pause(std::move(link_id));
+  result = co_await engine.pause(std::move(link_id), by_a_test);
 }
 
 api::Task<void> wait_for_cycle(engine::Engine& engine, api::SteadyTime deadline,

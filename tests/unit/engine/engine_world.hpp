@@ -7,6 +7,7 @@
 
 #include "sync/engine/engine.hpp"
 #include "tests/unit/api/fake_upstream.hpp"
+#include "tests/unit/engine/requester.hpp"
 #include "tests/unit/engine/memory_store.hpp"
 #include "tests/unit/engine/virtual_io.hpp"
 

@@ -18,27 +18,27 @@ using Outcome = std::optional<core::Result<LinkStatus>>;
 
 api::Task<void> retry(engine::Engine& engine, core::WallTime at, Outcome& outcome) {
   core::LinkId link_id{the_link};
-  outcome = co_await engine.retry_letter(std::move(link_id), at);
+  outcome = co_await engine.retry_letter(std::move(link_id), at, by_a_test);
 }
 
 api::Task<void> drop(engine::Engine& engine, core::WallTime at, Outcome& outcome) {
   core::LinkId link_id{the_link};
-  outcome = co_await engine.drop_letter(std::move(link_id), at);
+  outcome = co_await engine.drop_letter(std::move(link_id), at, by_a_test);
 }
 
 api::Task<void> pause(engine::Engine& engine, Outcome& outcome) {
   core::LinkId link_id{the_link};
-  outcome = co_await engine.pause(std::move(link_id));
+  outcome = co_await engine.pause(std::move(link_id), by_a_test);
 }
 
 api::Task<void> repair(engine::Engine& engine, Outcome& outcome) {
   core::LinkId link_id{the_link};
-  outcome = co_await engine.repair(std::move(link_id));
+  outcome = co_await engine.repair(std::move(link_id), by_a_test);
 }
 
 api::Task<void> register_link(engine::Engine& engine) {
   engine::NewLink link{core::LinkId{the_link}, {}, {}};
-  const auto added = co_await engine.add_link(std::move(link));
+  const auto added = co_await engine.add_link(std::move(link), by_a_test);
   EXPECT_TRUE(added);
 }
 

@@ -25,7 +25,7 @@ using testing::ElementsAre;
 
 api::Task<void> repair(engine::Engine& engine) {
   core::LinkId link_id{the_link};
-  const auto begun = co_await engine.repair(std::move(link_id));
+  const auto begun = co_await engine.repair(std::move(link_id), by_a_test);
   static_cast<void>(begun);  // it may come at a bad time
 }
 

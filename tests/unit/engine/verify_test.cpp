@@ -22,7 +22,7 @@ using testing::IsEmpty;
 api::Task<void> repair(engine::Engine& engine, api::SteadyTime deadline,
                        std::optional<core::CycleReport>& report) {
   core::LinkId link_id{the_link};
-  const auto begun = co_await engine.repair(link_id);
+  const auto begun = co_await engine.repair(link_id, by_a_test);
   EXPECT_TRUE(begun);
   report = co_await engine.wait_for_repair(std::move(link_id), deadline);
 }

@@ -22,7 +22,7 @@ std::string link_of(const std::string& target) {
 
 api::Task<void> add(engine::Engine& engine, std::string link_id) {
   engine::NewLink link{core::LinkId{std::move(link_id)}, {}, {}};
-  const auto added = co_await engine.add_link(std::move(link));
+  const auto added = co_await engine.add_link(std::move(link), by_a_test);
   EXPECT_TRUE(added);
 }
 
@@ -211,13 +211,13 @@ core::LinkId the_id() {
 
 api::Task<void> add(engine::Engine& engine) {
   engine::NewLink link{the_id(), {}, {}};
-  const auto added = co_await engine.add_link(std::move(link));
+  const auto added = co_await engine.add_link(std::move(link), by_a_test);
   EXPECT_TRUE(added);
 }
 
 api::Task<void> pause(engine::Engine& engine, std::string link_id) {
   core::LinkId link{std::move(link_id)};
-  const auto paused = co_await engine.pause(std::move(link));
+  const auto paused = co_await engine.pause(std::move(link), by_a_test);
   EXPECT_TRUE(paused);
 }
 

@@ -11,6 +11,7 @@
 #include "tests/sim/model_store.hpp"
 #include "tests/unit/api/fake_upstream.hpp"
 #include "tests/unit/core/one_link.hpp"
+#include "tests/unit/engine/requester.hpp"
 #include "tests/unit/engine/virtual_io.hpp"
 
 namespace syncd::test {

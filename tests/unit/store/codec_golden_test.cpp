@@ -212,26 +212,105 @@ TEST(ValueBytes, EveryMemberOfTheLinkRecordIsKnown) {
   EXPECT_TRUE(match_given_up);
 }
 
+// As versions before wrote it: these bytes are in stores.
+TEST(ValueBytes, RelinkEntryOfTheFirstFormat) {
+  const std::string value = from_hex(
+      "01"
+      "02"
+      "05"
+      "01"  // format, resolved, version, reopened
+      "02"
+      "04"
+      "06"  // opened, resolved, last success
+      "01"
+      "72"
+      "01"
+      "69"
+      "01"
+      "62");
+  auto wanted = sample_relink();
+  wanted.provider.clear();
+  wanted.customer_user_id.clear();
+  wanted.assignee.clear();
+  wanted.session.reset();
+  wanted.history_dropped = 0;
+  wanted.history.clear();
+  const auto entry = decode_relink("link", value);
+  ASSERT_TRUE(entry) << entry.error().message;
+  EXPECT_EQ(*entry, wanted);
+}
+
 TEST(ValueBytes, RelinkEntry) {
   const auto value = sample_relink_value();
   EXPECT_EQ(to_hex(value),
-            "01"
+            "02"
             "02"
             "05"
             "01"  // format, resolved, version, reopened
             "02"
             "04"
             "06"  // opened, resolved, last success
+            "0172"
+            "0169"
+            "0162"  // reason, institution, resolved by
+            "0170"
+            "0175"
+            "0161"  // provider, customer user, assignee
             "01"
-            "72"
+            "08"
+            "0a"
+            "0173"  // session: issued, expires, by
+            "06"
             "01"
-            "69"
-            "01"
-            "62");
+            "0e"
+            "05"
+            "0178"
+            "0174");  // history: dropped, count; at, noted, actor, text
   const auto entry = decode_relink("link", value);
   ASSERT_TRUE(entry) << entry.error().message;
   EXPECT_EQ(*entry, sample_relink());
-  EXPECT_EQ(decode_relink_status(value), core::RelinkStatus::resolved);
+}
+
+TEST(ValueBytes, PlaceInTheQueue) {
+  std::string value;
+  encode_relink_place(value, sample_relink());
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "02"
+            "0172"
+            "0169"
+            "0161"
+            "0175");  // format, resolved, reason, institution, assignee, customer user
+  const auto place = decode_relink_place(value);
+  ASSERT_TRUE(place) << place.error().message;
+  EXPECT_EQ(place->status, core::RelinkStatus::resolved);
+  EXPECT_EQ(place->customer_user_id, "u");
+}
+
+TEST(ValueBytes, AuditEntryAndHead) {
+  const core::AuditEntry entry = sample_act();
+  std::string value;
+  encode_audit_entry(value, entry);
+  EXPECT_EQ(to_hex(value),
+            "01"
+            "02"
+            "046c696e6b"
+            "0161"
+            "0162"
+            "027b7d" +  // format, at, link, actor, action, detail
+                ("01" + std::string(30, '0')) + ("02" + std::string(30, '0')) + to_hex(std::string_view(
+                    reinterpret_cast<const char*>(entry.hash.data()), entry.hash.size())));
+  EXPECT_EQ(decode_audit_entry(9, value), entry);
+  value.clear();
+  encode_audit_head(value, {.sequence = 300, .hash = {7}});
+  EXPECT_EQ(to_hex(value), "01ac0207" + std::string(62, '0'));
+  EXPECT_EQ(decode_audit_head(value), (core::AuditHead{.sequence = 300, .hash = {7}}));
+}
+
+// A chain that was written once must be found whole by every later version.
+TEST(AuditChain, HasThisHash) {
+  const core::Hash hash = sample_act().hash;
+  EXPECT_EQ(to_hex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())), "?");
 }
 
 TEST(ValueBytes, DeadLetter) {

@@ -100,12 +100,31 @@ inline core::RelinkEntry sample_relink() {
           .status = core::RelinkStatus::resolved,
           .reason = "r",
           .institution_id = "i",
+          .provider = "p",
+          .customer_user_id = "u",
           .opened_at = wall_ms(1),
           .resolved_at = wall_ms(2),
           .resolved_by = "b",
           .reopened = 1,
           .version = 5,
-          .last_success_at = wall_ms(3)};
+          .last_success_at = wall_ms(3),
+          .assignee = "a",
+          .session = core::RelinkSession{wall_ms(4), wall_ms(5), "s"},
+          .history_dropped = 6,
+          .history = {{wall_ms(7), core::RelinkEventKind::noted, "x", "t"}}};
+}
+
+inline core::AuditEntry sample_act() {
+  core::AuditEntry entry{.sequence = 9,
+                         .at = wall_ms(1),
+                         .link_id = core::LinkId{"link"},
+                         .note = {.actor = "a",
+                                  .action = "b",
+                                  .detail = "{}",
+                                  .request_key = {1},
+                                  .request_digest = {2}}};
+  entry.hash = core::chain_hash({}, entry);
+  return entry;
 }
 
 inline std::string sample_relink_value() {

@@ -152,9 +152,14 @@ const Reading readings[] = {
     {"relink entry", "relink", [](Store& s) { return is_storage(s.relink_entry(LinkId{"link"})); }},
     {"relink entry of a lookup", "relink",
      [](Store& s) { return is_storage(s.lookup(request_with(&core::LookupRequest::relink))); }},
-    {"list of relink entries", "relink", [](Store& s) { return is_storage(s.relink_entries("", 10, {})); }},
+    {"list of relink entries", "relink",
+     [](Store& s) {
+       return is_storage(s.relink_entries("", 10, {.state = store::RelinkFilter::State::any}));
+     }},
     {"relink entries by status", "relink",
-     [](Store& s) { return is_storage(s.relink_entries("", 10, core::RelinkStatus::open)); }},
+     [](Store& s) {
+       return is_storage(s.relink_entries("", 10, {.state = store::RelinkFilter::State::resolved}));
+     }},
     {"dead letters", "dead_letters", [](Store& s) { return is_storage(s.dead_letters("", 10)); }},
     {"note", "meta", [](Store& s) { return is_storage(s.take_note("n")); }, "note/"},
     {"retry windows", "meta", [](Store& s) { return is_storage(s.freezes()); }, "freeze/"},
@@ -187,7 +192,10 @@ TEST_F(StoreDamageTest, ForeignKeysFailTheListsThatMeetThem) {
   const std::pair<const char*, std::function<bool(Store&)>> lists[] = {
       {"links", [](Store& s) { return is_storage(s.links("", 10, {})); }},
       {"links", [](Store& s) { return is_storage(s.for_each_link([](const auto&) {})); }},
-      {"relink", [](Store& s) { return is_storage(s.relink_entries("", 10, {})); }},
+      {"relink",
+       [](Store& s) {
+         return is_storage(s.relink_entries("", 10, {.state = store::RelinkFilter::State::any}));
+       }},
       {"dead_letters", [](Store& s) { return is_storage(s.dead_letters("", 10)); }},
   };
   fill();
@@ -294,7 +302,7 @@ TEST_F(StoreDamageTest, EveryCallOfAClosedStoreIsAnError) {
   EXPECT_TRUE(is_storage(store_->accounts(link, "", 1)));
   EXPECT_TRUE(is_storage(store_->transactions(link, "", 1)));
   EXPECT_TRUE(is_storage(store_->relink_entry(link)));
-  EXPECT_TRUE(is_storage(store_->relink_entries("", 1, {})));
+  EXPECT_TRUE(is_storage(store_->relink_entries("", 1, {.state = store::RelinkFilter::State::any})));
   EXPECT_TRUE(is_storage(store_->dead_letters("", 1)));
   EXPECT_TRUE(is_storage(store_->put_freeze({})));
   EXPECT_TRUE(is_storage(store_->take_note("n")));

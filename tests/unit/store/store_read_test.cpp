@@ -162,13 +162,17 @@ TEST_F(StoreReadTest, RelinkEntriesAreListedByStatus) {
     if (link[0] == 'b') update.relink->status = core::RelinkStatus::open;
     commit(update);
   }
-  EXPECT_EQ(store_->relink_entries("", 10, {})->items.size(), 3u);
-  const auto open = store_->relink_entries("", 10, core::RelinkStatus::open);
+  using State = store::RelinkFilter::State;
+  EXPECT_EQ(store_->relink_entries("", 10, {.state = State::any})->items.size(), 3u);
+  const auto open = store_->relink_entries("", 10, {.state = State::open});
   ASSERT_TRUE(open);
   ASSERT_EQ(open->items.size(), 1u);
   EXPECT_EQ(open->items[0].link_id.str(), "b");
-  EXPECT_EQ(store_->relink_entries("a", 1, {})->items.at(0).link_id.str(), "b");
-  EXPECT_EQ(store_->relink_entries("a", 1, {})->next, "b");
+  const auto first = store_->relink_entries("", 1, {.state = State::resolved});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->items.at(0).link_id.str(), "a");
+  EXPECT_EQ(store_->relink_entries(first->next, 1, {.state = State::resolved})->items.at(0).link_id.str(),
+            "c");
   EXPECT_EQ(store_->relink_entry(core::LinkId{"c"})->value().version, 5u);
   EXPECT_FALSE(*store_->relink_entry(core::LinkId{"z"}));
 }

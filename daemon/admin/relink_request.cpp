@@ -1,0 +1,69 @@
+#include "daemon/admin/relink_request.hpp"
+
+#include <charconv>
+#include <string_view>
+
+#include "daemon/admin/body.hpp"
+
+namespace syncd::daemon {
+
+namespace {
+
+using Kind = core::RelinkRequest::Kind;
+
+bool read_version(core::Reader& reader, std::optional<std::uint64_t>& version) {
+  std::string_view text;
+  if (!reader.number(text)) return false;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size())
+    return reader.fail("must be the version of the entry, a whole number");
+  version = value;
+  return true;
+}
+
+std::string_view members_of(Kind kind) {
+  switch (kind) {
+    case Kind::claim:
+      return "version, assignee and take_over";
+    case Kind::note:
+    case Kind::dismiss:
+      return "version and text";
+    default:
+      return "version";
+  }
+}
+
+Member read_member(Kind kind, core::Reader& reader, std::string_view name, core::RelinkRequest& request) {
+  const bool takes_text = kind == Kind::note || kind == Kind::dismiss;
+  if (name == "version") return read_as(reader.at("version", read_version(reader, request.version)));
+  if (name == "text" && takes_text)
+    return read_as(reader.at("text", read_text(reader, request.text, core::relink_text_bytes_max)));
+  if (name == "assignee" && kind == Kind::claim) {
+    return read_as(
+        reader.at("assignee", read_text(reader, request.assignee, core::relink_assignee_bytes_max)));
+  }
+  if (name == "take_over" && kind == Kind::claim)
+    return read_as(reader.at("take_over", reader.boolean(request.take_over)));
+  return Member::unknown;
+}
+
+}  // namespace
+
+std::expected<core::RelinkRequest, std::string> parse_relink_request(Kind kind, std::string body) {
+  core::RelinkRequest request;
+  request.kind = kind;
+  const auto read = [&](core::Reader& reader, std::string_view name) {
+    return read_member(kind, reader, name, request);
+  };
+  auto done = read_body(std::move(body), members_of(kind), read);
+  if (!done) return std::unexpected(done.error());
+  if (kind != Kind::note && !request.version) {
+    return std::unexpected(
+        "the body: version is missing: send the version of the entry that you saw, so that nobody's act is "
+        "overwritten");
+  }
+  return request;
+}
+
+}  // namespace syncd::daemon
