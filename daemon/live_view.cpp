@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t page_limit = 1000;
 constexpr std::size_t counted_pages_max = 10;  // of a queue, for the status
+// Acts between which other work gets the store: a few milliseconds.
+constexpr std::size_t audit_checked_at_once = 1000;
 
 struct StoreFigures {
   store::StoreStats stats;
@@ -158,6 +160,19 @@ api::Task<core::Result<store::AuditSlice>> LiveView::audit_entries(std::uint64_t
   auto work = [&](store::Store& store) { return store.audit_entries(before, limit); };
   auto slice = co_await parts_.store.run(std::move(work));
   co_return std::move(slice);
+}
+
+api::Task<core::Result<store::AuditCheck>> LiveView::check_audit() {
+  core::Result<store::AuditCheck> check{store::AuditCheck{}};
+  while (check && !check->finished && check->broken_at == 0 && !parts_.process.stopping) {
+    auto work = [from = check->end](store::Store& store) {
+      return store.check_audit(from, audit_checked_at_once);
+    };
+    check = co_await parts_.store.run(std::move(work));
+  }
+  if (check && !check->finished && check->broken_at == 0)
+    co_return core::fail(core::Errc::cancelled, "the daemon is stopping");
+  co_return std::move(check);
 }
 
 api::Task<core::Result<StatusView>> LiveView::status() {

@@ -185,4 +185,26 @@ core::Result<AuditSlice> Store::audit_entries(std::uint64_t before, std::size_t 
   return slice;
 }
 
+core::Result<AuditCheck> Store::check_audit(const core::AuditHead& from, std::size_t limit) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  AuditCheck check{.end = from};
+  Scan scan(*impl_->database, Family::audit, audit_key(from.sequence + 1), {}, true);
+  for (; scan.valid() && limit > 0; scan.next(), --limit) {
+    const auto entry = entry_at(scan);
+    const std::uint64_t expected = check.end.sequence + 1;
+    const bool fits =
+        entry && entry->sequence == expected && entry->hash == core::chain_hash(check.end.hash, *entry);
+    if (!fits) {
+      check.broken_at = expected;
+      return check;
+    }
+    check.end = {.sequence = entry->sequence, .hash = entry->hash};
+  }
+  if (scan.valid()) return check;
+  if (auto done = scan.finish("check the audit log"); !done) return std::unexpected(done.error());
+  check.finished = true;
+  if (check.end != impl_->audit.head()) check.broken_at = check.end.sequence + 1;
+  return check;
+}
+
 }  // namespace syncd::store

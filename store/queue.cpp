@@ -229,6 +229,7 @@ core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view 
   limit = clamp_limit(limit);
   Listing<core::RelinkEntry> listing;
   std::size_t skipped = 0;
+  std::string last;
   for (const bool live : {true, false}) {
     const bool behind = place && live && !place->live;
     const bool none =
@@ -236,7 +237,6 @@ core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view 
              : filter.state != RelinkFilter::State::resolved && filter.state != RelinkFilter::State::any;
     if (behind || none) continue;
     QueueWalk walk(database, live, filter.newest_first, place && place->live == live ? place : std::nullopt);
-    std::string last;
     for (; walk.valid(); walk.next()) {
       const auto key = parse_queue_key(walk.key());
       const auto found = decode_relink_place(walk.value());

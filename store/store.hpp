@@ -89,6 +89,13 @@ struct AuditSlice {
   core::AuditHead head;
 };
 
+// What a walk along the chain of acts found, from one entry on.
+struct AuditCheck {
+  core::AuditHead end;          // the last entry that fits
+  bool finished = false;        // it is the last one there is
+  std::uint64_t broken_at = 0;  // the entry that does not fit, or is missing; 0: none
+};
+
 // Which entries of the relink queue are wanted. Empty texts: any.
 struct RelinkFilter {
   enum class State : std::uint8_t { live, open, claimed, session_issued, resolved, any };
@@ -204,6 +211,9 @@ class Store {
   core::Result<std::optional<core::DeadLetter>> dead_letter(core::WallTime at, const core::LinkId& link_id);
   // Acts with a sequence below `before` (0: from the last one), newest first; 1 <= limit <= 1,000 (clamped).
   core::Result<AuditSlice> audit_entries(std::uint64_t before, std::size_t limit);
+  // Walks the chain from behind `from` (zeros: from its start), over `limit` entries at most. What does not
+  // fit is an answer and no error: the store stays in use.
+  core::Result<AuditCheck> check_audit(const core::AuditHead& from, std::size_t limit);
   // An act about no link, and what it changes, in one synced write. conflict: its request_key is known
   // already (within a day); nothing was written.
   core::Result<CommitOutcome> record_act(core::WallTime at, const core::AuditNote& note,

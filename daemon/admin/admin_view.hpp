@@ -95,6 +95,8 @@ class AdminView {
   // Newest first, below the sequence `before` (0: from the last one).
   virtual api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before,
                                                                    std::size_t limit) = 0;
+  // Walks the whole chain of acts.
+  virtual api::Task<core::Result<store::AuditCheck>> check_audit() = 0;
   virtual api::Task<core::Result<StatusView>> status() = 0;
 
   // Begins a verify of the link, or joins the one that is under way, and waits up to `wait` for its end.

@@ -78,6 +78,7 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", {"v1", "relink", "*", "reopen"}, true, &AdminRoutes::reopen_relink},
       {"GET", {"v1", "revision"}, false, &AdminRoutes::show_revision},
       {"GET", {"v1", "audit"}, false, &AdminRoutes::list_audit},
+      {"GET", {"v1", "audit", "check"}, false, &AdminRoutes::check_audit},
       {"GET", {"v1", "dead-letters"}, false, &AdminRoutes::list_dead_letters},
       {"GET", {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
       {"POST", {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},

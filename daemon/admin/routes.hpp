@@ -61,6 +61,7 @@ class AdminRoutes final : public HttpService {
                                         std::optional<std::uint64_t> version_seen);
   api::Task<HttpResponse> show_revision(Call call);
   api::Task<HttpResponse> list_audit(Call call);
+  api::Task<HttpResponse> check_audit(Call call);
   // ---- routes_repair.cpp ----
   api::Task<HttpResponse> verify_link(Call call);
   api::Task<HttpResponse> show_verify(Call call);

@@ -150,4 +150,21 @@ api::Task<HttpResponse> AdminRoutes::list_audit(Call call) {
   co_return json(200, writer);
 }
 
+api::Task<HttpResponse> AdminRoutes::check_audit(Call call) {
+  QueryReader query(call.target);
+  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
+  auto check = co_await view_.check_audit();
+  if (!check) co_return from_error(check.error());
+  JsonWriter writer;
+  writer.begin_object().member("intact", check->broken_at == 0).member("entries", check->end.sequence);
+  writer.member("hash", std::string_view(hex_of(check->end.hash))).key("broken_at");
+  if (check->broken_at == 0) {
+    writer.null();
+  } else {
+    writer.integer(check->broken_at);
+  }
+  writer.end_object();
+  co_return json(200, writer);
+}
+
 }  // namespace syncd::daemon

@@ -42,9 +42,13 @@ void add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* links = app.add_subcommand("links", "The links that are kept current");
   links->require_subcommand(1);
   CLI::App* ls = add_verb(*links, "ls", "List all links", o, chosen,
-                          [&](const Session& s) { return list_links(s, o.state); });
-  ls->add_option("--state", o.state, "Only links of this status")
+                          [&](const Session& s) { return list_links(s, o.state, o.search); });
+  auto* which = ls->add_option_group("which");
+  which->require_option(0, 1);
+  which->add_option("--state", o.state, "Only links of this status")
       ->check(CLI::IsMember({"active", "backoff", "relink", "blocked", "quarantined", "paused", "gone"}));
+  which->add_option("--search", o.search, "Only links whose id, or whose user's id, begins so")
+      ->check(not_empty);
   add_link_argument(add_verb(*links, "show", "Show one link", o, chosen,
                              [&](const Session& s) { return show_link(s, o.link_id); }),
                     o);
@@ -82,22 +86,76 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   transactions->add_option("--limit", o.limit, "At most this many; 0: all")
       ->check(whole_number)  // the conversion would turn -1 into the largest number
       ->capture_default_str();
-  CLI::App* relink = app.add_subcommand("relink", "The links that need their owner");
-  relink->require_subcommand(1);
-  CLI::App* ls = add_verb(*relink, "ls", "List the relink queue", o, chosen,
-                          [&](const Session& s) { return list_relinks(s, o.relink_status); });
-  ls->add_option("--status", o.relink_status, "open, resolved or all")
-      ->check(CLI::IsMember({"open", "resolved", "all"}))
-      ->capture_default_str();
-  add_link_argument(add_verb(*relink, "show", "Show one relink entry", o, chosen,
-                             [&](const Session& s) { return show_relink(s, o.link_id); }),
-                    o);
   CLI::App* feed = app.add_subcommand("feed", "The change feed");
   feed->require_subcommand(1);
   CLI::App* tail = add_verb(*feed, "tail", "Print the last changes", o, chosen,
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
   tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(whole_number);
   tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
+}
+
+void add_relink_list(CLI::App& relink, Options& o, Command& chosen) {
+  CLI::App* ls = add_verb(relink, "ls", "List the relink queue, oldest first", o, chosen,
+                          [&](const Session& s) { return list_relinks(s, o.relinks); });
+  ls->add_option("--status", o.relinks.status,
+                 "live (open, claimed or session_issued), one of these, resolved or all")
+      ->check(CLI::IsMember({"live", "open", "claimed", "session_issued", "resolved", "all"}))
+      ->capture_default_str();
+  ls->add_option("--institution", o.relinks.institution, "Only of this institution")->check(not_empty);
+  ls->add_option("--reason", o.relinks.reason, "Only for this reason")->check(not_empty);
+  ls->add_option("--assignee", o.relinks.assignee, "Only those somebody works on")->check(not_empty);
+  ls->add_option("--search", o.relinks.search, "Only links whose id, or whose user's id, begins so")
+      ->check(not_empty);
+  ls->add_flag("--newest", o.relinks.newest_first, "Newest first");
+  ls->add_option("--limit", o.relinks.limit, "At most this many; 0: all")
+      ->check(whole_number)
+      ->capture_default_str();
+}
+
+void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
+  using Kind = core::RelinkRequest::Kind;
+  CLI::App* relink = app.add_subcommand("relink", "The links that need their owner");
+  relink->require_subcommand(1);
+  add_relink_list(*relink, o, chosen);
+  add_link_argument(add_verb(*relink, "show", "Show one entry with its history", o, chosen,
+                             [&](const Session& s) { return show_relink(s, o.link_id); }),
+                    o);
+  const auto add_act = [&](const char* name, const char* help, Kind kind) {
+    CLI::App* verb = add_verb(*relink, name, help, o, chosen, [&o, kind](const Session& s) {
+      o.relink_act.kind = kind;
+      return act_on_relink(s, o.relink_act);
+    });
+    verb->add_option("LINK", o.relink_act.link_id, "Link id; relink ls prints them")
+        ->required()
+        ->check(not_empty);
+    verb->add_option("--version", o.relink_act.version,
+                     "Only if the entry still has this version; without: whatever it has now")
+        ->check(whole_number);
+    add_dry_run(verb, o);
+    return verb;
+  };
+  CLI::App* claim = add_act("claim", "Say that you, or somebody, works on an entry", Kind::claim);
+  claim->add_option("--for", o.relink_act.assignee, "Who works on it, instead of you")->check(not_empty);
+  claim->add_flag("--take-over", o.relink_act.take_over, "Also from somebody else");
+  add_act("release", "Say that nobody works on an entry", Kind::release);
+  CLI::App* note = add_act("note", "Write a note into an entry's history", Kind::note);
+  note->add_option("TEXT", o.relink_act.text, "The note")->required()->check(not_empty);
+  CLI::App* dismiss = add_act("dismiss", "Close an entry although its link still waits", Kind::dismiss);
+  dismiss->add_option("--reason", o.relink_act.text, "Why, for its history")->check(not_empty);
+  dismiss->add_flag("--yes,-y", o.relink_act.confirmed, "Do not ask");
+  add_act("reopen", "Open an entry that was dismissed", Kind::reopen);
+}
+
+void add_audit_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* audit = app.add_subcommand("audit", "The log of what people did");
+  audit->require_subcommand(1);
+  CLI::App* ls = add_verb(*audit, "ls", "List acts, newest first", o, chosen,
+                          [&](const Session& s) { return list_acts(s, o.acts_limit); });
+  ls->add_option("--limit", o.acts_limit, "At most this many; 0: all")
+      ->check(whole_number)
+      ->capture_default_str();
+  add_verb(*audit, "check", "Check that no act was changed or removed", o, chosen,
+           [](const Session& s) { return check_acts(s); });
 }
 
 void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
@@ -150,7 +208,9 @@ std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments
   app.fallthrough();
   add_reading_verbs(app, options, invocation.command);
   add_link_verbs(app, options, invocation.command);
+  add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
+  add_audit_verbs(app, options, invocation.command);
   std::ranges::reverse(arguments);  // as the parser wants them
   try {
     app.parse(std::move(arguments));

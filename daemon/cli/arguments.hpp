@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/options.hpp"
 
@@ -22,7 +23,10 @@ struct Options {
   bool dry_run = false;
   std::string link_id;
   std::string state;
-  std::string relink_status = "open";
+  std::string search;
+  RelinkListOptions relinks;
+  RelinkActOptions relink_act;
+  std::size_t acts_limit = 50;
   std::string wait;
   AddOptions add;
   std::size_t limit = 0;

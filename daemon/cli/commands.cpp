@@ -160,9 +160,11 @@ CliResult<int> show_status(const Session& session) {
   return daemon::exit_ok;
 }
 
-CliResult<int> list_links(const Session& session, const std::string& state) {
-  const auto links =
-      session.client.list("/v1/links", state.empty() ? "" : "state=" + percent_encoded(state), 0);
+CliResult<int> list_links(const Session& session, const std::string& state, const std::string& search) {
+  std::string query;
+  if (!state.empty()) query = "state=" + percent_encoded(state);
+  if (!search.empty()) query = "search=" + percent_encoded(search);
+  const auto links = session.client.list("/v1/links", query, 0);
   if (!links) return std::unexpected(links.error());
   if (session.json) return print_items(*links);
   print(render_links(*links, wall_now()));
@@ -243,23 +245,6 @@ CliResult<int> list_transactions(const Session& session, const std::string& link
   if (!rows) return std::unexpected(rows.error());
   if (session.json) return print_items(*rows);
   print(render_transactions(*rows));
-  return daemon::exit_ok;
-}
-
-CliResult<int> list_relinks(const Session& session, const std::string& status) {
-  const auto entries =
-      session.client.list("/v1/relink", status == "all" ? "" : "status=" + percent_encoded(status), 0);
-  if (!entries) return std::unexpected(entries.error());
-  if (session.json) return print_items(*entries);
-  print(render_relinks(*entries, wall_now()));
-  return daemon::exit_ok;
-}
-
-CliResult<int> show_relink(const Session& session, const std::string& link_id) {
-  const auto answer = session.client.get("/v1/relink/" + percent_encoded(link_id));
-  if (!answer) return std::unexpected(answer.error());
-  if (session.json) return print_json(answer->body);
-  print(render_relink(answer->value, wall_now()));
   return daemon::exit_ok;
 }
 

@@ -22,7 +22,7 @@ std::optional<std::string> dry_run_refusal(std::string_view verb, std::string_vi
 
 // Each prints to standard output and returns an exit code, or an error to print.
 CliResult<int> show_status(const Session& session);
-CliResult<int> list_links(const Session& session, const std::string& state);
+CliResult<int> list_links(const Session& session, const std::string& state, const std::string& search);
 CliResult<int> show_link(const Session& session, const std::string& link_id);
 struct AddOptions {
   std::string link_id;
@@ -36,8 +36,6 @@ CliResult<int> pause_link(const Session& session, const std::string& link_id);
 CliResult<int> resume_link(const Session& session, const std::string& link_id);
 CliResult<int> list_accounts(const Session& session, const std::string& link_id);
 CliResult<int> list_transactions(const Session& session, const std::string& link_id, std::size_t limit);
-CliResult<int> list_relinks(const Session& session, const std::string& status);
-CliResult<int> show_relink(const Session& session, const std::string& link_id);
 // `after` empty: the last entries only. With `follow`, runs until it is interrupted, also over restarts of
 // the daemon.
 CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> after, bool follow);

@@ -11,17 +11,6 @@ namespace syncd::cli {
 
 namespace {
 
-// `2 active, 1 relink`
-std::string tally(const Items& items, std::string_view member) {
-  std::map<std::string, std::size_t> counts;
-  for (const JsonValue& item : items)
-    ++counts[item.at(member)];
-  std::string text;
-  for (const auto& [word, count] : counts)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, printable(word));
-  return text;
-}
-
 std::string uptime_of(const JsonValue& status) {
   std::int64_t seconds = 0;
   const std::string text = status.at("uptime_seconds", "0");
@@ -43,6 +32,16 @@ std::string error_line(const JsonValue& link) {
 }
 
 }  // namespace
+
+std::string tally(const Items& items, std::string_view member) {
+  std::map<std::string, std::size_t> counts;
+  for (const JsonValue& item : items)
+    ++counts[item.at(member)];
+  std::string text;
+  for (const auto& [word, count] : counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, printable(word));
+  return text;
+}
 
 std::string time_and_age(const JsonValue& value, std::string_view path, core::WallTime now) {
   const std::string time = value.at(path);
@@ -214,40 +213,6 @@ std::string render_transactions(const Items& transactions) {
   }
   return table.text() + fmt::format("\n{}, {} of them pending\n",
                                     plural(transactions.size(), "transaction", "transactions"), pending);
-}
-
-std::string render_relinks(const Items& entries, core::WallTime now) {
-  if (entries.empty()) return "no relink entries\n";
-  Table table({{"LINK"},
-               {"STATUS"},
-               {"REASON"},
-               {"INSTITUTION", false, 24},
-               {"OPENED"},
-               {"LAST SUCCESS"},
-               {"RESOLVED"},
-               {"VERSION", true}});
-  for (const JsonValue& entry : entries) {
-    table.add({entry.at("link_id"), entry.at("status"), entry.at("reason"), entry.at("institution_id"),
-               age_of(entry.at("opened_at"), now), age_of(entry.at("last_success_at"), now),
-               age_of(entry.at("resolved_at"), now), entry.at("version")});
-  }
-  return table.text() + fmt::format("\n{}: {}\n", plural(entries.size(), "relink entry", "relink entries"),
-                                    tally(entries, "status"));
-}
-
-std::string render_relink(const JsonValue& entry, core::WallTime now) {
-  Sheet sheet;
-  sheet.add("link", entry.at("link_id"));
-  sheet.add("status", entry.at("status"));
-  sheet.add("reason", entry.at("reason"));
-  sheet.add("institution", entry.at("institution_id"));
-  sheet.add("opened", time_and_age(entry, "opened_at", now));
-  sheet.add("no data since", time_and_age(entry, "last_success_at", now));
-  sheet.add("resolved", time_and_age(entry, "resolved_at", now));
-  sheet.add("resolved by", entry.at("resolved_by"));
-  sheet.add("reopened", entry.at("reopened") + " times");
-  sheet.add("version", entry.at("version"));
-  return sheet.take();
 }
 
 // What is about a link itself shows where it stands now, anything else its own id.

@@ -14,6 +14,9 @@ using Items = std::vector<JsonValue>;
 // `timestamp (3h ago)`
 std::string time_and_age(const JsonValue& value, std::string_view path, core::WallTime now);
 
+// `2 active, 1 relink`
+std::string tally(const Items& items, std::string_view member);
+
 std::string render_status(const JsonValue& status, core::WallTime now);
 std::string render_links(const Items& links, core::WallTime now);
 std::string render_link(const JsonValue& link, core::WallTime now);
@@ -22,6 +25,7 @@ std::string render_accounts(const Items& accounts, core::WallTime now);
 std::string render_transactions(const Items& transactions);
 std::string render_relinks(const Items& entries, core::WallTime now);
 std::string render_relink(const JsonValue& entry, core::WallTime now);
+std::string render_acts(const Items& acts, core::WallTime now);
 // What verify answered about one link, and about many.
 std::string render_verify(const JsonValue& answer, core::WallTime now);
 std::string render_verifies(const Items& answers);

@@ -76,7 +76,8 @@ constexpr std::array<std::string_view, hazard_count> names = {"dns_failure",
                                                               "damage",
                                                               "audit",
                                                               "disk_full",
-                                                              "store_read_fails"};
+                                                              "store_read_fails",
+                                                              "queue_acts"};
 
 }  // namespace
 

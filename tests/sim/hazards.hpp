@@ -89,8 +89,9 @@ enum class Hazard : std::uint8_t {
   // Of the store, too; behind the others, whose seeds keep their meaning.
   disk_full,
   store_read_fails,
+  queue_acts,
 };
-inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::store_read_fails) + 1;
+inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::queue_acts) + 1;
 
 std::string_view name_of(Hazard hazard);
 std::optional<Hazard> hazard_named(std::string_view name);

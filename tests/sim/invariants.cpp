@@ -38,6 +38,10 @@ constexpr InvariantInfo table[] = {
      "waiters, cycles, commits under way and the state of a drain stay under their caps", 300'000},
     {Invariant::tombstones, "tombstones",
      "what upstream removed does not come back by an older page; the counts are those of the rows", 80'000},
+    {Invariant::acts, "acts",
+     "each change by a person has one entry in the audit log, in its batch; a repeated request has none; the "
+     "chain is whole",
+     100'000},
     {Invariant::determinism, "determinism", "the same seed gives the same events", 5},
     {Invariant::liveness, "liveness after heal",
      "when the faults stop, all links are where upstream says within a bound computed from the policy",

@@ -27,6 +27,7 @@ enum class Invariant : std::uint8_t {
   termination = 11,
   bounded = 12,
   tombstones = 13,
+  acts = 16,
   determinism = 18,
   liveness = 19,
   // Of this simulation's own.

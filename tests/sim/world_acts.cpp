@@ -49,6 +49,7 @@ void World::act(Dice& dice) {
       break;
   }
   if (dice.chance(40)) act_on_copy(dice, link);
+  act_on_queue();
 }
 
 Hazard World::hazard_of(Action action) {

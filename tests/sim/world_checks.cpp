@@ -63,6 +63,11 @@ void World::on_discovery(const std::vector<LinkId>&, std::uint64_t, const std::v
 
 // In the very moment in which a page is on its way into the store.
 void World::on_commit_begins(const core::LinkUpdate& update) {
+  if (std::exchange(queue_act_at_commit_, false)) {
+    tally("a person acts on an entry while its link is committed");
+    Dice dice(plan_.seed, queue_stream, ++queue_acts_);
+    ask_for_entry_act(update.link_id, dice);
+  }
   if (!action_at_commit_ || !has_page(update)) return;
   const Action action = *std::exchange(action_at_commit_, std::nullopt);
   note("at a page's commit:");
@@ -84,6 +89,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_owner(update, before, findings_);
   check_repair(update, before);
   check_letters(update, before);
+  check_act(update, before);
   check_link_object(update);
   check_damage(update, before);
   check_net_changes(update, store_.net_changes(), findings_);

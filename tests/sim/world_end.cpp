@@ -85,6 +85,7 @@ void World::quiet() {
     findings_.expect(Invariant::no_starvation, requests_of(link_id) == requests,
                      "in quiet, link " + link_id + ": visited though paused");
   }
+  check_act_chain();
   check_quiet_links();
   check_sync_now();
   read_feed();

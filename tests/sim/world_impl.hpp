@@ -31,7 +31,8 @@ enum Stream : std::uint64_t {
   process_stream,
   step_stream,
   space_stream,
-  read_failures_stream
+  read_failures_stream,
+  queue_stream
 };
 
 class World final : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
@@ -192,6 +193,13 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void operate(Action action, const LinkId& link_id, Dice& dice);
   void let_a_read_fail();
   void note_outcome(const core::Result<core::LinkStatus>& outcome);
+  // ---- the relink queue (world_queue.cpp) ----
+  void act_on_queue();
+  void ask_for_entry_act(const LinkId& link_id, Dice& dice);
+  api::Task<void> entry_task(LinkId link_id, core::RelinkRequest request, engine::Requester by);
+  void check_act(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_act_chain();
+  std::size_t acts_by(const std::string& actor) const;
   // Who acts: another person each time, so that every act can be told from every other in the audit log.
   engine::Requester somebody();
   api::Task<void> add_task(LinkId link_id);
@@ -286,6 +294,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool wrong_secret_ = false;
   bool faults_over_ = false;
   std::uint64_t acts_ = 0;  // that a person has asked for
+  std::uint64_t queue_acts_ = 0;
+  bool queue_act_at_commit_ = false;
 };
 
 }  // namespace syncd::test

@@ -111,6 +111,10 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "audit", .after = std::to_string(before), .limit = limit});
     co_return store::AuditSlice{};
   }
+  api::Task<core::Result<store::AuditCheck>> check_audit() override {
+    note({.verb = "audit check"});
+    co_return store::AuditCheck{};
+  }
   api::Task<core::Result<daemon::StatusView>> status() override {
     note({.verb = "status"});
     co_return daemon::StatusView{};

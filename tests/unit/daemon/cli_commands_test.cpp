@@ -132,7 +132,7 @@ std::vector<std::pair<std::string, Command>> commands() {
   using cli::Session;
   return {
       {"GET /v1/status", [](const Session& s) { return show_status(s); }},
-      {"GET /v1/links?limit=1000&state=relink", [](const Session& s) { return list_links(s, "relink"); }},
+      {"GET /v1/links?limit=1000&state=relink", [](const Session& s) { return list_links(s, "relink", ""); }},
       {"GET /v1/links/mk_1", [](const Session& s) { return show_link(s, "mk_1"); }},
       {R"(POST /v1/links {"link_id":"mk_1"})",
        [](const Session& s) { return add_link(s, {.link_id = "mk_1", .customer_user_id = {}, .tags = {}}); }},
@@ -142,7 +142,7 @@ std::vector<std::pair<std::string, Command>> commands() {
       {"GET /v1/links/mk_1/accounts?limit=1000", [](const Session& s) { return list_accounts(s, "mk_1"); }},
       {"GET /v1/links/mk_1/transactions?limit=5",
        [](const Session& s) { return list_transactions(s, "mk_1", 5); }},
-      {"GET /v1/relink?limit=1000&status=open", [](const Session& s) { return list_relinks(s, "open"); }},
+      {"GET /v1/relink?limit=1000&status=open", [](const Session& s) { return list_relinks(s, {.status = "open"}); }},
       {"GET /v1/relink/mk_1", [](const Session& s) { return show_relink(s, "mk_1"); }},
       {"GET /v1/status", [](const Session& s) { return tail_feed(s, std::nullopt, false); }},
       {"GET /v1/feed?after=7&limit=500", [](const Session& s) { return tail_feed(s, 7, false); }},
@@ -216,9 +216,9 @@ TEST_F(CliCommands, ListsAreReadPageByPage) {
 }
 
 TEST_F(CliCommands, ListsOfEverythingNameNoFilter) {
-  run({{200, R"({"items":[]})"}}, [&] { return list_links(session(), ""); });
+  run({{200, R"({"items":[]})"}}, [&] { return list_links(session(), "", ""); });
   EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links?limit=1000"));
-  EXPECT_EQ(run({{200, R"({"items":[]})"}}, [&] { return list_relinks(session(), "all"); }),
+  EXPECT_EQ(run({{200, R"({"items":[]})"}}, [&] { return list_relinks(session(), {.status = "all"}); }),
             "no relink entries\n");
   EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/relink?limit=1000"));
 }

@@ -144,6 +144,9 @@ class FakeView final : public daemon::AdminView {
     if (before == 2) slice.entries.erase(slice.entries.begin());
     co_return slice;
   }
+  api::Task<core::Result<store::AuditCheck>> check_audit() override {
+    co_return store::AuditCheck{.end = {.sequence = 2}, .finished = true};
+  }
   api::Task<core::Result<daemon::StatusView>> status() override {
     if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
     daemon::StatusView view;
@@ -314,6 +317,108 @@ TEST_F(Routes, ShowsALinkWithoutItsCursor) {
   EXPECT_THAT(response.body, Not(HasSubstr("secret-cursor")));
 }
 
+TEST_F(Routes, FiltersTheRelinkQueue) {
+  const HttpResponse page = ask(
+      "GET",
+      "/v1/"
+      "relink?status=claimed&institution=chase&reason=auth_expired&assignee=uid%3A7&search=mk&order=newest");
+  EXPECT_EQ(page.status, 200);
+  ASSERT_TRUE(view.asked_relink);
+  EXPECT_EQ(view.asked_relink->state, store::RelinkFilter::State::claimed);
+  EXPECT_EQ(view.asked_relink->institution_id, "chase");
+  EXPECT_EQ(view.asked_relink->reason, "auth_expired");
+  EXPECT_EQ(view.asked_relink->assignee, "uid:7");
+  EXPECT_EQ(view.asked_relink->search, "mk");
+  EXPECT_TRUE(view.asked_relink->newest_first);
+  EXPECT_THAT(page.body, HasSubstr(R"("days_lost":0,"assignee":null,"session":null,"version":1})"));
+  EXPECT_EQ(ask("GET", "/v1/relink?order=age").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/relink").status, 200);
+  EXPECT_EQ(view.asked_relink->state, store::RelinkFilter::State::any);
+}
+
+TEST_F(Routes, ActsOnARelinkEntry) {
+  const HttpResponse claimed = ask("POST", "/v1/relink/mk_1/claim", R"({"version":1,"assignee":"ann"})");
+  EXPECT_EQ(claimed.status, 200) << claimed.body;
+  EXPECT_THAT(claimed.body, HasSubstr(R"("status":"claimed")"));
+  EXPECT_THAT(claimed.body, HasSubstr(R"("history":[{"at":"2025-05-06T16:31:12.451Z","kind":"claimed",)"
+                                      R"("actor":"uid:1000","text":"ann"}])"));
+  EXPECT_EQ(view.asked_actor, "uid:1000");
+  EXPECT_EQ(view.noted, "relink.claim:1000");
+  EXPECT_EQ(ask("POST", "/v1/relink/mk_1/note", R"({"text":"called"})").status, 200);
+  EXPECT_EQ(view.asked_act->text, "called");
+  const HttpResponse dismissed = ask("POST", "/v1/relink/mk_1/dismiss", R"({"version":1,"text":"left us"})");
+  EXPECT_THAT(dismissed.body, HasSubstr(R"("status":"resolved")"));
+  EXPECT_THAT(dismissed.body, HasSubstr(R"("resolved_by":"dismissed")"));
+  EXPECT_EQ(ask("POST", "/v1/relink/mk_9/claim", R"({"version":1})").status, 404);
+}
+
+TEST_F(Routes, AConflictShowsTheEntryAsItIs) {
+  const HttpResponse late = ask("POST", "/v1/relink/mk_1/claim", R"({"version":7})");
+  EXPECT_EQ(late.status, 409);
+  EXPECT_THAT(late.body, HasSubstr(R"("code":"version_conflict")"));
+  EXPECT_THAT(late.body, HasSubstr("version 1 by now, not 7"));
+  EXPECT_THAT(late.body, HasSubstr(R"("entry":{"link_id":"mk_1","status":"open")"));
+  const HttpResponse impossible = ask("POST", "/v1/relink/mk_1/release", R"({"version":1})");
+  EXPECT_EQ(impossible.status, 409);
+  EXPECT_THAT(impossible.body, HasSubstr(R"("code":"conflict")"));
+  EXPECT_THAT(impossible.body, HasSubstr(R"("entry":{)"));
+}
+
+TEST_F(Routes, RefusesActsThatAreNotExactlyRight) {
+  struct Case {
+    const char* act;
+    const char* body;
+    const char* detail;
+  };
+  const Case cases[] = {
+      {"claim", "{}", "version is missing: send the version of the entry that you saw"},
+      {"claim", R"({"version":"1"})", "version is not a number"},
+      {"claim", R"({"version":1.5})", "version must be the version of the entry, a whole number"},
+      {"claim", R"({"version":-1})", "version must be the version of the entry, a whole number"},
+      {"claim", R"({"version":1,"text":"x"})",
+       R"(member \"text\" is not known here; known are version, assignee)"},
+      {"release", R"({"version":1,"assignee":"x"})", "known are version"},
+      {"dismiss", R"({"version":1,"version":1})", "twice"},
+      {"note", R"({"text":""})", "text is empty"},
+      {"note", R"([])", "the body"},
+      {"claim", R"({"version":1,"take_over":1})", "take_over"},
+  };
+  for (const Case& test : cases) {
+    const HttpResponse response = ask("POST", std::string("/v1/relink/mk_1/") + test.act, test.body);
+    EXPECT_EQ(response.status, 400) << test.body;
+    EXPECT_THAT(response.body, HasSubstr(test.detail)) << test.body;
+  }
+  EXPECT_EQ(ask("POST", "/v1/relink/mk_1/note", R"({"text":")" + std::string(2001, 'x') + R"("})").status,
+            400);
+  EXPECT_EQ(ask("POST", "/v1/relink/mk_1/burn", R"({"version":1})").status, 404);
+}
+
+TEST_F(Routes, WaitsForTheQueueToChange) {
+  EXPECT_EQ(ask("GET", "/v1/revision?after=12&wait=30s").body, R"({"revision":12})");
+  EXPECT_EQ(view.asked_revision, 12U);
+  EXPECT_EQ(view.waited, core::Millis{30'000});
+}
+
+TEST_F(Routes, ListsAndChecksTheAuditLog) {
+  const HttpResponse whole = ask("GET", "/v1/audit");
+  EXPECT_THAT(whole.body, HasSubstr(R"({"items":[{"sequence":2,)"));
+  EXPECT_THAT(whole.body,
+              HasSubstr(R"("actor":"uid:7","action":"x","link_id":null,"detail":{"a":1},"hash":")"));
+  EXPECT_THAT(whole.body, HasSubstr(R"("head":{"sequence":2,"hash":")"));
+  EXPECT_THAT(whole.body, Not(HasSubstr("\"next\"")));
+  EXPECT_THAT(ask("GET", "/v1/audit?limit=1&after=2").body, HasSubstr(R"("detail":null)"));
+  EXPECT_EQ(ask("GET", "/v1/audit?after=0").status, 400);
+  EXPECT_THAT(ask("GET", "/v1/audit/check").body, HasSubstr(R"({"intact":true,"entries":2,)"));
+}
+
+TEST_F(Routes, FindsLinksByTheirBeginning) {
+  EXPECT_EQ(ask("GET", "/v1/links?search=user1&after=u%3A5%3Auser1mk").status, 200);
+  EXPECT_EQ(view.asked_search, "user1");
+  EXPECT_EQ(view.asked_after, "u:5:user1mk");
+  EXPECT_EQ(ask("GET", "/v1/links?search=user1&state=active").status, 400);
+  EXPECT_EQ(ask("GET", "/v1/links?search=").status, 400);
+}
+
 TEST_F(Routes, ListsLinksByPage) {
   EXPECT_THAT(ask("GET", "/v1/links").body, Not(HasSubstr("\"next\"")));
   EXPECT_EQ(view.asked_limit, 100U);
@@ -406,7 +511,8 @@ TEST_F(Routes, FeedCarriesHeadEpochAndNext) {
 
 TEST_F(Routes, RelinkQueue) {
   const HttpResponse open = ask("GET", "/v1/relink?status=open");
-  EXPECT_EQ(view.asked_relink, core::RelinkStatus::open);
+  ASSERT_TRUE(view.asked_relink);
+  EXPECT_EQ(view.asked_relink->state, store::RelinkFilter::State::open);
   EXPECT_THAT(open.body, HasSubstr(R"({"link_id":"mk_1","status":"open","reason":"auth_expired")"));
   EXPECT_THAT(open.body, HasSubstr(R"("opened_at":"2025-05-06T16:31:12.451Z")"));
   EXPECT_THAT(open.body, HasSubstr(R"("version":1)"));
@@ -417,7 +523,7 @@ TEST_F(Routes, RelinkQueue) {
 TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
   // A list would begin anew behind an id that cannot be.
   const std::string longer_than_an_id = "/v1/links?after=" + std::string(257, 'a');
-  const std::string relink_longer_than_an_id = "/v1/relink?after=" + std::string(257, 'a');
+  const std::string relink_longer_than_an_id = "/v1/relink?after=" + std::string(545, 'a');
   struct Case {
     const char* target;
     const char* detail;
@@ -432,8 +538,8 @@ TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
       {"/v1/links?state=happy", "query parameter state must be one of active, "},
       {"/v1/links?colour=red", "query parameter colour is not known here"},
       {"/v1/links?after=", "query parameter after is empty"},
-      {longer_than_an_id.c_str(), "query parameter after is longer than 256 bytes"},
-      {relink_longer_than_an_id.c_str(), "query parameter after is longer than 256 bytes"},
+      {longer_than_an_id.c_str(), "query parameter after is longer than 544 bytes"},
+      {relink_longer_than_an_id.c_str(), "query parameter after is longer than 544 bytes"},
       {"/v1/links?limit", "each query parameter must have the form name=value"},
       {"/v1/links?after=%zz", "the query has a bad percent-encoding"},
       {"/v1/links?after=%00", "the query has a bad percent-encoding"},
@@ -442,7 +548,7 @@ TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
       {"/v1/feed?after=18446744073709551616", "query parameter after must be an integer"},
       {"/v1/feed?wait=61s", "query parameter wait must be a duration up to 1m"},
       {"/v1/feed?wait=5", "query parameter wait must be a duration"},
-      {"/v1/relink?status=done", "query parameter status must be one of open, resolved"},
+      {"/v1/relink?status=done", "query parameter status must be one of live, open, claimed"},
       {"/v1/status?verbose=1", "query parameter verbose is not known here"},
   };
   for (const Case& test : cases) {

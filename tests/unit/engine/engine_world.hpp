@@ -7,8 +7,8 @@
 
 #include "sync/engine/engine.hpp"
 #include "tests/unit/api/fake_upstream.hpp"
-#include "tests/unit/engine/requester.hpp"
 #include "tests/unit/engine/memory_store.hpp"
+#include "tests/unit/engine/requester.hpp"
 #include "tests/unit/engine/virtual_io.hpp"
 
 // The engine on a scripted upstream and a store in memory, in virtual time.

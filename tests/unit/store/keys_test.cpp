@@ -41,12 +41,46 @@ TEST(Keys, HaveTheseBytes) {
             "7fffffffffffffff"
             "00026162");
   EXPECT_EQ(to_hex(freeze_key(core::Endpoint::accounts)), "667265657a652f02");
+  EXPECT_EQ(to_hex(audit_key(258)), "0000000000000102");
+  EXPECT_EQ(to_hex(user_link_key("u7", "ab")),
+            "ff7537"
+            "0000026162");
+  EXPECT_EQ(to_hex(queue_key(true, ms(1), "ab")),
+            "ff018000000000000001"
+            "00026162");
+  EXPECT_EQ(to_hex(queue_key(false, ms(-1), "ab")),
+            "ff027fffffffffffffff"
+            "00026162");
+  EXPECT_EQ(meta_key::audit, "audit");
   EXPECT_EQ(note_key("budget"), "note/budget");
   EXPECT_EQ(meta_key::schema, "schema");
   EXPECT_EQ(meta_key::instance, "instance");
   EXPECT_EQ(meta_key::environment, "environment");
   EXPECT_EQ(meta_key::upstream, "upstream");
   EXPECT_EQ(meta_key::feed, "feed");
+}
+
+TEST(Keys, PlacesUsersAndActsAreReadBack) {
+  const auto place = parse_queue_key(queue_key(false, ms(-7), "ab"));
+  ASSERT_TRUE(place);
+  EXPECT_FALSE(place->live);
+  EXPECT_EQ(place->at, ms(-7));
+  EXPECT_EQ(place->link_id, "ab");
+  const std::string key = user_link_key("u7", "ab");
+  const auto user = parse_user_link_key(key);
+  ASSERT_TRUE(user);
+  EXPECT_EQ(user->customer_user_id, "u7");
+  EXPECT_EQ(user->link_id, "ab");
+  EXPECT_EQ(parse_audit_key(audit_key(7)), 7u);
+  for (const std::string& bad :
+       {std::string("\xff\3"), std::string("\xff\1"), queue_key(true, ms(1), "ab") + "x", std::string("ab"),
+        queue_begin(true) + std::string(8, 'x') + std::string("\0\0", 2)})
+    EXPECT_FALSE(parse_queue_key(bad)) << to_hex(bad);
+  for (const std::string& bad :
+       {std::string("\xff"), std::string("\xffu7"), std::string("\xff\0\0\2ab", 6), key + "x"})
+    EXPECT_FALSE(parse_user_link_key(bad)) << to_hex(bad);
+  for (const std::string& bad : {std::string(8, '\0'), std::string(7, 'x'), std::string(9, 'x')})
+    EXPECT_FALSE(parse_audit_key(bad)) << to_hex(bad);
 }
 
 TEST(Keys, LongIdsKeepTheirLengthInTwoBytes) {

@@ -124,6 +124,82 @@ TEST(Migrations, LeadToThePresentVersion) {
   EXPECT_EQ(version, store::schema_version);
 }
 
+// ---- from 1 to 2 ----
+
+class FirstSchemaTest : public StoreTest {
+ protected:
+  FirstSchemaTest() { options_.sync_writes = false; }  // thousands of links, one by one
+  // A store as version 1 left it: entries in their first format, no places, no users.
+  void make(int links) {
+    open();
+    for (int i = 0; i < links; ++i) {
+      auto update = update_of(id_of(i), 0);
+      update.record.customer_user_id = i % 2 == 0 ? "user" + std::to_string(i) : "";
+      update.record.provider = "mx";
+      commit(update);
+    }
+    store_.reset();
+    auto opened = raw();
+    rocksdb::WriteBatch batch;
+    batch.DeleteRange((*opened)->family(Family::links), "\xff", "\xff\xff");
+    for (int i = 0; i < links; i += 3) {
+      std::string value = {'\1', i % 2 == 0 ? '\1' : '\2', '\5', '\0'};
+      store::Writer out(value);
+      store::put_time(out, at_ms(1000 - i));
+      store::put_time(out, i % 2 == 0 ? core::WallTime{} : at_ms(2000 + i));
+      store::put_time(out, at_ms(3));
+      for (const char* text : {"auth_expired", "chase", i % 2 == 0 ? "" : "reconnected"})
+        out.text(text);
+      batch.Put((*opened)->family(Family::relink), store::link_key(id_of(i)), value);
+    }
+    batch.Put((*opened)->family(Family::meta), store::to_slice(store::meta_key::schema),
+              store::encode_schema_version(1));
+    ASSERT_TRUE((*opened)->write(batch, true));
+  }
+  core::Result<std::unique_ptr<store::Database>> raw() {
+    return store::Database::open(options_.path + "/db", options_, store::host_disk(), false,
+                                 std::make_shared<store::Health>());
+  }
+  static std::string id_of(int number) { return "link" + std::to_string(number); }
+};
+
+TEST_F(FirstSchemaTest, TheQueueGetsItsOrderAndLinksTheirUsers) {
+  make(12);
+  open();
+  const auto live = store_->relink_entries("", 10, {});
+  ASSERT_TRUE(live) << live.error().message;
+  ASSERT_EQ(live->items.size(), 2u);
+  EXPECT_EQ(live->items[0].link_id.str(), "link6") << "the oldest first";
+  EXPECT_EQ(live->items[1].link_id.str(), "link0");
+  EXPECT_EQ(live->items[1].customer_user_id, "user0");
+  EXPECT_EQ(live->items[1].provider, "mx");
+  EXPECT_EQ(live->items[1].version, 5u);
+  const auto over = store_->relink_entries("", 10, {.state = store::RelinkFilter::State::resolved});
+  ASSERT_EQ(over->items.size(), 2u);
+  EXPECT_EQ(over->items[0].link_id.str(), "link3");
+  const auto found = store_->search_links("user1", "", 10);
+  ASSERT_EQ(found->items.size(), 1u);
+  EXPECT_EQ(found->items[0].link_id.str(), "link10");
+  ASSERT_FALSE(store_->notices().empty());
+  EXPECT_NE(store_->notices()[0].find("was converted from schema version 1 to 2"), std::string::npos);
+}
+
+TEST_F(FirstSchemaTest, ManyBatchesConvertEveryRowOnce) {
+  constexpr int links = 9'000;
+  make(links);
+  open();
+  std::size_t live = 0;
+  std::string after;
+  do {
+    auto page = store_->relink_entries(after, 1000, {.state = store::RelinkFilter::State::any});
+    ASSERT_TRUE(page);
+    live += page->items.size();
+    after = page->next;
+  } while (!after.empty());
+  EXPECT_EQ(live, links / 3u);
+  EXPECT_EQ(store_->search_links("user8998", "", 10)->items.size(), 1u);
+}
+
 // A newer version stopped half-way: what it has converted would be read as damage.
 class HalfMigratedStoreTest : public StoreTest {};
 
@@ -135,12 +211,12 @@ TEST_F(HalfMigratedStoreTest, IsRefusedByTheOlderVersion) {
                                         std::make_shared<store::Health>());
     ASSERT_TRUE(opened);
     rocksdb::WriteBatch batch;
-    batch.Put((*opened)->family(Family::meta), store::to_slice(store::meta_key::migration), "\x01\x01key");
+    batch.Put((*opened)->family(Family::meta), store::to_slice(store::meta_key::migration), "\x01\x02key");
     ASSERT_TRUE((*opened)->write(batch, true));
   }
   const auto refused = store::Store::open(options_);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("has schema version 1 and is being converted to the next"),
+  EXPECT_NE(refused.error().message.find("has schema version 2 and is being converted to the next"),
             std::string::npos)
       << refused.error().message;
   EXPECT_EQ(refused.error().code, core::Errc::invalid);

@@ -115,14 +115,11 @@ inline core::RelinkEntry sample_relink() {
 }
 
 inline core::AuditEntry sample_act() {
-  core::AuditEntry entry{.sequence = 9,
-                         .at = wall_ms(1),
-                         .link_id = core::LinkId{"link"},
-                         .note = {.actor = "a",
-                                  .action = "b",
-                                  .detail = "{}",
-                                  .request_key = {1},
-                                  .request_digest = {2}}};
+  core::AuditEntry entry{
+      .sequence = 9,
+      .at = wall_ms(1),
+      .link_id = core::LinkId{"link"},
+      .note = {.actor = "a", .action = "b", .detail = "{}", .request_key = {1}, .request_digest = {2}}};
   entry.hash = core::chain_hash({}, entry);
   return entry;
 }

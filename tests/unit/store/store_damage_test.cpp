@@ -84,8 +84,8 @@ class StoreDamageTest : public StoreTest {
       if (key.find(part) != std::string::npos) batch.Delete(handle, key);
     });
   }
-  void add_foreign_key(const std::string& family) {
-    change(family, [](auto& batch, auto* handle, const std::string&) { batch.Put(handle, "\xff", "x"); });
+  void add_foreign_key(const std::string& family, const std::string& foreign) {
+    change(family, [&](auto& batch, auto* handle, const std::string&) { batch.Put(handle, foreign, "x"); });
   }
   std::string refusal() {
     const auto opened = Store::open(options_);
@@ -158,8 +158,9 @@ const Reading readings[] = {
      }},
     {"relink entries by status", "relink",
      [](Store& s) {
-       return is_storage(s.relink_entries("", 10, {.state = store::RelinkFilter::State::resolved}));
+       return is_storage(s.relink_entries("", 10, {.state = store::RelinkFilter::State::open}));
      }},
+    {"search", "links", [](Store& s) { return is_storage(s.search_links("li", "", 10)); }},
     {"dead letters", "dead_letters", [](Store& s) { return is_storage(s.dead_letters("", 10)); }},
     {"note", "meta", [](Store& s) { return is_storage(s.take_note("n")); }, "note/"},
     {"retry windows", "meta", [](Store& s) { return is_storage(s.freezes()); }, "freeze/"},
@@ -189,24 +190,39 @@ TEST_P(DamagedValue, FailsTheReadingAndTheStore) {
 INSTANTIATE_TEST_SUITE_P(Of, DamagedValue, testing::ValuesIn(readings));
 
 TEST_F(StoreDamageTest, ForeignKeysFailTheListsThatMeetThem) {
-  const std::pair<const char*, std::function<bool(Store&)>> lists[] = {
-      {"links", [](Store& s) { return is_storage(s.links("", 10, {})); }},
-      {"links", [](Store& s) { return is_storage(s.for_each_link([](const auto&) {})); }},
-      {"relink",
-       [](Store& s) {
-         return is_storage(s.relink_entries("", 10, {.state = store::RelinkFilter::State::any}));
-       }},
-      {"dead_letters", [](Store& s) { return is_storage(s.dead_letters("", 10)); }},
+  struct List {
+    const char* family;
+    std::string foreign;
+    std::function<bool(Store&)> fails;
+  };
+  const std::string no_link("\0\0", 2);
+  const List lists[] = {
+      {"links", no_link, [](Store& s) { return is_storage(s.links("", 10, {})); }},
+      {"links", no_link, [](Store& s) { return is_storage(s.for_each_link([](const auto&) {})); }},
+      {"links", "\xffuser", [](Store& s) { return is_storage(s.search_links("u", "", 10)); }},
+      {"relink", "\xff\1place", [](Store& s) { return is_storage(s.relink_entries("", 10, {})); }},
+      {"dead_letters", "\xff", [](Store& s) { return is_storage(s.dead_letters("", 10)); }},
   };
   fill();
-  for (const auto& [family, fails] : lists) {
+  for (const auto& [family, foreign, fails] : lists) {
     SCOPED_TRACE(family);
-    add_foreign_key(family);
+    add_foreign_key(family, foreign);
     open();
     EXPECT_TRUE(fails(*store_));
     EXPECT_FALSE(store_->healthy());
     store_.reset();
   }
+}
+
+// The log of acts is evidence: a store that cannot show it whole does not begin.
+TEST_F(StoreDamageTest, TheEndOfTheAuditLogMustFitItsLastEntry) {
+  fill();
+  open();
+  ASSERT_TRUE(store_->record_act(at_ms(1), {.actor = "uid:1", .action = "x"}, std::nullopt));
+  ASSERT_TRUE(store_->record_act(at_ms(2), {.actor = "uid:1", .action = "y"}, std::nullopt));
+  store_.reset();
+  erase("audit", std::string("\0\2", 2));
+  EXPECT_NE(refusal().find("end of the audit log is damaged"), std::string::npos) << refusal();
 }
 
 // ---- the feed ----

@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include "daemon/cli/render.hpp"
+#include "daemon/cli/text.hpp"
+
+namespace syncd::cli {
+
+namespace {
+
+std::string session_of(const JsonValue& entry, core::WallTime now) {
+  if (entry.at("session.issued_at") == "-") return "-";
+  const bool expired = entry.at("session.expired") == "true";
+  return fmt::format("{} by {}, {} {}", age_of(entry.at("session.issued_at"), now),
+                     printable(entry.at("session.issued_by")), expired ? "expired" : "expires",
+                     age_of(entry.at("session.expires_at"), now));
+}
+
+std::string history_of(const JsonValue& entry) {
+  const JsonValue* history = entry.find("history");
+  if (history == nullptr || history->items.empty()) return {};
+  Table table({{"WHEN"}, {"WHAT"}, {"WHO"}, {"TEXT"}});
+  for (const JsonValue& event : history->items)
+    table.add({event.at("at"), event.at("kind"), event.at("actor", "the daemon"), event.at("text")});
+  const std::string dropped = entry.at("history_dropped", "0");
+  return "\n" + (dropped == "0" ? std::string() : dropped + " earlier steps are not kept\n") + table.text();
+}
+
+}  // namespace
+
+std::string render_relinks(const Items& entries, core::WallTime now) {
+  if (entries.empty()) return "no relink entries\n";
+  Table table({{"LINK"},
+               {"USER", false, 24},
+               {"STATUS"},
+               {"REASON"},
+               {"INSTITUTION", false, 24},
+               {"OPENED"},
+               {"DAYS LOST", true},
+               {"ASSIGNEE", false, 24},
+               {"RESOLVED"},
+               {"VERSION", true}});
+  for (const JsonValue& entry : entries) {
+    table.add({entry.at("link_id"), entry.at("customer_user_id"), entry.at("status"), entry.at("reason"),
+               entry.at("institution_id"), age_of(entry.at("opened_at"), now), entry.at("days_lost"),
+               entry.at("assignee"), age_of(entry.at("resolved_at"), now), entry.at("version")});
+  }
+  return table.text() + fmt::format("\n{}: {}\n", plural(entries.size(), "relink entry", "relink entries"),
+                                    tally(entries, "status"));
+}
+
+std::string render_relink(const JsonValue& entry, core::WallTime now) {
+  Sheet sheet;
+  sheet.add("link", entry.at("link_id"));
+  sheet.add("user", entry.at("customer_user_id"));
+  sheet.add("status", entry.at("status"));
+  sheet.add("reason", entry.at("reason"));
+  sheet.add("institution", entry.at("institution_id"));
+  sheet.add("opened", time_and_age(entry, "opened_at", now));
+  sheet.add("no data since", time_and_age(entry, "last_success_at", now));
+  sheet.add("days lost", entry.at("days_lost"));
+  sheet.add("assignee", entry.at("assignee"));
+  sheet.add("session", session_of(entry, now));
+  sheet.add("resolved", time_and_age(entry, "resolved_at", now));
+  sheet.add("resolved by", entry.at("resolved_by"));
+  sheet.add("reopened", entry.at("reopened") + " times");
+  sheet.add("version", entry.at("version"));
+  return sheet.take() + history_of(entry);
+}
+
+std::string render_acts(const Items& acts, core::WallTime now) {
+  if (acts.empty()) return "nobody has changed anything so far\n";
+  Table table({{"ACT", true}, {"WHEN"}, {"WHO"}, {"WHAT"}, {"LINK"}, {"DETAIL"}});
+  for (const JsonValue& act : acts) {
+    const JsonValue* detail = act.find("detail");
+    const bool told = detail != nullptr && detail->kind == JsonValue::Kind::object;
+    table.add({act.at("sequence"), age_of(act.at("at"), now), act.at("actor"), act.at("action"),
+               act.at("link_id"), told ? detail->raw : "-"});
+  }
+  return table.text();
+}
+
+}  // namespace syncd::cli
