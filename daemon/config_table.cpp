@@ -113,7 +113,8 @@ constexpr ConfigSection sections[] = {
      "Calls per minute, as documented upstream. No sliding minute ever exceeds one, also across a restart. "
      "Two daemons with one client id must share them: the limits are per app."},
     {"link_session",
-     "The sessions in which a user links a bank or repairs a link. What a request does not name is taken from "
+     "The sessions in which a user links a bank or repairs a link. What a request does not name is taken "
+     "from "
      "here."},
     {"daemon", "The process."},
     {"admin", "The admin API. It can read everything that is stored."},
@@ -383,7 +384,8 @@ void add_link_session(std::vector<ConfigKey>& keys) {
   keys.push_back(live(text(
       section, "webhook", [](C& c) -> std::string& { return c.link_session.webhook; }, "", check_webhook,
       "`https://HOST[:PORT][/PATH][?QUERY]`; `http://` for loopback addresses only; no user or fragment",
-      "Where upstream is to send the events of the link. Upstream removes a link's webhook when a relink names "
+      "Where upstream is to send the events of the link. Upstream removes a link's webhook when a relink "
+      "names "
       "none. Empty: none.")));
   keys.push_back(live(span_of(
       section, "lifetime", [](C& c) -> core::Millis& { return c.link_session.lifetime; }, 30 * minute, minute,

@@ -216,8 +216,7 @@ Result<Answered> MoneykitApi::Impl::judge(HttpReply reply, const Request& reques
   started.status = reply.status;
   started.body_bytes = reply.body.size();
   const bool readable = reply.json || (request.answer_may_be_empty && reply.body.empty());
-  if (is_success(reply.status) && readable)
-    return Answered{.reply = std::move(reply), .report = started};
+  if (is_success(reply.status) && readable) return Answered{.reply = std::move(reply), .report = started};
   core::Error error;
   if (is_success(reply.status)) {
     // Something in front of upstream answered: a login page, a maintenance page.

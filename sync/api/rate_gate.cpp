@@ -412,8 +412,7 @@ std::string RateGate::snapshot() {
   std::string text(snapshot_head);
   std::array<std::uint32_t, core::endpoint_count + 1> by_owner{};
   std::size_t sends_written = 0;
-  const auto line = [&](Endpoint endpoint, core::WallTime at, std::uint32_t requests,
-                        std::string_view id) {
+  const auto line = [&](Endpoint endpoint, core::WallTime at, std::uint32_t requests, std::string_view id) {
     text += std::to_string(static_cast<unsigned>(endpoint)) + ' ' +
             std::to_string(at.time_since_epoch().count()) + ' ' + std::to_string(requests) + ' ';
     text += id;
@@ -429,7 +428,8 @@ std::string RateGate::snapshot() {
       }
     }
   }
-  // What the links and users do not account for is charged as if sent now: later than true, so never too little.
+  // What the links and users do not account for is charged as if sent now: later than true, so never too
+  // little.
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
     const std::uint32_t used = app_[i].used(ms(now));
     if (used > by_owner[i]) line(static_cast<Endpoint>(i), to_wall(now), used - by_owner[i], {});

@@ -73,9 +73,10 @@ struct BudgetUse {
 //
 // The promise holds across restarts: a clean stop leaves a snapshot of what was sent and of the open windows;
 // after a crash everything that may have gone out unrecorded is assumed to have been sent at the moment of
-// the start. A user's requests are in the snapshot and in no record. What stays uncovered, because only the wall clock connects two runs: a wall clock that is set
-// forward between a clean stop and the start ends windows early by as much, and one that is stepped in a run
-// that then crashes misdates the windows opened before.
+// the start. A user's requests are in the snapshot and in no record. What stays uncovered, because only the
+// wall clock connects two runs: a wall clock that is set forward between a clean stop and the start ends
+// windows early by as much, and one that is stepped in a run that then crashes misdates the windows opened
+// before.
 //
 // Thread: the io thread. Lifetime: outlives every task that waits in it.
 class RateGate {
@@ -84,7 +85,8 @@ class RateGate {
 
   // One request's place in the line of its endpoint, from its first wait until it goes out or is given up.
   // Those behind it leave it the capacity it needs, so a slot that becomes free wakes one task and not all;
-  // one that only its own link's or user's budget holds back is not waited for. People go before the schedule.
+  // one that only its own link's or user's budget holds back is not waited for. People go before the
+  // schedule.
   class Turn {
    public:
     // The gate and the owner's id outlive the turn.
@@ -153,9 +155,9 @@ class RateGate {
   using Sends = boost::container::small_vector<Send, 4>;
   using SendsById = std::unordered_map<std::string, Sends>;  // the last minute only
   struct OwnerUse {
-    std::uint32_t limit = 0;        // 0: nobody's own budget limits it
-    bool recorded = false;          // with the link, so that a crash forgets little
-    const Sends* sends = nullptr;   // nullptr: none
+    std::uint32_t limit = 0;       // 0: nobody's own budget limits it
+    bool recorded = false;         // with the link, so that a crash forgets little
+    const Sends* sends = nullptr;  // nullptr: none
   };
   struct Opening {
     SteadyTime at;       // not before now

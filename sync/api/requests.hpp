@@ -19,8 +19,8 @@ struct Request {
   core::Endpoint endpoint = core::Endpoint::sync;
   Method method = Method::get;
   std::string target;
-  core::LinkId link_id;          // empty: not about a link
-  std::string customer_user_id;  // whose own budget it counts against; empty: nobody's
+  core::LinkId link_id;                // empty: not about a link
+  std::string customer_user_id;        // whose own budget it counts against; empty: nobody's
   std::shared_ptr<const Secret> body;  // JSON; nullptr: none
   core::Cause cause = core::Cause::schedule;
   bool has_cursor = false;

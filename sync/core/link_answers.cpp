@@ -38,7 +38,8 @@ bool read_links_by_id(Reader& reader, UserLinksAnswer& answer) {
     if (answer.links.size() == user_links_max) return reader.fail(too_many_rows);
     LinkObject& link = answer.links.emplace_back();
     if (!read_link(reader, link, answer.unknown_values)) return false;
-    if (link.link_id != id) return reader.fail_member("link_id", "is another one than the link is listed under");
+    if (link.link_id != id)
+      return reader.fail_member("link_id", "is another one than the link is listed under");
   }
   return reader.ok();
 }

@@ -172,8 +172,9 @@ Result<void> check_user(const SessionRequest& request) {
 
 Result<void> check_addresses(const SessionRequest& request) {
   if (request.redirect_uri.empty()) {
-    return refuse("redirect_uri",
-                  "is missing; name one in the request or set link_session.redirect_uri in the configuration");
+    return refuse(
+        "redirect_uri",
+        "is missing; name one in the request or set link_session.redirect_uri in the configuration");
   }
   if (const auto fault = redirect_uri_fault(request.redirect_uri)) return refuse("redirect_uri", *fault);
   // What a relink repeats is upstream's own and need not be an address that we would write.
@@ -223,12 +224,10 @@ bool is_provider(std::string_view text) {
 Result<void> check_limits(const SessionRequest& request) {
   if (!request.institution_id.empty() && !is_valid_id(request.institution_id))
     return refuse("institution_id", "must have 1 to 256 bytes and no control characters");
-  if (request.countries.size() > session_words_max ||
-      !std::ranges::all_of(request.countries, is_country)) {
+  if (request.countries.size() > session_words_max || !std::ranges::all_of(request.countries, is_country)) {
     return refuse("settings.countries", "must hold at most 100 codes of two capital letters");
   }
-  if (request.providers.size() > session_words_max ||
-      !std::ranges::all_of(request.providers, is_provider)) {
+  if (request.providers.size() > session_words_max || !std::ranges::all_of(request.providers, is_provider)) {
     return refuse("settings.providers", "must hold at most 100 words of letters, digits, '-' and '_'");
   }
   return {};

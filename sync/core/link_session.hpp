@@ -21,7 +21,7 @@ struct SessionProduct {
   std::string name;  // account_numbers, identity, transactions or investments
   bool required = false;
   bool require_permission = false;
-  bool prefetch = false;  // fetched as soon as the link exists, not only on the first refresh
+  bool prefetch = false;    // fetched as soon as the link exists, not only on the first refresh
   std::string reason = {};  // shown to the user; empty: none
 };
 

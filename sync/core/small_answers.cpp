@@ -77,9 +77,10 @@ bool read_session(Reader& reader, SessionAnswer& answer) {
   if (!reader.enter(object)) return false;
   std::string_view name;
   while (reader.next(object, name)) {
-    const bool read = name == member ? reader.at(member, read_secret(reader, answer.link_session_token,
-                                                                     "is not a session token"))
-                                     : reader.skip();
+    const bool read =
+        name == member
+            ? reader.at(member, read_secret(reader, answer.link_session_token, "is not a session token"))
+            : reader.skip();
     if (!read) return false;
   }
   if (!reader.ok()) return false;

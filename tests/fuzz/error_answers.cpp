@@ -7,8 +7,8 @@
 
 // An error body and what becomes of it, under any status. Read exactly when it is an object whose codes are
 // short visible words, and then as written. The verdict: a status decides alone where it must (429, 5xx,
-// 3xx); nothing condemns a link, our credentials, a cursor or a request without upstream's own word; Retry-After is kept
-// only where it is waited for; the message is one harmless line.
+// 3xx); nothing condemns a link, our credentials, a cursor or a request without upstream's own word;
+// Retry-After is kept only where it is waited for; the message is one harmless line.
 namespace syncd::fuzz {
 namespace {
 
@@ -27,10 +27,10 @@ bool is_error(const JsonTree& tree) {
 }
 
 void check_kind(int status, Errc code) {
-  constexpr Errc possible[] = {Errc::timeout,         Errc::server,        Errc::throttled,       Errc::auth,
-                               Errc::forbidden,       Errc::protocol,      Errc::relink_required, Errc::gone,
-                               Errc::cursor_rejected, Errc::upstream_state, Errc::invalid,
-                               Errc::not_found};
+  constexpr Errc possible[] = {
+      Errc::timeout,         Errc::server,         Errc::throttled,       Errc::auth,
+      Errc::forbidden,       Errc::protocol,       Errc::relink_required, Errc::gone,
+      Errc::cursor_rejected, Errc::upstream_state, Errc::invalid,         Errc::not_found};
   FUZZ_CHECK(std::ranges::find(possible, code) != std::end(possible), "a refusal is of a known kind");
   FUZZ_CHECK((status == 429) == (code == Errc::throttled), "429 is throttled, and nothing else is");
   FUZZ_CHECK(status < 500 || code == Errc::server, "5xx is the server's failure");

@@ -34,7 +34,8 @@ bool is_session(const JsonTree& tree) {
 
 void try_session(const JsonTree& tree, bool json, std::string_view body) {
   const auto answer = core::parse_session(std::string(body));
-  FUZZ_CHECK(answer.has_value() == (json && is_session(tree)), "accepted exactly when the contract allows it");
+  FUZZ_CHECK(answer.has_value() == (json && is_session(tree)),
+             "accepted exactly when the contract allows it");
   if (!answer) return check_refusal(answer.error(), body);
   FUZZ_CHECK(answer->link_session_token == text_of(tree.member(tree.root(), "link_session_token")),
              "the token is kept");

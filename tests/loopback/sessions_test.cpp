@@ -221,8 +221,8 @@ TEST(sessions, a_request_reset_without_an_answer_is_sent_once) {
   EXPECT_TRUE(session.outcome_unknown);
   EXPECT_TRUE(site.exchange("token").error().outcome_unknown);
   EXPECT_TRUE(site.end(link_id).error().outcome_unknown);
-  for (const auto endpoint : {sandbox::Endpoint::link_session, sandbox::Endpoint::exchange_token,
-                              sandbox::Endpoint::link_delete})
+  for (const auto endpoint :
+       {sandbox::Endpoint::link_session, sandbox::Endpoint::exchange_token, sandbox::Endpoint::link_delete})
     EXPECT_EQ(site.requests(endpoint), 1U);
   site.upstream().faults().clear();
   EXPECT_EQ(site.links_of(new_link().customer_user_id), std::vector<std::string>{link_id});

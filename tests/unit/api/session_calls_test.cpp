@@ -146,10 +146,9 @@ TEST(session_calls, a_users_links_are_asked_for_by_a_path_that_nothing_can_leave
     EXPECT_EQ(call.body, "");
     targets.push_back(call.target);
   }
-  EXPECT_EQ(targets,
-            (std::vector<std::string>{"/users/user-000042/links", "/users/a%2F..%2Fb%3Fc%23d/links",
-                                      "/users/%252e%252e/links", "/users/%C3%A4%20b/links",
-                                      "/users/..../links"}));
+  EXPECT_EQ(targets, (std::vector<std::string>{"/users/user-000042/links", "/users/a%2F..%2Fb%3Fc%23d/links",
+                                               "/users/%252e%252e/links", "/users/%C3%A4%20b/links",
+                                               "/users/..../links"}));
 }
 
 TEST(session_calls, a_link_is_ended_by_its_path) {
@@ -424,9 +423,10 @@ TEST(session_calls, no_error_repeats_a_secret_or_a_person) {
   session.email = "hush@example.com";
   for (const int status : {200, 201, 302, 400, 401, 403, 404, 409, 410, 422, 429, 500}) {
     Calls calls([&](const HttpCall&) {
-      return json_reply(status, R"({"error_code":"x","link_session_token":"hush hush","error_message":"hush",)"
-                                R"("link":{"link_id":"hush"},"links":{"hush":{}},)"
-                                R"("validation_errors":[{"location":["hush"],"message":"hush"}]})");
+      return json_reply(status,
+                        R"({"error_code":"x","link_session_token":"hush hush","error_message":"hush",)"
+                        R"("link":{"link_id":"hush"},"links":{"hush":{}},)"
+                        R"("validation_errors":[{"location":["hush"],"message":"hush"}]})");
     });
     std::vector<core::Error> errors;
     errors.push_back(calls.create(session).error());

@@ -37,9 +37,10 @@ TEST(Classify, ARefusedRequestNamesItsFields) {
                            .link_error_code = "",
                            .refused_fields = {"customer_user.id", "redirect_uri"}};
   const Error error = classify_status(422, &answer, session_call, std::nullopt);
-  EXPECT_EQ(error.message,
-            "link_session call: HTTP 422 api_error.request.validation_failed: upstream does not accept what was "
-            "asked for: customer_user.id, redirect_uri");
+  EXPECT_EQ(
+      error.message,
+      "link_session call: HTTP 422 api_error.request.validation_failed: upstream does not accept what was "
+      "asked for: customer_user.id, redirect_uri");
 }
 
 TEST(Classify, EveryDocumentedRefusal) {

@@ -137,17 +137,18 @@ TEST(SessionBody, RefusesWhatUpstreamWouldNamingTheFieldAndNotTheValue) {
 }
 
 TEST(SessionAddresses, AreHttpsOrThisMachines) {
-  for (const char* good :
-       {"https://app.example.com", "https://app.example.com:8443/a/b%20c", "http://localhost", "https://[::1]/",
-        "http://localhost:3000/back", "http://127.0.0.1", "http://127.1.2.3:80/x", "http://[::1]:1/x"}) {
+  for (const char* good : {"https://app.example.com", "https://app.example.com:8443/a/b%20c",
+                           "http://localhost", "https://[::1]/", "http://localhost:3000/back",
+                           "http://127.0.0.1", "http://127.1.2.3:80/x", "http://[::1]:1/x"}) {
     EXPECT_FALSE(redirect_uri_fault(good)) << good;
     EXPECT_FALSE(webhook_fault(good)) << good;
   }
   for (const char* bad :
-       {"", "app.example.com", "ftp://a.example", "HTTPS://a.example", "https://", "https:///path", "https://:443",
-        "https://user@a.example", "https://u:p@a.example/", "https://a.example/#f", "https://a.example/a b",
-        "https://a.example/\n", "https://\xc3\xa4.example/", "http://a.example", "http://127.0.0.1.example.com",
-        "http://localhost.example.com", "http://10.0.0.1", "https://[::1", "http://[::2]"}) {
+       {"", "app.example.com", "ftp://a.example", "HTTPS://a.example", "https://", "https:///path",
+        "https://:443", "https://user@a.example", "https://u:p@a.example/", "https://a.example/#f",
+        "https://a.example/a b", "https://a.example/\n", "https://\xc3\xa4.example/", "http://a.example",
+        "http://127.0.0.1.example.com", "http://localhost.example.com", "http://10.0.0.1", "https://[::1",
+        "http://[::2]"}) {
     EXPECT_TRUE(redirect_uri_fault(bad)) << bad;
     EXPECT_TRUE(webhook_fault(bad)) << bad;
   }
@@ -192,7 +193,8 @@ TEST(SessionAnswers, AreRefusedWithoutShowingTheToken) {
        {std::string(), std::string("{}"), std::string("[]"), std::string(R"("hush")"),
         std::string(R"({"link_session_token":null})"), std::string(R"({"link_session_token":""})"),
         std::string(R"({"link_session_token":5})"), std::string(R"({"link_session_token":"hush hush"})"),
-        std::string(R"({"link_session_token":"hush\n"})"), std::string(R"({"link_session_token":"h\u00fcsh"})"),
+        std::string(R"({"link_session_token":"hush\n"})"),
+        std::string(R"({"link_session_token":"h\u00fcsh"})"),
         std::string(R"({"link_session_token":"hush","link_session_token":"hush"})"),
         std::string(R"({"link_session_token":"hush"} x)"), std::string(R"({"link_session_token":"hush")"),
         R"({"link_session_token":")" + std::string(8193, 'x') + "\"}"}) {
@@ -215,7 +217,8 @@ TEST(ExchangeAnswers, TakeTheIdOfTheLink) {
   EXPECT_EQ((*answer)->link.state, "connected");
   EXPECT_EQ((*answer)->link.json, link_json("mk_new"));
   for (const char* deprecated : {"", R"("link_id":null,)"}) {
-    const auto without = parse_exchange("{" + std::string(deprecated) + R"("link":)" + link_json("mk_1") + "}");
+    const auto without =
+        parse_exchange("{" + std::string(deprecated) + R"("link":)" + link_json("mk_1") + "}");
     ASSERT_TRUE(without) << without.error().message;
     EXPECT_EQ((*without)->link.link_id, "mk_1");
   }

@@ -81,9 +81,10 @@ TEST(ErrorAnswers, NameTheRefusedFieldsAndNoValue) {
   EXPECT_EQ(fields(R"([{"location":["body","products",["hush"],{"hush":1},null]}])"),
             (Fields{"products[?][?][?]"}));
   EXPECT_EQ(fields(R"([{"location":["a","a","a","a","a","a","a","a"]}])"), (Fields{"?.?.?.?.?.?"}));
-  EXPECT_EQ(fields(R"([{"location":["id"]},{"location":["size"]},{"location":["limit"]},{"location":["cursor"]},)"
-                   R"({"location":["webhook"]}])"),
-            (Fields{"id", "size", "limit", "cursor"}));
+  EXPECT_EQ(
+      fields(R"([{"location":["id"]},{"location":["size"]},{"location":["limit"]},{"location":["cursor"]},)"
+             R"({"location":["webhook"]}])"),
+      (Fields{"id", "size", "limit", "cursor"}));
   for (const char* other : {"null", "{}", "5", "[]", "[null,5,\"x\",[]]", R"([{"location":null}])",
                             R"([{"location":"body"}])", R"([{"location":[]}])", R"([{"location":["body"]}])"})
     EXPECT_EQ(fields(other), Fields{}) << other;

@@ -141,7 +141,8 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "address whose origin is registered in the MoneyKit dashboard, for example "
        "\"https://app.example.com/linked\""},
       {"[link_session]\nwebhook = \"http://hush.example.com/\"",
-       "config.toml:4: link_session.webhook: is plain http to another machine than this; use https; write for "
+       "config.toml:4: link_session.webhook: is plain http to another machine than this; use https; write "
+       "for "
        "example \"https://hooks.example.com/moneykit\""},
       {"[link_session]\nlifetime = \"59s\"",
        "config.toml:4: link_session.lifetime: \"59s\" is out of range; use 1m to 1d"},

@@ -170,7 +170,8 @@ TEST_F(RateGateUsers, AfterACrashTheyAreTakenForUsedUp) {
   next.assume_crash(1);
   EXPECT_EQ(used(next), 10u);
   EXPECT_FALSE(is_open(next, "ann"));
-  // Somebody raises the app's budget within the minute: what ann was granted before is not known all the same.
+  // Somebody raises the app's budget within the minute: what ann was granted before is not known all the
+  // same.
   budgets.link_session_per_app = 1000;
   next.set_budgets(budgets);
   EXPECT_FALSE(take(next, "ann"));
