@@ -89,6 +89,18 @@ TEST(Classify, EveryDocumentedRefusal) {
       {429, "api_error.rate_limit_exceeded", "", first_sync, Errc::throttled},
       {409, "api_error.conflict", "", first_sync, Errc::protocol},
       {405, "api_error.method", "", first_sync, Errc::protocol},
+  };
+  for (const Case& c : table) {
+    const Error error = classify(c);
+    EXPECT_EQ(error.code, c.expected) << c.status << ' ' << c.api_code << ' ' << c.link_error_code;
+    EXPECT_EQ(error.http_status, c.status);
+    EXPECT_EQ(error.api_code, c.api_code);
+    EXPECT_EQ(error.link_error_code, c.link_error_code);
+  }
+}
+
+TEST(Classify, EveryRefusalOfWhatPeopleAskFor) {
+  const Case table[] = {
       {403, "link_session_error.forbidden_config", "", session_call, Errc::forbidden},
       {422, "api_error.request.validation_failed", "", session_call, Errc::invalid},
       {401, "api_error.auth.unauthorized", "", session_call, Errc::auth},

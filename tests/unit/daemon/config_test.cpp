@@ -136,16 +136,6 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "config.toml:4: budget.sync_per_app: is a text, not an integer; write for example sync_per_app = 600"},
       {"[budget]\nlink_session_per_user = 0",
        "config.toml:4: budget.link_session_per_user: 0 is out of range; use 1 to 1,000,000"},
-      {"[link_session]\nredirect_uri = \"https://app.example.com/?key=hush\"",
-       "config.toml:4: link_session.redirect_uri: has a query, which upstream does not accept; write an "
-       "address whose origin is registered in the MoneyKit dashboard, for example "
-       "\"https://app.example.com/linked\""},
-      {"[link_session]\nwebhook = \"http://hush.example.com/\"",
-       "config.toml:4: link_session.webhook: is plain http to another machine than this; use https; write "
-       "for "
-       "example \"https://hooks.example.com/moneykit\""},
-      {"[link_session]\nlifetime = \"59s\"",
-       "config.toml:4: link_session.lifetime: \"59s\" is out of range; use 1m to 1d"},
       {"[colour]\nred = 1",
        "config.toml:3: colour: is not a known section; remove it, or see docs/configuration.md for the "
        "sections there "
@@ -171,6 +161,30 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "config.toml:4: schedule.interval: schedule.interval (2d) is longer than schedule.max_interval (1d); "
        "lower "
        "interval or raise max_interval"},
+  };
+  for (const Case& test : cases) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("config.toml", std::string(minimal) + test.line + "\n");
+    EXPECT_THAT(problems_of(scratch, path), ElementsAre(test.message)) << test.line;
+  }
+}
+
+TEST(Config, LinkSessionAddressesAreCheckedAndNotRepeated) {
+  struct Case {
+    const char* line;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"[link_session]\nredirect_uri = \"https://app.example.com/?key=hush\"",
+       "config.toml:4: link_session.redirect_uri: has a query, which upstream does not accept; write an "
+       "address whose origin is registered in the MoneyKit dashboard, for example "
+       "\"https://app.example.com/linked\""},
+      {"[link_session]\nwebhook = \"http://hush.example.com/\"",
+       "config.toml:4: link_session.webhook: is plain http to another machine than this; use https; write "
+       "for "
+       "example \"https://hooks.example.com/moneykit\""},
+      {"[link_session]\nlifetime = \"59s\"",
+       "config.toml:4: link_session.lifetime: \"59s\" is out of range; use 1m to 1d"},
   };
   for (const Case& test : cases) {
     const ScratchDirectory scratch;

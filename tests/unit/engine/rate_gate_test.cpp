@@ -393,11 +393,11 @@ TEST_F(RateGateTest, SnapshotThatIsNotUnderstoodRestoresNothing) {
   ASSERT_TRUE(api::RateGate(world.timers, budgets).restore("v2\n" + good));
   for (const std::string& bad :
        {std::string(), std::string("v1\n"), "v2\n" + good + "1 2", "v2\n" + good + "x\n",
-        "v2\n" + good + "0 1 1 a\n", "v2\n" + good + "7 1 1 a\n", "v2\n" + good + "1 1 5 a\n",
+        "v2\n" + good + "0 1 1 a\n", "v2\n" + good + "11 1 1 a\n", "v2\n" + good + "1 1 5 a\n",
         "v2\n" + good + "1 1 4000000000 \n", "v2\n" + good + "1 9223372036854775807 1 a\n",
         "v2\n" + good + "1 -9223372036854775808 1 a\n", "v2\n" + good + "1 1 1a\n", "v2\n" + good + "\n",
         "v2\n" + good + "1 1 1 a\x01\n", "v2\n" + good + "frozen \n", "v2\n" + good + "frozen 1 1 1 x\n",
-        "v2\n" + good + "frozen 7 1 1 \n", "v2\n" + good + "frozen 1 1 3600001 \n",
+        "v2\n" + good + "frozen 11 1 1 \n", "v2\n" + good + "frozen 1 1 3600001 \n",
         "v2\n" + good + "frozen 1 1 -1 \n", "v2\n" + good + "frozen 1 -1 1 \n"}) {
     api::RateGate next(world.timers, budgets);
     EXPECT_FALSE(next.restore(bad)) << bad;
