@@ -65,7 +65,17 @@ struct Config {
     std::uint64_t link_per_link = 0;
     std::uint64_t links_per_app = 0;
     std::uint64_t token_per_client = 0;
+    std::uint64_t link_session_per_app = 0;
+    std::uint64_t link_session_per_user = 0;
+    std::uint64_t exchange_per_app = 0;
+    std::uint64_t user_links_per_app = 0;
+    std::uint64_t delete_link_per_app = 0;
   } budget;
+  struct LinkSession {
+    std::string redirect_uri;  // empty: each request names its own
+    std::string webhook;       // empty: none
+    core::Millis lifetime{};
+  } link_session;
   struct Daemon {
     std::uint64_t workers = 0;
     std::uint64_t links_max = 0;

@@ -9,6 +9,7 @@
 #include "daemon/duration.hpp"
 #include "sync/api/base_url.hpp"
 #include "sync/core/json_text.hpp"
+#include "sync/core/link_session.hpp"
 
 namespace syncd::daemon {
 
@@ -72,6 +73,21 @@ std::optional<Refusal> check_admin_listen(std::string_view text) {
                  "leave it empty and use the unix socket, from elsewhere through ssh -L"};
 }
 
+// The text itself is not repeated: an address may carry a key.
+std::optional<Refusal> check_redirect_uri(std::string_view text) {
+  const auto fault = text.empty() ? std::nullopt : core::redirect_uri_fault(text);
+  if (!fault) return std::nullopt;
+  return Refusal{std::string(*fault),
+                 "write an address whose origin is registered in the MoneyKit dashboard, for example "
+                 "\"https://app.example.com/linked\""};
+}
+
+std::optional<Refusal> check_webhook(std::string_view text) {
+  const auto fault = text.empty() ? std::nullopt : core::webhook_fault(text);
+  if (!fault) return std::nullopt;
+  return Refusal{std::string(*fault), "write for example \"https://hooks.example.com/moneykit\""};
+}
+
 std::optional<Refusal> check_group(std::string_view text) {
   const bool plain = std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -96,6 +112,10 @@ constexpr ConfigSection sections[] = {
     {"budget",
      "Calls per minute, as documented upstream. No sliding minute ever exceeds one, also across a restart. "
      "Two daemons with one client id must share them: the limits are per app."},
+    {"link_session",
+     "The sessions in which a user links a bank or repairs a link. What a request does not name is taken "
+     "from "
+     "here."},
     {"daemon", "The process."},
     {"admin", "The admin API. It can read everything that is stored."},
     {"metrics", "The Prometheus endpoint: /metrics, /-/healthy and /-/ready."},
@@ -337,10 +357,41 @@ void add_budget(std::vector<ConfigKey>& keys) {
        "Pages of the list of links."},
       {"token_per_client", [](C& c) -> std::uint64_t& { return c.budget.token_per_client; }, 300,
        "Bearer tokens."},
+      {"link_session_per_app", [](C& c) -> std::uint64_t& { return c.budget.link_session_per_app; }, 1200,
+       "Link sessions."},
+      {"link_session_per_user", [](C& c) -> std::uint64_t& { return c.budget.link_session_per_user; }, 20,
+       "Link sessions of one customer user."},
+      {"exchange_per_app", [](C& c) -> std::uint64_t& { return c.budget.exchange_per_app; }, 600,
+       "Exchanges of a token for its new link. Upstream documents no limit; this is a guess."},
+      {"user_links_per_app", [](C& c) -> std::uint64_t& { return c.budget.user_links_per_app; }, 600,
+       "Lists of a customer user's links. Upstream documents no limit; this is a guess."},
+      {"delete_link_per_app", [](C& c) -> std::uint64_t& { return c.budget.delete_link_per_app; }, 600,
+       "Deletions of links."},
   };
   for (const Row& row : rows) {
     keys.push_back(live(number("budget", row.name, row.binding, row.initial, 1, 1'000'000, row.help)));
   }
+}
+
+void add_link_session(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "link_session";
+  keys.push_back(live(text(
+      section, "redirect_uri", [](C& c) -> std::string& { return c.link_session.redirect_uri; }, "",
+      check_redirect_uri,
+      "`https://HOST[:PORT][/PATH]`; `http://` for loopback addresses only; no user, query or fragment",
+      "Where the user is sent when the component has ended. Its origin must be registered in the MoneyKit "
+      "dashboard. Empty: each request must name its own.")));
+  keys.push_back(live(text(
+      section, "webhook", [](C& c) -> std::string& { return c.link_session.webhook; }, "", check_webhook,
+      "`https://HOST[:PORT][/PATH][?QUERY]`; `http://` for loopback addresses only; no user or fragment",
+      "Where upstream is to send the events of the link. Upstream removes a link's webhook when a relink "
+      "names "
+      "none. Empty: none.")));
+  keys.push_back(live(span_of(
+      section, "lifetime", [](C& c) -> core::Millis& { return c.link_session.lifetime; }, 30 * minute, minute,
+      day,
+      "How long a session is shown as open (`expires_at`). How long upstream accepts its token is not "
+      "documented.")));
 }
 
 void add_process(std::vector<ConfigKey>& keys) {
@@ -394,6 +445,7 @@ std::vector<ConfigKey> make_keys() {
   add_schedule(keys);
   add_cycle(keys);
   add_budget(keys);
+  add_link_session(keys);
   add_process(keys);
   return keys;
 }

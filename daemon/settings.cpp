@@ -40,7 +40,12 @@ api::Budgets budgets_of(const Config& config) {
           .link_per_app = narrow(config.budget.link_per_app),
           .link_per_link = narrow(config.budget.link_per_link),
           .links_per_app = narrow(config.budget.links_per_app),
-          .token_per_client = narrow(config.budget.token_per_client)};
+          .token_per_client = narrow(config.budget.token_per_client),
+          .link_session_per_app = narrow(config.budget.link_session_per_app),
+          .link_session_per_user = narrow(config.budget.link_session_per_user),
+          .exchange_per_app = narrow(config.budget.exchange_per_app),
+          .user_links_per_app = narrow(config.budget.user_links_per_app),
+          .delete_link_per_app = narrow(config.budget.delete_link_per_app)};
 }
 
 engine::EngineOptions engine_options_of(const Config& config) {

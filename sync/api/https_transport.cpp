@@ -280,7 +280,8 @@ void HttpsTransport::write_request(HttpCall& call, std::string& out) const {
   // Growing while it is written would leave credentials behind in freed memory.
   out.reserve(256 + path_prefix_.size() + call.target.size() + head_tail_.size() + headers.size() +
               call.body.size());
-  out += call.method == Method::get ? "GET " : "POST ";
+  out += to_string(call.method);
+  out += ' ';
   out += path_prefix_;
   out += call.target;
   out += " HTTP/1.1\r\n";
@@ -322,15 +323,19 @@ Task<std::expected<HttpReply, TransportError>> HttpsTransport::send(
   Handle handle = std::static_pointer_cast<Connection>(std::move(connection));
   if (!is_well_formed(call)) {
     pool->release(handle);
-    co_return std::unexpected(
-        pool->failure(Errc::invalid, "request to", "control characters in the request"));
+    TransportError error = pool->failure(Errc::invalid, "request to", "control characters in the request");
+    error.nothing_sent = true;
+    co_return std::unexpected(std::move(error));
   }
   Use use(*pool, std::move(handle));
   Exchange exchange{.pool = *pool, .connection = *use};
   exchange.begin();
   // Something arrived between two requests: closed, or an answer to nothing that must not become this one's.
-  if ((*use).has_unread_input())
-    co_return std::unexpected(exchange.lost("connection no longer usable", true));
+  if ((*use).has_unread_input()) {
+    TransportError error = exchange.lost("connection no longer usable", true);
+    error.nothing_sent = true;
+    co_return std::unexpected(std::move(error));
+  }
   if ((*use).requests > 0) pool->note_reuse();
   write_request(call, (*use).out);
   std::string_view rest = (*use).out;

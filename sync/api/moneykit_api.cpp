@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "sync/api/percent.hpp"
+#include "sync/api/requests.hpp"
 #include "sync/api/secret.hpp"
 #include "sync/api/token_keeper.hpp"
 #include "sync/core/classify.hpp"
@@ -24,15 +25,6 @@ constexpr std::string_view api_version = "2023-02-18";
 constexpr unsigned links_page_size = 5000;  // the largest that upstream allows: fewest calls
 constexpr unsigned sync_page_size_max = 500;
 
-// What is to be asked. Where it goes and how it is judged, without how it is authenticated.
-struct Request {
-  Endpoint endpoint = Endpoint::sync;
-  std::string target;
-  core::LinkId link_id;  // empty: not about a link
-  Cause cause = Cause::schedule;
-  bool has_cursor = false;
-};
-
 // A request on its way: a ready connection, and its place in the budget taken.
 struct Admitted {
   Lease lease;
@@ -47,18 +39,6 @@ struct Answered {
 
 bool is_success(int status) {
   return status >= 200 && status <= 299;
-}
-
-// "." and ".." would be resolved away on the route, and another path be asked.
-bool fits_path(const core::LinkId& link_id) {
-  return !link_id.empty() && link_id.str() != "." && link_id.str() != "..";
-}
-
-std::string link_target(const core::LinkId& link_id, std::string_view tail) {
-  std::string target = "/links/";
-  append_percent_encoded(target, link_id.str());
-  target += tail;
-  return target;
 }
 
 // A link that could not be asked for want of a token is not at fault: only kinds that touch no link leave
@@ -83,8 +63,19 @@ core::Error token_failure(core::Error error) {
 }
 
 template <class Answer>
+Task<Result<Answer>> refuse(core::Error error) {
+  co_return std::unexpected(std::move(error));
+}
+
+template <class Answer>
 Task<Result<Answer>> refuse_id() {
-  co_return core::fail(Errc::invalid, "this link id cannot be asked for");
+  return refuse<Answer>({.code = Errc::invalid, .message = "this link id cannot be asked for"});
+}
+
+Result<std::shared_ptr<const Secret>> read_session(std::string body) {
+  Result<core::SessionAnswer> answer = core::parse_session(std::move(body));
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  return std::make_shared<const Secret>(std::move(answer->link_session_token));
 }
 
 void append_form_field(std::string& form, std::string_view name, std::string_view value) {
@@ -112,8 +103,9 @@ struct MoneykitApi::Impl final : TokenRequester {
   Task<Result<Answered>> ask(Request request);
   template <class Answer>
   Task<Result<Answer>> ask(Request request, Result<Answer> (*parse)(std::string));
+  Task<Result<void>> ask_for_no_answer(Request request);
 
-  HttpCall get_call(const std::string& target);
+  HttpCall call_for(const Request& request);
   std::shared_ptr<const HeaderBlock> credentials();
   HttpCall token_call() const;
   std::string_view client_secret() const;
@@ -157,10 +149,15 @@ std::shared_ptr<const HeaderBlock> MoneykitApi::Impl::credentials() {
   return headers;
 }
 
-HttpCall MoneykitApi::Impl::get_call(const std::string& target) {
+HttpCall MoneykitApi::Impl::call_for(const Request& request) {
   HttpCall call;
-  call.target = target;
+  call.method = request.method;
+  call.target = request.target;
   call.headers = credentials();
+  if (request.body) {
+    call.content_type = "application/json";
+    call.body = request.body->reveal();
+  }
   return call;
 }
 
@@ -218,7 +215,8 @@ core::Error MoneykitApi::Impl::refusal(const HttpReply& reply, const Request& re
 Result<Answered> MoneykitApi::Impl::judge(HttpReply reply, const Request& request, core::HttpReport started) {
   started.status = reply.status;
   started.body_bytes = reply.body.size();
-  if (is_success(reply.status) && reply.json) return Answered{.reply = std::move(reply), .report = started};
+  const bool readable = reply.json || (request.answer_may_be_empty && reply.body.empty());
+  if (is_success(reply.status) && readable) return Answered{.reply = std::move(reply), .report = started};
   core::Error error;
   if (is_success(reply.status)) {
     // Something in front of upstream answered: a login page, a maintenance page.
@@ -257,7 +255,7 @@ bool MoneykitApi::Impl::admit_at_once(const Request& request, std::uint64_t refu
   const bool with_token = options.auth == AuthMethod::token;
   if (with_token && !tokens.is_fresh(refused_token)) return false;
   Lease lease = transport.try_lease();
-  if (!lease || !gate.try_take(request.endpoint, request.link_id, request.cause)) return false;
+  if (!lease || !gate.try_take(request.endpoint, request.owner(), request.cause)) return false;
   admitted = {.lease = std::move(lease), .since = timers.steady_now()};
   return true;
 }
@@ -267,7 +265,7 @@ bool MoneykitApi::Impl::admit_at_once(const Request& request, std::uint64_t refu
 // serves others meanwhile.
 Task<Result<Admitted>> MoneykitApi::Impl::admit(const Request& request, std::uint64_t refused_token) {
   const bool with_token = options.auth == AuthMethod::token && request.endpoint != Endpoint::token;
-  RateGate::Turn turn(gate, request.endpoint, request.link_id, request.cause);
+  RateGate::Turn turn(gate, request.endpoint, request.owner(), request.cause);
   for (;;) {
     Result<void> open = co_await turn.wait();
     if (!open) co_return std::unexpected(std::move(open.error()));
@@ -293,7 +291,8 @@ Task<Result<Admitted>> MoneykitApi::Impl::admit(const Request& request, std::uin
 }
 
 // Sends until there is a verdict: once; a second time when a kept connection turned out closed; a second time
-// when upstream refused the token, with a new one. Each passes the gate by itself.
+// when upstream refused the token, with a new one. Each passes the gate by itself. What changes something
+// upstream goes out on another connection only if nothing of it has left on the closed one.
 Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
   const bool with_token = options.auth == AuthMethod::token;
   std::uint64_t refused_token = 0;
@@ -306,19 +305,22 @@ Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
       admitted = std::move(*waited);
     }
     const std::uint64_t token = tokens.serial();
-    HttpCall call = get_call(request.target);
+    HttpCall call = call_for(request);
     auto sent = co_await admitted.lease.send(std::move(call));
     core::HttpReport done = begin_report(request.endpoint, admitted.since);
     if (!sent) {
       finish(done, sent.error().error);
-      const bool again = sent.error().connection_was_stale && !resent;
-      if (!again) co_return std::unexpected(std::move(sent.error().error));
+      const bool left = !sent.error().nothing_sent;
+      const bool harmless = request.is_repeatable() || !left;
+      const bool again = sent.error().connection_was_stale && harmless && !resent;
+      if (!again) co_return std::unexpected(with_outcome(std::move(sent.error().error), request, left));
       resent = true;
       continue;
     }
     Result<Answered> answered = judge(std::move(*sent), request, done);
     const bool token_refused =
         with_token && !answered && answered.error().code == Errc::auth && answered.error().http_status == 401;
+    if (!answered) answered.error() = with_outcome(std::move(answered.error()), request, true);
     if (!token_refused || refused_token != 0) co_return answered;
     refused_token = token;
   }
@@ -326,9 +328,19 @@ Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
 
 template <class Answer>
 Task<Result<Answer>> MoneykitApi::Impl::ask(Request request, Result<Answer> (*parse)(std::string)) {
+  const bool repeatable = request.is_repeatable();
   Result<Answered> answered = co_await ask(std::move(request));
   if (!answered) co_return std::unexpected(std::move(answered.error()));
-  co_return parse_answer(std::move(*answered), parse);
+  Result<Answer> parsed = parse_answer(std::move(*answered), parse);
+  if (!parsed) parsed.error().outcome_unknown = !repeatable;  // done, and we cannot say what
+  co_return parsed;
+}
+
+Task<Result<void>> MoneykitApi::Impl::ask_for_no_answer(Request request) {
+  Result<Answered> answered = co_await ask(std::move(request));
+  if (!answered) co_return std::unexpected(std::move(answered.error()));
+  if (report) report(answered->report);
+  co_return Result<void>{};
 }
 
 Task<Result<core::TokenAnswer>> MoneykitApi::Impl::request_token(Cause cause) {
@@ -364,7 +376,7 @@ MoneykitApi::~MoneykitApi() = default;
 Task<Result<std::shared_ptr<const core::Page>>> MoneykitApi::sync_page(core::LinkId link_id,
                                                                        std::optional<core::Cursor> cursor,
                                                                        unsigned size, Cause cause) {
-  if (!fits_path(link_id)) return refuse_id<std::shared_ptr<const core::Page>>();
+  if (!fits_path(link_id.str())) return refuse_id<std::shared_ptr<const core::Page>>();
   Request request;
   request.endpoint = Endpoint::sync;
   request.target = link_target(link_id, "/transactions/sync?size=");
@@ -381,7 +393,7 @@ Task<Result<std::shared_ptr<const core::Page>>> MoneykitApi::sync_page(core::Lin
 
 Task<Result<std::shared_ptr<const core::AccountsAnswer>>> MoneykitApi::accounts(core::LinkId link_id,
                                                                                 Cause cause) {
-  if (!fits_path(link_id)) return refuse_id<std::shared_ptr<const core::AccountsAnswer>>();
+  if (!fits_path(link_id.str())) return refuse_id<std::shared_ptr<const core::AccountsAnswer>>();
   Request request;
   request.endpoint = Endpoint::accounts;
   request.target = link_target(link_id, "/accounts");
@@ -391,7 +403,7 @@ Task<Result<std::shared_ptr<const core::AccountsAnswer>>> MoneykitApi::accounts(
 }
 
 Task<Result<std::shared_ptr<const core::LinkAnswer>>> MoneykitApi::link(core::LinkId link_id, Cause cause) {
-  if (!fits_path(link_id)) return refuse_id<std::shared_ptr<const core::LinkAnswer>>();
+  if (!fits_path(link_id.str())) return refuse_id<std::shared_ptr<const core::LinkAnswer>>();
   Request request;
   request.endpoint = Endpoint::link;
   request.target = link_target(link_id, "");
@@ -417,6 +429,33 @@ Task<Result<core::IntrospectAnswer>> MoneykitApi::introspect() {
   request.target = "/auth/introspect";
   request.cause = Cause::manual;
   return impl_->ask(std::move(request), &core::parse_introspect);
+}
+
+Task<Result<std::shared_ptr<const Secret>>> MoneykitApi::create_session(core::SessionRequest session,
+                                                                        Cause cause) {
+  Result<Request> request = session_request(session, cause);
+  if (!request) return refuse<std::shared_ptr<const Secret>>(std::move(request.error()));
+  return impl_->ask(std::move(*request), &read_session);
+}
+
+Task<Result<std::shared_ptr<const core::LinkAnswer>>> MoneykitApi::exchange(Secret exchangeable_token,
+                                                                            Cause cause) {
+  Result<Request> request = exchange_request(exchangeable_token, cause);
+  if (!request) return refuse<std::shared_ptr<const core::LinkAnswer>>(std::move(request.error()));
+  return impl_->ask(std::move(*request), &core::parse_exchange);
+}
+
+Task<Result<std::shared_ptr<const core::UserLinksAnswer>>> MoneykitApi::user_links(
+    std::string customer_user_id, Cause cause) {
+  Result<Request> request = user_links_request(customer_user_id, cause);
+  if (!request) return refuse<std::shared_ptr<const core::UserLinksAnswer>>(std::move(request.error()));
+  return impl_->ask(std::move(*request), &core::parse_user_links);
+}
+
+Task<Result<void>> MoneykitApi::delete_link(core::LinkId link_id, Cause cause) {
+  Result<Request> request = delete_link_request(std::move(link_id), cause);
+  if (!request) return refuse<void>(std::move(request.error()));
+  return impl_->ask_for_no_answer(std::move(*request));
 }
 
 bool MoneykitApi::set_client_secret(std::shared_ptr<const Secret> secret) {

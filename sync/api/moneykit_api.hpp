@@ -10,6 +10,7 @@
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/api/transport.hpp"
+#include "sync/core/link_session.hpp"
 #include "sync/core/page.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
@@ -28,7 +29,7 @@ struct ApiOptions {
   std::shared_ptr<const Secret> client_secret;
 };
 
-// The endpoints of MoneyKit that the daemon reads, as typed calls: builds the request, authenticates it,
+// The endpoints of MoneyKit that the daemon uses, as typed calls: builds the request, authenticates it,
 // classifies every error, parses the answer strictly. Passes the rate gate before every single request, a
 // renewed token or a resend on a fresh connection included, and freezes the gate when upstream answers 429.
 //
@@ -49,6 +50,31 @@ class MoneykitApi {
   // `cursor` empty: the first page.
   Task<core::Result<std::shared_ptr<const core::LinksAnswer>>> links(std::string cursor);
   Task<core::Result<core::IntrospectAnswer>> introspect();
+
+  // ---- what people ask for ----
+  // None of these says anything about a link's record: their errors are answers to who asked. They wait for
+  // the budget like all others; after a crash that is up to a minute. A request that changes something
+  // upstream is sent once: not again on a fresh connection, unless nothing of it has left, and not again
+  // after an answer other than a refused token. Error::outcome_unknown tells a failure behind which it may
+  // have been carried out (no answer, a 5xx, a 2xx that cannot be read) from one behind which it was not.
+
+  // POST /link-session: the token for the component in the user's browser or app. A second session does no
+  // harm. Errors beside the usual: invalid (a field and its rule, ours or upstream's), forbidden (this app
+  // may not ask for it), gone and upstream_state (the link of a relink).
+  Task<core::Result<std::shared_ptr<const Secret>>> create_session(core::SessionRequest session,
+                                                                   core::Cause cause);
+  // POST /link-session/exchange-token: the new link, see parse_exchange(). A token works once: an exchange
+  // whose outcome is unknown is not repeated, the link is looked up by user_links(). Errors beside the usual:
+  // invalid (the token is unknown, used or stale, or no token at all).
+  Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> exchange(Secret exchangeable_token,
+                                                                       core::Cause cause);
+  // GET /users/{id}/links. What upstream answers about a user it does not know is not documented: an empty
+  // map, or Errc::not_found.
+  Task<core::Result<std::shared_ptr<const core::UserLinksAnswer>>> user_links(std::string customer_user_id,
+                                                                              core::Cause cause);
+  // DELETE /links/{id}: upstream ends the access at once. Errc::gone: there was no such link any more, which
+  // is what was wanted.
+  Task<core::Result<void>> delete_link(core::LinkId link_id, core::Cause cause);
 
   // Of every request that is built from now on. False: it is the one in use. A token stays valid until its
   // end, and the next one is asked for with the new secret.

@@ -93,13 +93,18 @@ bool take_number(std::string_view& text, Number& value) {
 
 constexpr std::string_view snapshot_head = "v2\n";
 
-// One line of a snapshot about requests; the link id points into its text.
+// One line of a snapshot about requests; the id points into its text.
 struct SnapshotLine {
   Endpoint endpoint = Endpoint::sync;
   core::WallTime at{};
   std::uint32_t requests = 0;
-  std::string_view link_id;  // empty: counted for the app alone
+  std::string_view id;  // of a link, or of a user where the endpoint counts by user; empty: for the app alone
 };
+
+// Endpoints whose requests count against a customer user and never against a link.
+bool counts_by_user(Endpoint endpoint) {
+  return endpoint == Endpoint::link_session;
+}
 
 constexpr std::uint32_t requests_max = 1'000'000;            // the largest budget
 constexpr std::int64_t wall_ms_max = std::int64_t{1} << 50;  // beyond the year 30,000
@@ -184,7 +189,8 @@ core::SlidingMinute& RateGate::app_window(Endpoint endpoint) {
   return app_[index_of(endpoint)];
 }
 
-std::uint32_t RateGate::limit_per_link(Endpoint endpoint) const {
+std::uint32_t RateGate::limit_of(Endpoint endpoint, BudgetOwner owner) const {
+  if (owner.id().empty() || owner.is_user() != counts_by_user(endpoint)) return 0;
   switch (endpoint) {
     case Endpoint::sync:
       return budgets_.sync_per_link;
@@ -192,25 +198,28 @@ std::uint32_t RateGate::limit_per_link(Endpoint endpoint) const {
       return budgets_.accounts_per_link;
     case Endpoint::link:
       return budgets_.link_per_link;
+    case Endpoint::link_session:
+      return budgets_.link_session_per_user;
     default:
-      return 0;  // not limited per link
+      return 0;
   }
 }
 
-SteadyTime RateGate::link_available_at(Endpoint endpoint, const LinkUse& link, core::Cause cause,
-                                       SteadyTime now) const {
-  if (!link.limited) return now;
-  const std::uint32_t limit = limit_per_link(endpoint);
+SteadyTime RateGate::owner_available_at(Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
+                                        SteadyTime now) const {
+  if (owner.limit == 0) return now;
   // A link's own budget knows one reserve only: what a verify leaves to visits.
-  std::uint32_t usable = rank_of(cause) == 0 ? limit - reserve_of(cause, limit) : limit;
-  if (now < crash_shadow_until_)
-    usable = std::min(usable, limit > unrecorded_sends_max ? limit - unrecorded_sends_max : 0);
+  std::uint32_t usable = rank_of(cause) == 0 ? owner.limit - reserve_of(cause, owner.limit) : owner.limit;
+  if (now < crash_shadow_until_) {
+    const bool some_left = owner.recorded && owner.limit > unrecorded_sends_max;
+    usable = std::min(usable, some_left ? owner.limit - unrecorded_sends_max : 0);
+  }
   if (usable == 0) return crash_shadow_until_;
-  if (link.sends == nullptr) return now;
+  if (owner.sends == nullptr) return now;
   // The sends are in time order: walk from the newest until `usable` are counted; that one must leave the
   // window.
   std::uint32_t used = 0;
-  for (auto send = link.sends->rbegin(); send != link.sends->rend(); ++send) {
+  for (auto send = owner.sends->rbegin(); send != owner.sends->rend(); ++send) {
     if (send->endpoint != endpoint) continue;
     if (send->at + window <= now) break;
     if (++used == usable) return send->at + window;
@@ -218,32 +227,36 @@ SteadyTime RateGate::link_available_at(Endpoint endpoint, const LinkUse& link, c
   return now;
 }
 
-RateGate::LinkUse RateGate::use_by(const core::LinkId& link_id, Endpoint endpoint) const {
-  if (limit_per_link(endpoint) == 0 || link_id.empty()) return {};
-  const auto found = links_.find(link_id);
-  return {.limited = true, .sends = found == links_.end() ? nullptr : &found->second};
+RateGate::OwnerUse RateGate::use_by(Endpoint endpoint, BudgetOwner owner) {
+  const std::uint32_t limit = limit_of(endpoint, owner);
+  if (limit == 0) return {};
+  const SendsById& all = sends_of(owner);
+  const auto found = all.find(owner.id());
+  return {.limit = limit,
+          .recorded = is_recorded(endpoint),
+          .sends = found == all.end() ? nullptr : &found->second};
 }
 
-RateGate::Opening RateGate::opening(Endpoint endpoint, const LinkUse& link, core::Cause cause,
+RateGate::Opening RateGate::opening(Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
                                     std::uint32_t ahead, SteadyTime now) {
   core::SlidingMinute& app = app_window(endpoint);
   const std::int64_t by_app = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
   const SteadyTime by_all = std::max({now, SteadyTime(core::Millis(by_app)), frozen_[index_of(endpoint)]});
-  const SteadyTime by_link = link_available_at(endpoint, link, cause, now);
-  return {.at = std::max(by_all, by_link), .held_by_link = by_link > by_all};
+  const SteadyTime by_owner = owner_available_at(endpoint, owner, cause, now);
+  return {.at = std::max(by_all, by_owner), .held_by_owner = by_owner > by_all};
 }
 
 // Room for the whole line is room for this one: only where it is tight does it matter who is ahead.
-RateGate::Opening RateGate::opening_in_line(const Turn* turn, Endpoint endpoint, const LinkUse& link,
+RateGate::Opening RateGate::opening_in_line(const Turn* turn, Endpoint endpoint, const OwnerUse& owner,
                                             core::Cause cause, SteadyTime now) {
   const auto all = static_cast<std::uint32_t>(line_[index_of(endpoint)].size());
-  const Opening for_all = opening(endpoint, link, cause, all, now);
+  const Opening for_all = opening(endpoint, owner, cause, all, now);
   if (all == 0 || for_all.at <= now) return for_all;
-  return opening(endpoint, link, cause, ahead_of(turn, endpoint, cause), now);
+  return opening(endpoint, owner, cause, ahead_of(turn, endpoint, cause), now);
 }
 
-SteadyTime RateGate::available_at(Endpoint endpoint, const core::LinkId& link_id, core::Cause cause) {
-  return opening_in_line(nullptr, endpoint, use_by(link_id, endpoint), cause, timers_.steady_now()).at;
+SteadyTime RateGate::available_at(Endpoint endpoint, BudgetOwner owner, core::Cause cause) {
+  return opening_in_line(nullptr, endpoint, use_by(endpoint, owner), cause, timers_.steady_now()).at;
 }
 
 std::uint32_t RateGate::ahead_of(const Turn* turn, Endpoint endpoint, core::Cause cause) const {
@@ -251,7 +264,7 @@ std::uint32_t RateGate::ahead_of(const Turn* turn, Endpoint endpoint, core::Caus
   for (const Turn* other : line_[index_of(endpoint)]) {
     if (other == turn) break;
     const bool goes_first = rank_of(other->cause_) >= rank_of(cause);
-    if (goes_first && !other->held_by_link_) ++ahead;
+    if (goes_first && !other->held_by_owner_) ++ahead;
   }
   return ahead;
 }
@@ -259,8 +272,8 @@ std::uint32_t RateGate::ahead_of(const Turn* turn, Endpoint endpoint, core::Caus
 // ---- one request
 // -----------------------------------------------------------------------------------------------
 
-RateGate::Turn::Turn(RateGate& gate, Endpoint endpoint, const core::LinkId& link_id, core::Cause cause)
-    : gate_(gate), link_id_(link_id), endpoint_(endpoint), cause_(cause) {
+RateGate::Turn::Turn(RateGate& gate, Endpoint endpoint, BudgetOwner owner, core::Cause cause)
+    : gate_(gate), owner_(owner), endpoint_(endpoint), cause_(cause) {
   gate_.line_[index_of(endpoint)].push_back(this);
 }
 
@@ -269,9 +282,9 @@ RateGate::Turn::~Turn() {
 }
 
 SteadyTime RateGate::Turn::look(SteadyTime now) {
-  const LinkUse link = gate_.use_by(link_id_, endpoint_);
-  const Opening opening = gate_.opening_in_line(this, endpoint_, link, cause_, now);
-  held_by_link_ = opening.held_by_link;
+  const OwnerUse owner = gate_.use_by(endpoint_, owner_);
+  const Opening opening = gate_.opening_in_line(this, endpoint_, owner, cause_, now);
+  held_by_owner_ = opening.held_by_owner;
   return opening.at;
 }
 
@@ -292,20 +305,19 @@ Task<core::Result<void>> RateGate::Turn::wait() {
 }
 
 bool RateGate::Turn::take() {
-  return gate_.count_if_open(this, endpoint_, link_id_, cause_);
+  return gate_.count_if_open(this, endpoint_, owner_, cause_);
 }
 
-bool RateGate::try_take(Endpoint endpoint, const core::LinkId& link_id, core::Cause cause) {
-  return count_if_open(nullptr, endpoint, link_id, cause);
+bool RateGate::try_take(Endpoint endpoint, BudgetOwner owner, core::Cause cause) {
+  return count_if_open(nullptr, endpoint, owner, cause);
 }
 
-bool RateGate::count_if_open(const Turn* turn, Endpoint endpoint, const core::LinkId& link_id,
-                             core::Cause cause) {
+bool RateGate::count_if_open(const Turn* turn, Endpoint endpoint, BudgetOwner owner, core::Cause cause) {
   const SteadyTime now = timers_.steady_now();
-  const bool limited = limit_per_link(endpoint) != 0 && !link_id.empty();
-  Sends* const sends = limited ? &links_[link_id] : nullptr;
-  const LinkUse link{.limited = limited, .sends = sends};
-  if (opening_in_line(turn, endpoint, link, cause, now).at > now) return false;
+  const std::uint32_t limit = limit_of(endpoint, owner);
+  Sends* const sends = limit != 0 ? &sends_of(owner)[owner.id()] : nullptr;
+  const OwnerUse use{.limit = limit, .recorded = is_recorded(endpoint), .sends = sends};
+  if (opening_in_line(turn, endpoint, use, cause, now).at > now) return false;
   app_window(endpoint).count(ms(now));
   if (sends != nullptr) sends->push_back({endpoint, now});
   forget_old(now);
@@ -315,10 +327,15 @@ bool RateGate::count_if_open(const Turn* turn, Endpoint endpoint, const core::Li
 void RateGate::forget_old(SteadyTime now) {
   if (now < forget_at_) return;
   forget_at_ = now + window;
-  std::erase_if(links_, [now](const auto& entry) {
+  forget_old(links_, now);
+  forget_old(users_, now);
+}
+
+void RateGate::forget_old(SendsById& all, SteadyTime now) {
+  std::erase_if(all, [now](const auto& entry) {
     return entry.second.empty() || entry.second.back().at + window <= now;
   });
-  for (auto& [link_id, sends] : links_) {
+  for (auto& [id, sends] : all) {
     const auto gone = [now](const Send& send) { return send.at + window <= now; };
     sends.erase(std::remove_if(sends.begin(), sends.end(), gone), sends.end());
   }
@@ -341,7 +358,7 @@ std::optional<core::WallTime> RateGate::frozen_until(Endpoint endpoint) const {
 
 std::vector<core::RecentSend> RateGate::recent_sends(const core::LinkId& link_id) {
   std::vector<core::RecentSend> result;
-  const auto found = links_.find(link_id);
+  const auto found = links_.find(link_id.str());
   if (found == links_.end()) return result;
   const SteadyTime now = timers_.steady_now();
   for (const Send& send : found->second) {
@@ -358,14 +375,13 @@ SteadyTime RateGate::to_steady(core::WallTime at) {
   return timers_.steady_now() + (at - timers_.wall_now());
 }
 
-void RateGate::seed_at(Endpoint endpoint, const core::LinkId& link_id, SteadyTime at,
-                       std::uint32_t requests) {
+void RateGate::seed_at(Endpoint endpoint, BudgetOwner owner, SteadyTime at, std::uint32_t requests) {
   const SteadyTime now = timers_.steady_now();
   at = std::min(at, now);  // a clock that was set back: count it as sent now
   if (at + window <= now) return;
   app_window(endpoint).seed(ms(at), ms(now), requests);
-  if (limit_per_link(endpoint) != 0 && !link_id.empty()) {
-    Sends& sends = links_[link_id];
+  if (limit_of(endpoint, owner) != 0) {
+    Sends& sends = sends_of(owner)[owner.id()];
     sends.push_back({endpoint, at});
     std::sort(sends.begin(), sends.end(), [](const Send& a, const Send& b) { return a.at < b.at; });
   }
@@ -389,32 +405,34 @@ void RateGate::assume_crash(std::uint32_t in_flight_max) {
   }
 }
 
-// One line per send: endpoint, wall milliseconds, count, link id (absent for app-only counts); one per open
-// window: its endpoint, the wall time of the stop and what remained of it then.
+// One line per send: endpoint, wall milliseconds, count, id of the link or user (absent for app-only counts);
+// one per open window: its endpoint, the wall time of the stop and what remained of it then.
 std::string RateGate::snapshot() {
   const SteadyTime now = timers_.steady_now();
   std::string text(snapshot_head);
-  std::array<std::uint32_t, core::endpoint_count + 1> by_link{};
+  std::array<std::uint32_t, core::endpoint_count + 1> by_owner{};
   std::size_t sends_written = 0;
-  const auto line = [&](Endpoint endpoint, core::WallTime at, std::uint32_t requests,
-                        std::string_view link_id) {
+  const auto line = [&](Endpoint endpoint, core::WallTime at, std::uint32_t requests, std::string_view id) {
     text += std::to_string(static_cast<unsigned>(endpoint)) + ' ' +
             std::to_string(at.time_since_epoch().count()) + ' ' + std::to_string(requests) + ' ';
-    text += link_id;
+    text += id;
     text += '\n';
   };
-  for (const auto& [link_id, sends] : links_) {
-    for (const Send& send : sends) {
-      if (send.at + window <= now) continue;
-      if (++sends_written > snapshot_sends_max) return {};
-      ++by_link[index_of(send.endpoint)];
-      line(send.endpoint, to_wall(send.at), 1, link_id.str());
+  for (const SendsById* all : {&links_, &users_}) {
+    for (const auto& [id, sends] : *all) {
+      for (const Send& send : sends) {
+        if (send.at + window <= now) continue;
+        if (++sends_written > snapshot_sends_max) return {};
+        ++by_owner[index_of(send.endpoint)];
+        line(send.endpoint, to_wall(send.at), 1, id);
+      }
     }
   }
-  // What the links do not account for is charged as if sent now: later than true, so never too little.
+  // What the links and users do not account for is charged as if sent now: later than true, so never too
+  // little.
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
     const std::uint32_t used = app_[i].used(ms(now));
-    if (used > by_link[i]) line(static_cast<Endpoint>(i), to_wall(now), used - by_link[i], {});
+    if (used > by_owner[i]) line(static_cast<Endpoint>(i), to_wall(now), used - by_owner[i], {});
     if (frozen_[i] > now) text += freeze_line(i, timers_.wall_now(), frozen_[i] - now);
   }
   return text;
@@ -427,8 +445,11 @@ std::string_view RateGate::nothing_sent() {
 bool RateGate::restore(std::string_view snapshot) {
   const std::optional<Snapshot> read = read_snapshot(snapshot);
   if (!read) return false;
-  for (const SnapshotLine& line : read->requests)
-    seed_at(line.endpoint, core::LinkId{std::string(line.link_id)}, to_steady(line.at), line.requests);
+  for (const SnapshotLine& line : read->requests) {
+    const core::LinkId id{std::string(line.id)};
+    const BudgetOwner owner = counts_by_user(line.endpoint) ? BudgetOwner::user(id.str()) : BudgetOwner(id);
+    seed_at(line.endpoint, owner, to_steady(line.at), line.requests);
+  }
   for (const FreezeLine& line : read->windows) {
     // A clock that was set back in between must not make the window longer than it was.
     const core::Millis passed = std::max(timers_.wall_now() - line.stopped_at, core::Millis(0));

@@ -32,9 +32,27 @@ struct Budgets {
   std::uint32_t links_per_app = 600;
   std::uint32_t token_per_client = 300;
   std::uint32_t link_session_per_app = 1200;
+  std::uint32_t link_session_per_user = 20;
   std::uint32_t exchange_per_app = 600;
   std::uint32_t user_links_per_app = 600;
   std::uint32_t delete_link_per_app = 600;
+};
+
+// Whose own budget a request counts against, beside the app's: that of a link, or of a customer user.
+class BudgetOwner {
+ public:
+  // An empty id: nobody's. The id outlives the owner. Implicit: nearly every request is a link's.
+  BudgetOwner(const core::LinkId& link_id) : id_(&link_id.str()) {}
+  // 1 to 256 bytes without control characters, as ids are.
+  static BudgetOwner user(const std::string& customer_user_id) { return {customer_user_id, true}; }
+
+  const std::string& id() const { return *id_; }
+  bool is_user() const { return is_user_; }
+
+ private:
+  BudgetOwner(const std::string& id, bool is_user) : id_(&id), is_user_(is_user) {}
+  const std::string* id_;
+  bool is_user_ = false;
 };
 
 // How much of an endpoint's budget is in use; for metrics and the status page.
@@ -46,7 +64,7 @@ struct BudgetUse {
   std::optional<core::WallTime> frozen_until;
 };
 
-// Holds every request back until the budgets of its endpoint, per app and per link, allow it and no
+// Holds every request back until the budgets of its endpoint, per app and per link or user, allow it and no
 // Retry-After window is open. Manual and webhook causes may use a reserve (a tenth) that the others leave
 // free; a verify leaves half of each budget free, per app and per link, and lets everybody else go first.
 //
@@ -55,9 +73,10 @@ struct BudgetUse {
 //
 // The promise holds across restarts: a clean stop leaves a snapshot of what was sent and of the open windows;
 // after a crash everything that may have gone out unrecorded is assumed to have been sent at the moment of
-// the start. What stays uncovered, because only the wall clock connects two runs: a wall clock that is set
-// forward between a clean stop and the start ends windows early by as much, and one that is stepped in a run
-// that then crashes misdates the windows opened before.
+// the start. A user's requests are in the snapshot and in no record. What stays uncovered, because only the
+// wall clock connects two runs: a wall clock that is set forward between a clean stop and the start ends
+// windows early by as much, and one that is stepped in a run that then crashes misdates the windows opened
+// before.
 //
 // Thread: the io thread. Lifetime: outlives every task that waits in it.
 class RateGate {
@@ -66,11 +85,12 @@ class RateGate {
 
   // One request's place in the line of its endpoint, from its first wait until it goes out or is given up.
   // Those behind it leave it the capacity it needs, so a slot that becomes free wakes one task and not all;
-  // one that only its own link's budget holds back is not waited for. People go before the schedule.
+  // one that only its own link's or user's budget holds back is not waited for. People go before the
+  // schedule.
   class Turn {
    public:
-    // The gate and the link id outlive the turn. `link_id` empty: not about a link.
-    Turn(RateGate& gate, core::Endpoint endpoint, const core::LinkId& link_id, core::Cause cause);
+    // The gate and the owner's id outlive the turn.
+    Turn(RateGate& gate, core::Endpoint endpoint, BudgetOwner owner, core::Cause cause);
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn();
@@ -86,18 +106,18 @@ class RateGate {
     SteadyTime look(SteadyTime now);  // when it is this one's turn
 
     RateGate& gate_;
-    const core::LinkId& link_id_;
+    BudgetOwner owner_;
     core::Endpoint endpoint_;
     core::Cause cause_;
-    bool held_by_link_ = false;
+    bool held_by_owner_ = false;
   };
 
   // take() without a place in the line, for a request that can go out at once: false also when others, who
   // came before, need what is free.
-  bool try_take(core::Endpoint endpoint, const core::LinkId& link_id, core::Cause cause);
+  bool try_take(core::Endpoint endpoint, BudgetOwner owner, core::Cause cause);
   // When a request that lined up now would have its turn, as far as can be told; a cycle that would wait long
   // yields its worker instead.
-  SteadyTime available_at(core::Endpoint endpoint, const core::LinkId& link_id, core::Cause cause);
+  SteadyTime available_at(core::Endpoint endpoint, BudgetOwner owner, core::Cause cause);
 
   // No request to the endpoint before `until`; never shortens a window. Windows longer than an hour are cut
   // to one.
@@ -131,32 +151,36 @@ class RateGate {
     core::Endpoint endpoint;
     SteadyTime at;
   };
-  // Of one link, in time order. A visit needs one or two.
+  // Of one link or user, in time order. A visit needs one or two.
   using Sends = boost::container::small_vector<Send, 4>;
-  struct LinkUse {
-    bool limited = false;
+  using SendsById = std::unordered_map<std::string, Sends>;  // the last minute only
+  struct OwnerUse {
+    std::uint32_t limit = 0;       // 0: nobody's own budget limits it
+    bool recorded = false;         // with the link, so that a crash forgets little
     const Sends* sends = nullptr;  // nullptr: none
   };
   struct Opening {
-    SteadyTime at;      // not before now
-    bool held_by_link;  // only by the link's own budget
+    SteadyTime at;       // not before now
+    bool held_by_owner;  // only by the link's or user's own budget
   };
 
   core::SlidingMinute& app_window(core::Endpoint endpoint);
-  std::uint32_t limit_per_link(core::Endpoint endpoint) const;
-  Opening opening(core::Endpoint endpoint, const LinkUse& link, core::Cause cause, std::uint32_t ahead,
+  // 0: not limited.
+  std::uint32_t limit_of(core::Endpoint endpoint, BudgetOwner owner) const;
+  Opening opening(core::Endpoint endpoint, const OwnerUse& owner, core::Cause cause, std::uint32_t ahead,
                   SteadyTime now);
-  SteadyTime link_available_at(core::Endpoint endpoint, const LinkUse& link, core::Cause cause,
-                               SteadyTime now) const;
-  LinkUse use_by(const core::LinkId& link_id, core::Endpoint endpoint) const;
+  SteadyTime owner_available_at(core::Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
+                                SteadyTime now) const;
+  SendsById& sends_of(BudgetOwner owner) { return owner.is_user() ? users_ : links_; }
+  OwnerUse use_by(core::Endpoint endpoint, BudgetOwner owner);
   // Of those in line before `turn` (nullptr: behind all), how many need capacity first.
   std::uint32_t ahead_of(const Turn* turn, core::Endpoint endpoint, core::Cause cause) const;
-  Opening opening_in_line(const Turn* turn, core::Endpoint endpoint, const LinkUse& link, core::Cause cause,
+  Opening opening_in_line(const Turn* turn, core::Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
                           SteadyTime now);
-  bool count_if_open(const Turn* turn, core::Endpoint endpoint, const core::LinkId& link_id,
-                     core::Cause cause);
-  void seed_at(core::Endpoint endpoint, const core::LinkId& link_id, SteadyTime at, std::uint32_t requests);
+  bool count_if_open(const Turn* turn, core::Endpoint endpoint, BudgetOwner owner, core::Cause cause);
+  void seed_at(core::Endpoint endpoint, BudgetOwner owner, SteadyTime at, std::uint32_t requests);
   void forget_old(SteadyTime now);
+  static void forget_old(SendsById& all, SteadyTime now);
   core::WallTime to_wall(SteadyTime at);
   SteadyTime to_steady(core::WallTime at);
 
@@ -166,7 +190,8 @@ class RateGate {
   std::array<SteadyTime, core::endpoint_count + 1> frozen_{};            // by endpoint; the epoch: not frozen
   std::array<std::vector<const Turn*>, core::endpoint_count + 1> line_;  // by endpoint, first come first
   std::array<std::uint32_t, core::endpoint_count + 1> waiting_{};
-  std::unordered_map<core::LinkId, Sends> links_;  // the last minute only
+  SendsById links_;
+  SendsById users_;
   std::function<void(const core::GateFreeze&)> tell_freeze_;
   SteadyTime forget_at_{};
   SteadyTime crash_shadow_until_{};  // until then each link is charged for unrecorded requests

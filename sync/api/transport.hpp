@@ -3,6 +3,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "sync/api/header_block.hpp"
@@ -11,7 +12,19 @@
 
 namespace syncd::api {
 
-enum class Method : unsigned char { get, post };
+enum class Method : unsigned char { get, post, del };
+
+inline std::string_view to_string(Method method) {
+  switch (method) {
+    case Method::get:
+      return "GET";
+    case Method::post:
+      return "POST";
+    case Method::del:
+      return "DELETE";
+  }
+  return "GET";
+}
 
 // One request, without what the transport adds by itself (Host, User-Agent, Accept, Content-Length,
 // Connection).
@@ -36,6 +49,8 @@ struct TransportError {
   // The request went out on a kept-alive connection that closed before the first byte of an answer: an
   // idempotent request may be sent once more, as a new request with its own place in the budget.
   bool connection_was_stale = false;
+  // No byte of the request has left: it may be sent anew whatever it does.
+  bool nothing_sent = false;
 };
 
 class Transport;

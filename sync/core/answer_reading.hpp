@@ -11,6 +11,9 @@ namespace syncd::core {
 
 // Shared by the parse_* functions.
 
+// The reason for refusing an answer for its size alone.
+inline constexpr const char* too_many_rows = "holds more rows than an answer may";
+
 // The refusal of an answer: where and why, its size and digest, never its content.
 std::unexpected<Error> refused(const Reader& reader, std::string_view what, std::string_view body);
 

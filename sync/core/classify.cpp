@@ -42,8 +42,27 @@ Verdict verdict_of_state(std::string_view link_error_code) {
   return {Errc::upstream_state, "the link cannot be read at the moment"};
 }
 
+// Calls that people make about sessions and links; no schedule makes them.
+bool is_act(const ErrorContext& context) {
+  switch (context.endpoint) {
+    case Endpoint::link_session:
+    case Endpoint::exchange_token:
+    case Endpoint::user_links:
+    case Endpoint::delete_link:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The request was about a link, whether or not it named one.
+bool concerns_link(const ErrorContext& context) {
+  return context.link_call || context.endpoint == Endpoint::exchange_token ||
+         context.endpoint == Endpoint::user_links;
+}
+
 Verdict verdict_of_401(std::string_view api_code, const ErrorContext& context) {
-  if (context.link_call && api_code == "link_error.unauthorized_access") {
+  if (concerns_link(context) && api_code == "link_error.unauthorized_access") {
     return {Errc::forbidden, "the link does not belong to these credentials"};
   }
   return {Errc::auth, "the credentials were refused"};
@@ -63,7 +82,7 @@ bool may_mean_cursor(std::string_view api_code, const ErrorContext& context) {
 constexpr Verdict cursor_refused{Errc::cursor_rejected, "the stored cursor was not accepted"};
 
 bool is_about_link(std::string_view api_code, const ErrorContext& context) {
-  return context.link_call && api_code.starts_with("link_error.");
+  return concerns_link(context) && api_code.starts_with("link_error.");
 }
 
 // 404 and 410 end a link only when upstream itself says so about a link.
@@ -71,6 +90,8 @@ Verdict verdict_of_absence(std::string_view api_code, const ErrorContext& contex
   if (may_mean_cursor(api_code, context)) return cursor_refused;
   if (is_about_link(api_code, context))
     return {Errc::gone, "upstream does not know the link: deleted there, or its id is misspelt"};
+  if (context.endpoint == Endpoint::user_links)
+    return {Errc::not_found, "upstream does not know this customer user"};
   return {Errc::protocol, "the address is not known upstream; check upstream.base_url"};
 }
 
@@ -83,8 +104,32 @@ Verdict verdict_of_bad_request(int status, const ErrorAnswer& answer, const Erro
   return {Errc::protocol, "the request was refused as malformed"};
 }
 
+// What only the calls of people are told; nullopt: what every call is told.
+std::optional<Verdict> verdict_of_act(int status, const ErrorAnswer& answer, const ErrorContext& context) {
+  if (context.endpoint == Endpoint::exchange_token &&
+      answer.error_code == "link_session_error.invalid_token_exchange") {
+    return Verdict{Errc::invalid,
+                   "the token is unknown, used before or too old; look whether the user's new link is there "
+                   "already, otherwise begin a new session"};
+  }
+  if (answer.error_code == "link_session_error.forbidden_config") {
+    return Verdict{Errc::forbidden,
+                   "this app may not ask for such a session; in the MoneyKit dashboard, register the origin "
+                   "of redirect_uri and check the products and countries of the app"};
+  }
+  if (answer.error_code == "api_error.request.validation_failed")
+    return Verdict{Errc::invalid, "upstream does not accept what was asked for"};
+  if (status != 422 || (answer.error_code != "link_error.bad_state" && answer.link_error_code.empty()))
+    return std::nullopt;
+  if (answer.link_error_code == "deleted") return verdict_of_state(answer.link_error_code);
+  return Verdict{Errc::upstream_state, "the link's state does not allow it"};
+}
+
 // A refusal with upstream's own body.
 Verdict verdict_of_refusal(int status, const ErrorAnswer& answer, const ErrorContext& context) {
+  if (is_act(context)) {
+    if (const auto verdict = verdict_of_act(status, answer, context)) return *verdict;
+  }
   switch (status) {
     case 400:
     case 422:
@@ -153,6 +198,8 @@ Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorCon
     }
   }
   fmt::format_to(std::back_inserter(error.message), ": {}", verdict.meaning);
+  if (answer != nullptr && !answer->refused_fields.empty())
+    fmt::format_to(std::back_inserter(error.message), ": {}", fmt::join(answer->refused_fields, ", "));
   const bool waits = error.code == Errc::throttled || error.code == Errc::server;
   if (waits) error.retry_after = retry_after;
   return error;

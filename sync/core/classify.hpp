@@ -30,6 +30,11 @@ struct ErrorContext {
 
 // Turns a non-2xx answer into an Error. `answer` is the parsed body, or nullptr when it was no JSON object.
 // Three verdicts are to be believed only beside the link object (GET /links/{id}), see is_doubtful().
+//
+// What people ask for (link_session, exchange_token, user_links, delete_link) is refused with `invalid` when
+// the request itself is not accepted, `forbidden` when the app may not ask for it, `upstream_state` when the
+// link's state does not allow it, `gone` when upstream does not know the link, and `not_found` when it does
+// not know the user; never with `relink_required`.
 Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorContext& context,
                       std::optional<Millis> retry_after);
 

@@ -9,12 +9,6 @@
 
 namespace syncd::core {
 
-namespace {
-
-constexpr const char* too_many_rows = "holds more rows than an answer may";
-
-}  // namespace
-
 std::unexpected<Error> refused(const Reader& reader, std::string_view what, std::string_view body) {
   Error error{.code = Errc::protocol,
               .message = fmt::format("{} was refused: {}", what, reader.message()),

@@ -101,7 +101,11 @@ struct TokenAnswer {
 struct ErrorAnswer {
   std::string error_code;
   std::string link_error_code;
+  // The places that a `validation_errors` names: `customer_user.id`, `link_tags[3]`. At most
+  // refused_fields_max; a word that is not a member of a request is `?`, so that no value can be in it.
+  std::vector<std::string> refused_fields = {};
 };
+inline constexpr std::size_t refused_fields_max = 4;
 
 struct IntrospectAnswer {
   std::string app_id;

@@ -49,6 +49,9 @@ struct Error {
   std::array<std::uint8_t, 16> body_digest = {};
   std::string redacted_body = {};  // the same answer's structure, see redact.hpp; may be empty
   bool too_large = false;          // refused for its size alone: a smaller page may pass
+  // A request that changes something upstream may have been carried out there, and no answer that can be
+  // believed says whether. Not set: it was refused, or never left.
+  bool outcome_unknown = false;
 };
 
 template <class T>

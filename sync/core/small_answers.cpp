@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 
 #include <openssl/crypto.h>
 
 #include "sync/core/answer_reading.hpp"
+#include "sync/core/link_session.hpp"
 
 namespace syncd::core {
 namespace {
@@ -10,6 +12,41 @@ namespace {
 constexpr std::size_t token_bytes_max = 8 * 1024;
 constexpr std::size_t code_bytes_max = 128;
 constexpr std::size_t expires_digits_max = 9;  // 31 years
+constexpr std::size_t location_words_max = 6;
+constexpr std::size_t index_digits_max = 6;
+
+// The members of the requests that upstream validates; sorted.
+constexpr auto request_words = std::to_array<std::string_view>({"account_numbers",
+                                                                "address",
+                                                                "countries",
+                                                                "country",
+                                                                "cursor",
+                                                                "customer_user",
+                                                                "email",
+                                                                "exchangeable_token",
+                                                                "existing_link_id",
+                                                                "id",
+                                                                "identity",
+                                                                "institution_id",
+                                                                "investments",
+                                                                "limit",
+                                                                "link_tags",
+                                                                "number",
+                                                                "phone",
+                                                                "prefetch",
+                                                                "products",
+                                                                "providers",
+                                                                "reason",
+                                                                "redirect_uri",
+                                                                "require_permission",
+                                                                "required",
+                                                                "settings",
+                                                                "size",
+                                                                "transactions",
+                                                                "webhook"});
+static_assert(std::ranges::is_sorted(request_words));
+// Where a request has its members; says nothing to a person.
+constexpr std::array<std::string_view, 3> request_parts{"body", "path", "query"};
 
 bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
@@ -22,13 +59,32 @@ bool equal_ignoring_case(std::string_view a, std::string_view lower) {
 }
 
 // What goes into a request header must not be able to end it.
-bool read_access_token(Reader& reader, std::string& token) {
+bool read_secret(Reader& reader, std::string& secret, const char* refusal) {
   std::string_view text;
   if (!reader.text(text)) return false;
-  if (text.empty() || text.size() > token_bytes_max || !is_visible_ascii(text)) {
-    return reader.fail("is not a bearer token");
+  if (text.empty() || text.size() > token_bytes_max || !is_visible_ascii(text)) return reader.fail(refusal);
+  secret = text;
+  return true;
+}
+
+bool read_access_token(Reader& reader, std::string& token) {
+  return read_secret(reader, token, "is not a bearer token");
+}
+
+bool read_session(Reader& reader, SessionAnswer& answer) {
+  constexpr const char* member = "link_session_token";
+  Reader::Object object;
+  if (!reader.enter(object)) return false;
+  std::string_view name;
+  while (reader.next(object, name)) {
+    const bool read =
+        name == member
+            ? reader.at(member, read_secret(reader, answer.link_session_token, "is not a session token"))
+            : reader.skip();
+    if (!read) return false;
   }
-  token = text;
+  if (!reader.ok()) return false;
+  if (answer.link_session_token.empty()) return reader.fail_member(member, "is missing");
   return true;
 }
 
@@ -88,6 +144,66 @@ bool read_code(Reader& reader, std::string& code) {
   return true;
 }
 
+// ---- which members of a request were refused: a help for people, so any other form of it is passed over
+
+bool is_index(std::string_view text) {
+  return !text.empty() && text.size() <= index_digits_max &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// One step of a location. Upstream may repeat anything in one, a value too: only words of ours are kept.
+bool read_step(Reader& reader, std::string& field) {
+  std::string_view text;
+  const char kind = reader.peek();
+  if (kind != '"') {
+    const bool is_number = kind == '-' || (kind >= '0' && kind <= '9');
+    if (!(is_number ? reader.number(text) : reader.skip())) return false;
+    field += is_index(text) ? "[" + std::string(text) + "]" : "[?]";
+    return true;
+  }
+  if (!reader.text(text)) return false;
+  if (field.empty() && std::ranges::find(request_parts, text) != request_parts.end()) return true;
+  if (!field.empty()) field += '.';
+  field += std::ranges::binary_search(request_words, text) ? text : "?";
+  return true;
+}
+
+bool read_location(Reader& reader, std::string& field) {
+  if (reader.peek() != '[') return reader.skip();
+  Reader::Array steps;
+  if (!reader.enter(steps)) return false;
+  std::size_t words = 0;
+  while (reader.next(steps)) {
+    if (!(++words <= location_words_max ? read_step(reader, field) : reader.skip())) return false;
+  }
+  return reader.ok();
+}
+
+bool read_validation_error(Reader& reader, std::vector<std::string>& fields) {
+  if (reader.peek() != '{') return reader.skip();
+  Reader::Object object;
+  if (!reader.enter(object)) return false;
+  std::string field;
+  std::string_view name;
+  while (reader.next(object, name)) {
+    if (!(name == "location" ? read_location(reader, field) : reader.skip())) return false;
+  }
+  if (!reader.ok()) return false;
+  const bool tell = !field.empty() && fields.size() < refused_fields_max;
+  if (tell) fields.push_back(std::move(field));
+  return true;
+}
+
+bool read_validation_errors(Reader& reader, std::vector<std::string>& fields) {
+  if (reader.peek() != '[') return reader.skip();
+  Reader::Array errors;
+  if (!reader.enter(errors)) return false;
+  while (reader.next(errors)) {
+    if (!read_validation_error(reader, fields)) return false;
+  }
+  return reader.ok();
+}
+
 bool read_error(Reader& reader, ErrorAnswer& answer) {
   Reader::Object object;
   if (!reader.enter(object)) return false;
@@ -98,6 +214,8 @@ bool read_error(Reader& reader, ErrorAnswer& answer) {
       read = reader.at("error_code", read_code(reader, answer.error_code));
     } else if (name == "link_error_code") {
       read = reader.at("link_error_code", read_code(reader, answer.link_error_code));
+    } else if (name == "validation_errors") {
+      read = reader.at("validation_errors", read_validation_errors(reader, answer.refused_fields));
     } else {
       read = reader.skip();
     }
@@ -158,6 +276,12 @@ Result<Answer> parse_small(std::string& body, std::string_view what, Read read) 
 
 Result<TokenAnswer> parse_token(std::string body) {
   auto answer = parse_small<TokenAnswer>(body, "a token answer", read_token);
+  OPENSSL_cleanse(body.data(), body.size());
+  return answer;
+}
+
+Result<SessionAnswer> parse_session(std::string body) {
+  auto answer = parse_small<SessionAnswer>(body, "a link session answer", read_session);
   OPENSSL_cleanse(body.data(), body.size());
   return answer;
 }

@@ -7,8 +7,8 @@
 
 // An error body and what becomes of it, under any status. Read exactly when it is an object whose codes are
 // short visible words, and then as written. The verdict: a status decides alone where it must (429, 5xx,
-// 3xx); nothing condemns a link, our credentials or a cursor without upstream's own word; Retry-After is kept
-// only where it is waited for; the message is one harmless line.
+// 3xx); nothing condemns a link, our credentials, a cursor or a request without upstream's own word;
+// Retry-After is kept only where it is waited for; the message is one harmless line.
 namespace syncd::fuzz {
 namespace {
 
@@ -27,9 +27,10 @@ bool is_error(const JsonTree& tree) {
 }
 
 void check_kind(int status, Errc code) {
-  constexpr Errc possible[] = {Errc::timeout,         Errc::server,        Errc::throttled,       Errc::auth,
-                               Errc::forbidden,       Errc::protocol,      Errc::relink_required, Errc::gone,
-                               Errc::cursor_rejected, Errc::upstream_state};
+  constexpr Errc possible[] = {
+      Errc::timeout,         Errc::server,         Errc::throttled,       Errc::auth,
+      Errc::forbidden,       Errc::protocol,       Errc::relink_required, Errc::gone,
+      Errc::cursor_rejected, Errc::upstream_state, Errc::invalid,         Errc::not_found};
   FUZZ_CHECK(std::ranges::find(possible, code) != std::end(possible), "a refusal is of a known kind");
   FUZZ_CHECK((status == 429) == (code == Errc::throttled), "429 is throttled, and nothing else is");
   FUZZ_CHECK(status < 500 || code == Errc::server, "5xx is the server's failure");
@@ -42,7 +43,8 @@ void check_verdict(const core::Error& error, const core::ErrorAnswer* answer,
   const bool coded = answer != nullptr && !answer->error_code.empty();
   const bool condemns = error.code == Errc::gone || error.code == Errc::relink_required ||
                         error.code == Errc::forbidden || error.code == Errc::auth ||
-                        error.code == Errc::upstream_state;
+                        error.code == Errc::upstream_state || error.code == Errc::invalid ||
+                        error.code == Errc::not_found;
   FUZZ_CHECK(!condemns || coded, "nothing is condemned without upstream's word");
   const bool cursor = context.sent_cursor && context.endpoint == core::Endpoint::sync && answer != nullptr;
   FUZZ_CHECK(error.code != Errc::cursor_rejected || cursor, "only a cursor that was sent can be refused");
@@ -54,7 +56,19 @@ void check_verdict(const core::Error& error, const core::ErrorAnswer* answer,
       error.code == Errc::gone || error.code == Errc::cursor_rejected || error.code == Errc::upstream_state;
   FUZZ_CHECK(!core::is_doubtful(error) || may_be_doubtful, "only verdicts about a link are doubtful");
   const bool plain = std::ranges::all_of(error.message, [](char c) { return c >= ' ' && c <= '~'; });
-  FUZZ_CHECK(plain && error.message.size() <= 512, "the message is one harmless line");
+  FUZZ_CHECK(plain && error.message.size() <= 1024, "the message is one harmless line");
+}
+
+// Whatever upstream repeats in a location, what is told of it is a place in a request of ours.
+void check_fields(const std::vector<std::string>& fields) {
+  FUZZ_CHECK(fields.size() <= core::refused_fields_max, "a few fields are enough");
+  for (const std::string& field : fields) {
+    const auto fits = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("_.[]?").contains(c);
+    };
+    FUZZ_CHECK(!field.empty() && field.size() <= 160 && std::ranges::all_of(field, fits),
+               "a field is made of the words of our requests");
+  }
 }
 
 int any_status(Choices& choices) {
@@ -86,6 +100,7 @@ FUZZ_TARGET(error_answers) {
     FUZZ_CHECK(answer->error_code == text_of(tree.member(tree.root(), "error_code")), "error_code is kept");
     FUZZ_CHECK(answer->link_error_code == text_of(tree.member(tree.root(), "link_error_code")),
                "link_error_code is kept");
+    check_fields(answer->refused_fields);
   }
   const core::ErrorAnswer* read = answer ? &*answer : nullptr;
   check_verdict(core::classify_status(status, read, context, retry_after), read, context, retry_after);

@@ -33,12 +33,17 @@ std::uint64_t used(api::RateGate& gate) {
   return sum;
 }
 
+// Sessions count against users, everything else against links or nobody.
+api::BudgetOwner owner_of(core::Endpoint endpoint, const core::LinkId& id) {
+  return endpoint == core::Endpoint::link_session ? api::BudgetOwner::user(id.str()) : api::BudgetOwner(id);
+}
+
 void check_bounds(Clock& clock, api::RateGate& gate) {
   for (const api::BudgetUse& use : gate.use()) {
     FUZZ_CHECK(!use.frozen_until || *use.frozen_until <= clock.wall + core::retry_after_max,
                "no window is longer than an hour");
     const core::LinkId link_id{"mk_1"};
-    const auto at = gate.available_at(use.endpoint, link_id, core::Cause::schedule);
+    const auto at = gate.available_at(use.endpoint, owner_of(use.endpoint, link_id), core::Cause::schedule);
     FUZZ_CHECK(at >= clock.steady, "nothing is free in the past");
     FUZZ_CHECK(at <= clock.steady + core::retry_after_max + std::chrono::minutes(2),
                "everything is free one day");
@@ -61,7 +66,7 @@ void try_text(Choices& choices) {
 
 void try_requests(Choices& choices) {
   Clock clock;
-  api::RateGate gate(clock, {.sync_per_app = 20, .sync_per_link = 4});
+  api::RateGate gate(clock, {.sync_per_app = 20, .sync_per_link = 4, .link_session_per_user = 3});
   while (choices.left()) {
     const auto endpoint = static_cast<core::Endpoint>(1 + choices.below(core::endpoint_count));
     const std::uint32_t act = choices.below(8);
@@ -69,20 +74,21 @@ void try_requests(Choices& choices) {
     if (act == 1) clock.pass(core::Millis(choices.below(256) * 100));
     if (act > 1) {
       const core::LinkId link_id{"mk_" + std::to_string(choices.below(5))};
-      gate.try_take(endpoint, link_id, core::Cause::schedule);
+      gate.try_take(endpoint, owner_of(endpoint, link_id), core::Cause::schedule);
     }
   }
   const std::string snapshot = gate.snapshot();
-  api::RateGate next(clock, {.sync_per_app = 20, .sync_per_link = 4});
+  api::RateGate next(clock, {.sync_per_app = 20, .sync_per_link = 4, .link_session_per_user = 3});
   FUZZ_CHECK(!snapshot.empty() && next.restore(snapshot), "what the gate says is understood");
   const auto here = gate.use();
   const auto there = next.use();
   for (std::size_t i = 0; i < here.size(); ++i) {
     FUZZ_CHECK(there[i].used >= here[i].used, "nothing is forgotten");
     FUZZ_CHECK(there[i].frozen_until == here[i].frozen_until, "a window goes on");
-    const core::LinkId link_id{"mk_1"};
-    FUZZ_CHECK(next.available_at(here[i].endpoint, link_id, core::Cause::schedule) >=
-                   gate.available_at(here[i].endpoint, link_id, core::Cause::schedule),
+    const core::LinkId id{"mk_1"};
+    const api::BudgetOwner owner = owner_of(here[i].endpoint, id);
+    FUZZ_CHECK(next.available_at(here[i].endpoint, owner, core::Cause::schedule) >=
+                   gate.available_at(here[i].endpoint, owner, core::Cause::schedule),
                "a restart opens nothing earlier");
   }
 }

@@ -27,14 +27,18 @@ std::unexpected<api::TransportError> broken(Errc code, std::string message, bool
   return std::unexpected(api::TransportError{{.code = code, .message = std::move(message)}, stale});
 }
 
-WireRequest wire_request(const std::string& target) {
+WireRequest wire_request(api::Method method, const std::string& target) {
   const std::string_view path = std::string_view(target).substr(0, target.find('?'));
   WireRequest wire{.endpoint = Endpoint::link, .link_id = {}, .target = target};
   constexpr std::string_view links = "/links/";
   if (path == "/auth/token") wire.endpoint = Endpoint::token;
   if (path == "/auth/introspect") wire.endpoint = Endpoint::introspect;
   if (path == "/links") wire.endpoint = Endpoint::links;
+  if (path == "/link-session") wire.endpoint = Endpoint::link_session;
+  if (path == "/link-session/exchange-token") wire.endpoint = Endpoint::exchange_token;
+  if (path.starts_with("/users/")) wire.endpoint = Endpoint::user_links;
   if (!path.starts_with(links)) return wire;
+  if (method == api::Method::del) wire.endpoint = Endpoint::delete_link;
   wire.link_id = path.substr(links.size(), path.find('/', links.size()) - links.size());
   if (path.ends_with("/transactions/sync")) wire.endpoint = Endpoint::sync;
   if (path.ends_with("/accounts")) wire.endpoint = Endpoint::accounts;
@@ -89,7 +93,7 @@ void add_fields(sandbox::HttpRequest& request, const api::HttpCall& call) {
 
 sandbox::HttpRequest request_of(const api::HttpCall& call) {
   sandbox::HttpRequest request;
-  request.method = call.method == api::Method::get ? "GET" : "POST";
+  request.method = to_string(call.method);
   request.target = call.target;
   add_fields(request, call);
   if (!call.content_type.empty()) request.headers.emplace_back("Content-Type", call.content_type);
@@ -164,7 +168,7 @@ api::Task<SimTransport::Sent> SimTransport::send(std::shared_ptr<api::ReadyConne
   const auto before = co_await boost::asio::this_coro::cancellation_state;
   if (before.cancelled() != boost::asio::cancellation_type::none)
     co_return broken(Errc::cancelled, "stopped");
-  const WireRequest wire = wire_request(call.target);
+  const WireRequest wire = wire_request(call.method, call.target);
   if (!process_.dead) {
     const std::size_t same_link = wire.link_id.empty() ? 0 : in_flight_.count(wire.link_id);
     watcher_.on_request(wire, same_link, in_flight_.size() + 1);

@@ -12,6 +12,11 @@ constexpr ErrorContext sync_after_cursor{.endpoint = Endpoint::sync, .sent_curso
 constexpr ErrorContext link_call{.endpoint = Endpoint::link};
 constexpr ErrorContext links_call{.endpoint = Endpoint::links, .sent_cursor = true, .link_call = false};
 constexpr ErrorContext token_call{.endpoint = Endpoint::token, .link_call = false};
+constexpr ErrorContext session_call{.endpoint = Endpoint::link_session, .link_call = false};
+constexpr ErrorContext relink_call{.endpoint = Endpoint::link_session};
+constexpr ErrorContext exchange_call{.endpoint = Endpoint::exchange_token, .link_call = false};
+constexpr ErrorContext user_call{.endpoint = Endpoint::user_links, .link_call = false};
+constexpr ErrorContext delete_call{.endpoint = Endpoint::delete_link};
 
 struct Case {
   int status;
@@ -25,6 +30,17 @@ Error classify(const Case& c, std::optional<Millis> retry_after = std::nullopt) 
   if (c.api_code == nullptr) return classify_status(c.status, nullptr, c.context, retry_after);
   const ErrorAnswer answer{.error_code = c.api_code, .link_error_code = c.link_error_code};
   return classify_status(c.status, &answer, c.context, retry_after);
+}
+
+TEST(Classify, ARefusedRequestNamesItsFields) {
+  const ErrorAnswer answer{.error_code = "api_error.request.validation_failed",
+                           .link_error_code = "",
+                           .refused_fields = {"customer_user.id", "redirect_uri"}};
+  const Error error = classify_status(422, &answer, session_call, std::nullopt);
+  EXPECT_EQ(
+      error.message,
+      "link_session call: HTTP 422 api_error.request.validation_failed: upstream does not accept what was "
+      "asked for: customer_user.id, redirect_uri");
 }
 
 TEST(Classify, EveryDocumentedRefusal) {
@@ -73,6 +89,46 @@ TEST(Classify, EveryDocumentedRefusal) {
       {429, "api_error.rate_limit_exceeded", "", first_sync, Errc::throttled},
       {409, "api_error.conflict", "", first_sync, Errc::protocol},
       {405, "api_error.method", "", first_sync, Errc::protocol},
+  };
+  for (const Case& c : table) {
+    const Error error = classify(c);
+    EXPECT_EQ(error.code, c.expected) << c.status << ' ' << c.api_code << ' ' << c.link_error_code;
+    EXPECT_EQ(error.http_status, c.status);
+    EXPECT_EQ(error.api_code, c.api_code);
+    EXPECT_EQ(error.link_error_code, c.link_error_code);
+  }
+}
+
+TEST(Classify, EveryRefusalOfWhatPeopleAskFor) {
+  const Case table[] = {
+      {403, "link_session_error.forbidden_config", "", session_call, Errc::forbidden},
+      {422, "api_error.request.validation_failed", "", session_call, Errc::invalid},
+      {401, "api_error.auth.unauthorized", "", session_call, Errc::auth},
+      {401, "link_error.unauthorized_access", "", relink_call, Errc::forbidden},
+      {404, "link_error.not_found", "", relink_call, Errc::gone},
+      {410, "link_error.deleted", "", relink_call, Errc::gone},
+      {404, "link_error.not_found", "", session_call, Errc::protocol},
+      {422, "link_error.bad_state", "auth_expired", relink_call, Errc::upstream_state},
+      {422, "link_error.bad_state", "", relink_call, Errc::upstream_state},
+      {422, "link_error.bad_state", "deleted", relink_call, Errc::gone},
+      {422, "link_error.new_word", "", relink_call, Errc::upstream_state},
+      {429, "api_error.rate_limit_exceeded", "", session_call, Errc::throttled},
+      {400, "link_session_error.invalid_token_exchange", "", exchange_call, Errc::invalid},
+      {400, "link_session_error.invalid_token_exchange", "", session_call, Errc::protocol},
+      {400, "something.new", "", exchange_call, Errc::protocol},
+      {422, "api_error.request.validation_failed", "", exchange_call, Errc::invalid},
+      {401, "link_error.unauthorized_access", "", exchange_call, Errc::forbidden},
+      {401, "api_error.auth.expired_access_token", "", exchange_call, Errc::auth},
+      {404, "api_error.not_found", "", user_call, Errc::not_found},
+      {401, "link_error.unauthorized_access", "", user_call, Errc::forbidden},
+      {422, "api_error.request.validation_failed", "", user_call, Errc::invalid},
+      {404, "link_error.not_found", "", delete_call, Errc::gone},
+      {410, "link_error.deleted", "", delete_call, Errc::gone},
+      {422, "link_error.bad_state", "deleted", delete_call, Errc::gone},
+      {422, "link_error.bad_state", "auth_expired", delete_call, Errc::upstream_state},
+      {422, "api_error.request.validation_failed", "", delete_call, Errc::invalid},
+      {403, "link_error.forbidden_action", "", delete_call, Errc::forbidden},
+      {401, "link_error.unauthorized_access", "", delete_call, Errc::forbidden},
   };
   for (const Case& c : table) {
     const Error error = classify(c);

@@ -66,6 +66,31 @@ TEST(ErrorAnswers, AreRead) {
   EXPECT_EQ(parse_error(R"({"error_code":null})")->error_code, "");
 }
 
+TEST(ErrorAnswers, NameTheRefusedFieldsAndNoValue) {
+  const auto fields = [](const std::string& errors) {
+    const auto answer = parse_error(R"({"error_code":"e","validation_errors":)" + errors + "}");
+    EXPECT_TRUE(answer) << errors;
+    return answer ? answer->refused_fields : std::vector<std::string>{"?"};
+  };
+  using Fields = std::vector<std::string>;
+  EXPECT_EQ(fields(R"([{"location":["body","customer_user","id"],"message":"hush","type":"t"},)"
+                   R"({"location":["body","link_tags",3]},{"location":["redirect_uri"]}])"),
+            (Fields{"customer_user.id", "link_tags[3]", "redirect_uri"}));
+  EXPECT_EQ(fields(R"([{"location":["body","hush@example.com","id"]},{"location":["body",-1,1.5,1234567]}])"),
+            (Fields{"?.id", "[?][?][?]"}));
+  EXPECT_EQ(fields(R"([{"location":["body","products",["hush"],{"hush":1},null]}])"),
+            (Fields{"products[?][?][?]"}));
+  EXPECT_EQ(fields(R"([{"location":["a","a","a","a","a","a","a","a"]}])"), (Fields{"?.?.?.?.?.?"}));
+  EXPECT_EQ(
+      fields(R"([{"location":["id"]},{"location":["size"]},{"location":["limit"]},{"location":["cursor"]},)"
+             R"({"location":["webhook"]}])"),
+      (Fields{"id", "size", "limit", "cursor"}));
+  for (const char* other : {"null", "{}", "5", "[]", "[null,5,\"x\",[]]", R"([{"location":null}])",
+                            R"([{"location":"body"}])", R"([{"location":[]}])", R"([{"location":["body"]}])"})
+    EXPECT_EQ(fields(other), Fields{}) << other;
+  EXPECT_FALSE(parse_error(R"({"error_code":"e","validation_errors":[{"location":["id"})"));
+}
+
 TEST(ErrorAnswers, AreRefusedWhenTheyAreNotUpstreams) {
   for (const std::string& body :
        {std::string(), std::string("<html>502</html>"), std::string("[]"), std::string("\"no\""),

@@ -64,6 +64,14 @@ TEST(Config, TakesDefaultsForWhatIsNotWritten) {
   EXPECT_EQ(config.budget.accounts_per_link, 4U);
   EXPECT_EQ(config.budget.link_per_app, 1000U);
   EXPECT_EQ(config.budget.link_per_link, 15U);
+  EXPECT_EQ(config.budget.link_session_per_app, 1200U);
+  EXPECT_EQ(config.budget.link_session_per_user, 20U);
+  EXPECT_EQ(config.budget.exchange_per_app, 600U);
+  EXPECT_EQ(config.budget.user_links_per_app, 600U);
+  EXPECT_EQ(config.budget.delete_link_per_app, 600U);
+  EXPECT_EQ(config.link_session.redirect_uri, "");
+  EXPECT_EQ(config.link_session.webhook, "");
+  EXPECT_EQ(config.link_session.lifetime, std::chrono::minutes(30));
   EXPECT_EQ(config.admin.socket, "/run/moneykit-syncd/admin.sock");
   EXPECT_EQ(config.admin.listen, "");
   EXPECT_EQ(config.metrics.listen, "127.0.0.1:9464");
@@ -126,6 +134,8 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "integer; write for example sync_per_app = 600"},
       {"[budget]\nsync_per_app = \"600\"",
        "config.toml:4: budget.sync_per_app: is a text, not an integer; write for example sync_per_app = 600"},
+      {"[budget]\nlink_session_per_user = 0",
+       "config.toml:4: budget.link_session_per_user: 0 is out of range; use 1 to 1,000,000"},
       {"[colour]\nred = 1",
        "config.toml:3: colour: is not a known section; remove it, or see docs/configuration.md for the "
        "sections there "
@@ -157,6 +167,55 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
     const std::string path = scratch.write("config.toml", std::string(minimal) + test.line + "\n");
     EXPECT_THAT(problems_of(scratch, path), ElementsAre(test.message)) << test.line;
   }
+}
+
+TEST(Config, LinkSessionAddressesAreCheckedAndNotRepeated) {
+  struct Case {
+    const char* line;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"[link_session]\nredirect_uri = \"https://app.example.com/?key=hush\"",
+       "config.toml:4: link_session.redirect_uri: has a query, which upstream does not accept; write an "
+       "address whose origin is registered in the MoneyKit dashboard, for example "
+       "\"https://app.example.com/linked\""},
+      {"[link_session]\nwebhook = \"http://hush.example.com/\"",
+       "config.toml:4: link_session.webhook: is plain http to another machine than this; use https; write "
+       "for "
+       "example \"https://hooks.example.com/moneykit\""},
+      {"[link_session]\nlifetime = \"59s\"",
+       "config.toml:4: link_session.lifetime: \"59s\" is out of range; use 1m to 1d"},
+  };
+  for (const Case& test : cases) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("config.toml", std::string(minimal) + test.line + "\n");
+    EXPECT_THAT(problems_of(scratch, path), ElementsAre(test.message)) << test.line;
+  }
+}
+
+TEST(Config, LinkSessionsAreConfiguredAndReloaded) {
+  const ScratchDirectory scratch;
+  const auto before = daemon::load_config(scratch.write("before.toml", minimal), {});
+  const auto after = daemon::load_config(
+      scratch.write("after.toml",
+                    std::string(minimal) +
+                        "[budget]\nlink_session_per_app = 1\nlink_session_per_user = 2\n"
+                        "exchange_per_app = 3\nuser_links_per_app = 4\ndelete_link_per_app = 5\n"
+                        "[link_session]\nredirect_uri = \"http://localhost:3000/back\"\n"
+                        "webhook = \"https://h.example/x?k=v\"\nlifetime = \"24h\"\n"),
+      {});
+  ASSERT_TRUE(before && after);
+  EXPECT_THAT(daemon::compare_configs(before->config, after->config).need_restart, ElementsAre());
+  const Config merged = daemon::merge_reloadable(before->config, after->config);
+  const Config::Budget& budgets = merged.budget;
+  EXPECT_EQ(budgets.link_session_per_app, 1U);
+  EXPECT_EQ(budgets.link_session_per_user, 2U);
+  EXPECT_EQ(budgets.exchange_per_app, 3U);
+  EXPECT_EQ(budgets.user_links_per_app, 4U);
+  EXPECT_EQ(budgets.delete_link_per_app, 5U);
+  EXPECT_EQ(merged.link_session.redirect_uri, "http://localhost:3000/back");
+  EXPECT_EQ(merged.link_session.webhook, "https://h.example/x?k=v");
+  EXPECT_EQ(merged.link_session.lifetime, std::chrono::hours(24));
 }
 
 TEST(Config, BaseUrl) {
