@@ -147,6 +147,7 @@ void App::Impl::reload() {
 void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& changes) {
   config = merge_reloadable(config, wanted);
   if (engine) engine->set_policy(policy_of(config));
+  if (engine) engine->set_session_settings(session_settings_of(config));
   if (gate) gate->set_budgets(budgets_of(config));
   log.set_level(parse_log_level(config.log.level));
   log.links().set_plain(config.log.link_ids == "plain");

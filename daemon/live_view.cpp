@@ -142,6 +142,21 @@ api::Task<core::Result<core::RelinkEntry>> LiveView::act_on_entry(core::LinkId l
   return parts_.engine.act_on_entry(std::move(link_id), std::move(request), std::move(by));
 }
 
+api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> LiveView::issue_relink_session(
+    engine::RelinkSessionRequest request, engine::Requester by) {
+  return parts_.engine.issue_relink_session(std::move(request), std::move(by));
+}
+
+api::Task<core::Result<engine::IssuedSession>> LiveView::issue_session(core::SessionRequest session,
+                                                                       engine::Requester by) {
+  return parts_.engine.issue_session(std::move(session), std::move(by));
+}
+
+api::Task<core::Result<engine::Exchanged>> LiveView::exchange(engine::ExchangeRequest request,
+                                                              engine::Requester by) {
+  return parts_.engine.exchange(std::move(request), std::move(by));
+}
+
 api::Task<std::uint64_t> LiveView::revision(std::uint64_t seen, core::Millis wait) {
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
   if (!parts_.process.stopping) co_await parts_.store.wait_for_relink(seen, deadline);

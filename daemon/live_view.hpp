@@ -59,6 +59,12 @@ class LiveView final : public AdminView {
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           engine::Requester by) override;
+  api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> issue_relink_session(
+      engine::RelinkSessionRequest request, engine::Requester by) override;
+  api::Task<core::Result<engine::IssuedSession>> issue_session(core::SessionRequest session,
+                                                               engine::Requester by) override;
+  api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
+                                                      engine::Requester by) override;
   api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) override;
   api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
                                                                          std::string after,

@@ -48,13 +48,20 @@ api::Budgets budgets_of(const Config& config) {
           .delete_link_per_app = narrow(config.budget.delete_link_per_app)};
 }
 
+engine::SessionSettings session_settings_of(const Config& config) {
+  return {.redirect_uri = config.link_session.redirect_uri,
+          .webhook = config.link_session.webhook,
+          .lifetime = config.link_session.lifetime};
+}
+
 engine::EngineOptions engine_options_of(const Config& config) {
   return {.policy = policy_of(config),
           .workers = narrow(config.daemon.workers),
           .links_max = narrow(config.daemon.links_max),
           .discovery = config.schedule.discovery != "off",
           .discovery_registers = config.schedule.discovery == "register",
-          .discovery_interval = config.schedule.discovery_interval};
+          .discovery_interval = config.schedule.discovery_interval,
+          .sessions = session_settings_of(config)};
 }
 
 api::TransportOptions transport_options_of(const Config& config) {

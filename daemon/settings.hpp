@@ -15,6 +15,7 @@ namespace syncd::daemon {
 // The configuration as each part wants it.
 core::Policy policy_of(const Config& config);
 api::Budgets budgets_of(const Config& config);
+engine::SessionSettings session_settings_of(const Config& config);
 engine::EngineOptions engine_options_of(const Config& config);
 // `config.upstream.base_url` must have been accepted.
 api::TransportOptions transport_options_of(const Config& config);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/store.hpp"
@@ -86,6 +87,13 @@ class AdminView {
   virtual api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id,
                                                                   core::RelinkRequest request,
                                                                   engine::Requester by) = 0;
+  // As Engine::issue_relink_session, issue_session and exchange; beside their errors those of upstream.
+  virtual api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> issue_relink_session(
+      engine::RelinkSessionRequest request, engine::Requester by) = 0;
+  virtual api::Task<core::Result<engine::IssuedSession>> issue_session(core::SessionRequest session,
+                                                                       engine::Requester by) = 0;
+  virtual api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
+                                                              engine::Requester by) = 0;
   // A number that is another one when an entry of the queue has changed since; waits up to `wait` for one
   // that is not `seen`.
   virtual api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) = 0;

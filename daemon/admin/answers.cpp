@@ -22,9 +22,25 @@ HttpResponse from_error(const core::Error& error) {
       return problem(503, "storage_failed", error.message);
     case core::Errc::cancelled:
       return problem(503, "stopping", "the daemon is stopping; try again later");
-    default:
-      return problem(500, "internal", error.message);
+    case core::Errc::auth:
+      return problem(503, "upstream_credentials_refused",
+                     "upstream refuses this daemon's credentials; moneykitctl status says more");
+    case core::Errc::throttled:
+      return problem(503, "upstream_throttled", "upstream asks us to wait: " + error.message);
+    case core::Errc::gone:
+    case core::Errc::upstream_state:
+    case core::Errc::relink_required:
+      return problem(409, "upstream_state", error.message);
+    case core::Errc::forbidden:
+      return problem(502, "upstream_refused", error.message);
+    case core::Errc::transport:
+    case core::Errc::timeout:
+    case core::Errc::server:
+    case core::Errc::protocol:
+    case core::Errc::cursor_rejected:
+      return problem(502, "upstream_failed", error.message);
   }
+  return problem(500, "internal", error.message);
 }
 
 HttpResponse no_such_link(const core::LinkId& link_id) {

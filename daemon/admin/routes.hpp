@@ -59,6 +59,10 @@ class AdminRoutes final : public HttpService {
   // `error` as a problem; a conflict comes with the entry as it is.
   api::Task<HttpResponse> entry_problem(core::LinkId link_id, core::Error error,
                                         std::optional<std::uint64_t> version_seen);
+  // ---- routes_sessions.cpp ----
+  api::Task<HttpResponse> issue_relink_session(Call call);
+  api::Task<HttpResponse> issue_session(Call call);
+  api::Task<HttpResponse> exchange_token(Call call);
   api::Task<HttpResponse> show_revision(Call call);
   api::Task<HttpResponse> list_audit(Call call);
   api::Task<HttpResponse> check_audit(Call call);

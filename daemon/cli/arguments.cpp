@@ -38,7 +38,7 @@ void add_dry_run(CLI::App* verb, Options& options) {
   verb->add_flag("--dry-run", options.dry_run, "Say what would happen and change nothing");
 }
 
-void add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
+CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* links = app.add_subcommand("links", "The links that are kept current");
   links->require_subcommand(1);
   CLI::App* ls = add_verb(*links, "ls", "List all links", o, chosen,
@@ -71,6 +71,7 @@ void add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
                               [&](const Session& s) { return resume_link(s, o.link_id); });
   add_link_argument(resume, o);
   add_dry_run(resume, o);
+  return links;
 }
 
 void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
@@ -144,6 +145,52 @@ void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
   dismiss->add_option("--reason", o.relink_act.text, "Why, for its history")->check(not_empty);
   dismiss->add_flag("--yes,-y", o.relink_act.confirmed, "Do not ask");
   add_act("reopen", "Open an entry that was dismissed", Kind::reopen);
+  CLI::App* session =
+      add_verb(*relink, "session", "Make a session with which the owner reconnects the link", o, chosen,
+               [&](const Session& s) { return issue_relink_session(s, o.relink_session); });
+  session->add_option("LINK", o.relink_session.link_id, "Link id; relink ls prints them")
+      ->required()
+      ->check(not_empty);
+  session
+      ->add_option("--version", o.relink_session.version,
+                   "Only if the entry still has this version; without: whatever it has now")
+      ->check(whole_number);
+  session
+      ->add_option("--redirect-uri", o.relink_session.redirect_uri,
+                   "Where the browser goes afterwards, instead of the configured address")
+      ->check(not_empty);
+  session->add_flag("--force", o.relink_session.force, "Also while the bank is down");
+  add_dry_run(session, o);
+}
+
+void add_session_verbs(CLI::App& app, CLI::App& links, Options& o, Command& chosen) {
+  CLI::App* sessions = app.add_subcommand("sessions", "Sessions for new links");
+  sessions->require_subcommand(1);
+  CLI::App* create = add_verb(*sessions, "create", "Make a session with which a user connects a bank", o,
+                              chosen, [&](const Session& s) { return issue_session(s, o.new_session); });
+  create->add_option("--user", o.new_session.customer_user_id, "Your id of the user, 4 to 150 characters")
+      ->required()
+      ->check(not_empty);
+  create->add_option("--institution", o.new_session.institution_id, "Skip the choice of the bank")
+      ->check(not_empty);
+  create
+      ->add_option("--redirect-uri", o.new_session.redirect_uri,
+                   "Where the browser goes afterwards, instead of the configured address")
+      ->check(not_empty);
+  create->add_option("--webhook", o.new_session.webhook, "Where upstream sends events of the link")
+      ->check(not_empty);
+  create->add_option("--tag", o.new_session.tags, "A tag of the link; may be repeated")->check(not_empty);
+  create
+      ->add_option("--product", o.new_session.products, "A product that the link must have; may be repeated")
+      ->check(CLI::IsMember({"account_numbers", "identity", "transactions", "investments"}));
+  CLI::App* exchange =
+      add_verb(links, "exchange", "Turn an exchangeable token, read from standard input, into a link", o,
+               chosen, [&](const Session& s) { return exchange_token(s, o.exchange); });
+  exchange
+      ->add_option("--user", o.exchange.customer_user_id,
+                   "Your id of the user: finds the link where the answer of an exchange was lost")
+      ->check(not_empty);
+  exchange->add_option("--tag", o.exchange.tags, "A word to find it by; may be repeated")->check(not_empty);
 }
 
 void add_audit_verbs(CLI::App& app, Options& o, Command& chosen) {
@@ -207,7 +254,8 @@ std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments
   app.require_subcommand(1);
   app.fallthrough();
   add_reading_verbs(app, options, invocation.command);
-  add_link_verbs(app, options, invocation.command);
+  CLI::App* links = add_link_verbs(app, options, invocation.command);
+  add_session_verbs(app, *links, options, invocation.command);
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);

@@ -9,6 +9,7 @@
 
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
+#include "daemon/cli/session_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/options.hpp"
 
@@ -26,6 +27,9 @@ struct Options {
   std::string search;
   RelinkListOptions relinks;
   RelinkActOptions relink_act;
+  RelinkSessionOptions relink_session;
+  SessionOptions new_session;
+  ExchangeOptions exchange;
   std::size_t acts_limit = 50;
   std::string wait;
   AddOptions add;

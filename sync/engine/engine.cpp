@@ -121,6 +121,23 @@ api::Task<core::Result<core::RelinkEntry>> Engine::act_on_entry(core::LinkId lin
   return impl_->act_on_entry(std::move(link_id), std::move(request), std::move(by));
 }
 
+api::Task<core::Result<std::pair<IssuedSession, core::RelinkEntry>>> Engine::issue_relink_session(
+    RelinkSessionRequest request, Requester by) {
+  return impl_->issue_relink_session(std::move(request), std::move(by));
+}
+
+api::Task<core::Result<IssuedSession>> Engine::issue_session(core::SessionRequest session, Requester by) {
+  return impl_->issue_session(std::move(session), std::move(by));
+}
+
+api::Task<core::Result<Exchanged>> Engine::exchange(ExchangeRequest request, Requester by) {
+  return impl_->exchange(std::move(request), std::move(by));
+}
+
+void Engine::set_session_settings(const SessionSettings& settings) {
+  impl_->options.sessions = settings;
+}
+
 core::Result<void> Engine::verify(const core::LinkId& link_id) {
   return impl_->want_verify(link_id);
 }

@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sync/api/moneykit_api.hpp"
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
+#include "sync/core/link_session.hpp"
 #include "sync/core/policy.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
@@ -21,6 +23,13 @@
 #include "sync/engine/verifier.hpp"
 
 namespace syncd::engine {
+
+// What link sessions are made with, beside what a request says.
+struct SessionSettings {
+  std::string redirect_uri;  // where the user's browser goes afterwards; empty: a request must say it
+  std::string webhook;       // of new links; empty: none
+  core::Millis lifetime{std::chrono::minutes(30)};  // upstream does not say how long a session lives
+};
 
 struct EngineOptions {
   core::Policy policy;
@@ -31,6 +40,7 @@ struct EngineOptions {
   core::Millis discovery_interval{std::chrono::hours(24)};
   // While nothing waits for its turn, the schedule looks at the clock this often: what moves the heartbeat.
   core::Millis idle_look{1'000};
+  SessionSettings sessions;
 };
 
 // What the engine tells the rest of the process. Called on the io thread; must not block.
@@ -65,6 +75,31 @@ struct Requester {
   // again: the answer is how things are now. conflict: the key belongs to another request.
   core::Digest request_key{};
   core::Digest request_digest{};
+};
+
+// A session for the component in the user's browser or app. The token is nowhere else.
+struct IssuedSession {
+  std::shared_ptr<const api::Secret> token;
+  core::WallTime expires_at{};
+};
+
+struct RelinkSessionRequest {
+  core::LinkId link_id;
+  std::uint64_t version = 0;  // of the entry, as the person saw it
+  std::string redirect_uri;   // empty: the configured one
+  bool force = false;         // also while the bank is down
+};
+
+struct ExchangeRequest {
+  std::shared_ptr<const api::Secret> token;
+  std::string customer_user_id;  // empty: an exchange whose answer is lost cannot be recovered
+  std::vector<std::string> tags;
+};
+
+struct Exchanged {
+  core::LinkId link_id;
+  bool added = false;      // false: it was registered already
+  bool recovered = false;  // the answer of an earlier exchange was lost; found among the user's links
 };
 
 enum class AddOutcome : std::uint8_t { added, existed };
@@ -131,6 +166,21 @@ class Engine {
   // `by`. Errors beside the usual ones: those of core::apply(); not_found: the link has no entry.
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           Requester by);
+  // Makes a session with which the link's owner reconnects it, with the webhook and tags that the link has,
+  // and notes it in the entry. It costs a look at the link, and when that is connected again nothing is made:
+  // the link is visited at once, and conflict says so. Errors beside the usual ones: conflict as of
+  // act_on_entry(), and while the bank is down; invalid: no redirect_uri; those of
+  // MoneykitApi::create_session.
+  api::Task<core::Result<std::pair<IssuedSession, core::RelinkEntry>>> issue_relink_session(
+      RelinkSessionRequest request, Requester by);
+  // A session for a new link. What `session` leaves empty comes from the settings.
+  api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);
+  // Turns the token that the component gave into a link, which is registered and visited at once. A token
+  // works once: behind a lost answer the one link of the customer user that is not registered here is taken
+  // for it. Errors beside the usual ones: invalid (the token); conflict: there are several such links, or
+  // none.
+  api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
+  void set_session_settings(const SessionSettings& settings);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
   // gone or waits for its owner, or when too many wait; cancelled.
   core::Result<void> verify(const core::LinkId& link_id);

@@ -15,14 +15,6 @@ core::Error gone() {
   return conflict("the link is gone upstream: it is not visited any more");
 }
 
-core::AuditNote note_of(std::string_view action, const Requester& by, std::string detail) {
-  return {.actor = by.actor,
-          .action = std::string(action),
-          .detail = std::move(detail),
-          .request_key = by.request_key,
-          .request_digest = by.request_digest};
-}
-
 // Whether this very request was answered before.
 core::Result<bool> is_repeated(const core::Held& held, const Requester& by) {
   if (!held.earlier_act) return false;
@@ -70,7 +62,7 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   if (!first) co_return std::unexpected(first.error());
   core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
-  if (by) update.audit = note_of("links.add", *by, {});
+  if (by) update.audit = audit_note("links.add", *by, {});
   const auto committed = co_await store.commit(std::move(update));
   if (!committed && committed.error().code != core::Errc::conflict)
     co_return std::unexpected(committed.error());
@@ -120,7 +112,7 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
     if (!held) co_return std::unexpected(held.error());
     const core::Result<bool> repeated = is_repeated(*held, act.by);
     if (!repeated) co_return std::unexpected(repeated.error());
-    if (*repeated) co_return Acted{record.status, std::move(held->relink)};
+    if (*repeated) co_return Acted{record.status, std::move(held->relink), true};
     const core::Result<Verdict> verdict = act.check(record, *held);
     if (!verdict) co_return std::unexpected(verdict.error());
     if (*verdict == Verdict::nothing_to_do) co_return Acted{record.status, std::move(held->relink)};
@@ -131,7 +123,7 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
                                 .cause = core::Cause::manual,
                                 .recent_sends = gate.recent_sends(link_id)};
     core::LinkUpdate update = act.action(input);
-    update.audit = note_of(act.name, act.by, detail_of(update));
+    update.audit = audit_note(act.name, act.by, detail_of(update));
     const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink};
     const auto committed = co_await store.commit(std::move(update));
     if (committed) {

@@ -52,6 +52,14 @@ inline std::uint32_t seconds_of(core::WallTime at) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, 0xffffffff));
 }
 
+inline core::AuditNote audit_note(std::string_view action, const Requester& by, std::string detail) {
+  return {.actor = by.actor,
+          .action = std::string(action),
+          .detail = std::move(detail),
+          .request_key = by.request_key,
+          .request_digest = by.request_digest};
+}
+
 struct Engine::Impl final : VisitPort {
   Impl(api::Timers& timers_, api::MoneykitApi& upstream_, api::RateGate& gate_, StorePort& store_,
        EngineObserver& observer_, EngineOptions options_)
@@ -445,6 +453,7 @@ struct Engine::Impl final : VisitPort {
   struct Acted {
     LinkStatus status = LinkStatus::active;
     std::optional<core::RelinkEntry> entry;
+    bool repeated = false;  // the request was answered before: nothing was done
   };
   static core::Result<Verdict> may_pause(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_resume(const core::LinkRecord& record, const core::Held& held);
@@ -459,8 +468,24 @@ struct Engine::Impl final : VisitPort {
   // How the link and its entry are afterwards.
   api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
   api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);
+  // The request's actor is the one of `by`.
+  static Act entry_act(core::RelinkRequest request, Requester by, api::Timers& timers);
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           Requester by);
+
+  // ---- sessions (engine_sessions.cpp) ----
+  using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
+  api::Task<core::Result<RelinkSession>> issue_relink_session(RelinkSessionRequest request, Requester by);
+  // What upstream must be told again of the link. conflict: it needs no session, or none would help.
+  api::Task<core::Result<core::LinkKeeps>> look_before_session(const RelinkSessionRequest& request);
+  api::Task<core::Result<IssuedSession>> make_session(core::SessionRequest session);
+  api::Task<core::Result<void>> refuse_repeated(Requester by);
+  api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);
+  api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
+  api::Task<core::Result<Exchanged>> recover_exchange(ExchangeRequest request, core::Error error,
+                                                      Requester by);
+  api::Task<core::Result<Exchanged>> take_link(core::LinkId link_id, const ExchangeRequest& request,
+                                               bool recovered, Requester by);
   void apply_action(const core::LinkId& link_id, LinkStatus status);
   core::Result<void> sync_now(const core::LinkId& link_id);
   api::Task<std::optional<core::CycleReport>> wait_for_cycle(core::LinkId link_id, api::SteadyTime deadline,

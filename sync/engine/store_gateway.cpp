@@ -60,6 +60,21 @@ api::Task<core::Result<void>> StoreGateway::commit(core::LinkUpdate update) {
   co_return result;
 }
 
+api::Task<core::Result<void>> StoreGateway::record_act(core::AuditNote note) {
+  return record_act(std::move(note), std::nullopt);
+}
+
+api::Task<core::Result<void>> StoreGateway::record_act(core::AuditNote note,
+                                                       std::optional<store::NoteChange> change) {
+  const core::WallTime at = timers_.wall_now();
+  auto work = [&](store::Store& store) { return store.record_act(at, note, change); };
+  const auto outcome = co_await run(std::move(work));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  if (*outcome == store::CommitOutcome::conflict)
+    co_return core::fail(core::Errc::conflict, "this request was answered before");
+  co_return core::Result<void>{};
+}
+
 api::Task<core::Result<void>> StoreGateway::put_freeze(core::GateFreeze freeze) {
   auto work = [&freeze](store::Store& store) { return store.put_freeze(freeze); };
   auto result = co_await run(std::move(work));

@@ -31,6 +31,9 @@ class StoreGateway final : public StorePort {
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
+  api::Task<core::Result<void>> record_act(core::AuditNote note) override;
+  // The same with a small value that it changes.
+  api::Task<core::Result<void>> record_act(core::AuditNote note, std::optional<store::NoteChange> change);
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   bool healthy() const override;
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;

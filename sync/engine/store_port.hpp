@@ -22,6 +22,8 @@ class StorePort {
   // Errors: conflict (the fence had moved, nothing was written), storage. A commit that has been handed over
   // is finished whatever happens to the caller: cancellation does not reach it.
   virtual api::Task<core::Result<void>> commit(core::LinkUpdate update) = 0;
+  // An act about no link; conflict: its request_key is known already, nothing was written.
+  virtual api::Task<core::Result<void>> record_act(core::AuditNote note) = 0;
   // Makes a Retry-After window durable.
   virtual api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) = 0;
   virtual bool healthy() const = 0;

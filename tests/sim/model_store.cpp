@@ -62,11 +62,7 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   }
   if (update.relink) relink[update.link_id] = *update.relink;
   apply_letters(update);
-  if (update.audit) {
-    const core::AuditHead end =
-        audit.empty() ? core::AuditHead{} : core::AuditHead{audit.back().sequence, audit.back().hash};
-    audit.push_back(core::next_entry(end, update.at, update.link_id, *update.audit));
-  }
+  if (update.audit) append_act(update.at, update.link_id, *update.audit);
   return store::CommitOutcome::committed;
 }
 
@@ -141,6 +137,19 @@ const core::DeadLetter* ModelStore::find_letter(const core::LinkId& link_id, cor
   };
   const auto found = std::ranges::find_if(dead_letters, same);
   return found == dead_letters.end() ? nullptr : &*found;
+}
+
+core::Result<void> ModelStore::record_act(core::WallTime at, const core::AuditNote& note) {
+  if (find_act(note.request_key) != nullptr)
+    return core::fail(core::Errc::conflict, "this request was answered before");
+  append_act(at, core::LinkId{}, note);
+  return {};
+}
+
+void ModelStore::append_act(core::WallTime at, const core::LinkId& link_id, const core::AuditNote& note) {
+  const core::AuditHead end =
+      audit.empty() ? core::AuditHead{} : core::AuditHead{audit.back().sequence, audit.back().hash};
+  audit.push_back(core::next_entry(end, at, link_id, note));
 }
 
 const core::AuditEntry* ModelStore::find_act(const core::Digest& request_key) const {

@@ -70,6 +70,8 @@ class ModelStore : public ModelDatabase {
   // Null: the link has none of that time.
   const core::DeadLetter* find_letter(const core::LinkId& link_id, core::WallTime at) const;
   core::Held lookup(const core::LookupRequest& request) const;
+  // As Store::record_act.
+  core::Result<void> record_act(core::WallTime at, const core::AuditNote& note);
   // Null: no act has that key.
   const core::AuditEntry* find_act(const core::Digest& request_key) const;
 
@@ -94,6 +96,7 @@ class ModelStore : public ModelDatabase {
   void put_row(const core::LinkId& link_id, const core::TransactionPut& put);
   void apply_staged(const core::LinkUpdate& update);
   void apply_letters(const core::LinkUpdate& update);
+  void append_act(core::WallTime at, const core::LinkId& link_id, const core::AuditNote& note);
   bool sabotaged(Sabotage kind);
 
   std::uint64_t published_epoch_ = 1;

@@ -244,6 +244,17 @@ api::Task<core::Result<std::optional<std::string>>> SimStorePort::note(std::stri
   co_return answer;
 }
 
+api::Task<core::Result<void>> SimStorePort::record_act(core::AuditNote note) {
+  const core::WallTime at = timers_.wall_now();
+  auto work = [&]() -> core::Result<void> {
+    if (auto open = open_for_writing(); !open) return open;
+    if (fails("store fails an act")) return not_written();
+    return store_.record_act(at, note);
+  };
+  auto answer = co_await run(std::move(work));
+  co_return answer;
+}
+
 api::Task<core::Result<void>> SimStorePort::put_note(std::string name, std::string value) {
   auto work = [&]() -> core::Result<void> {
     if (auto open = open_for_writing(); !open) return open;

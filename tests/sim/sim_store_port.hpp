@@ -97,6 +97,7 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
+  api::Task<core::Result<void>> record_act(core::AuditNote note) override;
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;

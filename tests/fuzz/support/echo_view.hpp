@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "daemon/admin/admin_view.hpp"
+#include "sync/api/secret.hpp"
 
 namespace syncd::fuzz {
 
@@ -96,6 +97,27 @@ class EchoView final : public daemon::AdminView {
                                                           engine::Requester) override {
     note({.verb = "relink act", .link_id = link_id.str(), .changes = true});
     co_return entry(link_id);
+  }
+  api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> issue_relink_session(
+      engine::RelinkSessionRequest request, engine::Requester) override {
+    note({.verb = "relink session", .changes = true});
+    co_return std::pair{issued(), entry(request.link_id)};
+  }
+  api::Task<core::Result<engine::IssuedSession>> issue_session(core::SessionRequest session,
+                                                               engine::Requester) override {
+    note({.verb = "session", .changes = true});
+    static_cast<void>(session);
+    co_return issued();
+  }
+  api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
+                                                      engine::Requester) override {
+    note({.verb = "exchange", .changes = true});
+    static_cast<void>(request);
+    co_return engine::Exchanged{.link_id = core::LinkId{"mk_1"}};
+  }
+  static engine::IssuedSession issued() {
+    return {.token = std::make_shared<const api::Secret>(std::string("the-token")),
+            .expires_at = core::WallTime{core::Millis{1'746'549'072'451}}};
   }
   api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) override {
     note({.verb = "revision", .after = std::to_string(seen), .wait = wait});

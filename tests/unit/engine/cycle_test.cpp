@@ -37,6 +37,7 @@ class LinkInStore final : public engine::StorePort {
     store_.apply(update);
     co_return core::Result<void>{};
   }
+  api::Task<core::Result<void>> record_act(core::AuditNote) override { co_return core::Result<void>{}; }
   api::Task<core::Result<void>> put_freeze(core::GateFreeze) override { co_return core::Result<void>{}; }
   bool healthy() const override { return true; }
 

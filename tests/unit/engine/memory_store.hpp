@@ -27,6 +27,10 @@ class MemoryStore final : public engine::StorePort {
     if (before_commit) before_commit();
     co_return apply(update);
   }
+  api::Task<core::Result<void>> record_act(core::AuditNote note) override {
+    acts.push_back(std::move(note));
+    co_return core::Result<void>{};
+  }
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override {
     freezes.push_back(freeze);
     co_return core::Result<void>{};
@@ -46,6 +50,7 @@ class MemoryStore final : public engine::StorePort {
   std::function<void()> after_load;  // once, behind the next load
   std::function<void()> before_commit;
   std::vector<core::GateFreeze> freezes;
+  std::vector<core::AuditNote> acts;  // about no link
   bool well = true;
   std::uint64_t loads = 0;
   std::uint64_t feed_entries = 0;

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <utility>
+
+#include "sync/api/secret.hpp"
+#include "sync/core/classify.hpp"
+#include "sync/core/plan.hpp"
+#include "sync/engine/engine_impl.hpp"
+
+// Link sessions, with which people connect their banks, and the exchange of what the component gives for
+// them.
+namespace syncd::engine {
+
+namespace {
+
+// Upstream wants 4 to 150 characters, also on a relink, where it ignores what they are.
+constexpr std::size_t customer_user_id_min = 4;
+constexpr std::size_t customer_user_id_max = 150;
+constexpr std::size_t links_named_max = 10;
+
+core::Error conflict(std::string message) {
+  return {.code = core::Errc::conflict, .message = std::move(message)};
+}
+
+core::Error no_redirect_uri() {
+  return {
+      .code = core::Errc::invalid,
+      .message = "redirect_uri is missing: send it with the request, or set redirect_uri in [link_session]"};
+}
+
+core::Error token_was_shown() {
+  return conflict(
+      "this request was answered before, and the token of a session is shown once; send another "
+      "Idempotency-Key for a new session");
+}
+
+std::string user_of(const core::LinkRecord& record) {
+  const std::size_t bytes = record.customer_user_id.size();
+  const bool usable = bytes >= customer_user_id_min && bytes <= customer_user_id_max;
+  return usable ? record.customer_user_id : record.link_id.str();
+}
+
+std::string named(const std::vector<core::LinkId>& links) {
+  std::string names;
+  for (std::size_t i = 0; i < std::min(links.size(), links_named_max); ++i)
+    names += (names.empty() ? "" : ", ") + links[i].str();
+  if (links.size() > links_named_max)
+    names += " and " + std::to_string(links.size() - links_named_max) + " more";
+  return names;
+}
+
+// Whether an exchange may have been carried out: by this request, or by one before whose answer was lost.
+bool may_be_done(const core::Error& error) {
+  return error.outcome_unknown || error.api_code == "link_session_error.invalid_token_exchange";
+}
+
+}  // namespace
+
+api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
+    const RelinkSessionRequest& request) {
+  const auto answer = co_await upstream.link(request.link_id, core::Cause::manual);
+  if (!answer) co_return std::unexpected(answer.error());
+  const core::LinkObject& link = (*answer)->link;
+  const core::LinkHealth health = core::condition_of(link).health;
+  if (health == core::LinkHealth::deleted) {
+    static_cast<void>(sync_now(request.link_id));
+    co_return std::unexpected(conflict("the link was deleted upstream: its entry closes by itself"));
+  }
+  if (health == core::LinkHealth::connected) {
+    static_cast<void>(sync_now(request.link_id));
+    co_return std::unexpected(conflict(
+        "the link is connected again: its owner has done it already. It is being synced, and its entry "
+        "closes by itself"));
+  }
+  if (health == core::LinkHealth::outage && !request.force) {
+    co_return std::unexpected(conflict("the bank or its provider is down (" + std::string(link.error_code) +
+                                       "): a session would fail, too. Wait for it, or send force"));
+  }
+  co_return core::parse_link_keeps(std::string(link.json));
+}
+
+api::Task<core::Result<IssuedSession>> Engine::Impl::make_session(core::SessionRequest session) {
+  if (session.redirect_uri.empty()) session.redirect_uri = options.sessions.redirect_uri;
+  if (session.redirect_uri.empty()) co_return std::unexpected(no_redirect_uri());
+  auto token = co_await upstream.create_session(std::move(session), core::Cause::manual);
+  if (!token) co_return std::unexpected(token.error());
+  co_return IssuedSession{.token = std::move(*token),
+                          .expires_at = timers.wall_now() + options.sessions.lifetime};
+}
+
+api::Task<core::Result<void>> Engine::Impl::refuse_repeated(Requester by) {
+  if (by.request_key == core::Digest{}) co_return core::Result<void>{};
+  core::LookupRequest request;
+  request.request_key = by.request_key;
+  auto held = co_await store.lookup(std::move(request));
+  if (!held) co_return std::unexpected(held.error());
+  if (held->earlier_act) co_return std::unexpected(token_was_shown());
+  co_return core::Result<void>{};
+}
+
+// Everything that can be refused is, before upstream is asked for a session; what comes between that and the
+// commit is a conflict, and the session is forgotten.
+api::Task<core::Result<Engine::Impl::RelinkSession>> Engine::Impl::issue_relink_session(
+    RelinkSessionRequest request, Requester by) {
+  const core::Result<void> fresh = co_await refuse_repeated(by);
+  if (!fresh) co_return std::unexpected(fresh.error());
+  auto loaded = co_await store.load(request.link_id);
+  if (!loaded) co_return std::unexpected(loaded.error());
+  if (!*loaded) co_return core::fail(core::Errc::not_found, "no such link");
+  const core::LinkRecord record = std::move(**loaded);
+  core::LookupRequest wanted = core::plan_lookup(record);
+  auto held = co_await store.lookup(std::move(wanted));
+  if (!held) co_return std::unexpected(held.error());
+  core::RelinkRequest act_request{.kind = core::RelinkRequest::Kind::session, .version = request.version};
+  const Act trial = entry_act(act_request, by, timers);
+  if (const auto verdict = trial.check(record, *held); !verdict) co_return std::unexpected(verdict.error());
+
+  auto keeps = co_await look_before_session(request);
+  if (!keeps) co_return std::unexpected(keeps.error());
+  core::SessionRequest session;
+  session.customer_user_id = user_of(record);
+  session.redirect_uri = request.redirect_uri;
+  session.existing_link_id = request.link_id;
+  session.webhook = std::move(keeps->webhook);
+  session.link_tags = std::move(keeps->link_tags);
+  auto issued = co_await make_session(std::move(session));
+  if (!issued) co_return std::unexpected(issued.error());
+
+  act_request.session_expires_at = issued->expires_at;
+  Act final_act = entry_act(std::move(act_request), std::move(by), timers);
+  auto acted = co_await act(request.link_id, std::move(final_act));
+  if (!acted) co_return std::unexpected(acted.error());
+  if (acted->repeated) co_return std::unexpected(token_was_shown());
+  co_return RelinkSession{std::move(*issued), std::move(*acted->entry)};
+}
+
+// Nobody gets the token before the act is in the audit log.
+api::Task<core::Result<IssuedSession>> Engine::Impl::issue_session(core::SessionRequest session,
+                                                                   Requester by) {
+  const core::Result<void> fresh = co_await refuse_repeated(by);
+  if (!fresh) co_return std::unexpected(fresh.error());
+  if (session.webhook.empty()) session.webhook = options.sessions.webhook;
+  auto issued = co_await make_session(std::move(session));
+  if (!issued) co_return std::unexpected(issued.error());
+  core::AuditNote note = audit_note("link_sessions.create", by, {});
+  const core::Result<void> recorded = co_await store.record_act(std::move(note));
+  if (!recorded && recorded.error().code == core::Errc::conflict)
+    co_return std::unexpected(token_was_shown());
+  if (!recorded) co_return std::unexpected(recorded.error());
+  co_return std::move(*issued);
+}
+
+api::Task<core::Result<Exchanged>> Engine::Impl::take_link(core::LinkId link_id,
+                                                           const ExchangeRequest& request, bool recovered,
+                                                           Requester by) {
+  NewLink link{link_id, request.customer_user_id, request.tags};
+  const auto added = co_await add_link(std::move(link), core::Cause::manual, std::move(by));
+  if (!added) co_return std::unexpected(added.error());
+  co_return Exchanged{
+      .link_id = std::move(link_id), .added = *added == AddOutcome::added, .recovered = recovered};
+}
+
+api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest request, Requester by) {
+  api::Secret token{std::string(request.token->reveal())};
+  const auto answer = co_await upstream.exchange(std::move(token), core::Cause::manual);
+  if (answer) {
+    core::LinkId link_id{std::string((*answer)->link.link_id)};
+    auto taken = co_await take_link(std::move(link_id), request, false, std::move(by));
+    co_return std::move(taken);
+  }
+  const core::Error error = answer.error();
+  if (!may_be_done(error)) co_return std::unexpected(error);
+  auto recovered = co_await recover_exchange(std::move(request), error, std::move(by));
+  co_return std::move(recovered);
+}
+
+api::Task<core::Result<Exchanged>> Engine::Impl::recover_exchange(ExchangeRequest request, core::Error error,
+                                                                  Requester by) {
+  if (request.customer_user_id.empty()) {
+    error.message += "; with customer_user_id in the request its link could be looked up";
+    co_return std::unexpected(error);
+  }
+  const auto answer = co_await upstream.user_links(request.customer_user_id, core::Cause::manual);
+  if (!answer && answer.error().code == core::Errc::not_found) co_return std::unexpected(error);
+  if (!answer) co_return std::unexpected(answer.error());
+  std::vector<core::LinkId> unknown;
+  for (const core::LinkObject& link : (*answer)->links) {
+    const core::LinkHealth health = core::condition_of(link).health;
+    const bool exchanged = health != core::LinkHealth::deleted && health != core::LinkHealth::not_ready;
+    if (exchanged && !table.find(link.link_id)) unknown.emplace_back(std::string(link.link_id));
+  }
+  if (unknown.size() == 1) {
+    auto taken = co_await take_link(unknown.front(), request, true, std::move(by));
+    co_return std::move(taken);
+  }
+  if (unknown.empty()) {
+    error.message += "; the user has no link that is not registered here";
+    co_return std::unexpected(error);
+  }
+  co_return std::unexpected(
+      conflict("the exchange was carried out before, or its answer is lost, and the user has " +
+               std::to_string(unknown.size()) + " links that are not registered here: " + named(unknown) +
+               ". Register the right one by its id"));
+}
+
+}  // namespace syncd::engine
