@@ -163,6 +163,9 @@ std::expected<NewLink, HttpResponse> read_link(const json::object& body, RangeRe
   if (body.contains("webhook")) {
     link.webhook = text_of(body, "webhook");
   }
+  if (body.contains("link_tag")) {
+    link.tags = {std::string(text_of(body, "link_tag"))};
+  }
   return link;
 }
 
@@ -392,7 +395,7 @@ constexpr std::array<Route, 29> routes = {{
      add_links,
      "count:integer institution_id:text user_id:text accounts:integer history_months:integer "
      "transactions_per_month:integer transactions_product:flag refresh_every_seconds:integer "
-     "expires_after_seconds:integer state:text error_code:text webhook:text"},
+     "expires_after_seconds:integer state:text error_code:text webhook:text link_tag:text"},
     {"GET", {"links", "*", "truth"}, show_truth},
     {"POST", {"links", "*", "state"}, set_state, "state:text error_code:text"},
     {"POST", {"links", "*", "access"}, set_access, "access:text"},

@@ -1,0 +1,193 @@
+// The relink queue as people use it: the real daemon, its command line tool, and a bank's user at the
+// sandbox.
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/rig.hpp"
+
+namespace syncd::test::e2e {
+
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::chrono::seconds end_limit{60};
+constexpr std::string_view back = "https://app.example/back";
+
+struct Result {
+  int code = 0;
+  std::string output;
+};
+
+// Looks at a link that waits for its owner every few seconds.
+Tuning watchful() {
+  Tuning tuning;
+  tuning.budget = "accounts_per_link = 1000\nsync_per_link = 1000\nlink_per_link = 1000\n";
+  tuning.schedule = "interval = \"2s\"\nmax_interval = \"1h\"\n";
+  tuning.store = "";
+  tuning.daemon = "[link_session]\nredirect_uri = \"" + std::string(back) + "\"\n";
+  return tuning;
+}
+
+class RelinkQueue : public testing::Test {
+ protected:
+  RelinkQueue() : sandbox_(dir_.path(), {"--no-budgets"}), daemon_(dir_.path(), sandbox_, watchful()) {}
+
+  Result run(const std::vector<std::string>& command) {
+    const std::filesystem::path log = dir_.path() / ("ctl-" + std::to_string(++runs_) + ".log");
+    Process process(command, log);
+    const Ended ended = process.wait(end_limit);
+    std::ifstream file(log, std::ios::binary);
+    return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
+  }
+  Result ctl(const std::vector<std::string>& arguments) {
+    std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run(command);
+  }
+
+  std::string add_link() {
+    const std::string link_id = sandbox_.add_links(
+        R"({"institution_id":"credentials_bank","accounts":1,"history_months":1,"transactions_per_month":20)"
+        R"(,"webhook":"https://app.example/hook","link_tag":"tenant:7"})")[0];
+    daemon_.admin("POST", "/v1/links", R"({"link_id":")" + link_id + R"(","customer_user_id":"user-0007"})");
+    daemon_.wait_for("the first history",
+                     [&] { return status_of(link_id) == "active" && has_synced(link_id); });
+    return link_id;
+  }
+  std::string status_of(const std::string& link_id) { return daemon_.links()[link_id]["status"].text(); }
+  bool has_synced(const std::string& link_id) {
+    return !daemon_.links()[link_id]["last_success_at"].is_null();
+  }
+  Json entry_of(const std::string& link_id) {
+    return Json::parse(daemon_.ask("GET", "/v1/relink/" + link_id).body);
+  }
+
+  void expire(const std::string& link_id) {
+    sandbox_.control("POST", "/links/" + link_id + "/reset");
+    daemon_.admin("POST", "/v1/links/" + link_id + "/sync");
+    daemon_.wait_for("an open entry", [&] { return entry_of(link_id)["status"].text() == "open"; });
+  }
+
+  ScratchDir dir_;
+  Sandbox sandbox_;
+  Daemon daemon_;
+  int runs_ = 0;
+};
+
+}  // namespace
+
+TEST_F(RelinkQueue, FromTheExpiryToTheResolution) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+
+  const Result listed = ctl({"relink", "ls"});
+  EXPECT_THAT(listed.output, HasSubstr(link_id));
+  EXPECT_THAT(listed.output, HasSubstr("auth_expired"));
+  EXPECT_THAT(listed.output, HasSubstr("user-0007"));
+  EXPECT_EQ(ctl({"relink", "claim", link_id, "--dry-run"}).code, 0);
+  EXPECT_EQ(entry_of(link_id)["status"].text(), "open");
+
+  const Result claimed = ctl({"relink", "claim", link_id, "--version", entry_of(link_id)["version"].text()});
+  EXPECT_EQ(claimed.code, 0) << claimed.output;
+  EXPECT_THAT(claimed.output, HasSubstr("claimed"));
+  const Result late = ctl({"relink", "claim", link_id, "--version", "1", "--for", "somebody"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_THAT(late.output, HasSubstr("changed it; look at it and try again"));
+  EXPECT_EQ(ctl({"relink", "note", link_id, "called, will do it tonight"}).code, 0);
+
+  const Result issued = ctl({"relink", "session", link_id, "--json"});
+  ASSERT_EQ(issued.code, 0) << issued.output;
+  const Json session = Json::parse(issued.output);
+  const std::string token = session["link_session_token"].text();
+  EXPECT_EQ(session["entry"]["status"].text(), "session_issued");
+  EXPECT_EQ(session["entry"]["session"]["expired"].text(), "false");
+
+  const Json done = sandbox_.control("POST", "/sessions/" + token + "/complete",
+                                     R"({"username":"user_good","password":"pass_good"})");
+  EXPECT_EQ(done["link_id"].text(), link_id);
+  daemon_.wait_for("the entry to close by itself",
+                   [&] { return entry_of(link_id)["status"].text() == "resolved"; });
+  const Json closed = entry_of(link_id);
+  EXPECT_EQ(closed["resolved_by"].text(), "reconnected");
+  EXPECT_EQ(status_of(link_id), "active");
+  std::vector<std::string> steps;
+  for (const Json& event : closed["history"].items())
+    steps.push_back(event["kind"].text());
+  EXPECT_EQ(steps, (std::vector<std::string>{"opened", "claimed", "noted", "session_issued", "resolved"}));
+
+  // A relink that leaves them out takes them from the link.
+  const Json link = daemon_.admin("GET", "/v1/links/" + link_id);
+  EXPECT_EQ(link["data"]["webhook"].text(), "https://app.example/hook");
+  EXPECT_EQ(link["data"]["link_tags"].canonical(), R"(["tenant:7"])");
+
+  EXPECT_THAT(ctl({"relink", "ls"}).output, HasSubstr("no relink entries"));
+  EXPECT_THAT(ctl({"relink", "show", link_id}).output, HasSubstr("called, will do it tonight"));
+  const Result acts = ctl({"audit", "ls"});
+  for (const char* act : {"links.add", "relink.claim", "relink.note", "relink.session"})
+    EXPECT_THAT(acts.output, HasSubstr(act));
+  EXPECT_THAT(acts.output, Not(HasSubstr("tonight"))) << "what people write stays in the entry";
+  EXPECT_EQ(ctl({"audit", "check"}).code, 0);
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr(token)));
+}
+
+TEST_F(RelinkQueue, AnOwnerWhoHasDoneItAlreadyNeedsNoSession) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+  sandbox_.control("POST", "/links/" + link_id + "/relink",
+                   R"({"username":"user_good","password":"pass_good"})");
+  const Result issued = ctl({"relink", "session", link_id});
+  // The daemon may have seen it by itself in between; then the entry is resolved already.
+  EXPECT_EQ(issued.code, 1);
+  EXPECT_THAT(issued.output,
+              testing::AnyOf(HasSubstr("connected again"), HasSubstr("resolved (reconnected)")));
+  daemon_.wait_for("the entry to close", [&] { return entry_of(link_id)["status"].text() == "resolved"; });
+}
+
+TEST_F(RelinkQueue, ADismissedEntryStaysClosedUntilSomethingElseHappens) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+  EXPECT_EQ(ctl({"relink", "dismiss", link_id}).code, 2) << "asks first, and there is no terminal";
+  EXPECT_EQ(ctl({"relink", "dismiss", link_id, "--yes", "--reason", "left us"}).code, 0);
+  EXPECT_THAT(ctl({"relink", "ls"}).output, HasSubstr("no relink entries"));
+  daemon_.admin("POST", "/v1/links/" + link_id + "/sync?wait=30s");
+  EXPECT_EQ(entry_of(link_id)["resolved_by"].text(), "dismissed");
+  EXPECT_EQ(status_of(link_id), "relink");
+  EXPECT_EQ(ctl({"relink", "reopen", link_id}).code, 0);
+  EXPECT_EQ(entry_of(link_id)["status"].text(), "open");
+}
+
+TEST_F(RelinkQueue, ANewLinkFromTheSessionToItsRows) {
+  daemon_.start();
+  const Result created = ctl(
+      {"sessions", "create", "--user", "user-0042", "--institution", "instant_bank", "--tag", "a", "--json"});
+  ASSERT_EQ(created.code, 0) << created.output;
+  const std::string token = Json::parse(created.output)["link_session_token"].text();
+  const Json done = sandbox_.control("POST", "/sessions/" + token + "/complete", "{}");
+  const std::string exchangeable = done["exchangeable_token"].text();
+  ASSERT_FALSE(exchangeable.empty());
+  const std::string socket = dir_.path() / "admin.sock";
+  const std::string exchange =
+      "printf %s \"$0\" | \"$1\" --socket \"$2\" links exchange --user user-0042 --json";
+  const Result exchanged = run({"/bin/sh", "-c", exchange, exchangeable, MONEYKITCTL_PROGRAM, socket});
+  ASSERT_EQ(exchanged.code, 0) << exchanged.output;
+  const std::string link_id = Json::parse(exchanged.output)["link_id"].text();
+  daemon_.wait_for("its rows", [&] { return has_synced(link_id); });
+  EXPECT_THAT(ctl({"links", "ls", "--search", "user-0042"}).output, HasSubstr(link_id));
+
+  // The token works once; the link is there already.
+  const Result again = run({"/bin/sh", "-c", exchange, exchangeable, MONEYKITCTL_PROGRAM, socket});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.output, HasSubstr("no link that is not registered here"));
+  EXPECT_THAT(daemon_.log(), Not(HasSubstr(exchangeable)));
+}
+
+}  // namespace syncd::test::e2e
