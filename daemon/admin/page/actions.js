@@ -39,8 +39,8 @@ function lastChange(entry) {
 
 export function stateLine(entry, session) {
   const line = h('p', { class: 'state-line' }, pill(relinkStatus(entry)));
-  if (entry.status === 'resolved') add(line, [' ', endingOf(entry.resolved_by)]);
-  else if (entry.assignee === session.who.actor) add(line, [' yours']);
+  if (entry.status === 'resolved') return line;
+  if (entry.assignee === session.who.actor) add(line, [' yours']);
   else if (entry.assignee) add(line, [' with ', actor(entry.assignee)]);
   else add(line, [' nobody has it']);
   return line;
@@ -54,6 +54,7 @@ async function askAfterConflict(context, name, present) {
   const possible = actsFor(present, context.session).has(name);
   return dialog('Somebody changed this entry meanwhile', (close) => ({
     content: [lastChange(present), h('p', {}, 'It is now:'), stateLine(present, context.session),
+      present.status === 'resolved' && h('p', {}, endingOf(present.resolved_by)),
       possible ? h('p', {}, `Do you still want to ${verbs[name]}?`)
         : h('p', {}, `There is nothing left to do here: one cannot ${verbs[name]} in this state.`)],
     buttons: possible
@@ -173,6 +174,7 @@ const bulkWords = { claim: 'Claim', release: 'Release', note: 'Note on', dismiss
 export async function bulk(context, entries, name, extra) {
   const succeeded = new Set();
   let failed = entries;
+  let closed = false;
   await dialog(`${bulkWords[name]} ${plural(entries.length, 'entry', 'entries')}`, (close) => {
     const bar = h('progress', { 'aria-label': 'Progress' });
     const sum = h('p', { role: 'status' });
@@ -189,7 +191,7 @@ export async function bulk(context, entries, name, extra) {
       list.replaceChildren();
       sum.textContent = `Working on ${plural(todo.length, 'entry', 'entries')} …`;
       const work = async () => {
-        for (let entry = queue.shift(); entry && leave.isConnected; entry = queue.shift()) {
+        for (let entry = queue.shift(); entry && !closed; entry = queue.shift()) {
           const { good, text, present } = await one(context, entry, name, extra);
           if (good) succeeded.add(entry.link_id);
           else failed.push(present);
@@ -206,6 +208,7 @@ export async function bulk(context, entries, name, extra) {
     run(entries);
     return { content: [bar, sum, list], buttons: [again, leave] };
   }, { wide: true });
+  closed = true;  // what is not begun is left
   return succeeded;
 }
 

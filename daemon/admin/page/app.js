@@ -39,7 +39,7 @@ function parameters(path, match) {
   try {
     return path.match(match).slice(1).map(decodeURIComponent);
   } catch {
-    return [''];  // not an escape that this page wrote
+    return null;  // not an escape that this page wrote
   }
 }
 
@@ -178,11 +178,11 @@ function changed() {
 function show() {
   const [path, query] = place();
   const found = views.find((each) => each.match.test(path));
-  if (!found) {
+  const wanted = found && parameters(path, found.match);
+  if (!wanted) {
     location.replace('#/queue');
     return;
   }
-  const wanted = parameters(path, found.match);
   const key = `${found.title} ${wanted.join()}`;
   if (view?.key === key && view.revisit) {
     view.revisit(query);

@@ -36,10 +36,9 @@ export function incidentsView({ api }) {
   function one(incident) {
     const phase = phases[incident.phase] || phases.open;
     const held = incident.held_back || 0;
-    const name = incident.scope === 'institution'
-      ? h('a', { href: `#/queue?institution=${part(incident.name)}` }, foreign(incident.name)) : foreign(incident.name);
+    const queue = `#/queue?institution=${part(incident.name)}`;
     return h('section', { class: 'card incident' },
-      h('div', { class: 'row between' }, h('h2', {}, name), pill(phase)),
+      h('div', { class: 'row between' }, h('h2', {}, foreign(incident.name)), pill(phase)),
       h('p', { class: 'todo' }, h('strong', {}, `${incident.links_failing} of ${incident.links_total} links`),
         incident.scope === 'provider' ? ' through this provider' : ' at this bank', ' fail since ', when(incident.opened_at), ' (',
         age(incident.opened_at, '%'), '). ', phase.says),
@@ -47,7 +46,7 @@ export function incidentsView({ api }) {
         held > 0 ? `${plural(held, 'relink entry is', 'relink entries are')} held back until it is over.`
           : 'Entries of the queue are held back until it is over.')),
       facts([
-        ['Kind', incident.scope === 'provider' ? 'provider' : 'bank'],
+        ['Entries', incident.scope === 'institution' && h('a', { href: queue }, 'Show them in the queue')],
         ['Tried with', incident.canary_link_id
           && h('a', { href: `#/links/${part(incident.canary_link_id)}`, class: 'mono' }, foreign(incident.canary_link_id))],
       ]));

@@ -81,11 +81,11 @@ export function overviewView({ api }) {
   function budgetCard({ budget = [] }) {
     return card('Calls to MoneyKit, last minute', h('ul', { class: 'bars' }, budget.map((use) => {
       const frozen = use.frozen_until && Date.parse(use.frozen_until) > Date.now();
-      return h('li', {}, h('span', {}, endpoints[use.endpoint] || foreign(use.endpoint),
-        frozen && h('span', { class: 'pill amber' }, 'waits as told, ', age(use.frozen_until, '% left'))),
+      return h('li', {}, h('span', {}, endpoints[use.endpoint] || foreign(use.endpoint)),
       h('meter', { min: 0, max: Math.max(1, Number(use.limit)), value: Number(use.used), 'aria-hidden': 'true' }),
       h('span', { class: 'num' }, `${whole(use.used)} of ${whole(use.limit)}`,
-        Number(use.waiting) > 0 && h('div', { class: 'sub' }, `${whole(use.waiting)} waiting`)));
+        Number(use.waiting) > 0 && h('div', { class: 'sub' }, `${whole(use.waiting)} waiting`)),
+      frozen && h('div', { class: 'told' }, 'MoneyKit asked us to wait: ', age(use.frozen_until, '% left')));
     })));
   }
 

@@ -49,7 +49,7 @@ export function queueView({ api, session, query, shared, go }) {
     const reason = choice('Reason', 'queue-reason', [['', 'Any'], ...reasonCodes.map((code) => [code, reasonOf(code).what])]);
     const institution = field('Bank', 'queue-institution', { list: 'queue-banks', placeholder: 'Any' });
     const assignee = field('Assignee', 'queue-assignee', { list: 'queue-people', placeholder: 'Anybody' });
-    const order = choice('Order', 'queue-order', [['oldest', 'Longest waiting first'], ['newest', 'Newest first']]);
+    const order = choice('Order', 'queue-order', [['oldest', 'Oldest first'], ['newest', 'Newest first']]);
     const banks = h('datalist', { id: 'queue-banks' });
     const people = h('datalist', { id: 'queue-people' });
     const fields = { status: status.input, institution: institution.input, reason: reason.input,
@@ -147,8 +147,9 @@ export function queueView({ api, session, query, shared, go }) {
       if (entry.institution_id) state.seen.set(`b ${entry.institution_id}`, 'bank');
       if (entry.assignee) state.seen.set(`p ${entry.assignee}`, 'person');
     }
-    const count = reconcile(body, items, (entry) => entry.link_id, row, cause === 'live');
-    if (cause === 'live' && count.added + count.changed > 0) {
+    const count = reconcile(body, items, (entry) => entry.link_id, row, cause === 'live' && !first);
+    if (first) announce(`${plural(items.length, 'entry', 'entries')} shown.`);
+    else if (cause === 'live' && count.added + count.changed > 0) {
       announce(`The queue changed: ${count.added} new, ${count.changed} different on this page.`);
     } else if (cause === 'user') {
       announce(`${plural(items.length, 'entry', 'entries')} shown.`);

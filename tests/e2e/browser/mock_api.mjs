@@ -74,7 +74,7 @@ export class MockApi {
   #addEntry(at, now) {
     const id = idOf(at);
     const opened = now - Math.floor((at * 7919 % 4000) * 4.1 * minute) - at * 1000 - minute;
-    const status = ['open', 'open', 'open', 'claimed', 'session_issued', 'resolved'][at % 11 % 6];
+    const status = ['open', 'claimed', 'open', 'session_issued', 'open', 'resolved'][Math.floor(at * 2654435761 % 2 ** 32 / 2 ** 20) % 6];
     const who = ['token:oscar', 'token:ada', 'token:marta'][at % 3];
     const institution = banks[at * 31 % banks.length];
     const entry = {
