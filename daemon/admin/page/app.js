@@ -105,7 +105,7 @@ function buildShell() {
   const environment = h('span', { class: 'pill grey', hidden: true });
   const expires = session.who.expires_at;
   const header = h('header', {}, h('div', { class: 'bar' },
-    h('a', { href: '#/queue', class: 'brand' }, h('span', { class: 'brand-mark' }, icon('key')), 'moneykit-syncd'),
+    h('a', { href: '#/queue', class: 'brand' }, h('span', { class: 'brand-mark' }, icon('key')), h('span', {}, 'moneykit-syncd')),
     environment, nav,
     h('div', { class: 'who' }, state,
       h('span', { class: 'name' }, icon('person'),

@@ -27,7 +27,7 @@ export function reasonOf(code) {
 export const relinkStatuses = {
   open: { word: 'Open', tone: 'amber' },
   claimed: { word: 'Claimed', tone: 'blue' },
-  session_issued: { word: 'Session sent', tone: 'violet' },
+  session_issued: { word: 'Session issued', tone: 'violet' },
   resolved: { word: 'Resolved', tone: 'green' },
 };
 
