@@ -24,7 +24,7 @@ export function actsFor(entry, session) {
 
 const done = {
   claim: 'You have it now.', release: 'It is free for others again.', note: 'The note is kept.',
-  dismiss: 'Dismissed. It comes back if the link breaks anew.', reopen: 'It is open again.', session: '',
+  dismiss: 'Dismissed. It comes back if the bank gives another reason.', reopen: 'It is open again.', session: '',
 };
 
 const verbs = { claim: 'claim it', release: 'release it', dismiss: 'dismiss it', reopen: 'open it again', session: 'issue a session' };
@@ -34,7 +34,7 @@ function lastChange(entry) {
   const last = entry.history?.at(-1);
   if (!last) return null;
   const word = (historyWords[last.kind] || visible(last.kind)).toLowerCase();
-  return h('p', {}, h('strong', {}, actor(last.actor)), `: ${word} `, age(last.at));
+  return h('p', {}, h('strong', {}, last.actor ? actor(last.actor) : 'the daemon'), `: ${word} `, age(last.at));
 }
 
 export function stateLine(entry, session) {
@@ -89,7 +89,7 @@ export async function act(context, entry, name, extra = {}) {
         entry = problem.entry;
         if (name === 'claim' && entry.assignee) extra = { ...extra, take_over: true };
         key = crypto.randomUUID();
-      } else if (problem.status === 409 && more && !extra[more.member]) {
+      } else if (problem.status === 409 && more && !extra[more.member] && (!problem.entry || isLive(problem.entry))) {
         if (!await confirm(more.title, problem.message, more.yes)) return {};
         extra = { ...extra, [more.member]: true };
         key = crypto.randomUUID();
@@ -99,7 +99,7 @@ export async function act(context, entry, name, extra = {}) {
           'Trying again is safe: it is not done twice.'], 'Try again')) return {};
       } else {
         toast(problem.message, 'bad');
-        return {};
+        return problem.entry ? { entry: problem.entry } : {};
       }
     }
   }
@@ -221,7 +221,7 @@ async function one(context, entry, name, extra) {
     const present = problem.entry || entry;
     if (problem.code !== 'version_conflict') return { good: false, text: visible(problem.message), present };
     const last = present.history?.at(-1);
-    const who = last ? `${actorName(last.actor)}: ` : '';
+    const who = last ? `${last.actor ? actorName(last.actor) : 'the daemon'}: ` : '';
     return { good: false, present, text: visible(`${who}changed meanwhile, now ${relinkStatus(present).word.toLowerCase()}${
       present.assignee ? `, with ${actorName(present.assignee)}` : ''}`) };
   }

@@ -5,7 +5,7 @@ import { part } from './api.js';
 import { announce, ask, button, fill, foreign, h, icon, keepFocus, toast, visible } from './dom.js';
 import { accountsCard } from './accounts.js';
 import { card, facts, problemBox } from './parts.js';
-import { actor, age, endingOf, historyWords, pill, plural, reasonOf, relinkStatus, sessionExpired, when } from './words.js';
+import { actor, age, endingOf, historyWords, pill, plural, reasonCodes, reasonOf, relinkStatus, sessionExpired, when } from './words.js';
 
 export function entryView({ api, session, shared, title }, id) {
   const context = { api, session };
@@ -146,19 +146,19 @@ export function entryView({ api, session, shared, title }, id) {
   }
 
   function event({ at, kind, actor: who, text }) {
+    const said = text && detail(kind, text, who);
     return h('li', { class: `event ${/^[a-z_]+$/.test(kind) ? kind : ''}` },
       h('div', {}, h('strong', {}, historyWords[kind] || foreign(kind)), ' ', who && h('span', { class: 'muted' }, 'by ', actor(who)),
         h('span', { class: 'at' }, when(at))),
-      text && h('p', { class: 'said' }, kind === 'noted' || kind === 'dismissed' ? foreign(text) : detail(kind, text)));
+      said && h('p', { class: 'said' }, said));
   }
 
-  // Codes of upstream in words, other texts as they are.
-  function detail(kind, text) {
-    if (kind === 'opened' || kind === 'reason_changed' || kind === 'reopened') {
-      const { what } = reasonOf(text);
-      return what.startsWith('The bank says:') ? foreign(text) : what;
-    }
-    return foreign(text);
+  // Codes in words, other texts as they are.
+  function detail(kind, text, who) {
+    if (kind === 'claimed') return text === who ? null : ['for ', actor(text)];
+    if (kind === 'resolved') return endingOf(text);
+    if (kind !== 'opened' && kind !== 'reason_changed' && kind !== 'reopened') return foreign(text);
+    return reasonCodes.includes(text) ? reasonOf(text).what : foreign(text);
   }
 
   function factsCard() {

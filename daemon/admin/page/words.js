@@ -45,7 +45,7 @@ export function sessionExpired(entry) {
 const endings = {
   reconnected: 'The owner reconnected the bank, and a sync went well.',
   gone: 'The link no longer exists at MoneyKit. There is nothing to reconnect.',
-  dismissed: 'Dismissed: nobody is asked to reconnect. It comes back if the link breaks anew.',
+  dismissed: 'Dismissed: nobody is asked to reconnect. It comes back if the bank gives another reason.',
 };
 
 export const endingOf = (how) => endings[how] || `Resolved: ${visible(how || 'unknown')}`;

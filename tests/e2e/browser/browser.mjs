@@ -13,7 +13,7 @@ const { chromium } = load('playwright-core');
 const axe = load('axe-core').source;
 
 export const artefacts = process.env.SYNCD_BROWSER_ARTEFACTS;
-const waitLimit = 20_000;
+const waitLimit = 60_000;
 
 export function launch() {
   return chromium.launch({

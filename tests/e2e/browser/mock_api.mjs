@@ -11,8 +11,9 @@ const pageDir = fileURLToPath(new URL('../../../daemon/admin/page/', import.meta
 const types = { '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8', '.svg': 'image/svg+xml' };
 
-export const csp = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-  + "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+// The policy that the daemon sends, from where it stands.
+const header = (await readFile(path.join(pageDir, '../page.hpp'), 'utf8')).split('page_security_policy =')[1];
+const csp = [...header.matchAll(/"([^"]*)"/g)].map(([, text]) => text).join('');
 
 const headers = {
   'Cache-Control': 'no-store', 'Content-Security-Policy': csp, 'Cross-Origin-Opener-Policy': 'same-origin',
@@ -88,7 +89,7 @@ export class MockApi {
     const tell = (kind, after, text = '') => entry.history.push({ at: iso(opened + after), kind, actor: who, text });
     if (status === 'claimed' || status === 'session_issued') {
       entry.assignee = who;
-      tell('claimed', minute / 4);
+      tell('claimed', minute / 4, who);
     }
     if (status === 'session_issued') {
       entry.session = { issued_at: iso(now - 3 * minute), expires_at: iso(now + 27 * minute), issued_by: who };
@@ -98,7 +99,7 @@ export class MockApi {
       entry.resolved_at = iso(now - minute * (at % 600));
       entry.resolved_by = at % 4 === 0 ? 'dismissed' : 'reconnected';
       entry.history.push({ at: entry.resolved_at, kind: entry.resolved_by === 'dismissed' ? 'dismissed' : 'resolved',
-        actor: entry.resolved_by === 'dismissed' ? who : null, text: '' });
+        actor: entry.resolved_by === 'dismissed' ? who : null, text: entry.resolved_by === 'dismissed' ? null : entry.resolved_by });
     }
     this.entries.set(id, entry);
     this.#addLink(id, at, entry, now);
@@ -327,7 +328,10 @@ export class MockApi {
       return problem(409, 'version_conflict', `the entry has version ${entry.version}`, { entry: this.#shown(entry) });
     }
     const refused = this.#change(entry, verb, body, who);
-    if (refused) return refused;
+    if (refused) {
+      refused.body.entry = this.#shown(entry);
+      return refused;
+    }
     ++entry.version;
     this.#moved();
     if (verb !== 'session') return { status: 200, body: this.#shown(entry) };
@@ -338,13 +342,13 @@ export class MockApi {
   #change(entry, verb, body, who) {
     const now = iso(Date.now());
     const tell = (kind, text = '') => entry.history.push({ at: now, kind, actor: who.actor, text });
-    const state = (detail) => problem(409, 'wrong_state', detail);
+    const state = (detail) => problem(409, 'conflict', detail);
     if (verb === 'claim') {
       if (entry.status === 'resolved') return state('the entry is resolved');
-      if (entry.assignee && entry.assignee !== who.actor && !body.take_over) return problem(409, 'already_claimed', `${entry.assignee} has the entry`);
+      if (entry.assignee && entry.assignee !== who.actor && !body.take_over) return problem(409, 'conflict', `the entry is claimed by ${entry.assignee}; take it over if that is agreed`);
       entry.assignee = body.assignee || who.actor;
       if (entry.status === 'open') entry.status = 'claimed';
-      tell('claimed', body.assignee || '');
+      tell('claimed', entry.assignee);
     } else if (verb === 'release') {
       if (!entry.assignee) return state('nobody has the entry');
       entry.assignee = null;
@@ -358,12 +362,13 @@ export class MockApi {
       tell('dismissed', body.text || '');
     } else if (verb === 'reopen') {
       if (entry.resolved_by !== 'dismissed') return state('only a dismissed entry is opened again by hand');
-      Object.assign(entry, { status: 'open', resolved_by: null, resolved_at: null, assignee: null });
-      tell('reopened', entry.reason);
+      Object.assign(entry, { status: 'open', resolved_by: null, resolved_at: null, assignee: null, session: null });
+      ++entry.reopened;
+      tell('reopened');
     } else if (verb === 'session') {
       if (entry.status === 'resolved') return state('the entry is resolved');
-      if (entry.held_back && !body.force) return problem(409, 'held_back', 'the entry is held back by an incident');
-      if (entry.session && !body.force) return problem(409, 'session_valid', 'a session was issued and is still valid');
+      if (entry.held_back && !body.force) return problem(409, 'conflict', 'the entry is held back by an incident');
+      if (entry.session && !body.force) return problem(409, 'conflict', 'a session was issued and is still valid');
       entry.session = { issued_at: now, expires_at: iso(Date.now() + 30 * minute), issued_by: who.actor };
       entry.status = 'session_issued';
       entry.assignee ||= who.actor;
