@@ -1,8 +1,7 @@
 #include "daemon/admin/page.hpp"
 
 #include <algorithm>
-
-#include "page_data.hpp"
+#include <page_data.hpp>
 
 namespace syncd::daemon {
 

@@ -181,15 +181,15 @@ export async function bulk(context, entries, name, extra) {
     const list = h('ul', { class: 'outcomes' });
     const again = button('Try again', () => run(failed), { class: 'primary', hidden: true });
     const leave = button('Close', () => close(), { autofocus: true });
-    const run = async (todo) => {
-      const queue = [...todo];
+    const run = async (wanted) => {
+      const queue = [...wanted];
       let finished = 0;
       failed = [];
       again.hidden = true;
-      bar.max = todo.length;
+      bar.max = wanted.length;
       bar.value = 0;
       list.replaceChildren();
-      sum.textContent = `Working on ${plural(todo.length, 'entry', 'entries')} …`;
+      sum.textContent = `Working on ${plural(wanted.length, 'entry', 'entries')} …`;
       const work = async () => {
         for (let entry = queue.shift(); entry && !closed; entry = queue.shift()) {
           const { good, text, present } = await one(context, entry, name, extra);

@@ -119,7 +119,7 @@ export function entryView({ api, session, shared, title }, id) {
   }
 
   function summary() {
-    const { what, todo } = reasonOf(entry.reason);
+    const { what, advice } = reasonOf(entry.reason);
     const resolved = entry.status === 'resolved';
     const acts = actsFor(entry, session);
     const buttons = [...acts].map(([name, label], at) => button(label, () => run(runners[name]), {
@@ -128,7 +128,7 @@ export function entryView({ api, session, shared, title }, id) {
     return h('section', { class: 'card lead', 'aria-label': 'State' },
       stateLine(entry, session),
       h('h2', {}, what, '.'),
-      resolved ? h('p', { class: 'todo' }, endingOf(entry.resolved_by)) : h('p', { class: 'todo' }, todo),
+      resolved ? h('p', { class: 'advice' }, endingOf(entry.resolved_by)) : h('p', { class: 'advice' }, advice),
       !resolved && entry.held_back && h('div', { class: 'notice' }, icon('cloud'), h('span', {},
         h('strong', {}, 'Do not contact the owner yet. '), 'Many links of this bank fail together, which looks like an outage at the bank. ',
         h('a', { href: '#/incidents' }, 'Look at the incident'))),

@@ -39,7 +39,7 @@ export function incidentsView({ api }) {
     const queue = `#/queue?institution=${part(incident.name)}`;
     return h('section', { class: 'card incident' },
       h('div', { class: 'row between' }, h('h2', {}, foreign(incident.name)), pill(phase)),
-      h('p', { class: 'todo' }, h('strong', {}, `${incident.links_failing} of ${incident.links_total} links`),
+      h('p', { class: 'advice' }, h('strong', {}, `${incident.links_failing} of ${incident.links_total} links`),
         incident.scope === 'provider' ? ' through this provider' : ' at this bank', ' fail since ', when(incident.opened_at), ' (',
         age(incident.opened_at, '%'), '). ', phase.says),
       h('div', { class: 'notice' }, icon('cloud'), h('span', {}, h('strong', {}, 'Do not contact the owners yet. '),
@@ -47,6 +47,7 @@ export function incidentsView({ api }) {
           : 'Entries of the queue are held back until it is over.')),
       facts([
         ['Entries', incident.scope === 'institution' && h('a', { href: queue }, 'Show them in the queue')],
+        ['Provider', incident.scope === 'institution' && incident.provider && foreign(incident.provider)],
         ['Tried with', incident.canary_link_id
           && h('a', { href: `#/links/${part(incident.canary_link_id)}`, class: 'mono' }, foreign(incident.canary_link_id))],
       ]));

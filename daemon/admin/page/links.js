@@ -159,7 +159,7 @@ export function linkView({ api, session, title }, id) {
     const status = linkStatus(link.status);
     const error = link.last_error;
     const products = link.data?.products || {};
-    return h('section', { class: 'card lead' }, h('p', { class: 'state-line' }, pill(status)), h('p', { class: 'todo' }, status.says),
+    return h('section', { class: 'card lead' }, h('p', { class: 'state-line' }, pill(status)), h('p', { class: 'advice' }, status.says),
       link.status === 'relink' && h('p', {}, h('a', { href: `#/relink/${part(id)}` }, 'Go to its relink entry')),
       error && h('div', { class: 'notice' }, icon('alert'), h('span', {}, h('strong', {}, 'Last error '), age(error.at), ': ',
         foreign(error.message), error.code && [' (', h('code', {}, foreign(error.code)), ')'])),

@@ -19,9 +19,9 @@ const reasons = {
 export const reasonCodes = Object.keys(reasons);
 
 export function reasonOf(code) {
-  const [what, todo] = reasons[code] || [`The bank says: ${visible(code || 'nothing')}`,
+  const [what, advice] = reasons[code] || [`The bank says: ${visible(code || 'nothing')}`,
     'Send the owner a new session. If it comes back with the same words, ask the platform engineer.'];
-  return { what, todo };
+  return { what, advice };
 }
 
 export const relinkStatuses = {
