@@ -23,6 +23,7 @@ void Engine::register_stored(const store::LinkSummary& summary) {
   impl_->table.set_fresh_since_s(slot, seconds_of(never ? summary.added_at : summary.last_success_at),
                                  !never);
   impl_->gate.seed(summary.link_id, summary.recent_sends);
+  if (visited_by_schedule(summary.status)) impl_->outages.know(slot, summary);
 }
 
 void Engine::start(api::IoExecutor executor) {
@@ -37,6 +38,7 @@ void Engine::start(api::IoExecutor executor) {
   impl.gate.on_freeze(
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.start_verifier(executor);
+  impl.outages.start(*impl.group);
   impl.group->spawn(impl.watch_clock());
   if (impl.options.discovery) impl.group->spawn(impl.discover());
 }
@@ -173,6 +175,7 @@ std::uint64_t Engine::heartbeat() const {
 
 void Engine::set_policy(const core::Policy& policy) {
   impl_->options.policy = policy;
+  impl_->outages.set_policy(policy.incidents);
   if (impl_->verifier) impl_->verifier->look_again();
 }
 
