@@ -526,30 +526,7 @@ struct Engine::Impl final : VisitPort {
   void start_verifier(const api::IoExecutor& executor);
   core::Result<void> want_verify(const core::LinkId& link_id);
 
-  EngineStatus status() const {
-    EngineStatus status;
-    status.links_by_status = by_status;
-    status.links = table.size();
-    status.due = urgent.size() + table.due_count(now_tick());
-    status.in_flight = in_flight;
-    status.auth_refused = auth_refused;
-    status.on_hold = on_hold;
-    status.store_healthy = store.healthy();
-    status.incidents = outages.incidents();
-    std::uint32_t oldest_s = 0xffffffff;
-    const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
-    for (Slot slot = 0; slot < table.size(); ++slot) {
-      const std::uint32_t at = table.fresh_since_s(slot);
-      if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
-      if (table.has_succeeded(slot)) oldest_s = std::min(oldest_s, at);
-      status.stale += at < fresh_since_s ? 1 : 0;
-    }
-    if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
-    if (!table.nothing_due()) {
-      status.next_due_at = timers.wall_now() + (time_of(table.earliest()) - timers.steady_now());
-    }
-    return status;
-  }
+  EngineStatus status() const;  // engine.cpp
 
   api::Task<void> stop(api::SteadyTime grace_end) {
     stopping = true;
