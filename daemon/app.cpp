@@ -282,6 +282,9 @@ int App::Impl::register_links() {
     ++links;
   });
   if (!scanned) return fail(exit_io, "store_read_failed", scanned.error().message);
+  const auto incidents = store->note(engine::incidents_note);
+  if (!incidents) return fail(exit_io, "store_read_failed", incidents.error().message);
+  if (*incidents) engine->restore_incidents(**incidents);
   release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;

@@ -56,6 +56,12 @@ struct Config {
     std::uint64_t protocol_failures_max = 0;
     std::uint64_t resyncs_per_day_max = 0;
   } cycle;
+  struct Incidents {
+    bool enabled = false;
+    std::uint64_t min_links = 0;
+    std::uint64_t min_share = 0;
+    core::Millis window{};
+  } incidents;
   struct Budget {
     std::uint64_t sync_per_app = 0;
     std::uint64_t sync_per_link = 0;

@@ -109,6 +109,9 @@ constexpr ConfigSection sections[] = {
     {"schedule",
      "When a link is visited. A running daemon takes new values on reload, except for discovery."},
     {"cycle", "Limits of one visit to a link."},
+    {"incidents",
+     "When links of one institution, or of one provider, fail together: one incident, one of them is asked "
+     "meanwhile, and their relink entries are held back until it is over."},
     {"budget",
      "Calls per minute, as documented upstream. No sliding minute ever exceeds one, also across a restart. "
      "Two daemons with one client id must share them: the limits are per app."},
@@ -333,6 +336,25 @@ void add_cycle(std::vector<ConfigKey>& keys) {
       1, 1000, "Full resyncs of one link in 24 hours.")));
 }
 
+void add_incidents(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "incidents";
+  keys.push_back(live(flag(
+      section, "enabled", [](C& c) -> bool& { return c.incidents.enabled; }, true,
+      "Off: every link is asked as if it were alone, and each entry of the relink queue is to be acted "
+      "on.")));
+  keys.push_back(live(number(
+      section, "min_links", [](C& c) -> std::uint64_t& { return c.incidents.min_links; }, 5, 3, 64,
+      "Distinct links that must begin to fail. An institution with fewer links has no incidents.")));
+  keys.push_back(live(number(
+      section, "min_share", [](C& c) -> std::uint64_t& { return c.incidents.min_share; }, 50, 10, 100,
+      "Their share of the visits since the first of them began to fail, in per cent. Where failures are "
+      "usual, five times the usual share, up to 90 per cent, if that is more.")));
+  keys.push_back(live(span_of(
+      section, "window", [](C& c) -> core::Millis& { return c.incidents.window; }, 30 * minute, minute, day,
+      "In which they must begin to fail. An entry that was opened longer before the incident is not held "
+      "back.")));
+}
+
 void add_budget(std::vector<ConfigKey>& keys) {
   struct Row {
     std::string_view name;
@@ -444,6 +466,7 @@ std::vector<ConfigKey> make_keys() {
   add_store(keys);
   add_schedule(keys);
   add_cycle(keys);
+  add_incidents(keys);
   add_budget(keys);
   add_link_session(keys);
   add_process(keys);

@@ -72,6 +72,7 @@ class LiveView final : public AdminView {
   api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before, std::size_t limit) override;
   api::Task<core::Result<store::AuditCheck>> check_audit() override;
   api::Task<core::Result<StatusView>> status() override;
+  std::vector<engine::Incident> incidents() const override { return parts_.engine.incidents(); }
   api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,

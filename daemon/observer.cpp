@@ -134,4 +134,36 @@ void Observer::on_verify(const core::VerifyReport& report) {
   }
 }
 
+void Observer::on_incident(const core::IncidentEvent& event) {
+  const core::IncidentView& incident = event.incident;
+  const bool of_institution = incident.scope == core::IncidentScope::institution;
+  LogFields fields;
+  fields.add("incident", std::string_view(incident.id)).add("scope", core::to_string(incident.scope));
+  if (of_institution) fields.add("institution", std::string_view(incident.name));
+  fields.add("provider", std::string_view(incident.provider));
+  fields.add("links_failing", incident.links_failing).add("links_total", incident.links_total);
+  fields.add("held_back", incident.held_back);
+  switch (event.change) {
+    case core::IncidentChange::opened:
+      metrics_.record_incident_opened(incident.scope);
+      [[fallthrough]];
+    case core::IncidentChange::restored:
+      fields.add("restored", event.change == core::IncidentChange::restored);
+      log_.warn("incident_opened",
+                of_institution ? "links of this institution fail together; see moneykitctl incidents"
+                               : "links of this provider fail together; see moneykitctl incidents",
+                fields);
+      return;
+    case core::IncidentChange::ramp:
+      log_.info("incident_ramps", "it answers again: what waited is visited", fields);
+      return;
+    case core::IncidentChange::relapsed:
+      log_.warn("incident_relapsed", "what was visited fails again: the incident goes on", fields);
+      return;
+    case core::IncidentChange::closed:
+      log_.info("incident_closed", "the incident is over", fields.add("how", event.how));
+      return;
+  }
+}
+
 }  // namespace syncd::daemon

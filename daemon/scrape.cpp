@@ -72,6 +72,12 @@ api::Task<std::string> Scraper::scrape() {
                                        .oldest_success_at = engine.oldest_success_at,
                                        .next_due_at = engine.next_due_at,
                                        .stale = engine.stale});
+  metrics::IncidentGauges incidents;
+  for (const engine::Incident& incident : engine.incidents) {
+    ++incidents.by_scope.at(std::to_underlying(incident.what.scope));
+    incidents.held_back += incident.what.held_back;
+  }
+  metrics_.set(incidents);
   metrics_.set_auth_refused(engine.auth_refused);
   std::vector<metrics::BudgetGauges> budgets;
   for (const api::BudgetUse& use : gate_.use()) {

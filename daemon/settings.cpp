@@ -29,7 +29,11 @@ core::Policy policy_of(const Config& config) {
           .protocol_failures_max = narrow(config.cycle.protocol_failures_max),
           .resyncs_per_day_max = narrow(config.cycle.resyncs_per_day_max),
           .keep_redacted_bodies = config.store.dead_letter_bodies == "redacted",
-          .verify_interval = config.schedule.verify_interval};
+          .verify_interval = config.schedule.verify_interval,
+          .incidents = {.enabled = config.incidents.enabled,
+                        .min_links = narrow(config.incidents.min_links),
+                        .min_share = narrow(config.incidents.min_share),
+                        .window = config.incidents.window}};
 }
 
 api::Budgets budgets_of(const Config& config) {

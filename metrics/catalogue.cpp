@@ -185,6 +185,18 @@ void add_relinks(Table& table) {
   rows.add(Id::relinks_resolved_total, counter, "moneykit_syncd_relinks_resolved_total",
            "Relink entries that were resolved: the owner reconnected, or the link is gone.")
       .by({"how"}, each({"reconnected", "gone"}));
+  rows.add(Id::relink_held_back_links, gauge, "moneykit_syncd_relink_held_back_links",
+           "Links whose relink entry waits for the end of an incident: nobody should act on it until then.");
+}
+
+void add_incidents(Table& table) {
+  Rows rows{table, "Incidents"};
+  rows.add(Id::incidents, gauge, "moneykit_syncd_incidents",
+           "Incidents that are not closed: links of one institution, or of one provider, that fail together.")
+      .by({"scope"}, each(incident_scope_names()));
+  rows.add(Id::incidents_opened_total, counter, "moneykit_syncd_incidents_opened_total",
+           "Incidents that were opened; one that opens again in its ramp counts once.")
+      .by({"scope"}, each(incident_scope_names()));
 }
 
 void add_requests(Table& table) {
@@ -324,6 +336,7 @@ const std::vector<MetricInfo>& catalogue() {
     add_cycles(all);
     add_verify(all);
     add_relinks(all);
+    add_incidents(all);
     add_requests(all);
     add_budgets(all);
     add_store(all);

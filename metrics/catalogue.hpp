@@ -46,6 +46,10 @@ enum class MetricId : std::uint8_t {
   relink_oldest_open_timestamp_seconds,
   relinks_opened_total,
   relinks_resolved_total,
+  relink_held_back_links,
+
+  incidents,
+  incidents_opened_total,
 
   api_requests_total,
   api_request_duration_seconds,

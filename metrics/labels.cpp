@@ -182,4 +182,14 @@ std::size_t relink_status_slot(RelinkStatus status) {
   return static_cast<std::size_t>(found - relink_statuses.begin());
 }
 
+const std::vector<std::string_view>& incident_scope_names() {
+  static const std::vector<std::string_view> names =
+      names_of<core::IncidentScope>(core::incident_scope_count);
+  return names;
+}
+
+std::size_t incident_scope_slot(core::IncidentScope scope) {
+  return std::min(slot_of(scope, core::incident_scope_count), core::incident_scope_count - 1);
+}
+
 }  // namespace syncd::metrics

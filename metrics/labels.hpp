@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/core/incident.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/result.hpp"
@@ -44,5 +45,8 @@ std::size_t relink_reason_slot(std::string_view reason);
 
 const std::vector<std::string_view>& relink_status_names();
 std::size_t relink_status_slot(core::RelinkStatus status);
+
+const std::vector<std::string_view>& incident_scope_names();
+std::size_t incident_scope_slot(core::IncidentScope scope);
 
 }  // namespace syncd::metrics

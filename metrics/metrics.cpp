@@ -225,6 +225,16 @@ void Metrics::set(const ScheduleGauges& gauges) {
   impl_->gauge(Id::stale_links).Set(gauges.stale.has_value() ? number(*gauges.stale) : nothing);
 }
 
+void Metrics::record_incident_opened(core::IncidentScope scope) {
+  impl_->counter(Id::incidents_opened_total, incident_scope_slot(scope)).Increment();
+}
+
+void Metrics::set(const IncidentGauges& gauges) {
+  for (std::size_t slot = 0; slot < core::incident_scope_count; ++slot)
+    impl_->gauge(Id::incidents, slot).Set(number(gauges.by_scope[slot + 1]));
+  impl_->gauge(Id::relink_held_back_links).Set(number(gauges.held_back));
+}
+
 void Metrics::set_relink_queue(std::span<const RelinkCount> counts,
                                std::optional<core::WallTime> oldest_open_at) {
   const std::size_t statuses = relink_status_names().size();

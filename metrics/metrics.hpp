@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "metrics/process.hpp"
+#include "sync/core/incident.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
@@ -34,6 +35,11 @@ struct RelinkCount {
   std::string_view reason;
   core::RelinkStatus status = core::RelinkStatus::open;
   std::uint64_t links = 0;
+};
+
+struct IncidentGauges {
+  std::array<std::uint64_t, core::incident_scope_count + 1> by_scope{};  // index: IncidentScope
+  std::uint64_t held_back = 0;                                           // links
 };
 
 struct BudgetGauges {
@@ -90,6 +96,7 @@ class Metrics {
   void record(const core::HttpReport& report);
   void record(const core::CommitReport& report);
   void record(const core::VerifyReport& report);
+  void record_incident_opened(core::IncidentScope scope);
   void record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at);
   void record_discovery_failure();
   // The first load, at start, counts as well.
@@ -99,6 +106,7 @@ class Metrics {
   void set(const ScheduleGauges& gauges);
   // The whole queue: a reason that is not named has no links.
   void set_relink_queue(std::span<const RelinkCount> counts, std::optional<core::WallTime> oldest_open_at);
+  void set(const IncidentGauges& gauges);
   // An endpoint that is not named keeps its values. `now` decides whether a window is still open.
   void set(std::span<const BudgetGauges> budgets, core::WallTime now);
   void set(const ConnectionGauges& gauges);

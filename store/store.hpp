@@ -47,6 +47,10 @@ struct LinkSummary {
   core::WallTime last_success_at{};
   core::WallTime added_at{};  // only of a link without a success so far
   std::vector<core::RecentSend> recent_sends;
+  // Empty before upstream's first answer.
+  std::string institution_id = {};
+  std::string provider = {};
+  std::string upstream_error_code = {};  // verbatim; empty: none
 };
 
 enum class CommitOutcome : std::uint8_t {

@@ -106,6 +106,8 @@ class AdminView {
   // Walks the whole chain of acts.
   virtual api::Task<core::Result<store::AuditCheck>> check_audit() = 0;
   virtual api::Task<core::Result<StatusView>> status() = 0;
+  // Links that fail together, open incidents and those that ramp.
+  virtual std::vector<engine::Incident> incidents() const = 0;
 
   // Begins a verify of the link, or joins the one that is under way, and waits up to `wait` for its end.
   virtual api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) = 0;

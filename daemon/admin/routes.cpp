@@ -86,6 +86,7 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"GET", {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
       {"POST", {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
       {"POST", {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
+      {"GET", {"v1", "incidents"}, false, &AdminRoutes::list_incidents},
       {"GET", {"v1", "status"}, false, &AdminRoutes::show_status},
   };
   return routes;

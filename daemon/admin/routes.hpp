@@ -66,6 +66,8 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_revision(Call call);
   api::Task<HttpResponse> list_audit(Call call);
   api::Task<HttpResponse> check_audit(Call call);
+  // ---- routes_incidents.cpp ----
+  api::Task<HttpResponse> list_incidents(Call call);
   // ---- routes_repair.cpp ----
   api::Task<HttpResponse> verify_link(Call call);
   api::Task<HttpResponse> show_verify(Call call);

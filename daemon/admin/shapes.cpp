@@ -341,6 +341,21 @@ void write_audit_entry(JsonWriter& writer, const core::AuditEntry& entry) {
   writer.end_object();
 }
 
+void write_incident(JsonWriter& writer, const engine::Incident& incident) {
+  writer.begin_object();
+  writer.member("id", std::string_view(incident.what.id));
+  writer.member("scope", core::to_string(incident.what.scope));
+  writer.member("name", std::string_view(incident.what.name));
+  write_optional_text(writer, "provider", incident.what.provider);
+  write_time(writer, "opened_at", incident.what.opened_at);
+  writer.member("phase", core::to_string(incident.what.phase));
+  writer.member("links_failing", incident.what.links_failing);
+  writer.member("links_total", incident.what.links_total);
+  writer.member("held_back", incident.what.held_back);
+  if (incident.canary) writer.member("canary_link_id", std::string_view(incident.canary->str()));
+  writer.end_object();
+}
+
 void write_cycle(JsonWriter& writer, const core::CycleReport& report) {
   writer.begin_object();
   writer.member("link_id", std::string_view(report.link_id.str()));
@@ -408,6 +423,10 @@ void write_status(JsonWriter& writer, const StatusView& status) {
   write_length(writer, "relink_open", status.relinks_open);
   write_length(writer, "dead_letters", status.dead_letters);
   writer.end_object();
+  writer.key("incidents").begin_array();
+  for (const engine::Incident& incident : status.engine.incidents)
+    write_incident(writer, incident);
+  writer.end_array();
   writer.key("config").begin_object();
   writer.member("last_reload_ok", status.config_reload_ok);
   write_time(writer, "loaded_at", status.config_loaded_at);

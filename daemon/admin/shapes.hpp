@@ -34,6 +34,8 @@ void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry);
 // `now`: what is told of the time that passes. `whole`: with its history, which lists leave out.
 void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, core::WallTime now, bool whole);
 void write_audit_entry(JsonWriter& writer, const core::AuditEntry& entry);
+// The canary only while one is asked.
+void write_incident(JsonWriter& writer, const engine::Incident& incident);
 void write_cycle(JsonWriter& writer, const core::CycleReport& report);
 // `whole`: with the redacted body, which lists leave out.
 void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool whole);

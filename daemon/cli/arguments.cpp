@@ -87,6 +87,8 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   transactions->add_option("--limit", o.limit, "At most this many; 0: all")
       ->check(whole_number)  // the conversion would turn -1 into the largest number
       ->capture_default_str();
+  add_verb(app, "incidents", "Institutions and providers whose links fail together", o, chosen,
+           [](const Session& s) { return list_incidents(s); });
   CLI::App* feed = app.add_subcommand("feed", "The change feed");
   feed->require_subcommand(1);
   CLI::App* tail = add_verb(*feed, "tail", "Print the last changes", o, chosen,

@@ -36,6 +36,7 @@ CliResult<int> pause_link(const Session& session, const std::string& link_id);
 CliResult<int> resume_link(const Session& session, const std::string& link_id);
 CliResult<int> list_accounts(const Session& session, const std::string& link_id);
 CliResult<int> list_transactions(const Session& session, const std::string& link_id, std::size_t limit);
+CliResult<int> list_incidents(const Session& session);
 // `after` empty: the last entries only. With `follow`, runs until it is interrupted, also over restarts of
 // the daemon.
 CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> after, bool follow);

@@ -75,6 +75,12 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
   sheet.add("queues",
             fmt::format("{} relink entries open, {} dead letters", length_of(status, "queues.relink_open"),
                         length_of(status, "queues.dead_letters")));
+  const JsonValue* incidents = status.find("incidents");
+  if (incidents != nullptr && !incidents->items.empty()) {
+    sheet.add("incidents",
+              plural(incidents->items.size(), "institution or provider is", "institutions or providers are") +
+                  " down: see moneykitctl incidents");
+  }
   sheet.add(
       "store",
       fmt::format("{} on disk, {} free, {} commits since start", bytes_of(status.at("store.disk_bytes")),

@@ -26,6 +26,7 @@ std::string render_transactions(const Items& transactions);
 std::string render_relinks(const Items& entries, core::WallTime now);
 std::string render_relink(const JsonValue& entry, core::WallTime now);
 std::string render_acts(const Items& acts, core::WallTime now);
+std::string render_incidents(const Items& incidents, core::WallTime now);
 // What verify answered about one link, and about many.
 std::string render_verify(const JsonValue& answer, core::WallTime now);
 std::string render_verifies(const Items& answers);

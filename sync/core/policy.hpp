@@ -7,6 +7,14 @@
 
 namespace syncd::core {
 
+// When links that fail together are one incident (decision 014).
+struct IncidentPolicy {
+  bool enabled = true;
+  std::uint32_t min_links = 5;              // distinct ones, that worked before; 3 to 64
+  std::uint32_t min_share = 50;             // of the visits since the first of them failed, in per cent
+  Millis window{std::chrono::minutes(30)};  // in which they began to fail
+};
+
 // Everything that decides when a link is visited and how much patience it gets. Times are durations on the
 // wall clock.
 struct Policy {
@@ -25,6 +33,7 @@ struct Policy {
   std::uint32_t resyncs_per_day_max = 3;
   bool keep_redacted_bodies = false;  // dead letters hold the structure of the answer, without its values
   Millis verify_interval{0};          // in which the rolling audit visits every link once; zero: no audit
+  IncidentPolicy incidents = {};
 };
 
 }  // namespace syncd::core

@@ -14,6 +14,7 @@ namespace syncd::core {
 struct CycleReport {
   LinkId link_id;
   std::string institution_id;
+  std::string provider;
   Cause cause = Cause::schedule;
   std::optional<Error> error;  // empty: success
   LinkStatus status_before = LinkStatus::active;

@@ -64,6 +64,7 @@ class Cycle {
 
   void conclude() {
     report().institution_id = record_.institution_id;
+    report().provider = record_.provider;
     report().status_after = record_.status;
     if (!report().next_due_at.time_since_epoch().count()) report().next_due_at = record_.next_due_at;
     report().duration = context_.timers.steady_now() - began_at_;

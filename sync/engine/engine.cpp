@@ -23,6 +23,7 @@ void Engine::register_stored(const store::LinkSummary& summary) {
   impl_->table.set_fresh_since_s(slot, seconds_of(never ? summary.added_at : summary.last_success_at),
                                  !never);
   impl_->gate.seed(summary.link_id, summary.recent_sends);
+  if (visited_by_schedule(summary.status)) impl_->outages.know(slot, summary);
 }
 
 void Engine::start(api::IoExecutor executor) {
@@ -37,6 +38,7 @@ void Engine::start(api::IoExecutor executor) {
   impl.gate.on_freeze(
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.start_verifier(executor);
+  impl.outages.start(*impl.group);
   impl.group->spawn(impl.watch_clock());
   if (impl.options.discovery) impl.group->spawn(impl.discover());
 }
@@ -159,6 +161,31 @@ bool Engine::knows(const core::LinkId& link_id) const {
   return impl_->table.find(link_id.str()).has_value();
 }
 
+EngineStatus Engine::Impl::status() const {
+  EngineStatus status;
+  status.links_by_status = by_status;
+  status.links = table.size();
+  status.due = urgent.size() + table.due_count(now_tick());
+  status.in_flight = in_flight;
+  status.auth_refused = auth_refused;
+  status.on_hold = on_hold;
+  status.store_healthy = store.healthy();
+  status.incidents = outages.incidents();
+  std::uint32_t oldest_s = 0xffffffff;
+  const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
+  for (Slot slot = 0; slot < table.size(); ++slot) {
+    const std::uint32_t at = table.fresh_since_s(slot);
+    if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
+    if (table.has_succeeded(slot)) oldest_s = std::min(oldest_s, at);
+    status.stale += at < fresh_since_s ? 1 : 0;
+  }
+  if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
+  if (!table.nothing_due()) {
+    status.next_due_at = timers.wall_now() + (time_of(table.earliest()) - timers.steady_now());
+  }
+  return status;
+}
+
 EngineStatus Engine::status() const {
   return impl_->status();
 }
@@ -173,6 +200,7 @@ std::uint64_t Engine::heartbeat() const {
 
 void Engine::set_policy(const core::Policy& policy) {
   impl_->options.policy = policy;
+  impl_->outages.set_policy(policy.incidents);
   if (impl_->verifier) impl_->verifier->look_again();
 }
 

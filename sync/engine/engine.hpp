@@ -14,11 +14,13 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
+#include "sync/core/incident.hpp"
 #include "sync/core/link_session.hpp"
 #include "sync/core/policy.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
+#include "sync/engine/outages.hpp"
 #include "sync/engine/store_port.hpp"
 #include "sync/engine/verifier.hpp"
 
@@ -60,6 +62,8 @@ class EngineObserver {
   virtual void on_store_failed(const core::Error& error) = 0;
   // A verify has ended, one that somebody asked for or one of the audit.
   virtual void on_verify(const core::VerifyReport&) {}
+  // An incident has opened, goes on after a restart, ramps, has relapsed or is closed.
+  virtual void on_incident(const core::IncidentEvent&) {}
 };
 
 struct NewLink {
@@ -118,6 +122,7 @@ struct EngineStatus {
   // The longest ago of the last successes of links neither paused nor gone; one without any is in `stale`.
   std::optional<core::WallTime> oldest_success_at;
   std::optional<core::WallTime> next_due_at;
+  std::vector<Incident> incidents;  // open ones and those that ramp
 };
 
 // Decides which link is visited when, and visits them with a bounded number of workers. At most one cycle per
@@ -134,6 +139,9 @@ class Engine {
   // Before start().
   void reserve(std::size_t links);
   void register_stored(const store::LinkSummary& summary);
+  // The store's note `incidents_note`, behind the last register_stored(): the incidents that were open when
+  // the daemon stopped go on, each with a canary at once.
+  void restore_incidents(std::string_view note);
   void start(api::IoExecutor executor);
   // Takes no new link, lets running pages finish until `grace_end`, then cancels what waits; returns when no
   // task is left. Commits already handed to the store are always awaited.
@@ -192,6 +200,13 @@ class Engine {
 
   // Upstream was given other credentials: where they are refused, they are tried at once.
   void take_new_credentials();
+
+  // ---- incidents: links that fail together (decision 014) ----
+  std::vector<Incident> incidents() const;
+  // The id of the incident for whose end the link's relink entry waits: nobody should act on it until then.
+  std::optional<std::string> held_back_by(const core::LinkId& link_id) const;
+  // Grows with each change of an incident.
+  std::uint64_t incidents_revision() const;
 
   bool knows(const core::LinkId& link_id) const;
   EngineStatus status() const;

@@ -22,6 +22,7 @@
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
 #include "sync/engine/link_table.hpp"
+#include "sync/engine/outages.hpp"
 #include "sync/engine/task_group.hpp"
 #include "sync/engine/verifier.hpp"
 
@@ -69,7 +70,8 @@ struct Engine::Impl final : VisitPort {
         store(store_),
         observer(observer_),
         options(options_),
-        origin(timers_.steady_now() - overdue_told_apart) {}
+        origin(timers_.steady_now() - overdue_told_apart),
+        outages(table, timers_, store_, options.policy.incidents, outage_hooks()) {}
 
   // A task that waits in wait_for_cycle(); lives in its frame.
   struct CycleWaiter {
@@ -110,7 +112,9 @@ struct Engine::Impl final : VisitPort {
     --by_status[index_of(table.status(slot))];
     ++by_status[index_of(status)];
     table.set_status(slot, status);
-    if (!visited_by_schedule(status)) table.unschedule(slot);
+    if (visited_by_schedule(status)) return;
+    table.unschedule(slot);
+    outages.forget(slot);
   }
 
   Slot add(std::string_view link_id, LinkStatus status, core::WallTime due) {
@@ -144,6 +148,7 @@ struct Engine::Impl final : VisitPort {
     ++heartbeat;
     if (pumping) return;
     pumping = true;
+    if (may_begin()) outages.act();
     while (may_begin() && in_flight < options.workers) {
       const std::optional<LinkTable::Due> next = next_link();
       if (!next) break;
@@ -164,11 +169,16 @@ struct Engine::Impl final : VisitPort {
       table.set_urgent(slot, false);
       if (table.in_flight(slot) || !visited_by_schedule(table.status(slot))) continue;
       table.unschedule(slot);
+      if (put_off(slot)) continue;
       return LinkTable::Due{.due = now_tick(), .slot = slot};
     }
     if (table.nothing_due() || table.earliest() > now_tick()) return std::nullopt;
     if (nobody_may_drain(core::Cause::schedule)) return std::nullopt;
-    return table.pop();
+    while (!table.nothing_due() && table.earliest() <= now_tick()) {
+      const LinkTable::Due next = table.pop();
+      if (!put_off(next.slot)) return next;
+    }
+    return std::nullopt;
   }
 
   // Taking links off the heap would only put them back: upstream lets nobody drain, or the app's budget is
@@ -258,6 +268,9 @@ struct Engine::Impl final : VisitPort {
     const bool tells_something = outcome.end != CycleEnd::stopped && outcome.end != CycleEnd::conflict &&
                                  outcome.end != CycleEnd::held_back;
     if (tells_something) observer.on_cycle(outcome.report);
+    const bool found_out = outcome.end == CycleEnd::finished || outcome.end == CycleEnd::yielded;
+    if (found_out && visited_by_schedule(table.status(slot)))
+      outages.visited(slot, outcome.report, outcome.last_success_at.has_value());
   }
 
   // It keeps its place: among the first again, or by its due time among those that are as late.
@@ -378,7 +391,8 @@ struct Engine::Impl final : VisitPort {
     const bool overdue = !table.nothing_due() && time_of(table.earliest()) <= now;
     if (may_begin() && (overdue || !urgent.empty()))
       return now + std::min(look_at_budget_every, options.idle_look);
-    const api::SteadyTime latest = now + options.idle_look;
+    const api::SteadyTime latest =
+        std::min(now + options.idle_look, may_begin() ? outages.next_at() : api::SteadyTime::max());
     if (table.nothing_due() || overdue) return latest;
     return std::min(latest, time_of(table.earliest()));
   }
@@ -493,6 +507,12 @@ struct Engine::Impl final : VisitPort {
   api::Task<void> until_answered(CycleWaiter& waiter, api::SteadyTime deadline);
   std::uint64_t wait_after(Slot slot) const;
 
+  // ---- incidents (engine_outages.cpp) ----
+  Outages::Hooks outage_hooks();
+  // True: the visit waits for the end of an incident, and the link stands in the schedule for later.
+  bool put_off(Slot slot);
+  void bring_forward(Slot slot, bool first);
+
   // ---- verify (engine_verify.cpp) ----
   std::optional<Obstacle> service_obstacle() const;
   std::optional<Obstacle> obstacle(const core::LinkId& link_id) const override;
@@ -506,29 +526,7 @@ struct Engine::Impl final : VisitPort {
   void start_verifier(const api::IoExecutor& executor);
   core::Result<void> want_verify(const core::LinkId& link_id);
 
-  EngineStatus status() const {
-    EngineStatus status;
-    status.links_by_status = by_status;
-    status.links = table.size();
-    status.due = urgent.size() + table.due_count(now_tick());
-    status.in_flight = in_flight;
-    status.auth_refused = auth_refused;
-    status.on_hold = on_hold;
-    status.store_healthy = store.healthy();
-    std::uint32_t oldest_s = 0xffffffff;
-    const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
-    for (Slot slot = 0; slot < table.size(); ++slot) {
-      const std::uint32_t at = table.fresh_since_s(slot);
-      if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
-      if (table.has_succeeded(slot)) oldest_s = std::min(oldest_s, at);
-      status.stale += at < fresh_since_s ? 1 : 0;
-    }
-    if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
-    if (!table.nothing_due()) {
-      status.next_due_at = timers.wall_now() + (time_of(table.earliest()) - timers.steady_now());
-    }
-    return status;
-  }
+  EngineStatus status() const;  // engine.cpp
 
   api::Task<void> stop(api::SteadyTime grace_end) {
     stopping = true;
@@ -554,6 +552,7 @@ struct Engine::Impl final : VisitPort {
   EngineOptions options;
   const api::SteadyTime origin;
   LinkTable table;
+  Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};
   std::deque<Slot> urgent;
   std::list<CycleWaiter*> cycle_waiters;

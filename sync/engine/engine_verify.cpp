@@ -115,7 +115,7 @@ void Engine::Impl::start_verifier(const api::IoExecutor& executor) {
   hooks.links = [this] { return table.size(); };
   hooks.audited = [this](const core::LinkId& link_id) {
     const auto slot = table.find(link_id.str());
-    return slot && table.status(*slot) == LinkStatus::active;
+    return slot && table.status(*slot) == LinkStatus::active && !outages.holds(*slot);
   };
   hooks.may_ask = [this] { return !service_obstacle(); };
   hooks.store_failed = [this](const core::Error& error) { observer.on_store_failed(error); };

@@ -26,7 +26,7 @@ LinkTable::Slot LinkTable::add(std::string_view link_id, core::LinkStatus status
   const auto slot = static_cast<Slot>(links_.size());
   Link link;
   link.id_at = static_cast<std::uint32_t>(ids_.size());
-  link.status = status;
+  link.status = std::to_underlying(status) & 0xf;
   ids_.push_back(static_cast<char>(link_id.size() - 1));
   ids_.insert(ids_.end(), link_id.begin(), link_id.end());
   links_.push_back(link);
@@ -63,6 +63,24 @@ void LinkTable::index_insert(Slot slot) {
   while (index_[at] != no_slot)
     at = (at + 1) & mask;
   index_[at] = slot;
+}
+
+core::LinkMark LinkTable::mark(Slot slot) const {
+  const Link& link = links_[slot];
+  return {.group = link.group,
+          .failing = static_cast<core::Failing>(link.failing),
+          .affected = link.affected,
+          .parked = link.parked,
+          .awaited = link.awaited};
+}
+
+void LinkTable::set_mark(Slot slot, core::LinkMark mark) {
+  Link& link = links_[slot];
+  link.group = mark.group;
+  link.failing = std::to_underlying(mark.failing) & 0x3;
+  link.affected = mark.affected;
+  link.parked = mark.parked;
+  link.awaited = mark.awaited;
 }
 
 void LinkTable::place(std::uint32_t at, Due due) {

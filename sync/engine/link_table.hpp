@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sync/core/incident.hpp"
 #include "sync/core/types.hpp"
 
 namespace syncd::engine {
@@ -27,8 +29,8 @@ class LinkTable {
   std::string_view id(Slot slot) const;
   std::size_t size() const { return links_.size(); }
 
-  core::LinkStatus status(Slot slot) const { return links_[slot].status; }
-  void set_status(Slot slot, core::LinkStatus status) { links_[slot].status = status; }
+  core::LinkStatus status(Slot slot) const { return static_cast<core::LinkStatus>(links_[slot].status); }
+  void set_status(Slot slot, core::LinkStatus status) { links_[slot].status = std::to_underlying(status); }
   // Seconds since 1970 of the last success, of the registration before the first one; 0: unknown.
   std::uint32_t fresh_since_s(Slot slot) const { return fresh_since_s_[slot]; }
   void set_fresh_since_s(Slot slot, std::uint32_t seconds, bool by_success) {
@@ -42,11 +44,15 @@ class LinkTable {
   void set_in_flight(Slot slot, bool value) { links_[slot].in_flight = value; }
   // The cause of the visit that must follow the one in flight, or of the next one; 0: an ordinary one.
   std::uint8_t wanted_cause(Slot slot) const { return links_[slot].wanted_cause; }
-  void set_wanted_cause(Slot slot, std::uint8_t cause) { links_[slot].wanted_cause = cause; }
+  void set_wanted_cause(Slot slot, std::uint8_t cause) { links_[slot].wanted_cause = cause & 0xf; }
 
   // Waits in the queue of links to be visited before all others.
   bool urgent(Slot slot) const { return links_[slot].urgent; }
   void set_urgent(Slot slot, bool value) { links_[slot].urgent = value; }
+
+  // What is known of the link's institution and of how it fails (core::Incidents).
+  core::LinkMark mark(Slot slot) const;
+  void set_mark(Slot slot, core::LinkMark mark);
 
   // ---- the due heap: earliest first; in no particular order among those of the same tick ----
   // Puts the link in, or moves it.
@@ -72,12 +78,18 @@ class LinkTable {
   struct Link {
     std::uint32_t id_at = 0;  // in ids_
     std::uint32_t heap_at = no_slot;
-    core::LinkStatus status = core::LinkStatus::active;
-    std::uint8_t wanted_cause = 0;
+    std::uint8_t status : 4 = std::to_underlying(core::LinkStatus::active);
+    std::uint8_t wanted_cause : 4 = 0;
     bool in_flight : 1 = false;
     bool urgent : 1 = false;
     bool succeeded : 1 = false;
+    bool affected : 1 = false;
+    bool parked : 1 = false;
+    bool awaited : 1 = false;
+    std::uint8_t failing : 2 = 0;
+    std::uint16_t group = 0;
   };
+  static_assert(sizeof(Link) == 12, "a million idle links pay for each byte");
   void place(std::uint32_t at, Due due);
   void sift_up(std::uint32_t at);
   void sift_down(std::uint32_t at);

@@ -48,6 +48,7 @@ class CountingObserver final : public engine::EngineObserver {
                     std::uint64_t) override {}
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error& error) override;
+  void on_incident(const core::IncidentEvent& event) override { next_.on_incident(event); }
 
   // Called behind the cycle that makes `reached` true.
   void watch(std::function<bool(const Counts&)> reached, std::function<void()> tell);

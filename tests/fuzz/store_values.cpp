@@ -71,7 +71,9 @@ void check_front(Values value, const core::LinkRecord& record) {
   FUZZ_CHECK(decode_link_summary(value, summary).has_value(), "a record has a summary");
   FUZZ_CHECK(summary.status == record.status && summary.next_due_at == record.next_due_at &&
                  summary.last_success_at == record.last_success_at &&
-                 summary.recent_sends == record.recent_sends,
+                 summary.recent_sends == record.recent_sends &&
+                 summary.institution_id == record.institution_id && summary.provider == record.provider &&
+                 summary.upstream_error_code == record.upstream_error_code,
              "the summary is the same");
 }
 

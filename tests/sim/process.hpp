@@ -47,8 +47,13 @@ struct Process {
                               .next_due_at = record.next_due_at,
                               .last_success_at = record.last_success_at,
                               .added_at = record.added_at,
-                              .recent_sends = record.recent_sends});
+                              .recent_sends = record.recent_sends,
+                              .institution_id = record.institution_id,
+                              .provider = record.provider,
+                              .upstream_error_code = record.upstream_error_code});
     }
+    if (const auto note = store.notes.find(std::string(engine::incidents_note)); note != store.notes.end())
+      engine.restore_incidents(note->second);
     engine.start(io.get_executor());
   }
 

@@ -14,7 +14,10 @@ constexpr Millis longest_window = minutes(70);
 }  // namespace
 
 std::string World::add_upstream_link(Dice& dice) {
-  links_.push_back(upstream_.add_link(draw_link(dice), timers_.true_now()));
+  sandbox::NewLink link = draw_link(dice);
+  // Not drawn: other draws of a seed stay as they are. Links of one bank can fail together.
+  if (plan_.seed % 3 == 1) link.institution = "instant_bank";
+  links_.push_back(upstream_.add_link(link, timers_.true_now()));
   return links_.back();
 }
 

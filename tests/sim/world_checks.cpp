@@ -43,6 +43,27 @@ void World::on_auth_incident(bool refused, const core::Error&) {
   tally(refused ? "credentials refused" : "credentials work again");
 }
 
+void World::on_incident(const core::IncidentEvent& event) {
+  using enum core::IncidentChange;
+  switch (event.change) {
+    case opened:
+      tally("incident opened");
+      return;
+    case restored:
+      tally("incident goes on after a restart");
+      return;
+    case ramp:
+      tally("incident ramps");
+      return;
+    case relapsed:
+      tally("incident relapsed");
+      return;
+    case closed:
+      tally("incident closed: " + std::string(event.how));
+      return;
+  }
+}
+
 // Of the store's errors, those that are no commit's.
 void World::on_store_failed(const core::Error& error) {
   if (error.message == read_failure) tally("a visit or a verify meets a read that fails");

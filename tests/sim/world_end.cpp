@@ -106,6 +106,7 @@ void World::check_quiet_links() {
       tally("in quiet: link damaged");
       continue;
     }
+    if (found != store_.links.end() && waits_for_incident(found->second)) continue;
     if (readable) {
       check_quiet(store_, upstream_, link_id, moment, findings_);
       continue;
@@ -117,6 +118,25 @@ void World::check_quiet_links() {
         Invariant::liveness, told,
         "in quiet, link " + link + ": not ours to read but " + std::string(core::to_string(status)));
   }
+}
+
+// Links of a bank that is down are not asked, but for one; what is known of them may be older. Nobody is to
+// act on an entry that was opened meanwhile.
+bool World::waits_for_incident(const core::LinkRecord& record) {
+  for (const engine::Incident& incident : process_->engine.incidents()) {
+    const bool of_bank = incident.what.scope == core::IncidentScope::institution
+                             ? incident.what.name == record.institution_id
+                             : incident.what.name == record.provider;
+    if (!of_bank || record.status == core::LinkStatus::gone) continue;
+    tally("in quiet: link of an incident");
+    const auto entry = store_.relink.find(record.link_id);
+    const bool opened_in_it = record.status == core::LinkStatus::relink && entry != store_.relink.end() &&
+                              entry->second.opened_at > incident.what.opened_at;
+    findings_.expect(Invariant::relink, !opened_in_it || process_->engine.held_back_by(record.link_id),
+                     "in quiet, link " + record.link_id.str() + ": its entry is not held back");
+    return true;
+  }
+  return false;
 }
 
 // Whoever is asked for is asked about within the minute, whatever state it is in.

@@ -114,6 +114,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void no_list_begins_for(Millis by) { no_list_until_ = timers_.steady_now() + by; }
   void on_store_failed(const core::Error& error) override;
   void on_verify(const core::VerifyReport& report) override;
+  void on_incident(const core::IncidentEvent& event) override;
   void on_commit_begins(const core::LinkUpdate& update) override;
   void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) override;
   void on_note(const std::string& name, const std::string& value) override;
@@ -234,6 +235,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   Millis heal_bound();
   Millis longest_drain();
   void check_quiet_links();
+  bool waits_for_incident(const core::LinkRecord& record);
   void check_sync_now();
   std::uint64_t requests_of(const std::string& link_id) { return past_[LinkId{link_id}].requests; }
   void heal();

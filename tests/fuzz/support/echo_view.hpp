@@ -137,6 +137,7 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "audit check"});
     co_return store::AuditCheck{};
   }
+  std::vector<engine::Incident> incidents() const override { return {}; }
   api::Task<core::Result<daemon::StatusView>> status() override {
     note({.verb = "status"});
     co_return daemon::StatusView{};

@@ -118,6 +118,8 @@ RC_GTEST_PROP(CodecProperty, LinkRecordsComeBack, ()) {
   RC_ASSERT(decode_link_summary(value, summary).has_value());
   RC_ASSERT((summary.next_due_at == link.next_due_at && summary.last_success_at == link.last_success_at));
   RC_ASSERT((summary.recent_sends == link.recent_sends));
+  RC_ASSERT(summary.institution_id == link.institution_id && summary.provider == link.provider);
+  RC_ASSERT(summary.upstream_error_code == link.upstream_error_code);
 }
 
 RC_GTEST_PROP(CodecProperty, TruncatedLinkRecordsAreRefused, ()) {

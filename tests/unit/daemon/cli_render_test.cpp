@@ -116,6 +116,25 @@ TEST(CliRender, TransactionsOfBothStates) {
   EXPECT_THAT(cli::render_transactions(rows), HasSubstr("\n2 transactions, 1 of them pending\n"));
 }
 
+TEST(CliRender, Incidents) {
+  EXPECT_EQ(cli::render_incidents({}, now), "no incidents: no institution's links fail together\n");
+  const auto incident =
+      json(R"({"id":"5-1","scope":"institution","name":"chase\u0007","provider":"plaid","phase":"open",)"
+           R"("opened_at":"2025-05-06T13:31:12Z","links_failing":43,"links_total":1200,"held_back":41})");
+  EXPECT_EQ(cli::render_incidents({incident}, now),
+            "INCIDENT  SCOPE        NAME    PROVIDER  OPENED  PHASE  FAILING  LINKS  HELD BACK\n"
+            "5-1       institution  chase?  plaid     3h ago  open        43  1,200         41\n"
+            "\n1 incident\n");
+  const auto of_provider = json(R"({"id":"5-2","scope":"provider","name":"mx","provider":null})");
+  EXPECT_THAT(cli::render_incidents({incident, of_provider}, now), HasSubstr("\n2 incidents\n"));
+}
+
+TEST(CliRender, TheStatusNamesIncidents) {
+  EXPECT_THAT(cli::render_status(json(R"({"incidents":[]})"), now), Not(HasSubstr("incidents")));
+  EXPECT_THAT(cli::render_status(json(R"({"incidents":[{"id":"1"}]})"), now),
+              HasSubstr("1 institution or provider is down: see moneykitctl incidents"));
+}
+
 TEST(CliRender, RelinkEntries) {
   EXPECT_EQ(cli::render_relinks({}, now), "no relink entries\n");
   const auto entry =

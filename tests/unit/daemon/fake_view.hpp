@@ -170,10 +170,12 @@ class FakeView final : public daemon::AdminView {
   api::Task<core::Result<store::AuditCheck>> check_audit() override {
     co_return store::AuditCheck{.end = {.sequence = 2}, .finished = true};
   }
+  std::vector<engine::Incident> incidents() const override { return outages; }
   api::Task<core::Result<daemon::StatusView>> status() override {
     if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
     daemon::StatusView view;
     view.version = "1.2.3";
+    view.engine.incidents = outages;
     view.store.feed_head = 9;
     view.store.published = 7;
     view.relinks_open = {.count = 3, .more = false};
@@ -286,6 +288,7 @@ class FakeView final : public daemon::AdminView {
   std::string asked_search;
   std::string asked_actor;
   std::uint64_t asked_revision = 0;
+  std::vector<engine::Incident> outages;
   core::Millis waited{};
   std::string noted;
 };

@@ -250,6 +250,46 @@ TEST_F(Routes, Repairs) {
   EXPECT_EQ(view.noted, "");
 }
 
+engine::Incident outage(const std::string& id, core::IncidentScope scope) {
+  engine::Incident incident;
+  incident.what = {.id = id,
+                   .scope = scope,
+                   .name = "chase",
+                   .provider = "plaid",
+                   .opened_at = core::WallTime{core::Millis{1'746'549'072'451}},
+                   .phase = core::IncidentPhase::open,
+                   .links_failing = 43,
+                   .links_total = 1200,
+                   .held_back = 41,
+                   .canary = std::nullopt};
+  return incident;
+}
+
+TEST_F(Routes, Incidents) {
+  EXPECT_EQ(ask("GET", "/v1/incidents").body, R"({"items":[]})");
+  view.outages = {outage("1746549072451-2", core::IncidentScope::provider),
+                  outage("1746549072451-1", core::IncidentScope::institution)};
+  view.outages[1].canary = core::LinkId{"mk_1"};
+  const std::string first =
+      R"({"id":"1746549072451-1","scope":"institution","name":"chase","provider":"plaid",)"
+      R"("opened_at":"2025-05-06T16:31:12.451Z","phase":"open","links_failing":43,"links_total":1200,)"
+      R"("held_back":41,"canary_link_id":"mk_1"})";
+  EXPECT_EQ(ask("GET", "/v1/incidents?limit=1").body,
+            R"({"items":[)" + first + R"(],"next":"1746549072451-1"})");
+  const std::string rest = ask("GET", "/v1/incidents?after=1746549072451-1").body;
+  EXPECT_THAT(rest, HasSubstr(R"("scope":"provider")"));
+  EXPECT_THAT(rest, Not(HasSubstr("institution")));
+  EXPECT_THAT(rest, Not(HasSubstr("next")));
+  EXPECT_EQ(ask("GET", "/v1/incidents?phase=open").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/incidents").status, 405);
+}
+
+TEST_F(Routes, TheStatusShowsIncidents) {
+  EXPECT_THAT(ask("GET", "/v1/status").body, HasSubstr(R"("incidents":[])"));
+  view.outages = {outage("1-1", core::IncidentScope::institution)};
+  EXPECT_THAT(ask("GET", "/v1/status").body, HasSubstr(R"("incidents":[{"id":"1-1","scope":"institution")"));
+}
+
 TEST_F(Routes, DeadLetters) {
   const HttpResponse list = ask("GET", "/v1/dead-letters?limit=1&after=4:mk_1");
   EXPECT_EQ(view.asked_after, "4:mk_1");

@@ -22,8 +22,10 @@ class NotingObserver final : public engine::EngineObserver {
                     std::uint64_t) override {}
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error&) override {}
+  void on_incident(const core::IncidentEvent& event) override { outages.push_back(event); }
 
   std::vector<core::CycleReport> cycles;
+  std::vector<core::IncidentEvent> outages;
   std::vector<bool> incidents;  // true: began
 };
 

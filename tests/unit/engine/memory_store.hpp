@@ -10,8 +10,8 @@
 
 namespace syncd::test {
 
-// Link records alone, in memory, with the store's rule about fences; for tests of what the engine does to a
-// link, not of rows.
+// Link records and relink entries alone, in memory, with the store's rule about fences; for tests of what the
+// engine does to a link, not of rows.
 class MemoryStore final : public engine::StorePort {
  public:
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override {
@@ -22,7 +22,12 @@ class MemoryStore final : public engine::StorePort {
     if (after_load) std::exchange(after_load, nullptr)();
     co_return record;
   }
-  api::Task<core::Result<core::Held>> lookup(core::LookupRequest) override { co_return core::Held{}; }
+  api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override {
+    core::Held held;
+    const auto entry = relinks.find(request.link_id.str());
+    if (request.relink && entry != relinks.end()) held.relink = entry->second;
+    co_return held;
+  }
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override {
     if (before_commit) before_commit();
     co_return apply(update);
@@ -35,6 +40,10 @@ class MemoryStore final : public engine::StorePort {
     freezes.push_back(freeze);
     co_return core::Result<void>{};
   }
+  api::Task<core::Result<void>> put_note(std::string name, std::string value) override {
+    notes[std::move(name)] = std::move(value);
+    co_return core::Result<void>{};
+  }
   bool healthy() const override { return well; }
 
   core::Result<void> apply(const core::LinkUpdate& update) {
@@ -42,11 +51,14 @@ class MemoryStore final : public engine::StorePort {
     const std::uint64_t fence = found == links.end() ? 0 : found->second.fence;
     if (fence != update.expected_fence) return core::fail(core::Errc::conflict, "fence");
     links[update.link_id.str()] = update.record;
+    if (update.relink) relinks[update.link_id.str()] = *update.relink;
     feed_entries += update.changes.size();
     return {};
   }
 
   std::map<std::string, core::LinkRecord> links;
+  std::map<std::string, core::RelinkEntry> relinks;
+  std::map<std::string, std::string> notes;
   std::function<void()> after_load;  // once, behind the next load
   std::function<void()> before_commit;
   std::vector<core::GateFreeze> freezes;

@@ -29,6 +29,7 @@ TEST(Labels, EveryListHasDistinctLowerCaseNames) {
   expect_distinct(status_code_names());
   expect_distinct(relink_reason_names());
   expect_distinct(relink_status_names());
+  expect_distinct(incident_scope_names());
 }
 
 TEST(Labels, EverySlotLeadsBackToTheNameOfItsValue) {
@@ -53,6 +54,9 @@ TEST(Labels, EverySlotLeadsBackToTheNameOfItsValue) {
   for (const auto status : {core::RelinkStatus::open, core::RelinkStatus::resolved}) {
     EXPECT_EQ(relink_status_names().at(relink_status_slot(status)), core::to_string(status));
   }
+  for (const auto scope : {core::IncidentScope::institution, core::IncidentScope::provider}) {
+    EXPECT_EQ(incident_scope_names().at(incident_scope_slot(scope)), core::to_string(scope));
+  }
 }
 
 TEST(Labels, ANumberBeyondTheKnownOnesStaysInsideTheList) {
@@ -62,6 +66,7 @@ TEST(Labels, ANumberBeyondTheKnownOnesStaysInsideTheList) {
     EXPECT_LT(link_status_slot(test::any_value<core::LinkStatus>(i)), link_status_names().size());
     EXPECT_LT(failure_slot(test::any_value<core::Errc>(i)), failure_names().size());
     EXPECT_LT(relink_status_slot(test::any_value<core::RelinkStatus>(i)), relink_status_names().size());
+    EXPECT_LT(incident_scope_slot(test::any_value<core::IncidentScope>(i)), incident_scope_names().size());
   }
   EXPECT_EQ(failure_names().at(failure_slot(test::any_value<core::Errc>(200))), "other");
 }

@@ -257,6 +257,24 @@ TEST(Metrics, TheRelinkQueueIsReplacedAsAWhole) {
   EXPECT_TRUE(std::isnan(after["relink_oldest_open_timestamp_seconds"]));
 }
 
+TEST(Metrics, IncidentsByScope) {
+  Metrics metrics(metrics_options());
+  metrics.record_incident_opened(core::IncidentScope::institution);
+  metrics.record_incident_opened(core::IncidentScope::institution);
+  metrics.record_incident_opened(core::IncidentScope::provider);
+  metrics.set(IncidentGauges{.by_scope = {0, 4, 1}, .held_back = 43});
+  const Scrape before(metrics);
+  EXPECT_EQ(before["incidents_opened_total{scope=\"institution\"}"], 2);
+  EXPECT_EQ(before["incidents_opened_total{scope=\"provider\"}"], 1);
+  EXPECT_EQ(before["incidents{scope=\"institution\"}"], 4);
+  EXPECT_EQ(before["incidents{scope=\"provider\"}"], 1);
+  EXPECT_EQ(before["relink_held_back_links"], 43);
+  metrics.set(IncidentGauges{});
+  const Scrape after(metrics);
+  EXPECT_EQ(after["incidents{scope=\"institution\"}"], 0);
+  EXPECT_EQ(after["relink_held_back_links"], 0);
+}
+
 TEST(Metrics, ABudgetIsFrozenOnlyWhileItsWindowIsOpen) {
   Metrics metrics(metrics_options());
   const std::vector<BudgetGauges> budgets{

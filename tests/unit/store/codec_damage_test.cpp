@@ -133,8 +133,8 @@ TEST(DamagedValue, PartialDecodersRefuseUnknownFormats) {
   EXPECT_EQ(refusal(decode_feed_block_size(block)), core::Errc::storage);
 }
 
-// The summary of a link that has never succeeded needs the end of its record, too.
-TEST(DamagedValue, SummaryOfANewLinkNeedsTheWholeRecord) {
+// The summary goes as far as the institution, and is not told what is behind that.
+TEST(DamagedValue, SummaryOfANewLinkNeedsItsInstitution) {
   core::LinkRecord fresh = sample_link();
   fresh.last_success_at = {};
   std::string value;
@@ -142,8 +142,15 @@ TEST(DamagedValue, SummaryOfANewLinkNeedsTheWholeRecord) {
   LinkSummary summary;
   ASSERT_TRUE(decode_link_summary(value, summary));
   EXPECT_EQ(summary.added_at, fresh.added_at);
-  value.pop_back();
-  EXPECT_EQ(refusal(decode_link_summary(value, summary)), core::Errc::storage);
+  EXPECT_EQ(summary.institution_id, fresh.institution_id);
+  fresh.upstream_error_code = "no_other_word";
+  value.clear();
+  encode_link(value, fresh);
+  const std::size_t end = value.find(fresh.upstream_error_code) + fresh.upstream_error_code.size();
+  EXPECT_TRUE(decode_link_summary(std::string_view(value).substr(0, end), summary));
+  for (std::size_t cut = 0; cut < end; ++cut)
+    EXPECT_EQ(refusal(decode_link_summary(std::string_view(value).substr(0, cut), summary)),
+              core::Errc::storage);
 }
 
 TEST(DamagedValue, WhatCountsFromOneIsNeverZero) {

@@ -192,6 +192,9 @@ TEST(ValueBytes, FullLinkRecordIsReadBack) {
   EXPECT_EQ(summary.next_due_at, record.next_due_at);
   EXPECT_EQ(summary.last_success_at, record.last_success_at);
   EXPECT_EQ(summary.recent_sends, record.recent_sends);
+  EXPECT_EQ(summary.institution_id, record.institution_id);
+  EXPECT_EQ(summary.provider, record.provider);
+  EXPECT_EQ(summary.upstream_error_code, record.upstream_error_code);
 }
 
 // Does not compile when the record has gained a member: then encode_link needs a new format, and this a new
