@@ -9,6 +9,7 @@
 
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
+#include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/options.hpp"
 
@@ -35,6 +36,7 @@ struct Options {
   VerifyOptions verify;
   bool yes = false;
   std::string letter;
+  TokenOptions token;
 };
 
 // What a command line asks for.

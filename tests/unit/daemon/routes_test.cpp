@@ -204,8 +204,15 @@ class FakeView final : public daemon::AdminView {
   core::WallTime started_at() const override { return core::WallTime{core::Millis{1'746'549'072'451}}; }
   bool healthy() const override { return !broken; }
   bool ready() const override { return is_ready; }
-  void note_action(std::string_view action, const core::LinkId&, const std::optional<uid_t>& uid) override {
-    noted = std::string(action) + (uid ? ":" + std::to_string(*uid) : "");
+  api::Task<core::Result<daemon::CreatedToken>> create_token(daemon::NewToken, engine::Requester) override {
+    co_return core::fail(core::Errc::storage, "the disk is gone");
+  }
+  api::Task<core::Result<daemon::Token>> revoke_token(std::string, engine::Requester) override {
+    co_return core::fail(core::Errc::storage, "the disk is gone");
+  }
+  const daemon::TokenTable& tokens() const override { return token_table; }
+  void note_action(std::string_view action, const core::LinkId&, std::string_view actor) override {
+    noted = std::string(action) + " by " + std::string(actor);
   }
 
   static core::LinkRecord record() {
@@ -261,6 +268,7 @@ class FakeView final : public daemon::AdminView {
   std::uint64_t asked_revision = 0;
   core::Millis waited{};
   std::string noted;
+  daemon::TokenTable token_table;
 };
 
 class Routes : public testing::Test {
@@ -438,7 +446,7 @@ TEST_F(Routes, AddsALinkOnce) {
   ASSERT_TRUE(view.added);
   EXPECT_EQ(view.added->customer_user_id, "u7");
   EXPECT_THAT(view.added->tags, testing::ElementsAre("a", "b"));
-  EXPECT_EQ(view.noted, "links.add:1000");
+  EXPECT_EQ(view.noted, "links.add by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/links", R"({"link_id":"mk_1"})", "application/json; charset=utf-8").status, 200);
 }
 
@@ -492,7 +500,7 @@ TEST_F(Routes, SyncsAndWaitsWhenAsked) {
 
 TEST_F(Routes, PausesAndResumes) {
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/pause").body, R"({"link_id":"mk_1","status":"paused"})");
-  EXPECT_EQ(view.noted, "links.pause:1000");
+  EXPECT_EQ(view.noted, "links.pause by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/resume", "{ }").body, R"({"link_id":"mk_1","status":"active"})");
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/pause", R"({"x":1})").status, 400);
 }
@@ -609,7 +617,7 @@ TEST_F(Routes, VerifiesAndTellsWhatDiffers) {
   EXPECT_EQ(begun.body,
             R"({"link_id":"mk_1","state":"waiting","daemon_started_at":"2025-05-06T16:31:12.451Z",)"
             R"("report":null})");
-  EXPECT_EQ(view.noted, "links.verify:1000");
+  EXPECT_EQ(view.noted, "links.verify by uid:1000");
   const HttpResponse done = ask("POST", "/v1/links/mk_1/verify?wait=30s");
   EXPECT_EQ(done.status, 200);
   EXPECT_EQ(view.waited.count(), 30'000);
@@ -632,7 +640,7 @@ TEST_F(Routes, VerifiesAndTellsWhatDiffers) {
 
 TEST_F(Routes, Repairs) {
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/repair").body, R"({"link_id":"mk_1","queued":true})");
-  EXPECT_EQ(view.noted, "links.repair:1000");
+  EXPECT_EQ(view.noted, "links.repair by uid:1000");
   EXPECT_THAT(ask("POST", "/v1/links/mk_1/repair?wait=10s").body, HasSubstr(R"("created":3)"));
   EXPECT_EQ(ask("POST", "/v1/links/mk_9/repair").status, 404);
   view.paused = true;
@@ -651,9 +659,9 @@ TEST_F(Routes, DeadLetters) {
   const std::string letter = "/v1/dead-letters/1746549072451:mk_1";
   EXPECT_THAT(ask("GET", letter).body, HasSubstr(R"("redacted_body":"{\"accounts\":[]}"})"));
   EXPECT_EQ(ask("POST", letter + "/retry").body, R"({"id":"1746549072451:mk_1","status":"active"})");
-  EXPECT_EQ(view.noted, "dead_letters.retry:1000");
+  EXPECT_EQ(view.noted, "dead_letters.retry by uid:1000");
   EXPECT_EQ(ask("POST", letter + "/drop").body, R"({"id":"1746549072451:mk_1","status":"quarantined"})");
-  EXPECT_EQ(view.noted, "dead_letters.drop:1000");
+  EXPECT_EQ(view.noted, "dead_letters.drop by uid:1000");
   for (const char* verb : {"", "/retry", "/drop"}) {
     const HttpResponse none =
         ask(*verb == '\0' ? "GET" : "POST", std::string("/v1/dead-letters/6:mk_1") + verb);
