@@ -14,6 +14,7 @@
 
 #include "daemon/admin/http_server.hpp"
 #include "daemon/admin/routes.hpp"
+#include "daemon/admin/token_book.hpp"
 #include "daemon/app.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/live_view.hpp"
@@ -24,7 +25,6 @@
 #include "daemon/scrape.hpp"
 #include "daemon/startup_server.hpp"
 #include "daemon/store_care.hpp"
-#include "daemon/token_book.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 

@@ -3,10 +3,10 @@
 #include <functional>
 
 #include "daemon/admin/admin_view.hpp"
+#include "daemon/admin/token_book.hpp"
 #include "daemon/log.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/store_care.hpp"
-#include "daemon/token_book.hpp"
 #include "sync/api/https_transport.hpp"
 #include "sync/engine/store_gateway.hpp"
 

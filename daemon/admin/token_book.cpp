@@ -1,4 +1,4 @@
-#include "daemon/token_book.hpp"
+#include "daemon/admin/token_book.hpp"
 
 #include <array>
 #include <cerrno>
