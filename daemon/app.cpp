@@ -90,8 +90,8 @@ int App::Impl::start() {
   auto meanwhile = answer_while_starting();
   wait_for_room(*meanwhile);
   if (process.stopping) return exit_ok;
-  for (const Step step :
-       {&Impl::open_store, &Impl::connect_upstream, &Impl::restore_budgets, &Impl::register_links}) {
+  for (const Step step : {&Impl::open_store, &Impl::load_tokens, &Impl::connect_upstream,
+                          &Impl::restore_budgets, &Impl::register_links}) {
     if (const int code = (this->*step)(); code != exit_ok) return code;
   }
   meanwhile.reset();
@@ -109,6 +109,7 @@ int App::Impl::open_listeners() {
     if (!listener) return fail(exit_unavailable, "listen_failed", listener.error().message);
     admin_listeners.push_back(std::move(*listener));
   }
+  if (const int code = open_admin_tcp(); code != exit_ok) return code;
   if (!config.metrics.listen.empty()) {
     auto listener = listen_tcp(*parse_listen_address(config.metrics.listen));
     if (!listener)
@@ -141,9 +142,16 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
     options.admits = [own_user = geteuid(), group = listener.group()](const Peer& peer) {
       return may_use(peer, own_user, group);
     };
-    places.push_back({.listener = &listener, .options = std::move(options)});
+    places.push_back({.listener = &listener, .options = std::move(options), .shows_metrics = true});
   }
-  if (metrics_listener) places.push_back({.listener = &*metrics_listener, .options = listener_options()});
+  if (admin_tcp_listener) {
+    ServerOptions options = listener_options();
+    options.tls = admin_tls;
+    places.push_back({.listener = &*admin_tcp_listener, .options = std::move(options)});
+  }
+  if (metrics_listener) {
+    places.push_back({.listener = &*metrics_listener, .options = listener_options(), .shows_metrics = true});
+  }
   return std::make_unique<StartupServer>(std::move(places), [this] { return metrics.exposition(); });
 }
 
@@ -299,8 +307,9 @@ void App::Impl::start_serving() {
                                                       .stopping = process.stopping,
                                                       .on_space = [this](bool low) { engine->hold(low); }});
   view = std::make_unique<LiveView>(LiveView::Parts{timers, *gate, *transport, *gateway, *engine, observer,
-                                                    *care, log, process, environment_of(config)});
-  routes = std::make_unique<AdminRoutes>(*view);
+                                                    *care, log, process, tokens, environment_of(config)});
+  make_access();
+  routes = std::make_unique<AdminRoutes>(*view, access.get());
   scraper = std::make_unique<Scraper>(metrics, timers, *gate, *transport, *gateway, *engine);
   metrics_service =
       std::make_unique<MetricsService>([this] { return scraper->scrape(); },
@@ -313,6 +322,7 @@ void App::Impl::start_serving() {
              LogFields{}.add("address", std::string_view(admin_servers.back()->name())));
   }
   admin_listeners.clear();
+  serve_admin_tcp();
   if (!metrics_listener) return;
   metrics_server =
       std::make_unique<HttpServer>(io.get_executor(), timers, *metrics_service, std::move(*metrics_listener),

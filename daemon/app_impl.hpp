@@ -14,6 +14,7 @@
 
 #include "daemon/admin/http_server.hpp"
 #include "daemon/admin/routes.hpp"
+#include "daemon/admin/token_book.hpp"
 #include "daemon/app.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/live_view.hpp"
@@ -27,7 +28,8 @@
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 
-// The parts of the daemon. app.cpp has its start, app_live.cpp what it does while it runs and its stop.
+// The parts of the daemon. app.cpp has its start, app_admin_tcp.cpp what concerns the admin API
+// over TCP, app_live.cpp what it does while it runs and its stop.
 namespace syncd::daemon {
 
 inline constexpr std::string_view budget_note = "budget";  // what a clean stop leaves of the minute
@@ -40,6 +42,7 @@ struct App::Impl {
   // ---- start, in this order; each step logs why it failed and gives the exit code ----
   int start();
   int open_listeners();
+  int open_admin_tcp();
   std::unique_ptr<StartupServer> answer_while_starting();
   void wait_for_room(StartupServer& meanwhile);
   std::optional<std::string> missing_room() const;
@@ -47,10 +50,14 @@ struct App::Impl {
   ServerOptions admin_options(gid_t socket_group);
   int connect_upstream();
   int open_store();
+  int load_tokens();
   int restore_budgets();
   int keep_open_windows();
   int register_links();
   void start_serving();
+  AccessOptions access_options(const ListenAddress& bound);
+  void make_access();
+  void serve_admin_tcp();
 
   // ---- while it runs ----
   api::Task<void> live();
@@ -59,6 +66,7 @@ struct App::Impl {
   api::Task<void> ping_watchdog(core::Millis interval);
   void reload();
   void take_new_secret(std::shared_ptr<const api::Secret> secret);
+  void take_new_certificate(std::shared_ptr<const ServerTls> tls);
   void take_new_values(const Config& wanted, const ConfigChanges& changes);
   std::string status_line() const;
   void request_stop(int code);
@@ -84,7 +92,10 @@ struct App::Impl {
   metrics::Metrics metrics{{.version = SYNCD_VERSION, .started_at = timers.wall_now()}};
   Observer observer{log, metrics, timers, config.schedule.discovery == "register"};
   std::vector<Listener> admin_listeners;
+  std::optional<Listener> admin_tcp_listener;
+  std::shared_ptr<const ServerTls> admin_tls;  // null: plain
   std::optional<Listener> metrics_listener;
+  TokenBook tokens;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<engine::StoreGateway> gateway;
   std::unique_ptr<api::RateGate> gate;
@@ -93,10 +104,12 @@ struct App::Impl {
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<StoreCare> care;
   std::unique_ptr<LiveView> view;
+  std::unique_ptr<Access> access;  // null: no TCP
   std::unique_ptr<AdminRoutes> routes;
   std::unique_ptr<Scraper> scraper;
   std::unique_ptr<MetricsService> metrics_service;
   std::vector<std::unique_ptr<HttpServer>> admin_servers;
+  HttpServer* admin_tcp_server = nullptr;  // one of them
   std::unique_ptr<HttpServer> metrics_server;
   boost::asio::basic_signal_set<api::IoExecutor> signals{io.get_executor(), SIGTERM, SIGINT, SIGHUP};
   engine::TaskGroup background{io.get_executor(), on_exception()};  // ends last, by cancellation

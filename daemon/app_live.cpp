@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
+#include "daemon/admin_tls.hpp"
 #include "daemon/app_impl.hpp"
 #include "daemon/config_check.hpp"
 #include "daemon/secret_file.hpp"
@@ -126,6 +127,9 @@ void App::Impl::reload() {
     if (read) secret = std::make_shared<const api::Secret>(std::move(*read));
     if (!read) problems.push_back(read.error());
   }
+  // From the files that are in use: others take effect at the next start.
+  auto tls = load_admin_tls(config, timers.wall_now());
+  if (!tls) problems.push_back(tls.error());
   const core::WallTime now = timers.wall_now();
   const bool good = problems.empty();
   metrics.record_config_load(good, now);
@@ -134,6 +138,7 @@ void App::Impl::reload() {
     process.config_loaded_at = now;
     take_new_values(loaded->config, compare_configs(config, loaded->config));
     take_new_secret(std::move(secret));
+    take_new_certificate(std::move(*tls));
   } else {
     for (const ConfigProblem& problem : problems) {
       log.error("config_problem", describe(problem));

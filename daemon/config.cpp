@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include "daemon/address.hpp"
 #include "daemon/config_table.hpp"
 #include "daemon/duration.hpp"
 #include "sync/core/json_text.hpp"
@@ -301,6 +302,26 @@ std::string origin_of(const Loader& loader, const std::string& key, const std::s
   return found == loader.origins.end() ? fallback : found->second;
 }
 
+// What comes over the network must not be read on the way.
+void check_admin_tcp(Loader& loader, const std::string& path) {
+  const Config::Admin& admin = loader.config.admin;
+  const auto refuse = [&](const char* key, std::string reason, std::string next_step) {
+    loader.refuse(origin_of(loader, key, path), key, std::move(reason), std::move(next_step));
+  };
+  const auto listen = parse_listen_address(admin.listen);
+  const bool certified =
+      !admin.tls_certificate_file.empty() || loader.refused.contains("admin.tls_certificate_file");
+  if (listen && !is_loopback(*listen) && !certified) {
+    refuse("admin.listen",
+           fmt::format("\"{}\" can be reached from outside, and there is no TLS", admin.listen),
+           "set admin.tls_certificate_file, or listen on 127.0.0.1 and come through ssh -L");
+  }
+  if (!admin.tls_key_file.empty() && !certified) {
+    refuse("admin.tls_key_file", "is set without admin.tls_certificate_file",
+           "name the certificate too, or remove the key");
+  }
+}
+
 // Rules over several keys. Asked of those that are acceptable by themselves.
 void check_together(Loader& loader, const std::string& path) {
   const Config::Schedule& schedule = loader.config.schedule;
@@ -389,6 +410,7 @@ ConfigReading complete(Loader loader, const std::string& path, const Environment
   // What a file that could not be read would have said is not missing, and its values are not the defaults.
   if (sources_readable) check_required(loader, path);
   if (sources_readable) check_together(loader, path);
+  if (sources_readable) check_admin_tcp(loader, path);
   if (!sources_readable) {
     for (const ConfigKey& key : config_keys()) {
       if (!loader.origins.contains(key.full_name())) loader.refused.insert(key.full_name());

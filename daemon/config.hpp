@@ -90,7 +90,10 @@ struct Config {
   struct Admin {
     std::string socket;
     std::string group;
-    std::string listen;  // empty: no TCP
+    std::string listen;                // empty: no TCP
+    std::string tls_certificate_file;  // empty: plain http
+    std::string tls_key_file;          // empty: the systemd credential
+    std::string allowed_hosts;         // separated by blanks; allowed_hosts_of() reads it
   } admin;
   struct Metrics {
     std::string listen;  // empty: none

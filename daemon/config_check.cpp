@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/admin_tls.hpp"
 #include "daemon/secret_file.hpp"
 #include "sync/api/base_url.hpp"
 #include "sync/api/tls.hpp"
@@ -44,6 +46,19 @@ void check_authorities(const ConfigReading& reading, std::vector<ConfigProblem>&
                       .key = ca_key,
                       .reason = context.error().message,
                       .next_step = "leave it empty for the system's authorities"});
+}
+
+// Loads the two as the listener would, which also tells whether they belong together and are valid today.
+void check_admin_tls(const ConfigReading& reading, std::vector<ConfigProblem>& problems) {
+  for (const char* key : {"admin.listen", "admin.tls_certificate_file", "admin.tls_key_file"}) {
+    if (reading.unknown.contains(key)) return;
+  }
+  const auto now = std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
+  const auto tls = load_admin_tls(reading.loaded.config, now);
+  if (tls) return;
+  ConfigProblem problem = tls.error();
+  problem.where = place_of(reading, problem.key.c_str());
+  problems.push_back(std::move(problem));
 }
 
 bool is_folder(const std::filesystem::path& path) {
@@ -114,6 +129,7 @@ std::vector<ConfigProblem> check_machine(const ConfigReading& reading) {
     if (!secret) problems.push_back(secret.error());
   }
   if (!reading.unknown.contains(ca_key)) check_authorities(reading, problems);
+  check_admin_tls(reading, problems);
   if (!reading.unknown.contains(socket_key)) check_socket_place(reading, problems);
   if (!reading.unknown.contains(store_key)) check_store_place(reading, problems);
   return problems;

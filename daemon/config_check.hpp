@@ -7,8 +7,8 @@
 
 namespace syncd::daemon {
 
-// What a start would need from the machine: the client secret, the certificate authorities, places for the
-// admin socket and the store. Only of values that are known.
+// What a start would need from the machine: the client secret, the certificate authorities, the certificate
+// of the admin API's TCP listener, places for the admin socket and the store. Only of values that are known.
 std::vector<ConfigProblem> check_machine(const ConfigReading& reading);
 
 // load_config() and check_machine() in one: either a configuration that a start can work with, or every

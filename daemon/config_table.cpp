@@ -66,11 +66,27 @@ std::optional<Refusal> check_listen(std::string_view text) {
   return Refusal{fmt::format("\"{}\" {}", text, listen.error()), "write for example \"127.0.0.1:9464\""};
 }
 
-// Without tokens every local user, and every page in a local browser, could read and steer everything.
 std::optional<Refusal> check_admin_listen(std::string_view text) {
   if (text.empty()) return std::nullopt;
-  return Refusal{"is set, and this version has no access tokens: over TCP it could not tell who is asking",
-                 "leave it empty and use the unix socket, from elsewhere through ssh -L"};
+  const auto listen = parse_listen_address(text);
+  if (listen) return std::nullopt;
+  return Refusal{fmt::format("\"{}\" {}", text, listen.error()), "write for example \"127.0.0.1:8420\""};
+}
+
+// The value is not repeated: a key may have been put here by mistake.
+std::optional<Refusal> check_tls_file(std::string_view text) {
+  if (text.empty() || !check_absolute(text)) return std::nullopt;
+  return Refusal{"is not an absolute path (the value is not repeated here: it may be a secret)",
+                 "name a PEM file, from \"/\" on"};
+}
+
+std::optional<Refusal> check_allowed_hosts(std::string_view text) {
+  if (const auto hosts = parse_hosts(text); !hosts) {
+    return Refusal{hosts.error(),
+                   "write the hosts as browsers send them, separated by blanks, for example "
+                   "\"admin.example.com:8420\""};
+  }
+  return std::nullopt;
 }
 
 // The text itself is not repeated: an address may carry a key.
@@ -416,6 +432,41 @@ void add_link_session(std::vector<ConfigKey>& keys) {
       "documented.")));
 }
 
+void add_admin(std::vector<ConfigKey>& keys) {
+  keys.push_back(text(
+      "admin", "socket", [](C& c) -> std::string& { return c.admin.socket; },
+      "/run/moneykit-syncd/admin.sock", check_socket, "absolute path of at most 107 bytes",
+      "Unix socket of the admin API, mode 0660. Its directory is made, with mode 0750, if only that one is "
+      "missing. Not used when systemd hands over a socket."));
+  keys.push_back(text(
+      "admin", "group", [](C& c) -> std::string& { return c.admin.group; }, "moneykit-admin", check_group,
+      "group name",
+      "Group that may use the socket, beside root and the daemon's own user. One that does not exist is "
+      "skipped with a warning."));
+  keys.push_back(text(
+      "admin", "listen", [](C& c) -> std::string& { return c.admin.listen; }, "", check_admin_listen,
+      "`ADDRESS:PORT`, or empty",
+      "TCP listener of the admin API and its page, for callers with a token (`moneykitctl tokens create`). "
+      "Plain http on a loopback address only; any other needs a certificate. Port 0 lets the system choose "
+      "one. Empty: none."));
+  keys.push_back(text(
+      "admin", "tls_certificate_file", [](C& c) -> std::string& { return c.admin.tls_certificate_file; }, "",
+      check_tls_file, "absolute path",
+      "PEM file with the certificate of the TCP listener, followed by those between it and its authority; it "
+      "is read again on SIGHUP. Empty: plain http."));
+  keys.push_back(text(
+      "admin", "tls_key_file", [](C& c) -> std::string& { return c.admin.tls_key_file; }, "", check_tls_file,
+      "absolute path",
+      "PEM file with the certificate's private key, without a passphrase, of mode 0400 or 0600; it is read "
+      "again on SIGHUP. Empty: the systemd credential `moneykit-admin-tls-key`."));
+  keys.push_back(text(
+      "admin", "allowed_hosts", [](C& c) -> std::string& { return c.admin.allowed_hosts; }, "",
+      check_allowed_hosts, "`HOST[:PORT]`, separated by blanks, at most 16",
+      "Further names under which the TCP listener is reached, as a browser sends them in `Host`: with the "
+      "port, unless it is 443 (TLS) or 80. `localhost` and the address of `listen` need not be named. Every "
+      "other host is refused."));
+}
+
 void add_process(std::vector<ConfigKey>& keys) {
   keys.push_back(number(
       "daemon", "workers", [](C& c) -> std::uint64_t& { return c.daemon.workers; }, 64, 1, 4096,
@@ -428,20 +479,9 @@ void add_process(std::vector<ConfigKey>& keys) {
       core::Millis{0}, minute,
       "How long running pages may finish after SIGTERM; then they are dropped whole. Stay below "
       "TimeoutStopSec of the unit."));
-  keys.push_back(text(
-      "admin", "socket", [](C& c) -> std::string& { return c.admin.socket; },
-      "/run/moneykit-syncd/admin.sock", check_socket, "absolute path of at most 107 bytes",
-      "Unix socket of the admin API, mode 0660. Its directory is made, with mode 0750, if only that one is "
-      "missing. Not used when systemd hands over a socket."));
-  keys.push_back(text(
-      "admin", "group", [](C& c) -> std::string& { return c.admin.group; }, "moneykit-admin", check_group,
-      "group name",
-      "Group that may use the socket, beside root and the daemon's own user. One that does not exist is "
-      "skipped with a warning."));
-  keys.push_back(text(
-      "admin", "listen", [](C& c) -> std::string& { return c.admin.listen; }, "", check_admin_listen, "empty",
-      "Reserved for access over TCP with tokens, which this version does not have: anything but an empty "
-      "text is refused."));
+}
+
+void add_outside(std::vector<ConfigKey>& keys) {
   keys.push_back(text(
       "metrics", "listen", [](C& c) -> std::string& { return c.metrics.listen; }, "127.0.0.1:9464",
       check_listen, "`ADDRESS:PORT`",
@@ -470,6 +510,8 @@ std::vector<ConfigKey> make_keys() {
   add_budget(keys);
   add_link_session(keys);
   add_process(keys);
+  add_admin(keys);
+  add_outside(keys);
   return keys;
 }
 

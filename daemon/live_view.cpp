@@ -269,11 +269,36 @@ api::Task<core::Result<core::LinkStatus>> LiveView::drop_letter(core::LinkId lin
   return parts_.engine.drop_letter(std::move(link_id), at, std::move(by));
 }
 
-void LiveView::note_action(std::string_view action, const core::LinkId& link_id,
-                           const std::optional<uid_t>& uid) {
+api::Task<core::Result<CreatedToken>> LiveView::create_token(NewToken wanted, engine::Requester by) {
+  const std::string actor = by.actor;
+  const core::WallTime now = parts_.timers.wall_now();
+  auto created = co_await parts_.tokens.create(parts_.store, std::move(wanted), std::move(by), now);
+  if (created) {
+    parts_.log.info("token_created", "an operator made a token of the admin API",
+                    LogFields{}
+                        .add("name", std::string_view(created->token.name))
+                        .add("role", to_string(created->token.role))
+                        .add("actor", std::string_view(actor)));
+  }
+  co_return std::move(created);
+}
+
+api::Task<core::Result<Token>> LiveView::revoke_token(std::string name, engine::Requester by) {
+  const std::string actor = by.actor;
+  const core::WallTime now = parts_.timers.wall_now();
+  auto token = co_await parts_.tokens.revoke(parts_.store, std::move(name), std::move(by), now);
+  if (token) {
+    parts_.log.info(
+        "token_revoked", "an operator revoked a token of the admin API",
+        LogFields{}.add("name", std::string_view(token->name)).add("actor", std::string_view(actor)));
+  }
+  co_return std::move(token);
+}
+
+void LiveView::note_action(std::string_view action, const core::LinkId& link_id, std::string_view actor) {
   LogFields fields;
   fields.add("action", action).add("link", std::string_view(parts_.log.links().in_log(link_id)));
-  if (uid) fields.add("uid", *uid);
+  fields.add("actor", actor);
   parts_.log.info("operator_action", "an operator changed something", fields);
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "daemon/admin/admin_view.hpp"
+#include "daemon/admin/token_book.hpp"
 #include "daemon/log.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/store_care.hpp"
@@ -33,6 +34,7 @@ class LiveView final : public AdminView {
     const StoreCare& care;
     Log& log;
     const ProcessState& process;
+    TokenBook& tokens;
     std::string environment;
   };
   explicit LiveView(Parts parts) : parts_(std::move(parts)) {}
@@ -86,6 +88,10 @@ class LiveView final : public AdminView {
   api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at,
                                                         engine::Requester by) override;
 
+  api::Task<core::Result<CreatedToken>> create_token(NewToken wanted, engine::Requester by) override;
+  api::Task<core::Result<Token>> revoke_token(std::string name, engine::Requester by) override;
+  const TokenTable& tokens() const override { return parts_.tokens.table(); }
+
   bool knows(const core::LinkId& link_id) const override { return parts_.engine.knows(link_id); }
   std::string link_ref(const core::LinkId& link_id) const override {
     return parts_.log.links().link_ref(link_id);
@@ -94,8 +100,7 @@ class LiveView final : public AdminView {
   core::WallTime started_at() const override { return parts_.process.started_at; }
   bool healthy() const override { return parts_.store.healthy(); }
   bool ready() const override { return parts_.process.started && !parts_.process.stopping && healthy(); }
-  void note_action(std::string_view action, const core::LinkId& link_id,
-                   const std::optional<uid_t>& uid) override;
+  void note_action(std::string_view action, const core::LinkId& link_id, std::string_view actor) override;
 
  private:
   Parts parts_;

@@ -14,8 +14,8 @@ constexpr std::string_view credential_name = "moneykit-client-secret";
 
 std::expected<std::string, ConfigProblem> client_secret_path(const Config& config) {
   if (!config.upstream.client_secret_file.empty()) return config.upstream.client_secret_file;
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-  if (directory != nullptr && *directory == '/') return fmt::format("{}/{}", directory, credential_name);
+  if (const std::string directory = credentials_directory(); !directory.empty())
+    return fmt::format("{}/{}", directory, credential_name);
   return std::unexpected(ConfigProblem{
       .where = "client secret",
       .key = key_name,
@@ -24,7 +24,13 @@ std::expected<std::string, ConfigProblem> client_secret_path(const Config& confi
                                credential_name)});
 }
 
-// The message without the path, unless there is something at it.
+}  // namespace
+
+std::string credentials_directory() {
+  const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
+  return directory != nullptr && *directory == '/' ? directory : "";
+}
+
 std::string without_path(std::string message, const std::string& path) {
   struct stat status{};
   if (lstat(path.c_str(), &status) == 0) return message;
@@ -33,14 +39,11 @@ std::string without_path(std::string message, const std::string& path) {
   return message;
 }
 
-}  // namespace
-
 std::expected<api::Secret, ConfigProblem> read_client_secret(const Config& config) {
   const auto path = client_secret_path(config);
   if (!path) return std::unexpected(path.error());
   // systemd's credentials may carry an access list, which shows as group bits in the mode.
-  const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
-  auto secret = api::load_secret_file(*path, directory != nullptr ? directory : "");
+  auto secret = api::load_secret_file(*path, credentials_directory());
   if (secret) return std::move(*secret);
   std::string reason = secret.error().message;
   if (!config.upstream.client_secret_file.empty()) reason = without_path(std::move(reason), *path);

@@ -17,10 +17,11 @@ namespace {
 
 class StartupService final : public HttpService {
  public:
+  // `exposition` empty: no metrics are shown.
   explicit StartupService(std::function<std::string()> exposition) : exposition_(std::move(exposition)) {}
 
   api::Task<HttpResponse> handle(HttpRequest request) override {
-    if (request.target == "/metrics" && !trouble_.empty()) {
+    if (request.target == "/metrics" && exposition_ && !trouble_.empty()) {
       co_return HttpResponse{.status = 200,
                              .content_type = std::string(metrics::exposition_content_type),
                              .body = exposition_(),
@@ -55,6 +56,7 @@ struct StartupServer::Impl {
   boost::asio::io_context io{1};
   engine::SystemTimers timers{io.get_executor()};
   StartupService service;
+  StartupService reticent{{}};
   std::vector<std::unique_ptr<HttpServer>> servers;
   engine::TaskGroup group{io.get_executor(), rethrow};
   std::thread thread;
@@ -73,7 +75,8 @@ StartupServer::StartupServer(std::vector<Place> places, std::function<std::strin
     // Without a descriptor to spare nobody is told; the start itself goes on.
     auto listener = place.listener->duplicate();
     if (!listener) continue;
-    impl.servers.push_back(std::make_unique<HttpServer>(impl.io.get_executor(), impl.timers, impl.service,
+    StartupService& service = place.shows_metrics ? impl.service : impl.reticent;
+    impl.servers.push_back(std::make_unique<HttpServer>(impl.io.get_executor(), impl.timers, service,
                                                         std::move(*listener), std::move(place.options),
                                                         rethrow));
     impl.servers.back()->start();
@@ -90,7 +93,10 @@ StartupServer::~StartupServer() {
 
 void StartupServer::set_trouble(std::string trouble) {
   Impl& impl = *impl_;
-  boost::asio::post(impl.io, [&impl, trouble = std::move(trouble)] { impl.service.set_trouble(trouble); });
+  boost::asio::post(impl.io, [&impl, trouble = std::move(trouble)] {
+    impl.service.set_trouble(trouble);
+    impl.reticent.set_trouble(trouble);
+  });
 }
 
 }  // namespace syncd::daemon

@@ -18,10 +18,12 @@ namespace syncd::daemon {
 // real servers accept on the same sockets; the destructor sees to that.
 class StartupServer {
  public:
-  // A socket to answer on and the rules of its server. The listener is not taken over.
+  // A socket to answer on and the rules of its server. The listener is not taken over. Only where it is said
+  // are the metrics shown, to whoever asks: nobody can prove yet who he is.
   struct Place {
     const Listener* listener;
     ServerOptions options;
+    bool shows_metrics = false;
   };
   // `exposition` makes the text of the metrics; called on the server's thread.
   StartupServer(std::vector<Place> places, std::function<std::string()> exposition);

@@ -90,6 +90,10 @@ void add_process_identity(Table& table) {
            "moneykit_syncd_config_last_reload_success_timestamp_seconds",
            "When the configuration was last loaded successfully.")
       .none_is_nan();
+  rows.add(Id::admin_bad_tokens_total, counter, "moneykit_syncd_admin_bad_tokens_total",
+           "Requests to the admin API that came with a bad token: refused with 401, or turned away with 429 "
+           "because too many had come before.")
+      .by({"outcome"}, each({"refused", "turned_away"}));
 }
 
 void add_links(Table& table) {

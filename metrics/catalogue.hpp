@@ -15,6 +15,7 @@ enum class MetricId : std::uint8_t {
   build_info,
   config_last_reload_successful,
   config_last_reload_success_timestamp_seconds,
+  admin_bad_tokens_total,
 
   links,
   links_due,

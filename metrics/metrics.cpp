@@ -211,6 +211,10 @@ void Metrics::record_config_load(bool successful, core::WallTime at) {
   if (successful) impl_->gauge(Id::config_last_reload_success_timestamp_seconds).Set(timestamp(at));
 }
 
+void Metrics::record_bad_token(bool turned_away) {
+  impl_->counter(Id::admin_bad_tokens_total, turned_away ? 1 : 0).Increment();
+}
+
 // ---- states ----
 
 void Metrics::set(const ScheduleGauges& gauges) {

@@ -101,6 +101,8 @@ class Metrics {
   void record_discovery_failure();
   // The first load, at start, counts as well.
   void record_config_load(bool successful, core::WallTime at);
+  // `turned_away`: too many had come before.
+  void record_bad_token(bool turned_away);
 
   // ---- states ----
   void set(const ScheduleGauges& gauges);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/admin/token_table.hpp"
 #include "store/store.hpp"
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
@@ -50,6 +51,12 @@ struct StatusView {
   bool config_reload_ok = true;
   core::WallTime config_loaded_at{};
   std::string auth_error;  // why our credentials are refused; empty: they are not
+};
+
+// A token just made; its text exists nowhere else.
+struct CreatedToken {
+  Token token;
+  api::Secret text;
 };
 
 // What the admin routes need of the process. Thread: the io thread. Errors: not_found, conflict, invalid,
@@ -126,6 +133,11 @@ class AdminView {
   virtual api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId link_id, core::WallTime at,
                                                                 engine::Requester by) = 0;
 
+  // As TokenTable::add and TokenTable::revoke; both are in the audit log.
+  virtual api::Task<core::Result<CreatedToken>> create_token(NewToken wanted, engine::Requester by) = 0;
+  virtual api::Task<core::Result<Token>> revoke_token(std::string name, engine::Requester by) = 0;
+  virtual const TokenTable& tokens() const = 0;
+
   virtual bool knows(const core::LinkId& link_id) const = 0;
   virtual std::string link_ref(const core::LinkId& link_id) const = 0;
   virtual core::WallTime wall_now() const = 0;
@@ -133,8 +145,7 @@ class AdminView {
   virtual bool healthy() const = 0;
   virtual bool ready() const = 0;
   // An operator changed something: one line for the log.
-  virtual void note_action(std::string_view action, const core::LinkId& link_id,
-                           const std::optional<uid_t>& uid) = 0;
+  virtual void note_action(std::string_view action, const core::LinkId& link_id, std::string_view actor) = 0;
 };
 
 }  // namespace syncd::daemon

@@ -68,13 +68,9 @@ HttpResponse visit_answer(const core::LinkId& link_id, const std::optional<core:
   return json(202, writer);
 }
 
-std::optional<uid_t> uid_of(const HttpRequest& request) {
-  return request.peer ? std::optional{request.peer->uid} : std::nullopt;
-}
-
 engine::Requester requester_of(const HttpRequest& request) {
-  const auto uid = uid_of(request);
-  return {.actor = uid ? fmt::format("uid:{}", *uid) : std::string("unknown")};
+  return {
+      .actor = request.actor, .request_key = request.key_digest, .request_digest = request.content_digest};
 }
 
 }  // namespace syncd::daemon

@@ -25,8 +25,7 @@ HttpResponse no_such_link(const core::LinkId& link_id);
 HttpResponse json(int status, JsonWriter& writer);
 // 200 with the report of a visit that ended, 202 for one that is still to come.
 HttpResponse visit_answer(const core::LinkId& link_id, const std::optional<core::CycleReport>& report);
-std::optional<uid_t> uid_of(const HttpRequest& request);
-// Who asks, for the audit log.
+// Who asks and, of a request with an Idempotency-Key, which request it is: for the audit log.
 engine::Requester requester_of(const HttpRequest& request);
 
 // `{"items":[...],"next":"..."}`

@@ -4,9 +4,12 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <utility>
 #include <vector>
 
+#include "sync/api/secret.hpp"
 #include "sync/api/task.hpp"
+#include "sync/core/types.hpp"
 
 namespace syncd::daemon {
 
@@ -22,13 +25,24 @@ struct Peer {
 // kernel asks the same of the file's mode; this holds also where the mode was widened.
 bool may_use(const Peer& peer, uid_t own_user, gid_t socket_group);
 
-// One request, after framing; nothing in it is checked yet.
+// One request, after framing; nothing in it is checked yet but that none of these fields came twice.
 struct HttpRequest {
   std::string method;
   std::string target;
   std::string content_type;
   std::string body;
   std::optional<Peer> peer;  // empty: TCP
+  std::string remote = {};   // TCP: the address of the other end, without its port
+  std::optional<api::Secret> authorization = {};
+  std::optional<std::string> host = {};
+  std::optional<std::string> origin = {};
+  std::optional<std::string> sec_fetch_site = {};
+  std::optional<std::string> idempotency_key = {};
+  // Filled in by the routes once it is known who asks: `uid:1000`, `token:NAME`, and with an Idempotency-Key
+  // the digests of the actor with the key and of all that is asked.
+  std::string actor = {};
+  core::Digest key_digest = {};
+  core::Digest content_digest = {};
 };
 
 struct HttpResponse {
@@ -36,6 +50,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::string allow;  // of a 405
+  // Beside those that every answer has; names and values are ours, without line breaks.
+  std::vector<std::pair<std::string_view, std::string>> headers = {};
 };
 
 // Answers requests of one listener. Thread: the io thread. A cancelled task answers at once.

@@ -1,5 +1,6 @@
 #include "daemon/admin/http_server.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <optional>
@@ -10,13 +11,15 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <fmt/format.h>
 
+#include "daemon/admin/http_stream.hpp"
 #include "sync/engine/task_group.hpp"
 
 namespace syncd::daemon {
@@ -27,15 +30,31 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 
-using Protocol = asio::generic::stream_protocol;  // unix and TCP alike
-using Socket = asio::basic_stream_socket<Protocol, api::IoExecutor>;
+using Protocol = HttpStream::Protocol;
+using Socket = HttpStream::Socket;
 using Acceptor = asio::basic_socket_acceptor<Protocol, api::IoExecutor>;
-using Stream = beast::basic_stream<Protocol, api::IoExecutor>;
 using Parser = http::request_parser<http::string_body>;
+using Message = http::request<http::string_body>;
 
 constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
 constexpr std::size_t groups_usual = 32;
 constexpr core::Millis accept_pause{200};  // when the process is out of descriptors
+constexpr std::size_t read_bytes = 16 * 1024;
+// The parser asserts, and so ends the process, when it is asked again about a last chunk (`0\r\n\r\n`) of
+// which less is there. Behind the header of a chunked message at least so much always comes.
+constexpr std::size_t chunk_bytes_min = 5;
+
+// Of every answer: nothing of it may be kept, framed, guessed at or used by another site, and the page runs
+// only what we serve.
+constexpr std::string_view common_headers =
+    "Cache-Control: no-store\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n";
 
 std::vector<gid_t> groups_of(int descriptor) {
   std::vector<gid_t> groups(groups_usual);
@@ -78,9 +97,77 @@ std::optional<HttpResponse> answer_bad_request(const beast::error_code& ec, cons
   return problem(400, "bad_request", "the request is not valid HTTP: " + ec.message());
 }
 
+std::optional<std::string> field_of(const Message& message, http::field name) {
+  const auto found = message.find(name);
+  if (found == message.end()) return std::nullopt;
+  return std::string(view_of(found->value()));
+}
+
+// What the parser lets pass and two readers could understand in two ways; nullopt: nothing.
+std::optional<HttpResponse> refuse_ambiguous(const Message& message) {
+  constexpr http::field once[] = {http::field::host,           http::field::authorization,
+                                  http::field::origin,         http::field::content_type,
+                                  http::field::content_length, http::field::transfer_encoding};
+  constexpr std::string_view once_by_name[] = {"Idempotency-Key", "Sec-Fetch-Site"};
+  const auto refuse = [](std::string_view name) {
+    return problem(400, "duplicate_header", fmt::format("the header {} is given more than once", name));
+  };
+  for (const http::field field : once) {
+    if (message.count(field) > 1) return refuse(view_of(http::to_string(field)));
+  }
+  for (const std::string_view name : once_by_name) {
+    if (message.count({name.data(), name.size()}) > 1) return refuse(name);
+  }
+  const auto encoding = field_of(message, http::field::transfer_encoding);
+  if (encoding && (message.version() < 11 || !beast::iequals(*encoding, "chunked")))
+    return problem(400, "bad_request", "the only Transfer-Encoding is chunked, of HTTP/1.1");
+  return std::nullopt;
+}
+
+HttpRequest request_of(Message message) {
+  HttpRequest request;
+  const bool head = message.method() == http::verb::head;
+  request.method = head ? "GET" : std::string(view_of(message.method_string()));
+  request.target = view_of(message.target());
+  request.content_type = view_of(message[http::field::content_type]);
+  if (auto value = field_of(message, http::field::authorization)) {
+    request.authorization = api::Secret(std::move(*value));
+  }
+  request.host = field_of(message, http::field::host);
+  request.origin = field_of(message, http::field::origin);
+  const auto named = [&](std::string_view name) -> std::optional<std::string> {
+    const auto found = message.find({name.data(), name.size()});
+    if (found == message.end()) return std::nullopt;
+    return std::string(view_of(found->value()));
+  };
+  request.sec_fetch_site = named("Sec-Fetch-Site");
+  request.idempotency_key = named("Idempotency-Key");
+  request.body = std::move(message.body());
+  return request;
+}
+
+std::string head_of(const HttpResponse& response, unsigned version, bool keep_alive) {
+  const unsigned minor = version % 10;
+  std::string head = fmt::format("HTTP/1.{} {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}", minor,
+                                 response.status, reason_phrase(response.status), response.content_type,
+                                 response.body.size(), common_headers);
+  if (!response.allow.empty()) head += fmt::format("Allow: {}\r\n", response.allow);
+  if (response.status == 503) head += "Retry-After: 1\r\n";
+  for (const auto& [name, value] : response.headers)
+    head += fmt::format("{}: {}\r\n", name, value);
+  if (!keep_alive) head += "Connection: close\r\n";
+  if (keep_alive && minor == 0) head += "Connection: keep-alive\r\n";
+  return head + "\r\n";
+}
+
 }  // namespace
 
 struct HttpServer::Impl {
+  // Who is at the other end of a connection.
+  struct Sender {
+    std::optional<Peer> peer;
+    std::string remote;
+  };
   // What became of one request.
   struct Answered {
     HttpResponse response;
@@ -115,11 +202,14 @@ struct HttpServer::Impl {
 
   api::Task<void> accept_all();
   api::Task<void> serve(Socket socket);
-  api::Task<bool> answer_one(Stream& stream, beast::flat_buffer& buffer, const std::optional<Peer>& peer);
-  api::Task<Answered> ask_service(Stream& stream, HttpRequest request);
+  api::Task<void> converse(HttpStream& stream);
+  api::Task<beast::error_code> read_request(HttpStream& stream, beast::flat_buffer& buffer, Parser& parser);
+  api::Task<bool> answer_one(HttpStream& stream, beast::flat_buffer& buffer, const Sender& sender);
+  api::Task<Answered> ask_service(HttpStream& stream, HttpRequest request);
   api::Task<void> handle(HttpRequest request, Answered& answered);
-  static api::Task<void> watch_peer(Stream& stream, Answered& answered);
-  api::Task<bool> send(Stream& stream, HttpResponse response, unsigned version, bool keep_alive, bool head);
+  api::Task<void> watch_peer(HttpStream& stream, Answered& answered);
+  api::Task<bool> send(HttpStream& stream, HttpResponse response, unsigned version, bool keep_alive,
+                       bool head);
   bool admits(const std::optional<Peer>& peer) const {
     return !listener.is_unix() || !options.admits || (peer && options.admits(*peer));
   }
@@ -142,31 +232,77 @@ api::Task<void> HttpServer::Impl::accept_all() {
 
 api::Task<void> HttpServer::Impl::serve(Socket socket) {
   ++connections;
-  const std::optional<Peer> peer = listener.is_unix() ? peer_of(socket.native_handle()) : std::nullopt;
-  Stream stream(std::move(socket));
-  if (connections > options.connections_max) {
+  const bool too_many = connections > options.connections_max;
+  // Kept as long as the connection: the next reload may bring another one.
+  const std::shared_ptr<const ServerTls> tls = options.tls;
+  HttpStream stream(std::move(socket), tls.get());
+  if (!too_many) {
+    co_await converse(stream);
+  } else if (!tls) {
     HttpResponse busy = problem(503, "too_many_connections", "all connections are in use; try again later");
     co_await send(stream, std::move(busy), 11, false, false);
-  } else {
-    beast::flat_buffer buffer(options.header_bytes_max + options.body_bytes_max);
-    bool again = true;
-    while (again && !stopping) {
-      again = co_await answer_one(stream, buffer, peer);
-    }
   }
-  beast::error_code ignored;
-  stream.socket().shutdown(Socket::shutdown_send, ignored);
+  stream.expires_after(options.stop_write_deadline);
+  co_await stream.finish();
   --connections;
 }
 
+api::Task<void> HttpServer::Impl::converse(HttpStream& stream) {
+  Sender sender;
+  const int descriptor = stream.socket().native_handle();
+  if (listener.is_unix()) {
+    sender.peer = peer_of(descriptor);
+  } else {
+    sender.remote = remote_address(descriptor);
+  }
+  stream.expires_after(options.read_deadline);
+  const HttpStream::ErrorCode refused = co_await stream.handshake();
+  if (refused) co_return;
+  beast::flat_buffer buffer(options.header_bytes_max + options.body_bytes_max);
+  bool again = true;
+  while (again && !stopping) {
+    again = co_await answer_one(stream, buffer, sender);
+  }
+}
+
+// Until the parser has a whole message; what was sent behind it stays in the buffer.
+api::Task<beast::error_code> HttpServer::Impl::read_request(HttpStream& stream, beast::flat_buffer& buffer,
+                                                            Parser& parser) {
+  parser.eager(true);
+  while (true) {
+    beast::error_code ec;
+    const bool in_chunks = parser.is_header_done() && parser.chunked();
+    if (buffer.size() >= (in_chunks ? chunk_bytes_min : 1)) {
+      const std::size_t used = parser.put(buffer.data(), ec);
+      buffer.consume(used);
+      if (ec && ec != http::error::need_more) co_return ec;
+      if (parser.is_done()) co_return beast::error_code{};
+      if (used > 0 && buffer.size() > 0) continue;
+    }
+    const std::size_t room = std::min(read_bytes, buffer.max_size() - buffer.size());
+    if (room == 0) co_return http::error::buffer_overflow;
+    const auto space = buffer.prepare(room);
+    const HttpStream::Moved got = co_await stream.read_some(static_cast<char*>(space.data()), space.size());
+    buffer.commit(got.bytes);
+    if (got.error != asio::error::eof) {
+      if (got.error) co_return got.error;
+      continue;
+    }
+    if (!parser.got_some()) co_return http::error::end_of_stream;
+    ec = {};
+    parser.put_eof(ec);
+    co_return ec ? ec : http::error::partial_message;
+  }
+}
+
 // One request and its answer; false: the connection is done.
-api::Task<bool> HttpServer::Impl::answer_one(Stream& stream, beast::flat_buffer& buffer,
-                                             const std::optional<Peer>& peer) {
+api::Task<bool> HttpServer::Impl::answer_one(HttpStream& stream, beast::flat_buffer& buffer,
+                                             const Sender& sender) {
   Parser parser;
   parser.header_limit(options.header_bytes_max);
   parser.body_limit(options.body_bytes_max);
   stream.expires_after(options.read_deadline);
-  const auto [ec, bytes] = co_await http::async_read(stream, buffer, parser, nothrow);
+  const beast::error_code ec = co_await read_request(stream, buffer, parser);
   if (ec) {
     auto refusal = answer_bad_request(ec, options);
     if (refusal) {
@@ -175,18 +311,20 @@ api::Task<bool> HttpServer::Impl::answer_one(Stream& stream, beast::flat_buffer&
     co_return false;
   }
   stream.expires_never();
-  http::request<http::string_body> message = parser.release();
+  Message message = parser.release();
   const unsigned version = message.version();
-  const bool keep_alive = message.keep_alive();
   const bool head = message.method() == http::verb::head;
+  auto ambiguous = refuse_ambiguous(message);
+  if (ambiguous) {
+    co_await send(stream, std::move(*ambiguous), version, false, head);
+    co_return false;
+  }
+  const bool keep_alive = message.keep_alive();
   Answered answered;
-  if (admits(peer)) {
-    HttpRequest request;
-    request.method = head ? "GET" : std::string(view_of(message.method_string()));
-    request.target = view_of(message.target());
-    request.content_type = view_of(message[http::field::content_type]);
-    request.body = std::move(message.body());
-    request.peer = peer;
+  if (admits(sender.peer)) {
+    HttpRequest request = request_of(std::move(message));
+    request.peer = sender.peer;
+    request.remote = sender.remote;
     answered = co_await ask_service(stream, std::move(request));
   } else {
     answered.response = problem(403, "not_permitted", "you are neither root nor in the group of this socket");
@@ -198,7 +336,7 @@ api::Task<bool> HttpServer::Impl::answer_one(Stream& stream, beast::flat_buffer&
 }
 
 // Both parts end before this does: the first to end cancels the other.
-api::Task<HttpServer::Impl::Answered> HttpServer::Impl::ask_service(Stream& stream, HttpRequest request) {
+api::Task<HttpServer::Impl::Answered> HttpServer::Impl::ask_service(HttpStream& stream, HttpRequest request) {
   using namespace asio::experimental::awaitable_operators;
   Answered answered;
   auto answer = handle(std::move(request), answered);
@@ -218,30 +356,33 @@ api::Task<void> HttpServer::Impl::handle(HttpRequest request, Answered& answered
   }
 }
 
-// Ends when the peer has closed the connection; bytes it sent ahead do not count.
-api::Task<void> HttpServer::Impl::watch_peer(Stream& stream, Answered& answered) {
+// Ends when the peer has closed the connection; bytes it sent ahead do not count. Nothing announces the end
+// of a TCP connection behind such bytes, so it is looked for. That also leaves who sends one request and
+// stops the time to be answered.
+api::Task<void> HttpServer::Impl::watch_peer(HttpStream& stream, Answered& answered) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  const auto [ec] = co_await stream.socket().async_wait(Socket::wait_error, nothrow);
-  if (!ec) answered.peer_left = true;
+  if (listener.is_unix()) {
+    const auto [ec] = co_await stream.socket().async_wait(Socket::wait_error, nothrow);
+    if (!ec) answered.peer_left = true;
+    co_return;
+  }
+  while (true) {
+    const api::SteadyTime next_look = timers.steady_now() + departure_look_every;
+    co_await timers.sleep_until(next_look);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
+    answered.peer_left = has_stopped_sending(stream.socket().native_handle());
+    if (answered.peer_left) co_return;
+  }
 }
 
-api::Task<bool> HttpServer::Impl::send(Stream& stream, HttpResponse response, unsigned version,
+api::Task<bool> HttpServer::Impl::send(HttpStream& stream, HttpResponse response, unsigned version,
                                        bool keep_alive, bool head) {
-  http::response<http::string_body> message;
-  message.version(version);
-  message.result(static_cast<unsigned>(response.status));
-  message.reason(std::string(reason_phrase(response.status)));
-  message.set(http::field::content_type, response.content_type);
-  message.set(http::field::cache_control, "no-store");
-  message.set("X-Content-Type-Options", "nosniff");
-  if (!response.allow.empty()) message.set(http::field::allow, response.allow);
-  if (response.status == 503) message.set(http::field::retry_after, "1");
-  message.keep_alive(keep_alive);
-  message.content_length(response.body.size());
-  if (!head) message.body() = std::move(response.body);
+  const std::string header = head_of(response, version, keep_alive);
   stream.expires_after(stopping ? options.stop_write_deadline : options.write_deadline);
-  const auto [ec, bytes] = co_await http::async_write(stream, message, nothrow);
-  co_return !ec;
+  const std::string_view body = head ? std::string_view() : std::string_view(response.body);
+  const HttpStream::ErrorCode failed = co_await stream.write(header, body);
+  co_return !failed;
 }
 
 HttpServer::HttpServer(api::IoExecutor executor, api::Timers& timers, HttpService& service, Listener listener,
@@ -262,6 +403,10 @@ api::Task<void> HttpServer::stop() {
   impl_->acceptor.close(ignored);
   impl_->group.cancel();
   co_await impl_->group.join();
+}
+
+void HttpServer::set_tls(std::shared_ptr<const ServerTls> tls) {
+  impl_->options.tls = std::move(tls);
 }
 
 const std::string& HttpServer::name() const {

@@ -6,24 +6,31 @@
 #include <string>
 
 #include "daemon/admin/http.hpp"
+#include "daemon/admin/server_tls.hpp"
 #include "daemon/admin/socket_listener.hpp"
 #include "sync/api/timers.hpp"
 
 namespace syncd::daemon {
 
+inline constexpr core::Millis departure_look_every{500};
+
 struct ServerOptions {
   std::size_t connections_max = 64;  // one more is told to come back later
   std::uint32_t header_bytes_max = 16 * 1024;
   std::uint64_t body_bytes_max = 64 * 1024;
-  core::Millis read_deadline{10'000};  // for a whole request; also how long a connection may idle
+  // For a whole request, or for the greeting of TLS; also how long a connection may idle.
+  core::Millis read_deadline{10'000};
   core::Millis write_deadline{30'000};
   core::Millis stop_write_deadline{1'000};  // for an answer that is still to be sent while the server stops
   // Unix sockets: whether this peer may ask anything; a peer that is not known may not. Empty: everybody.
   std::function<bool(const Peer&)> admits;
+  std::shared_ptr<const ServerTls> tls = {};  // null: plain
 };
 
-// HTTP/1.1 on one listening socket: one request at a time on each connection, strict limits, keep-alive. A
-// request whose client has closed its end is cancelled, so that nobody's abandoned wait holds a connection.
+// HTTP/1.1 on one listening socket, plain or under TLS: one request at a time on each connection, strict
+// limits, keep-alive. A request whose client has closed its end is cancelled, so that nobody's abandoned wait
+// holds a connection; over TCP, where one that only stops sending looks the same, it is noticed once in
+// departure_look_every.
 //
 // Lifecycle: start(), then stop() awaited to its end before destruction. Thread: the io thread.
 class HttpServer {
@@ -37,6 +44,8 @@ class HttpServer {
   // Closes the listening socket, cancels requests that wait, and returns when no connection is left.
   api::Task<void> stop();
   const std::string& name() const;
+  // For the connections that come from now on; those that there are keep theirs.
+  void set_tls(std::shared_ptr<const ServerTls> tls);
 
  private:
   struct Impl;

@@ -32,10 +32,36 @@ bool is_blank_object(std::string_view body) {
   return seen.empty() || seen == "{}";
 }
 
+// For the audit log: who asks, and which request of his it is.
+void identify_request(HttpRequest& request, const Caller& caller) {
+  request.actor = caller.actor;
+  if (!request.idempotency_key) return;
+  request.key_digest = core::digest_of(caller.actor + "\n" + *request.idempotency_key);
+  request.content_digest = core::digest_of(request.method + "\n" + request.target + "\n" + request.body);
+}
+
+// `of`: the path's word for what the id names.
+std::optional<HttpResponse> refuse_id(std::string_view of, const std::string& id) {
+  if (of == "dead-letters" && !parse_dead_letter_id(id)) {
+    return problem(400, "invalid_id",
+                   "the name of a dead letter is a time and a link id, for example 1795953732554:mk_abc; "
+                   "the list of dead letters shows them");
+  }
+  if (of == "tokens" && !is_valid_token_name(id)) {
+    return problem(400, "invalid_id",
+                   fmt::format("the name of a token has 1 to {} characters of a-z, 0-9, '.', '_' and '-'",
+                               token_name_bytes_max));
+  }
+  if (of != "dead-letters" && of != "tokens" && !core::is_valid_id(id))
+    return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct AdminRoutes::Route {
   std::string_view method;
+  Role role;                               // the least that may ask: a row without one does not compile
   std::vector<std::string_view> segments;  // "*" is the variable one
   bool takes_body = false;
   api::Task<HttpResponse> (AdminRoutes::*handler)(Call);
@@ -57,39 +83,54 @@ struct AdminRoutes::Route {
 
 const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
   static const std::vector<Route> routes{
-      {"POST", {"v1", "links"}, true, &AdminRoutes::add_link},
-      {"GET", {"v1", "links"}, false, &AdminRoutes::list_links},
-      {"GET", {"v1", "links", "*"}, false, &AdminRoutes::show_link},
-      {"POST", {"v1", "links", "*", "sync"}, false, &AdminRoutes::sync_link},
-      {"POST", {"v1", "links", "*", "pause"}, false, &AdminRoutes::pause_link},
-      {"POST", {"v1", "links", "*", "resume"}, false, &AdminRoutes::resume_link},
-      {"POST", {"v1", "links", "*", "verify"}, false, &AdminRoutes::verify_link},
-      {"GET", {"v1", "links", "*", "verify"}, false, &AdminRoutes::show_verify},
-      {"POST", {"v1", "links", "*", "repair"}, false, &AdminRoutes::repair_link},
-      {"GET", {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts},
-      {"GET", {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions},
-      {"GET", {"v1", "feed"}, false, &AdminRoutes::list_feed},
-      {"GET", {"v1", "relink"}, false, &AdminRoutes::list_relink},
-      {"GET", {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
-      {"POST", {"v1", "relink", "*", "claim"}, true, &AdminRoutes::claim_relink},
-      {"POST", {"v1", "relink", "*", "release"}, true, &AdminRoutes::release_relink},
-      {"POST", {"v1", "relink", "*", "note"}, true, &AdminRoutes::note_relink},
-      {"POST", {"v1", "relink", "*", "dismiss"}, true, &AdminRoutes::dismiss_relink},
-      {"POST", {"v1", "relink", "*", "reopen"}, true, &AdminRoutes::reopen_relink},
-      {"POST", {"v1", "relink", "*", "session"}, true, &AdminRoutes::issue_relink_session},
-      {"POST", {"v1", "link-sessions"}, true, &AdminRoutes::issue_session},
-      {"POST", {"v1", "links:exchange"}, true, &AdminRoutes::exchange_token},
-      {"GET", {"v1", "revision"}, false, &AdminRoutes::show_revision},
-      {"GET", {"v1", "audit"}, false, &AdminRoutes::list_audit},
-      {"GET", {"v1", "audit", "check"}, false, &AdminRoutes::check_audit},
-      {"GET", {"v1", "dead-letters"}, false, &AdminRoutes::list_dead_letters},
-      {"GET", {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
-      {"POST", {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
-      {"POST", {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
-      {"GET", {"v1", "incidents"}, false, &AdminRoutes::list_incidents},
-      {"GET", {"v1", "status"}, false, &AdminRoutes::show_status},
+      {"POST", Role::operate, {"v1", "links"}, true, &AdminRoutes::add_link},
+      {"GET", Role::read, {"v1", "links"}, false, &AdminRoutes::list_links},
+      {"GET", Role::read, {"v1", "links", "*"}, false, &AdminRoutes::show_link},
+      {"POST", Role::operate, {"v1", "links", "*", "sync"}, false, &AdminRoutes::sync_link},
+      {"POST", Role::operate, {"v1", "links", "*", "pause"}, false, &AdminRoutes::pause_link},
+      {"POST", Role::operate, {"v1", "links", "*", "resume"}, false, &AdminRoutes::resume_link},
+      {"POST", Role::operate, {"v1", "links", "*", "verify"}, false, &AdminRoutes::verify_link},
+      {"GET", Role::read, {"v1", "links", "*", "verify"}, false, &AdminRoutes::show_verify},
+      {"POST", Role::operate, {"v1", "links", "*", "repair"}, false, &AdminRoutes::repair_link},
+      {"GET", Role::read, {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts},
+      {"GET", Role::read, {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions},
+      {"GET", Role::read, {"v1", "feed"}, false, &AdminRoutes::list_feed},
+      {"GET", Role::read, {"v1", "relink"}, false, &AdminRoutes::list_relink},
+      {"GET", Role::read, {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
+      {"POST", Role::operate, {"v1", "relink", "*", "claim"}, true, &AdminRoutes::claim_relink},
+      {"POST", Role::operate, {"v1", "relink", "*", "release"}, true, &AdminRoutes::release_relink},
+      {"POST", Role::operate, {"v1", "relink", "*", "note"}, true, &AdminRoutes::note_relink},
+      {"POST", Role::operate, {"v1", "relink", "*", "dismiss"}, true, &AdminRoutes::dismiss_relink},
+      {"POST", Role::operate, {"v1", "relink", "*", "reopen"}, true, &AdminRoutes::reopen_relink},
+      {"POST", Role::operate, {"v1", "relink", "*", "session"}, true, &AdminRoutes::issue_relink_session},
+      {"POST", Role::operate, {"v1", "link-sessions"}, true, &AdminRoutes::issue_session},
+      {"POST", Role::operate, {"v1", "links:exchange"}, true, &AdminRoutes::exchange_token},
+      {"GET", Role::read, {"v1", "revision"}, false, &AdminRoutes::show_revision},
+      {"GET", Role::admin, {"v1", "audit"}, false, &AdminRoutes::list_audit},
+      {"GET", Role::admin, {"v1", "audit", "check"}, false, &AdminRoutes::check_audit},
+      {"GET", Role::read, {"v1", "dead-letters"}, false, &AdminRoutes::list_dead_letters},
+      {"GET", Role::read, {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
+      {"POST", Role::operate, {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
+      {"POST", Role::operate, {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
+      {"GET", Role::read, {"v1", "incidents"}, false, &AdminRoutes::list_incidents},
+      {"GET", Role::read, {"v1", "status"}, false, &AdminRoutes::show_status},
+      {"GET", Role::read, {"v1", "whoami"}, false, &AdminRoutes::show_caller},
+      {"GET", Role::admin, {"v1", "tokens"}, false, &AdminRoutes::list_tokens},
+      {"POST", Role::admin, {"v1", "tokens"}, true, &AdminRoutes::create_token},
+      {"POST", Role::admin, {"v1", "tokens", "*", "revoke"}, false, &AdminRoutes::revoke_token},
   };
   return routes;
+}
+
+std::vector<AdminRoutes::RouteInfo> AdminRoutes::list_routes() {
+  std::vector<RouteInfo> rows;
+  for (const Route& route : table()) {
+    std::string path;
+    for (const std::string_view segment : route.segments)
+      path += "/" + std::string(segment);
+    rows.push_back({route.method, std::move(path), route.role});
+  }
+  return rows;
 }
 
 std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool healthy, bool ready) {
@@ -108,13 +149,28 @@ std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool health
                       .allow = {}};
 }
 
+// What needs no token: refusals, probes and the page.
+std::optional<HttpResponse> AdminRoutes::answer_without_token(const HttpRequest& request) const {
+  const bool over_tcp = !request.peer;
+  if (over_tcp && access_ == nullptr)
+    return problem(403, "not_permitted", "this listener does not serve the admin API");
+  if (over_tcp) {
+    if (auto refusal = access_->refuse_source(request)) return refusal;
+  }
+  if (auto probe = answer_probe(request, view_.healthy(), view_.ready())) return probe;
+  return over_tcp ? access_->page_file(request) : std::nullopt;
+}
+
 api::Task<HttpResponse> AdminRoutes::handle(HttpRequest request) {
-  if (auto probe = answer_probe(request, view_.healthy(), view_.ready())) co_return std::move(*probe);
-  HttpResponse response = co_await dispatch(std::move(request));
+  if (auto answer = answer_without_token(request)) co_return std::move(*answer);
+  auto caller = request.peer ? caller_of(*request.peer) : access_->identify(request);
+  if (!caller) co_return std::move(caller.error());
+  request.authorization.reset();
+  HttpResponse response = co_await dispatch(std::move(request), std::move(*caller));
   co_return response;
 }
 
-api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
+api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request, Caller caller) {
   auto target = parse_target(request.target);
   if (!target) co_return problem(400, "invalid_target", target.error());
   const Route* chosen = nullptr;
@@ -138,6 +194,12 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
     refused.allow = allow;
     co_return refused;
   }
+  if (!allows(caller.role, chosen->role)) co_return role_too_low(caller.role, chosen->role);
+  if (request.idempotency_key && !is_valid_idempotency_key(*request.idempotency_key)) {
+    co_return problem(
+        400, "invalid_idempotency_key",
+        fmt::format("Idempotency-Key must be 1 to {} visible ASCII characters", idempotency_key_bytes_max));
+  }
   if (chosen->takes_body && !is_json(request.content_type)) {
     co_return problem(415, "unsupported_media_type", "send the body as application/json");
   }
@@ -146,17 +208,10 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request) {
   }
   const bool takes_id = std::ranges::find(chosen->segments, "*") != chosen->segments.end();
   if (takes_id) {
-    const bool of_letter = chosen->segments[1] == "dead-letters";
-    if (of_letter && !parse_dead_letter_id(call.id)) {
-      co_return problem(
-          400, "invalid_id",
-          "the name of a dead letter is a time and a link id, for example 1795953732554:mk_abc; "
-          "the list of dead letters shows them");
-    }
-    if (!of_letter && !core::is_valid_id(call.id)) {
-      co_return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
-    }
+    if (auto refusal = refuse_id(chosen->segments[1], call.id)) co_return std::move(*refusal);
   }
+  identify_request(request, caller);
+  call.caller = std::move(caller);
   call.request = std::move(request);
   call.target = std::move(*target);
   HttpResponse response = co_await (this->*chosen->handler)(std::move(call));
@@ -172,7 +227,7 @@ api::Task<HttpResponse> AdminRoutes::add_link(Call call) {
   auto outcome = co_await view_.add_link(std::move(*link), requester_of(call.request));
   if (!outcome) co_return from_error(outcome.error());
   const bool added = *outcome == engine::AddOutcome::added;
-  if (added) view_.note_action("links.add", link_id, uid_of(call.request));
+  if (added) view_.note_action("links.add", link_id, call.request.actor);
   HttpResponse response = co_await one_link(link_id, added ? 201 : 200);
   co_return response;
 }
@@ -228,7 +283,7 @@ api::Task<HttpResponse> AdminRoutes::sync_link(Call call) {
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto report = co_await view_.sync(link_id, wait);
   if (!report) co_return from_error(report.error());
-  view_.note_action("links.sync", link_id, uid_of(call.request));
+  view_.note_action("links.sync", link_id, call.request.actor);
   co_return visit_answer(link_id, *report);
 }
 
@@ -247,7 +302,7 @@ api::Task<HttpResponse> AdminRoutes::change_status(Call call, std::string_view a
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto status = co_await (view_.*change)(link_id, requester_of(call.request));
   if (!status) co_return from_error(status.error());
-  view_.note_action(action, link_id, uid_of(call.request));
+  view_.note_action(action, link_id, call.request.actor);
   JsonWriter writer;
   writer.begin_object().member("link_id", std::string_view(link_id.str()));
   writer.member("status", core::to_string(*status)).end_object();

@@ -4,7 +4,9 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/admin/access.hpp"
 #include "daemon/admin/admin_view.hpp"
+#include "daemon/admin/caller.hpp"
 #include "daemon/admin/http.hpp"
 #include "daemon/admin/target.hpp"
 
@@ -13,13 +15,21 @@ namespace syncd::daemon {
 // Answers GET /-/healthy and /-/ready, which need no rights; nullopt: another path.
 std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool healthy, bool ready);
 
-// The admin API: a fixed table of methods and paths. Everything that is not in it is refused, and so is every
-// unknown parameter and member. Knows nothing of sockets.
+// The admin API: a fixed table of methods, paths and the roles they need. Everything that is not in it is
+// refused, and so is every unknown parameter and member. Knows nothing of sockets.
 class AdminRoutes final : public HttpService {
  public:
-  // `view` outlives every task.
-  explicit AdminRoutes(AdminView& view) : view_(view) {}
+  // Both outlive every task. `access`: the rules for requests over TCP; nullptr: those are refused.
+  explicit AdminRoutes(AdminView& view, Access* access = nullptr) : view_(view), access_(access) {}
   api::Task<HttpResponse> handle(HttpRequest request) override;
+
+  // A row of the table: `/v1/links/*`, where `*` stands for an id.
+  struct RouteInfo {
+    std::string_view method;
+    std::string path;
+    Role role;
+  };
+  static std::vector<RouteInfo> list_routes();
 
  private:
   // One matched request. `id` is the path's variable segment.
@@ -27,11 +37,13 @@ class AdminRoutes final : public HttpService {
     HttpRequest request;
     Target target;
     std::string id;
+    Caller caller = {};
   };
   struct Route;
   static const std::vector<Route>& table();
 
-  api::Task<HttpResponse> dispatch(HttpRequest request);
+  std::optional<HttpResponse> answer_without_token(const HttpRequest& request) const;
+  api::Task<HttpResponse> dispatch(HttpRequest request, Caller caller);
   api::Task<HttpResponse> add_link(Call call);
   api::Task<HttpResponse> list_links(Call call);
   api::Task<HttpResponse> show_link(Call call);
@@ -76,8 +88,14 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_dead_letter(Call call);
   api::Task<HttpResponse> retry_dead_letter(Call call);
   api::Task<HttpResponse> drop_dead_letter(Call call);
+  // ---- routes_access.cpp ----
+  api::Task<HttpResponse> show_caller(Call call);
+  api::Task<HttpResponse> list_tokens(Call call);
+  api::Task<HttpResponse> create_token(Call call);
+  api::Task<HttpResponse> revoke_token(Call call);
 
   AdminView& view_;
+  Access* access_;
 };
 
 }  // namespace syncd::daemon

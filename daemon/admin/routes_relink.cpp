@@ -101,7 +101,7 @@ api::Task<HttpResponse> AdminRoutes::act_on_entry(Call call, Kind kind) {
     HttpResponse refused = co_await entry_problem(link_id, entry.error(), version);
     co_return refused;
   }
-  view_.note_action(core::action_name(kind), link_id, uid_of(call.request));
+  view_.note_action(core::action_name(kind), link_id, call.request.actor);
   JsonWriter writer;
   write_relink_entry(writer, *entry, view_.wall_now(), true);
   co_return json(200, writer);

@@ -32,7 +32,7 @@ api::Task<HttpResponse> AdminRoutes::verify_link(Call call) {
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto state = co_await view_.verify(link_id, wait);
   if (!state) co_return from_error(state.error());
-  view_.note_action("links.verify", link_id, uid_of(call.request));
+  view_.note_action("links.verify", link_id, call.request.actor);
   JsonWriter writer;
   write_verify(writer, link_id, *state, view_.started_at());
   co_return json(state->phase == engine::VerifyState::Phase::done ? 200 : 202, writer);
@@ -59,7 +59,7 @@ api::Task<HttpResponse> AdminRoutes::repair_link(Call call) {
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto report = co_await view_.repair(link_id, wait, requester_of(call.request));
   if (!report) co_return from_error(report.error());
-  view_.note_action("links.repair", link_id, uid_of(call.request));
+  view_.note_action("links.repair", link_id, call.request.actor);
   co_return visit_answer(link_id, *report);
 }
 
@@ -94,7 +94,7 @@ api::Task<HttpResponse> AdminRoutes::retry_dead_letter(Call call) {
   auto status = co_await view_.retry_letter(id.link_id, id.at, requester_of(call.request));
   if (!status && status.error().code == core::Errc::not_found) co_return no_such_letter(call.id);
   if (!status) co_return from_error(status.error());
-  view_.note_action("dead_letters.retry", id.link_id, uid_of(call.request));
+  view_.note_action("dead_letters.retry", id.link_id, call.request.actor);
   co_return letter_status(call.id, *status);
 }
 
@@ -105,7 +105,7 @@ api::Task<HttpResponse> AdminRoutes::drop_dead_letter(Call call) {
   auto status = co_await view_.drop_letter(id.link_id, id.at, requester_of(call.request));
   if (!status && status.error().code == core::Errc::not_found) co_return no_such_letter(call.id);
   if (!status) co_return from_error(status.error());
-  view_.note_action("dead_letters.drop", id.link_id, uid_of(call.request));
+  view_.note_action("dead_letters.drop", id.link_id, call.request.actor);
   co_return letter_status(call.id, *status);
 }
 

@@ -30,7 +30,7 @@ api::Task<HttpResponse> AdminRoutes::issue_relink_session(Call call) {
     HttpResponse refused = co_await entry_problem(link_id, issued.error(), version);
     co_return refused;
   }
-  view_.note_action("relink.session", link_id, uid_of(call.request));
+  view_.note_action("relink.session", link_id, call.request.actor);
   JsonWriter writer;
   writer.begin_object();
   write_issued(writer, issued->first);
@@ -48,7 +48,7 @@ api::Task<HttpResponse> AdminRoutes::issue_session(Call call) {
   engine::Requester by = requester_of(call.request);
   auto issued = co_await view_.issue_session(std::move(*session), std::move(by));
   if (!issued) co_return from_error(issued.error());
-  view_.note_action("link_sessions.create", core::LinkId{}, uid_of(call.request));
+  view_.note_action("link_sessions.create", core::LinkId{}, call.request.actor);
   JsonWriter writer;
   writer.begin_object();
   write_issued(writer, *issued);
@@ -64,7 +64,7 @@ api::Task<HttpResponse> AdminRoutes::exchange_token(Call call) {
   engine::Requester by = requester_of(call.request);
   auto exchanged = co_await view_.exchange(std::move(*request), std::move(by));
   if (!exchanged) co_return from_error(exchanged.error());
-  if (exchanged->added) view_.note_action("links.add", exchanged->link_id, uid_of(call.request));
+  if (exchanged->added) view_.note_action("links.add", exchanged->link_id, call.request.actor);
   HttpResponse response = co_await one_link(exchanged->link_id, exchanged->added ? 201 : 200);
   co_return response;
 }

@@ -243,6 +243,28 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   }
 }
 
+void add_token_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* tokens = app.add_subcommand("tokens", "Who may use the admin API over TCP");
+  tokens->require_subcommand(1);
+  add_verb(*tokens, "ls", "List all tokens", o, chosen, [](const Session& s) { return list_tokens(s); });
+  CLI::App* create = add_verb(*tokens, "create", "Make a token; it is shown only once", o, chosen,
+                              [&](const Session& s) { return create_token(s, o.token); });
+  create->add_option("NAME", o.token.name, "Its name in the audit log: a-z, 0-9, '.', '_' and '-'")
+      ->required()
+      ->check(not_empty);
+  create->add_option("--role", o.token.role, "read: look; operate: act on links too; admin: everything")
+      ->required()
+      ->check(CLI::IsMember({"read", "operate", "admin"}));
+  create->add_option("--lifetime", o.token.lifetime, "How long it is good for, 365d at most")
+      ->check(not_empty)
+      ->capture_default_str();
+  add_dry_run(create, o);
+  CLI::App* revoke = add_verb(*tokens, "revoke", "Admit nobody with a token any more", o, chosen,
+                              [&](const Session& s) { return revoke_token(s, o.token.name); });
+  revoke->add_option("NAME", o.token.name, "Its name, as ls prints it")->required()->check(not_empty);
+  add_dry_run(revoke, o);
+}
+
 }  // namespace
 
 std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation) {
@@ -261,6 +283,7 @@ std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);
+  add_token_verbs(app, options, invocation.command);
   std::ranges::reverse(arguments);  // as the parser wants them
   try {
     app.parse(std::move(arguments));

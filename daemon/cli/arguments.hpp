@@ -10,6 +10,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
+#include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/options.hpp"
 
@@ -39,6 +40,7 @@ struct Options {
   VerifyOptions verify;
   bool yes = false;
   std::string letter;
+  TokenOptions token;
 };
 
 // What a command line asks for.

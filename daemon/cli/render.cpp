@@ -221,6 +221,19 @@ std::string render_transactions(const Items& transactions) {
                                     plural(transactions.size(), "transaction", "transactions"), pending);
 }
 
+std::string render_tokens(const Items& tokens, core::WallTime now) {
+  if (tokens.empty()) return "no tokens\n";
+  Table table(
+      {{"TOKEN"}, {"ROLE"}, {"STATE"}, {"CREATED"}, {"CREATED BY", false, 32}, {"EXPIRES"}, {"REVOKED"}});
+  for (const JsonValue& token : tokens) {
+    table.add({token.at("name"), token.at("role"), token.at("state"), age_of(token.at("created_at"), now),
+               token.at("created_by"), age_of(token.at("expires_at"), now),
+               age_of(token.at("revoked_at"), now)});
+  }
+  return table.text() +
+         fmt::format("\n{}: {}\n", plural(tokens.size(), "token", "tokens"), tally(tokens, "state"));
+}
+
 // What is about a link itself shows where it stands now, anything else its own id.
 std::string render_feed_entry(const JsonValue& entry) {
   const bool of_link = entry.at("id") == entry.at("link_id");

@@ -34,6 +34,7 @@ std::string render_verifies(const Items& answers);
 std::string render_progress(std::size_t done, std::size_t all, std::size_t differing);
 std::string render_dead_letters(const Items& letters, core::WallTime now);
 std::string render_dead_letter(const JsonValue& letter, core::WallTime now);
+std::string render_tokens(const Items& tokens, core::WallTime now);
 // One line per entry, without a heading: it may be followed.
 std::string render_feed_entry(const JsonValue& entry);
 

@@ -1,7 +1,6 @@
 #include "sync/api/secret.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -50,8 +49,9 @@ bool is_header_text(std::string_view text) {
 
 }  // namespace
 
-core::Result<Secret> load_secret_file(const std::filesystem::path& path,
-                                      const std::filesystem::path& credentials_directory) {
+core::Result<Secret> load_private_file(const std::filesystem::path& path,
+                                       const std::filesystem::path& credentials_directory,
+                                       std::size_t bytes_max) {
   // O_NONBLOCK: opening a named pipe must not hang before its type is known.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
@@ -69,30 +69,43 @@ core::Result<Secret> load_secret_file(const std::filesystem::path& path,
     return refuse(path, fmt::format("mode is {:04o}, others may read or change it; run: chmod 0400 {}", mode,
                                     path.string()));
   }
-  std::array<char, secret_bytes_max + 2> buffer{};
+  std::string buffer(bytes_max + 1, '\0');
   std::size_t size = 0;
   while (size < buffer.size()) {
     const ssize_t got = ::read(file.get(), buffer.data() + size, buffer.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return refuse(path, reason_of(errno));
+    if (got < 0) {
+      const int error_number = errno;
+      wipe(buffer);
+      return refuse(path, reason_of(error_number));
+    }
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
-  std::string_view text(buffer.data(), size);
+  if (size == 0) return refuse(path, "empty; write the secret into it");
+  if (size > bytes_max) {
+    wipe(buffer);
+    return refuse(path, fmt::format("longer than {} bytes; it must hold the secret alone", bytes_max));
+  }
+  buffer.resize(size);
+  return Secret(std::move(buffer));
+}
+
+core::Result<Secret> load_secret_file(const std::filesystem::path& path,
+                                      const std::filesystem::path& credentials_directory) {
+  auto whole = load_private_file(path, credentials_directory, secret_bytes_max + 2);
+  if (!whole) return whole;
+  std::string_view text = whole->reveal();
   if (text.ends_with('\n')) text.remove_suffix(1);
   if (text.ends_with('\r')) text.remove_suffix(1);
-  core::Result<Secret> result = Secret(std::string(text));
-  if (text.empty()) {
-    result = refuse(path, "empty; write the secret into it");
-  } else if (text.size() > secret_bytes_max) {
-    result =
-        refuse(path, fmt::format("longer than {} bytes; it must hold the secret alone", secret_bytes_max));
-  } else if (!is_header_text(text)) {
-    result =
-        refuse(path, "holds spaces, line breaks or characters beyond ASCII; it must hold the secret alone");
+  if (text.empty()) return refuse(path, "empty; write the secret into it");
+  if (text.size() > secret_bytes_max)
+    return refuse(path, fmt::format("longer than {} bytes; it must hold the secret alone", secret_bytes_max));
+  if (!is_header_text(text)) {
+    return refuse(path,
+                  "holds spaces, line breaks or characters beyond ASCII; it must hold the secret alone");
   }
-  OPENSSL_cleanse(buffer.data(), buffer.size());
-  return result;
+  return Secret(std::string(text));
 }
 
 }  // namespace syncd::api

@@ -58,11 +58,16 @@ class Secret {
 
 inline constexpr std::size_t secret_bytes_max = 4096;
 
-// Reads a credential from a regular file that only its owner may access (mode 0400 or 0600), or that lies
-// directly in the directory of credentials that systemd made for this process and protects itself
-// (`credentials_directory`; empty: there is none). Symbolic links are followed, the file they lead to must
-// satisfy the rule. One trailing newline is dropped; the rest must be 1 to 4096 bytes of printable ASCII,
-// because it becomes a header value. Errc::invalid names the path, the cause and what to do.
+// Reads a regular file that only its owner may access (mode 0400 or 0600), or that lies directly in the
+// directory of credentials that systemd made for this process and protects itself (`credentials_directory`;
+// empty: there is none). Symbolic links are followed, the file they lead to must satisfy the rule. 1 to
+// `bytes_max` bytes of whatever. Errc::invalid names the path, the cause and what to do.
+core::Result<Secret> load_private_file(const std::filesystem::path& path,
+                                       const std::filesystem::path& credentials_directory,
+                                       std::size_t bytes_max);
+
+// A credential from such a file. One trailing newline is dropped; the rest must be 1 to 4096 bytes of
+// printable ASCII, because it becomes a header value.
 core::Result<Secret> load_secret_file(const std::filesystem::path& path,
                                       const std::filesystem::path& credentials_directory = {});
 

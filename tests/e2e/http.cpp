@@ -96,16 +96,17 @@ std::optional<std::size_t> content_length(std::string_view head) {
 
 }  // namespace
 
-Reply request(const Address& address, std::string_view method, std::string_view target,
-              std::string_view body) {
+Reply request(const Address& address, std::string_view method, std::string_view target, std::string_view body,
+              std::string_view headers) {
   const int family = address.text.starts_with('/') ? AF_UNIX : AF_INET;
+  const std::string host = family == AF_UNIX ? "localhost" : address.text.substr(address.text.find("//") + 2);
   const Socket socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!connect_to(address, socket)) {
     return {};
   }
   std::string head;
-  head.append(method).append(" ").append(target).append(
-      " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+  head.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: ").append(host);
+  head.append("\r\nConnection: close\r\n").append(headers);
   if (!body.empty()) {
     head.append("Content-Type: application/json\r\n");
   }
@@ -118,7 +119,7 @@ Reply request(const Address& address, std::string_view method, std::string_view 
   if (end == std::string::npos || answer.size() < 12) {
     return {};
   }
-  Reply reply{.status = 0, .body = answer.substr(end + 4)};
+  Reply reply{.status = 0, .body = answer.substr(end + 4), .head = answer.substr(0, end)};
   const auto length = content_length(std::string_view(answer).substr(0, end));
   if (length && *length != reply.body.size()) {
     return {};

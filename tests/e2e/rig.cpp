@@ -73,7 +73,7 @@ Daemon::Daemon(std::filesystem::path dir, const Sandbox& sandbox, const Tuning& 
   config += "[store]\npath = \"" + (dir_ / "store").string() + "\"\n" + room + tuning.store;
   config += "[schedule]\ndiscovery = \"" + tuning.discovery + "\"\n" + tuning.schedule;
   config += "[cycle]\n" + tuning.cycle + "[budget]\n" + tuning.budget + "[daemon]\n" + tuning.daemon;
-  config += "[admin]\nsocket = \"" + admin_.text + "\"\ngroup = \"\"\n";
+  config += "[admin]\nsocket = \"" + admin_.text + "\"\ngroup = \"\"\n" + tuning.admin;
   config += "[metrics]\nlisten = \"127.0.0.1:0\"\n";
   config += "[log]\nlink_ids = \"" + tuning.link_ids + "\"\njournal_prefix = \"never\"\n";
   write_private(dir_ / "config.toml", config);
@@ -147,17 +147,24 @@ std::string Daemon::log() const {
   return text_of(dir_ / "daemon.log");
 }
 
-std::string Daemon::scrape() const {
-  // The port is the system's choice: the log names it, the last start last.
+// A port may be the system's choice: the log names it, the last start last.
+std::string Daemon::announced(std::string_view message) const {
   const std::string lines = log();
   constexpr std::string_view field = "\"address\":\"";
-  const std::size_t line = lines.rfind("\"metrics are served\"");
+  const std::size_t line = lines.rfind("\"" + std::string(message) + "\"");
   if (line == std::string::npos) {
-    throw Failed("the log names no metrics address:\n" + process_->log_tail());
+    throw Failed("the log does not say that " + std::string(message) + ":\n" + process_->log_tail());
   }
   const std::size_t begin = lines.find(field, lines.rfind('\n', line) + 1) + field.size();
-  const std::string address = lines.substr(begin, lines.find('"', begin) - begin);
-  return request({"http://" + address}, "GET", "/metrics").body;
+  return lines.substr(begin, lines.find('"', begin) - begin);
+}
+
+std::string Daemon::scrape() const {
+  return request({"http://" + announced("metrics are served")}, "GET", "/metrics").body;
+}
+
+Address Daemon::admin_over_tcp() const {
+  return {"http://" + announced("the admin API answers over TCP")};
 }
 
 std::string Daemon::metric(std::string_view name) {

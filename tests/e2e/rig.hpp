@@ -40,6 +40,7 @@ struct Tuning {
   std::string budget;
   std::string daemon;
   std::string store = {};
+  std::string admin = {};
   std::string link_ids = "plain";  ///< how the log names links
   std::string base_url = {};       ///< empty: the sandbox's own
   std::string discovery = "off";
@@ -74,12 +75,17 @@ class Daemon {
   [[nodiscard]] std::string log() const;
   /// What the metrics listener shows.
   [[nodiscard]] std::string scrape() const;
+  /// Where the admin API answers over TCP, as the log of the last start says; throws Failed when it does not.
+  [[nodiscard]] Address admin_over_tcp() const;
   /// The value of a metric without labels, as the exposition writes it; empty when it is not there.
   std::string metric(std::string_view name);
   void wait_for(std::string_view what, const std::function<bool()>& condition,
                 std::chrono::milliseconds limit = std::chrono::seconds{90});
 
  private:
+  /// The address in the last line of the log with this message.
+  [[nodiscard]] std::string announced(std::string_view message) const;
+
   std::filesystem::path dir_;
   Address admin_;
   std::unique_ptr<Process> process_;

@@ -83,6 +83,20 @@ void write_pem(const Identity& identity, const std::filesystem::path& path) {
   check(written == 1, "write a certificate");
 }
 
+std::string key_pem(const Identity& identity, const std::string& passphrase) {
+  BIO* const bio = BIO_new(BIO_s_mem());
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL wants unsigned characters
+  const auto* const secret = reinterpret_cast<const unsigned char*>(passphrase.data());
+  check(PEM_write_bio_PrivateKey(bio, identity.key.get(), passphrase.empty() ? nullptr : EVP_aes_128_cbc(),
+                                 secret, static_cast<int>(passphrase.size()), nullptr, nullptr) == 1,
+        "write a key");
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio, &text);
+  std::string pem(text, static_cast<std::size_t>(size));
+  BIO_free(bio);
+  return pem;
+}
+
 ContextPtr make_server_context(const Identity& identity, const ServerTls& options) {
   ContextPtr made(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* const context = made.get();

@@ -42,6 +42,8 @@ Identity make_identity(const CertificateSpec& spec, const Identity* issuer);
 
 // Writes the certificate as PEM.
 void write_pem(const Identity& identity, const std::filesystem::path& path);
+// Its private key, as PEM; with a passphrase if there is one.
+std::string key_pem(const Identity& identity, const std::string& passphrase = {});
 
 struct ServerTls {
   int version_max = 0;                     // 0: any; else for instance TLS1_1_VERSION

@@ -22,7 +22,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> direction
 }};
 
 constexpr std::string_view beast_files =
-    "sync/api/boost_impl.cpp sync/api/https_transport*.cpp sync/api/http_*.cpp daemon/admin/http_server.cpp "
+    "sync/api/boost_impl.cpp sync/api/https_transport*.cpp sync/api/http_*.cpp daemon/admin/http_s*.cpp "
     "daemon/http_*.cpp daemon/cli/http_*.cpp daemon/cli/admin_client.cpp";
 
 constexpr std::array<HeaderPlace, 8> header_places{{

@@ -184,11 +184,24 @@ class EchoView final : public daemon::AdminView {
   core::WallTime started_at() const override { return {}; }
   bool healthy() const override { return true; }
   bool ready() const override { return true; }
-  void note_action(std::string_view, const core::LinkId&, const std::optional<uid_t>&) override { ++actions; }
+  api::Task<core::Result<daemon::CreatedToken>> create_token(daemon::NewToken wanted,
+                                                             engine::Requester by) override {
+    note({.verb = "create token", .changes = true});
+    auto token = table.add(wanted, {}, by.actor, wall_now());
+    if (!token) co_return std::unexpected(token.error());
+    co_return daemon::CreatedToken{std::move(*token), daemon::token_text({})};
+  }
+  api::Task<core::Result<daemon::Token>> revoke_token(std::string name, engine::Requester) override {
+    note({.verb = "revoke token", .changes = true});
+    co_return table.revoke(name, wall_now());
+  }
+  const daemon::TokenTable& tokens() const override { return table; }
+  void note_action(std::string_view, const core::LinkId&, std::string_view) override { ++actions; }
 
   std::vector<Question> questions;
   std::optional<engine::NewLink> added;
   int actions = 0;
+  daemon::TokenTable table;
 
  private:
   void note(Question question) { questions.push_back(std::move(question)); }

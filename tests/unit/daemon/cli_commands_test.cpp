@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/exit_codes.hpp"
 #include "tests/unit/daemon/scratch.hpp"
@@ -147,6 +148,10 @@ std::vector<std::pair<std::string, Command>> commands() {
       {"GET /v1/relink/mk_1", [](const Session& s) { return show_relink(s, "mk_1"); }},
       {"GET /v1/status", [](const Session& s) { return tail_feed(s, std::nullopt, false); }},
       {"GET /v1/feed?after=7&limit=500", [](const Session& s) { return tail_feed(s, 7, false); }},
+      {"GET /v1/tokens?limit=1000", [](const Session& s) { return list_tokens(s); }},
+      {R"(POST /v1/tokens {"name":"ci","role":"read","lifetime":"90d"})",
+       [](const Session& s) { return create_token(s, {.name = "ci", .role = "read"}); }},
+      {"POST /v1/tokens/ci/revoke", [](const Session& s) { return revoke_token(s, "ci"); }},
   };
 }
 
@@ -251,6 +256,50 @@ TEST_F(CliCommands, SyncEndsLikeTheVisitItWaitedFor) {
     EXPECT_EQ(run({ended}, [&] { return sync_link(session(true), "mk_1", "2s"); }), ended.body + "\n");
     EXPECT_EQ(result_.value(), expected);
   }
+}
+
+TEST_F(CliCommands, ATokenGoesToStandardOutputAlone) {
+  const Canned made{201,
+                    R"({"name":"ci","role":"read","expires_at":"2027-01-01T00:00:00.000Z","token":"mks_x"})"};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({made}, [&] { return create_token(session(), {.name = "ci", .role = "read"}); }), "mks_x\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "token ci has the role read until 2027-01-01T00:00:00.000Z; it is shown only now:\n");
+  EXPECT_THAT(run({{200, "{}"}}, [&] { return revoke_token(session(), "ci"); }),
+              HasSubstr("token ci is revoked"));
+}
+
+TEST_F(CliCommands, TokensAreShownInATable) {
+  const Canned list{200, R"({"items":[{"name":"ci","role":"read","state":"expired","created_by":"uid:0"},)"
+                         R"({"name":"me","role":"admin","state":"live","created_by":"token:\u001b[2J"}]})"};
+  const std::string out = run({list}, [&] { return list_tokens(session()); });
+  EXPECT_THAT(out, testing::ContainsRegex("ci +read +expired +- +uid:0"));
+  EXPECT_THAT(out, HasSubstr("2 tokens: 1 expired, 1 live"));
+  EXPECT_THAT(out, testing::Not(HasSubstr("\x1b")));
+  EXPECT_EQ(run({{200, R"({"items":[]})"}}, [&] { return list_tokens(session()); }), "no tokens\n");
+}
+
+TEST_F(CliCommands, ADryRunOfATokenOnlyLooks) {
+  const Canned list{200, R"({"items":[{"name":"live","state":"live"},{"name":"old","state":"revoked"}]})"};
+  const auto create = [&](const std::string& name) {
+    return run({list}, [&] { return create_token(session(false, true), {.name = name, .role = "read"}); });
+  };
+  EXPECT_EQ(create("new"), "would create token new; nothing was changed\n");
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/tokens?limit=1000"));
+  EXPECT_EQ(create("old"), "would create token old; nothing was changed\n");
+  EXPECT_EQ(create("live"), "");
+  EXPECT_EQ(result_.error().problem, "conflict");
+  const auto revoke = [&](const std::string& name, bool json = false) {
+    return run({list}, [&] { return revoke_token(session(json, true), name); });
+  };
+  EXPECT_EQ(revoke("live"), "would revoke token live; nothing was changed\n");
+  EXPECT_EQ(revoke("old"), "token old is revoked already; nothing would change\n");
+  EXPECT_EQ(revoke("old", true),
+            "{\"dry_run\":true,\"action\":\"revoke\",\"name\":\"old\",\"state\":\"revoked\","
+            "\"would_change\":false}\n");
+  EXPECT_EQ(revoke("new"), "");
+  EXPECT_EQ(result_.error().problem, "token_not_found");
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/tokens?limit=1000"));
 }
 
 // ---- dry runs ----

@@ -8,10 +8,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/loopback/certificates.hpp"
 #include "tests/unit/daemon/scratch.hpp"
 
 namespace syncd::test {
 
+using testing::AllOf;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -33,6 +35,8 @@ class ConfigCheck : public testing::Test {
   std::string socket_at(const std::string& name) const {
     return "[admin]\nsocket = \"" + scratch_.path(name) + "\"\n";
   }
+  // The same, with its last section [admin].
+  std::string good_with_socket() const { return good(socket_at("admin.sock")); }
   std::vector<std::string> problems_of(const std::string& text) const {
     std::vector<std::string> texts;
     const auto loaded = daemon::load_checked_config(scratch_.write("config.toml", text), {});
@@ -89,6 +93,61 @@ TEST_F(ConfigCheck, LoadsTheAuthoritiesAsTheClientWould) {
     EXPECT_THAT(with_ca(path),
                 ElementsAre(HasSubstr("upstream.ca_file: CA file " + path + ": cannot be loaded")));
   }
+}
+
+TEST_F(ConfigCheck, LoadsTheCertificateAsTheListenerWould) {
+  const Identity good = make_identity({}, nullptr);
+  const std::string certificate = scratch_.path("certificate.pem");
+  write_pem(good, certificate);
+  const std::string key = scratch_.write("key.pem", key_pem(good));
+  chmod(key.c_str(), 0400);
+  const auto with = [&](const std::string& more, const std::string& listen = "0.0.0.0:8420") {
+    return problems_of(good_with_socket() + "listen = \"" + listen + "\"\n" + more);
+  };
+  const auto files = [](const std::string& certificate_file, const std::string& key_file) {
+    return "tls_certificate_file = \"" + certificate_file + "\"\ntls_key_file = \"" + key_file + "\"\n";
+  };
+  EXPECT_THAT(with("", "127.0.0.1:8420"), IsEmpty()) << "plain http, on this machine only";
+  EXPECT_THAT(with("", "[::1]:8420"), IsEmpty());
+  EXPECT_THAT(with(""), ElementsAre(HasSubstr("there is no TLS")));
+  EXPECT_THAT(with(files(certificate, key)), IsEmpty());
+  EXPECT_THAT(with(files(certificate, key), "127.0.0.1:0"), IsEmpty());
+
+  const Identity other = make_identity({}, nullptr);
+  const std::string other_key = scratch_.write("other.pem", key_pem(other));
+  EXPECT_THAT(with(files(certificate, other_key)),
+              ElementsAre(AllOf(HasSubstr("config.toml:9: admin.tls_key_file: "), HasSubstr("mode is "))));
+  chmod(other_key.c_str(), 0600);
+  EXPECT_THAT(with(files(certificate, other_key)),
+              ElementsAre(AllOf(HasSubstr("config.toml:9: admin.tls_key_file: TLS key " + other_key),
+                                HasSubstr("does not belong to the certificate"))));
+  const std::string expired_file = scratch_.path("expired.pem");
+  write_pem(make_identity({.not_after = -60}, nullptr), expired_file);
+  EXPECT_THAT(with(files(expired_file, key)), ElementsAre(HasSubstr("admin.tls_key_file")))
+      << "another certificate's key";
+  const Identity expired = make_identity({.not_after = -60}, nullptr);
+  write_pem(expired, expired_file);
+  const std::string expired_key = scratch_.write("expired-key.pem", key_pem(expired));
+  chmod(expired_key.c_str(), 0400);
+  EXPECT_THAT(with(files(expired_file, expired_key)),
+              ElementsAre(AllOf(HasSubstr("config.toml:8: admin.tls_certificate_file: "),
+                                HasSubstr("it expired at "), HasSubstr("renew it"))));
+  EXPECT_THAT(with(files("/canary-5f1c", key)), ElementsAre(Not(HasSubstr("canary"))));
+  EXPECT_THAT(with(files(certificate, "/canary-5f1c")), ElementsAre(Not(HasSubstr("canary"))));
+}
+
+TEST_F(ConfigCheck, TheKeyMayBeACredentialOfSystemd) {
+  const Identity good = make_identity({}, nullptr);
+  const std::string certificate = scratch_.path("certificate.pem");
+  write_pem(good, certificate);
+  const std::string listen =
+      good_with_socket() + "listen = \"0.0.0.0:8420\"\ntls_certificate_file = \"" + certificate + "\"\n";
+  EXPECT_THAT(problems_of(listen), ElementsAre(AllOf(HasSubstr("admin.tls_key_file: no file is named"),
+                                                     HasSubstr("credential moneykit-admin-tls-key"))));
+  scratch_.write("credentials/moneykit-admin-tls-key", key_pem(good));
+  scratch_.write("credentials/moneykit-client-secret", "s3cret");
+  const ScopedEnvironment passed("CREDENTIALS_DIRECTORY", scratch_.path("credentials").c_str());
+  EXPECT_THAT(problems_of(listen), IsEmpty());
 }
 
 TEST_F(ConfigCheck, SaysWhenThereIsNoPlaceForTheSocket) {

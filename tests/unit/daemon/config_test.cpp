@@ -142,10 +142,6 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "are"},
       {"[store]\npath = \"data\"",
        "config.toml:4: store.path: \"data\" is not an absolute path; write the whole path, from \"/\" on"},
-      {"[admin]\nlisten = \"127.0.0.1:8420\"",
-       "config.toml:4: admin.listen: is set, and this version has no access tokens: over TCP it could not "
-       "tell "
-       "who is asking; leave it empty and use the unix socket, from elsewhere through ssh -L"},
       {"[metrics]\nlisten = \"8420\"",
        "config.toml:4: metrics.listen: \"8420\" is not of the form ADDRESS:PORT; write for example "
        "\"127.0.0.1:9464\""},
@@ -216,6 +212,41 @@ TEST(Config, LinkSessionsAreConfiguredAndReloaded) {
   EXPECT_EQ(merged.link_session.redirect_uri, "http://localhost:3000/back");
   EXPECT_EQ(merged.link_session.webhook, "https://h.example/x?k=v");
   EXPECT_EQ(merged.link_session.lifetime, std::chrono::hours(24));
+}
+
+TEST(Config, TheAdminListenerIsNeverBareToTheNetwork) {
+  struct Case {
+    const char* line;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"[admin]\nlisten = \"8420\"",
+       "config.toml:4: admin.listen: \"8420\" is not of the form ADDRESS:PORT; write for example "
+       "\"127.0.0.1:8420\""},
+      {"[admin]\nlisten = \"0.0.0.0:8420\"",
+       "config.toml:4: admin.listen: \"0.0.0.0:8420\" can be reached from outside, and there is no TLS; set "
+       "admin.tls_certificate_file, or listen on 127.0.0.1 and come through ssh -L"},
+      {"[admin]\nlisten = \"[2001:db8::1]:8420\"",
+       "config.toml:4: admin.listen: \"[2001:db8::1]:8420\" can be reached from outside, and there is no "
+       "TLS; "
+       "set admin.tls_certificate_file, or listen on 127.0.0.1 and come through ssh -L"},
+      {"[admin]\ntls_key_file = \"/etc/key.pem\"",
+       "config.toml:4: admin.tls_key_file: is set without admin.tls_certificate_file; name the certificate "
+       "too, "
+       "or remove the key"},
+      {"[admin]\nlisten = \"10.0.0.1:1\"\ntls_certificate_file = \"x.pem\"",
+       "config.toml:5: admin.tls_certificate_file: is not an absolute path (the value is not repeated here: "
+       "it "
+       "may be a secret); name a PEM file, from \"/\" on"},
+      {"[admin]\nallowed_hosts = \"admin.example.com http://x\"",
+       "config.toml:4: admin.allowed_hosts: \"http://x\" is not of the form HOST[:PORT]; write the hosts as "
+       "browsers send them, separated by blanks, for example \"admin.example.com:8420\""},
+  };
+  for (const Case& test : cases) {
+    const ScratchDirectory scratch;
+    const std::string path = scratch.write("config.toml", std::string(minimal) + test.line + "\n");
+    EXPECT_THAT(problems_of(scratch, path), ElementsAre(test.message)) << test.line;
+  }
 }
 
 TEST(Config, BaseUrl) {

@@ -229,8 +229,15 @@ class FakeView final : public daemon::AdminView {
   core::WallTime started_at() const override { return core::WallTime{core::Millis{1'746'549'072'451}}; }
   bool healthy() const override { return !broken; }
   bool ready() const override { return is_ready; }
-  void note_action(std::string_view action, const core::LinkId&, const std::optional<uid_t>& uid) override {
-    noted = std::string(action) + (uid ? ":" + std::to_string(*uid) : "");
+  api::Task<core::Result<daemon::CreatedToken>> create_token(daemon::NewToken, engine::Requester) override {
+    co_return core::fail(core::Errc::storage, "the disk is gone");
+  }
+  api::Task<core::Result<daemon::Token>> revoke_token(std::string, engine::Requester) override {
+    co_return core::fail(core::Errc::storage, "the disk is gone");
+  }
+  const daemon::TokenTable& tokens() const override { return token_table; }
+  void note_action(std::string_view action, const core::LinkId&, std::string_view actor) override {
+    noted = std::string(action) + " by " + std::string(actor);
   }
 
   static core::LinkRecord record() {
@@ -291,6 +298,7 @@ class FakeView final : public daemon::AdminView {
   std::vector<engine::Incident> outages;
   core::Millis waited{};
   std::string noted;
+  daemon::TokenTable token_table;
 };
 
 class Routes : public testing::Test {

@@ -29,7 +29,7 @@ TEST_F(Routes, ActsOnARelinkEntry) {
   EXPECT_THAT(claimed.body, HasSubstr(R"("history":[{"at":"2025-05-06T16:31:12.451Z","kind":"claimed",)"
                                       R"("actor":"uid:1000","text":"ann"}])"));
   EXPECT_EQ(view.asked_actor, "uid:1000");
-  EXPECT_EQ(view.noted, "relink.claim:1000");
+  EXPECT_EQ(view.noted, "relink.claim by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/relink/mk_1/note", R"({"text":"called"})").status, 200);
   EXPECT_EQ(view.asked_act->text, "called");
   const HttpResponse dismissed = ask("POST", "/v1/relink/mk_1/dismiss", R"({"version":1,"text":"left us"})");
@@ -89,7 +89,7 @@ TEST_F(Routes, IssuesASessionForAnEntry) {
   ASSERT_TRUE(view.asked_session);
   EXPECT_EQ(view.asked_session->redirect_uri, "https://a.example/back");
   EXPECT_TRUE(view.asked_session->force);
-  EXPECT_EQ(view.noted, "relink.session:1000");
+  EXPECT_EQ(view.noted, "relink.session by uid:1000");
   EXPECT_THAT(ask("POST", "/v1/relink/mk_1/session", "{}").body, HasSubstr("version is missing"));
   const HttpResponse late = ask("POST", "/v1/relink/mk_1/session", R"({"version":9})");
   EXPECT_EQ(late.status, 409);

@@ -47,7 +47,7 @@ TEST_F(Routes, AddsALinkOnce) {
   ASSERT_TRUE(view.added);
   EXPECT_EQ(view.added->customer_user_id, "u7");
   EXPECT_THAT(view.added->tags, testing::ElementsAre("a", "b"));
-  EXPECT_EQ(view.noted, "links.add:1000");
+  EXPECT_EQ(view.noted, "links.add by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/links", R"({"link_id":"mk_1"})", "application/json; charset=utf-8").status, 200);
 }
 
@@ -101,7 +101,7 @@ TEST_F(Routes, SyncsAndWaitsWhenAsked) {
 
 TEST_F(Routes, PausesAndResumes) {
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/pause").body, R"({"link_id":"mk_1","status":"paused"})");
-  EXPECT_EQ(view.noted, "links.pause:1000");
+  EXPECT_EQ(view.noted, "links.pause by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/resume", "{ }").body, R"({"link_id":"mk_1","status":"active"})");
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/pause", R"({"x":1})").status, 400);
 }
@@ -218,7 +218,7 @@ TEST_F(Routes, VerifiesAndTellsWhatDiffers) {
   EXPECT_EQ(begun.body,
             R"({"link_id":"mk_1","state":"waiting","daemon_started_at":"2025-05-06T16:31:12.451Z",)"
             R"("report":null})");
-  EXPECT_EQ(view.noted, "links.verify:1000");
+  EXPECT_EQ(view.noted, "links.verify by uid:1000");
   const HttpResponse done = ask("POST", "/v1/links/mk_1/verify?wait=30s");
   EXPECT_EQ(done.status, 200);
   EXPECT_EQ(view.waited.count(), 30'000);
@@ -241,7 +241,7 @@ TEST_F(Routes, VerifiesAndTellsWhatDiffers) {
 
 TEST_F(Routes, Repairs) {
   EXPECT_EQ(ask("POST", "/v1/links/mk_1/repair").body, R"({"link_id":"mk_1","queued":true})");
-  EXPECT_EQ(view.noted, "links.repair:1000");
+  EXPECT_EQ(view.noted, "links.repair by uid:1000");
   EXPECT_THAT(ask("POST", "/v1/links/mk_1/repair?wait=10s").body, HasSubstr(R"("created":3)"));
   EXPECT_EQ(ask("POST", "/v1/links/mk_9/repair").status, 404);
   view.paused = true;
@@ -300,9 +300,9 @@ TEST_F(Routes, DeadLetters) {
   const std::string letter = "/v1/dead-letters/1746549072451:mk_1";
   EXPECT_THAT(ask("GET", letter).body, HasSubstr(R"("redacted_body":"{\"accounts\":[]}"})"));
   EXPECT_EQ(ask("POST", letter + "/retry").body, R"({"id":"1746549072451:mk_1","status":"active"})");
-  EXPECT_EQ(view.noted, "dead_letters.retry:1000");
+  EXPECT_EQ(view.noted, "dead_letters.retry by uid:1000");
   EXPECT_EQ(ask("POST", letter + "/drop").body, R"({"id":"1746549072451:mk_1","status":"quarantined"})");
-  EXPECT_EQ(view.noted, "dead_letters.drop:1000");
+  EXPECT_EQ(view.noted, "dead_letters.drop by uid:1000");
   for (const char* verb : {"", "/retry", "/drop"}) {
     const HttpResponse none =
         ask(*verb == '\0' ? "GET" : "POST", std::string("/v1/dead-letters/6:mk_1") + verb);

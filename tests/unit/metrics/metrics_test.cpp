@@ -344,6 +344,9 @@ TEST(Metrics, IncidentsDiscoveryAndConfigReachTheirSeries) {
   metrics.record_config_load(false, at_second(1'700'000'900));
   metrics.record_discovery(5, 6, at_second(1'700'000'003));
   metrics.record_discovery_failure();
+  metrics.record_bad_token(false);
+  metrics.record_bad_token(true);
+  metrics.record_bad_token(true);
   metrics.set_auth_refused(true);
   const Scrape scrape(metrics);
   EXPECT_EQ(scrape["config_last_reload_successful"], 0);
@@ -352,6 +355,8 @@ TEST(Metrics, IncidentsDiscoveryAndConfigReachTheirSeries) {
   EXPECT_EQ(scrape["discovery_links{side=\"only_here\"}"], 6);
   EXPECT_EQ(scrape["discovery_last_success_timestamp_seconds"], 1'700'000'003);
   EXPECT_EQ(scrape["discovery_failures_total"], 1);
+  EXPECT_EQ(scrape["admin_bad_tokens_total{outcome=\"refused\"}"], 1);
+  EXPECT_EQ(scrape["admin_bad_tokens_total{outcome=\"turned_away\"}"], 2);
   EXPECT_EQ(scrape["auth_refused"], 1);
   metrics.set_auth_refused(false);
   EXPECT_EQ(Scrape(metrics)["auth_refused"], 0);
