@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/admin/page.hpp"
 #include "daemon/admin_tls.hpp"
 #include "daemon/app_impl.hpp"
 #include "daemon/settings.hpp"
@@ -41,6 +42,14 @@ AccessOptions App::Impl::access_options(const ListenAddress& bound) {
     options.hosts.push_back(std::move(host));
   options.wall_now = [this] { return timers.wall_now(); };
   options.steady_now = [this] { return timers.steady_now(); };
+  options.page = [](std::string_view path) -> std::optional<HttpResponse> {
+    const PageFile* const file = page_file(path);
+    if (file == nullptr) return std::nullopt;
+    return HttpResponse{.status = 200,
+                        .content_type = std::string(file->content_type),
+                        .body = std::string(file->content),
+                        .allow = {}};
+  };
   options.on_bad_token = [this](const BadToken& bad) {
     metrics.record_bad_token(bad.turned_away);
     if (bad.turned_away) return;

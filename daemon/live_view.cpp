@@ -1,5 +1,6 @@
 #include "daemon/live_view.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/this_coro.hpp>
@@ -9,6 +10,7 @@ namespace syncd::daemon {
 namespace {
 
 constexpr std::size_t page_limit = 1000;
+constexpr core::Millis incidents_look_every{2'000};
 constexpr std::size_t counted_pages_max = 10;  // of a queue, for the status
 // Acts between which other work gets the store: a few milliseconds.
 constexpr std::size_t audit_checked_at_once = 1000;
@@ -157,10 +159,18 @@ api::Task<core::Result<engine::Exchanged>> LiveView::exchange(engine::ExchangeRe
   return parts_.engine.exchange(std::move(request), std::move(by));
 }
 
+// Incidents begin and end seldom, and nobody tells: they are looked at now and then.
 api::Task<std::uint64_t> LiveView::revision(std::uint64_t seen, core::Millis wait) {
   const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
-  if (!parts_.process.stopping) co_await parts_.store.wait_for_relink(seen, deadline);
-  co_return parts_.store.relink_revision();
+  while (revision_now() == seen && !parts_.process.stopping) {
+    const api::SteadyTime now = parts_.timers.steady_now();
+    if (now >= deadline) break;
+    const api::SteadyTime look_at = std::min(deadline, now + incidents_look_every);
+    co_await parts_.store.wait_for_relink(parts_.store.relink_revision(), look_at);
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) break;
+  }
+  co_return revision_now();
 }
 
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::search_links(std::string prefix,

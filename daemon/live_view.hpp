@@ -75,6 +75,9 @@ class LiveView final : public AdminView {
   api::Task<core::Result<store::AuditCheck>> check_audit() override;
   api::Task<core::Result<StatusView>> status() override;
   std::vector<engine::Incident> incidents() const override { return parts_.engine.incidents(); }
+  std::optional<std::string> held_back_by(const core::LinkId& link_id) const override {
+    return parts_.engine.held_back_by(link_id);
+  }
   api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,
@@ -103,6 +106,10 @@ class LiveView final : public AdminView {
   void note_action(std::string_view action, const core::LinkId& link_id, std::string_view actor) override;
 
  private:
+  std::uint64_t revision_now() const {
+    return parts_.store.relink_revision() + parts_.engine.incidents_revision();
+  }
+
   Parts parts_;
 };
 

@@ -115,6 +115,8 @@ class AdminView {
   virtual api::Task<core::Result<StatusView>> status() = 0;
   // Links that fail together, open incidents and those that ramp.
   virtual std::vector<engine::Incident> incidents() const = 0;
+  // The incident that the link's relink entry waits for; nullopt: none.
+  virtual std::optional<std::string> held_back_by(const core::LinkId& link_id) const = 0;
 
   // Begins a verify of the link, or joins the one that is under way, and waits up to `wait` for its end.
   virtual api::Task<core::Result<engine::VerifyState>> verify(core::LinkId link_id, core::Millis wait) = 0;

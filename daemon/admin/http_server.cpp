@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 
 #include "daemon/admin/http_stream.hpp"
+#include "daemon/admin/page.hpp"
 #include "sync/engine/task_group.hpp"
 
 namespace syncd::daemon {
@@ -46,15 +47,16 @@ constexpr std::size_t chunk_bytes_min = 5;
 
 // Of every answer: nothing of it may be kept, framed, guessed at or used by another site, and the page runs
 // only what we serve.
-constexpr std::string_view common_headers =
-    "Cache-Control: no-store\r\n"
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "X-Frame-Options: DENY\r\n";
+const std::string& common_headers() {
+  static const std::string headers =
+      "Cache-Control: no-store\r\nContent-Security-Policy: " + std::string(page_security_policy) +
+      "\r\nCross-Origin-Opener-Policy: same-origin\r\n"
+      "Cross-Origin-Resource-Policy: same-origin\r\n"
+      "Referrer-Policy: no-referrer\r\n"
+      "X-Content-Type-Options: nosniff\r\n"
+      "X-Frame-Options: DENY\r\n";
+  return headers;
+}
 
 std::vector<gid_t> groups_of(int descriptor) {
   std::vector<gid_t> groups(groups_usual);
@@ -150,7 +152,7 @@ std::string head_of(const HttpResponse& response, unsigned version, bool keep_al
   const unsigned minor = version % 10;
   std::string head = fmt::format("HTTP/1.{} {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}", minor,
                                  response.status, reason_phrase(response.status), response.content_type,
-                                 response.body.size(), common_headers);
+                                 response.body.size(), common_headers());
   if (!response.allow.empty()) head += fmt::format("Allow: {}\r\n", response.allow);
   if (response.status == 503) head += "Retry-After: 1\r\n";
   for (const auto& [name, value] : response.headers)

@@ -9,6 +9,7 @@
 #include "daemon/admin/caller.hpp"
 #include "daemon/admin/http.hpp"
 #include "daemon/admin/target.hpp"
+#include "daemon/json_writer.hpp"
 
 namespace syncd::daemon {
 
@@ -60,6 +61,7 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> list_feed(Call call);
   api::Task<HttpResponse> show_status(Call call);
   // ---- routes_relink.cpp ----
+  void write_entry(JsonWriter& writer, const core::RelinkEntry& entry, bool whole) const;
   api::Task<HttpResponse> list_relink(Call call);
   api::Task<HttpResponse> show_relink(Call call);
   api::Task<HttpResponse> claim_relink(Call call);

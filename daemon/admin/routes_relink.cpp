@@ -35,6 +35,12 @@ HttpResponse no_entry(const core::LinkId& link_id) {
 
 }  // namespace
 
+void AdminRoutes::write_entry(JsonWriter& writer, const core::RelinkEntry& entry, bool whole) const {
+  EntryMoment moment{.now = view_.wall_now(), .held_back = {}};
+  if (core::is_live(entry.status)) moment.held_back = view_.held_back_by(entry.link_id);
+  write_relink_entry(writer, entry, moment, whole);
+}
+
 api::Task<HttpResponse> AdminRoutes::list_relink(Call call) {
   QueryReader query(call.target);
   const auto limit = query.number("limit", limit_default, 1, limit_max);
@@ -50,9 +56,8 @@ api::Task<HttpResponse> AdminRoutes::list_relink(Call call) {
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   auto listing = co_await view_.relink_entries(after, limit, filter);
   if (!listing) co_return from_error(listing.error());
-  const core::WallTime now = view_.wall_now();
-  co_return list_of(*listing, [now](JsonWriter& writer, const core::RelinkEntry& entry) {
-    write_relink_entry(writer, entry, now, false);
+  co_return list_of(*listing, [this](JsonWriter& writer, const core::RelinkEntry& entry) {
+    write_entry(writer, entry, false);
   });
 }
 
@@ -64,7 +69,7 @@ api::Task<HttpResponse> AdminRoutes::show_relink(Call call) {
   if (!entry) co_return from_error(entry.error());
   if (!*entry) co_return no_entry(link_id);
   JsonWriter writer;
-  write_relink_entry(writer, **entry, view_.wall_now(), true);
+  write_entry(writer, **entry, true);
   co_return json(200, writer);
 }
 
@@ -103,7 +108,7 @@ api::Task<HttpResponse> AdminRoutes::act_on_entry(Call call, Kind kind) {
   }
   view_.note_action(core::action_name(kind), link_id, call.request.actor);
   JsonWriter writer;
-  write_relink_entry(writer, *entry, view_.wall_now(), true);
+  write_entry(writer, *entry, true);
   co_return json(200, writer);
 }
 
@@ -115,7 +120,7 @@ api::Task<HttpResponse> AdminRoutes::entry_problem(core::LinkId link_id, core::E
   if (!entry || !*entry) co_return from_error(error);
   const bool moved = version_seen && *version_seen != (*entry)->version;
   JsonWriter writer;
-  write_relink_entry(writer, **entry, view_.wall_now(), true);
+  write_entry(writer, **entry, true);
   co_return problem(409, moved ? "version_conflict" : "conflict", error.message, "entry", writer.text());
 }
 

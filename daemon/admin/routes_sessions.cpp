@@ -35,7 +35,7 @@ api::Task<HttpResponse> AdminRoutes::issue_relink_session(Call call) {
   writer.begin_object();
   write_issued(writer, issued->first);
   writer.key("entry");
-  write_relink_entry(writer, issued->second, view_.wall_now(), true);
+  write_entry(writer, issued->second, true);
   writer.end_object();
   co_return json(201, writer);
 }

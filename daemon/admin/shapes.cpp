@@ -303,7 +303,8 @@ void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry) {
   writer.end_object();
 }
 
-void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, core::WallTime now, bool whole) {
+void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, const EntryMoment& moment,
+                        bool whole) {
   writer.begin_object();
   writer.member("link_id", std::string_view(entry.link_id.str()));
   writer.member("status", core::to_string(entry.status));
@@ -316,9 +317,10 @@ void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, core
   write_optional_text(writer, "resolved_by", entry.resolved_by);
   writer.member("reopened", entry.reopened);
   write_time(writer, "last_success_at", entry.last_success_at);
-  writer.member("days_lost", core::days_lost(entry, now));
+  writer.member("days_lost", core::days_lost(entry, moment.now));
   write_optional_text(writer, "assignee", entry.assignee);
-  write_session(writer, entry.session, now);
+  write_session(writer, entry.session, moment.now);
+  write_optional_text(writer, "held_back", moment.held_back.value_or(""));
   writer.member("version", entry.version);
   if (whole) write_history(writer, entry);
   writer.end_object();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,14 @@ void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_vi
 void write_account(JsonWriter& writer, const core::StoredAccount& account);
 void write_transaction(JsonWriter& writer, const core::StoredTransaction& transaction);
 void write_feed_entry(JsonWriter& writer, const store::FeedEntry& entry);
-// `now`: what is told of the time that passes. `whole`: with its history, which lists leave out.
-void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, core::WallTime now, bool whole);
+// What is told of an entry beside what is stored of it.
+struct EntryMoment {
+  core::WallTime now{};
+  std::optional<std::string> held_back;  // by this incident: nobody should act on it yet
+};
+// `whole`: with its history, which lists leave out.
+void write_relink_entry(JsonWriter& writer, const core::RelinkEntry& entry, const EntryMoment& moment,
+                        bool whole);
 void write_audit_entry(JsonWriter& writer, const core::AuditEntry& entry);
 // The canary only while one is asked.
 void write_incident(JsonWriter& writer, const engine::Incident& incident);

@@ -492,6 +492,7 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<RelinkSession>> issue_relink_session(RelinkSessionRequest request, Requester by);
   // What upstream must be told again of the link. conflict: it needs no session, or none would help.
   api::Task<core::Result<core::LinkKeeps>> look_before_session(const RelinkSessionRequest& request);
+  core::Result<void> refuse_held_back(const core::LinkId& link_id) const;
   api::Task<core::Result<IssuedSession>> make_session(core::SessionRequest session);
   api::Task<core::Result<void>> refuse_repeated(Requester by);
   api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);

@@ -78,6 +78,16 @@ api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
   co_return core::parse_link_keeps(std::string(link.json));
 }
 
+core::Result<void> Engine::Impl::refuse_held_back(const core::LinkId& link_id) const {
+  const auto slot = table.find(link_id.str());
+  const auto incident = slot ? outages.held_back_by(*slot) : std::nullopt;
+  if (!incident) return {};
+  return std::unexpected(conflict(
+      "the entry is held back by incident " + *incident +
+      ": many links of this bank fail together, so its owner can do nothing yet. Wait for the end, or "
+      "send force"));
+}
+
 api::Task<core::Result<IssuedSession>> Engine::Impl::make_session(core::SessionRequest session) {
   if (session.redirect_uri.empty()) session.redirect_uri = options.sessions.redirect_uri;
   if (session.redirect_uri.empty()) co_return std::unexpected(no_redirect_uri());
@@ -114,6 +124,10 @@ api::Task<core::Result<Engine::Impl::RelinkSession>> Engine::Impl::issue_relink_
   const Act trial = entry_act(act_request, by, timers);
   if (const auto verdict = trial.check(record, *held); !verdict) co_return std::unexpected(verdict.error());
 
+  if (!request.force) {
+    const core::Result<void> actionable = refuse_held_back(request.link_id);
+    if (!actionable) co_return std::unexpected(actionable.error());
+  }
   auto keeps = co_await look_before_session(request);
   if (!keeps) co_return std::unexpected(keeps.error());
   core::SessionRequest session;

@@ -171,6 +171,7 @@ class FakeView final : public daemon::AdminView {
     co_return store::AuditCheck{.end = {.sequence = 2}, .finished = true};
   }
   std::vector<engine::Incident> incidents() const override { return outages; }
+  std::optional<std::string> held_back_by(const core::LinkId&) const override { return held_back; }
   api::Task<core::Result<daemon::StatusView>> status() override {
     if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
     daemon::StatusView view;
@@ -298,6 +299,7 @@ class FakeView final : public daemon::AdminView {
   std::vector<engine::Incident> outages;
   core::Millis waited{};
   std::string noted;
+  std::optional<std::string> held_back;
   daemon::TokenTable token_table;
 };
 

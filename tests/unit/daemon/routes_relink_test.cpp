@@ -16,7 +16,10 @@ TEST_F(Routes, FiltersTheRelinkQueue) {
   EXPECT_EQ(view.asked_relink->assignee, "uid:7");
   EXPECT_EQ(view.asked_relink->search, "mk");
   EXPECT_TRUE(view.asked_relink->newest_first);
-  EXPECT_THAT(page.body, HasSubstr(R"("days_lost":0,"assignee":null,"session":null,"version":1})"));
+  EXPECT_THAT(page.body,
+              HasSubstr(R"("days_lost":0,"assignee":null,"session":null,"held_back":null,"version":1})"));
+  view.held_back = "7";
+  EXPECT_THAT(ask("GET", "/v1/relink").body, HasSubstr(R"("held_back":"7")"));
   EXPECT_EQ(ask("GET", "/v1/relink?order=age").status, 400);
   EXPECT_EQ(ask("GET", "/v1/relink").status, 200);
   EXPECT_EQ(view.asked_relink->state, store::RelinkFilter::State::any);
