@@ -100,7 +100,6 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"restart_needed", "warn", "keys", "These keys were changed and take effect at the next start."},
     {"reload_failed", "error", "problems",
      "The new configuration is not acceptable; the old one stays in effect."},
-    {"scope", "`institution` or `provider`"},
     {"signal", "info", "signal", "A signal asked the process to stop."},
     {"stopped_at_once", "warn", "", "A second signal: the process ends without waiting."},
     {"stopping", "info", "", "The stop has begun."},
@@ -114,8 +113,8 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
 inline constexpr auto log_members = std::to_array<LogMember>({
     {"account_changes", "accounts created, updated, gone or returned"},
     {"action",
-     "`links.add`, `links.sync`, `links.pause`, `links.resume`, `links.verify`, `links.repair`, "
-     "`dead_letters.retry` or `dead_letters.drop`"},
+     "as in the audit log: `links.add`, `links.pause`, `relink.claim`, `relink.session`, "
+     "`dead_letters.drop` ...; also `links.sync` and `links.verify`, which change nothing by themselves"},
     {"actor", "who did it: `uid:1000`, of the unix socket, or `token:NAME`"},
     {"address", "of the listener: `127.0.0.1:9464`, a path, or `systemd`"},
     {"asked_by", "`operator` or `audit`"},
@@ -162,6 +161,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"rows_changed", "transactions and accounts whose content differs"},
     {"rows_extra", "transactions and accounts that only the store has"},
     {"rows_missing", "transactions and accounts that only upstream has"},
+    {"scope", "`institution` or `provider`"},
     {"signal", "its number"},
     {"space", "how much is free on the disk and how much must be"},
     {"status", "of the link, afterwards"},

@@ -141,6 +141,8 @@ std::expected<core::SessionRequest, std::string> parse_session_request(std::stri
                 read);
   if (!done) return std::unexpected(done.error());
   if (session.customer_user_id.empty()) return std::unexpected("the body: customer_user.id is missing");
+  const auto fault = session.webhook.empty() ? std::nullopt : core::webhook_fault(session.webhook);
+  if (fault) return std::unexpected("the body: webhook " + std::string(*fault));
   return session;
 }
 

@@ -42,7 +42,7 @@ struct EngineOptions {
   core::Millis discovery_interval{std::chrono::hours(24)};
   // While nothing waits for its turn, the schedule looks at the clock this often: what moves the heartbeat.
   core::Millis idle_look{1'000};
-  SessionSettings sessions;
+  SessionSettings sessions = {};
 };
 
 // What the engine tells the rest of the process. Called on the io thread; must not block.

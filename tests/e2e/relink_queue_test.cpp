@@ -2,8 +2,10 @@
 // sandbox.
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,6 +68,21 @@ class RelinkQueue : public testing::Test {
   }
   Json entry_of(const std::string& link_id) {
     return Json::parse(daemon_.ask("GET", "/v1/relink/" + link_id).body);
+  }
+
+  /// An act on the entry over the admin API, with the version that it has or another one.
+  Reply act(const std::string& link_id, std::string_view verb, std::string_view version,
+            std::string_view rest = {}, std::string_view key = {}) {
+    const std::string body = fmt::format(R"({{"version":{}{}}})", version, rest);
+    const std::string header = key.empty() ? std::string() : fmt::format("Idempotency-Key: {}\r\n", key);
+    return request({dir_.path() / "admin.sock"}, "POST", fmt::format("/v1/relink/{}/{}", link_id, verb), body,
+                   header);
+  }
+  std::size_t noted(const std::string& link_id) {
+    std::size_t notes = 0;
+    for (const Json& event : entry_of(link_id)["history"].items())
+      notes += event["kind"].text() == "noted" ? 1 : 0;
+    return notes;
   }
 
   void expire(const std::string& link_id) {
@@ -163,6 +180,100 @@ TEST_F(RelinkQueue, ADismissedEntryStaysClosedUntilSomethingElseHappens) {
   EXPECT_EQ(status_of(link_id), "relink");
   EXPECT_EQ(ctl({"relink", "reopen", link_id}).code, 0);
   EXPECT_EQ(entry_of(link_id)["status"].text(), "open");
+}
+
+TEST_F(RelinkQueue, OfTwoWhoActAtOnceOneWins) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+  for (int round = 0; round < 20; ++round) {
+    const std::string version = entry_of(link_id)["version"].text();
+    Reply first;
+    Reply second;
+    {
+      const std::jthread one([&] { first = act(link_id, "claim", version, R"(,"assignee":"ann")"); });
+      const std::jthread two([&] { second = act(link_id, "claim", version, R"(,"assignee":"bob")"); });
+    }
+    const bool first_won = first.status == 200;
+    const Reply& won = first_won ? first : second;
+    const Reply& lost = first_won ? second : first;
+    ASSERT_EQ(won.status, 200) << won.body;
+    ASSERT_EQ(lost.status, 409) << lost.body;
+    const Json refusal = Json::parse(lost.body);
+    EXPECT_EQ(refusal["code"].text(), "version_conflict");
+    EXPECT_EQ(refusal["entry"]["assignee"].text(), first_won ? "ann" : "bob");
+    EXPECT_EQ(refusal["entry"]["version"].text(), Json::parse(won.body)["version"].text());
+    ASSERT_EQ(act(link_id, "release", entry_of(link_id)["version"].text()).status, 200);
+  }
+}
+
+TEST_F(RelinkQueue, ARequestThatIsRepeatedHasOneEffect) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+  const std::string version = entry_of(link_id)["version"].text();
+  const std::string note = R"(,"text":"called")";
+  std::vector<Reply> replies(4);
+  {
+    std::vector<std::jthread> senders;
+    for (Reply& reply : replies)
+      senders.emplace_back([&] { reply = act(link_id, "note", version, note, "key-1"); });
+  }
+  for (const Reply& reply : replies)
+    EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(noted(link_id), 1U);
+
+  const Reply other = act(link_id, "note", version, R"(,"text":"something else")", "key-1");
+  EXPECT_EQ(other.status, 409);
+  EXPECT_THAT(other.body, HasSubstr("his Idempotency-Key was used"));
+  EXPECT_EQ(act(link_id, "note", entry_of(link_id)["version"].text(), note, "key-2").status, 200);
+  EXPECT_EQ(noted(link_id), 2U);
+
+  // The answer was lost with the process: whoever asks again is told how things are.
+  daemon_.kill_now();
+  daemon_.start();
+  EXPECT_EQ(act(link_id, "note", version, note, "key-1").status, 200);
+  EXPECT_EQ(noted(link_id), 2U);
+  EXPECT_EQ(ctl({"audit", "check"}).code, 0);
+}
+
+// Killed with any step under way: the step is there or it is not, and what was answered is.
+TEST_F(RelinkQueue, AKillLeavesNoEntryBehindAndLosesNone) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+  const std::vector<std::pair<std::string, std::string>> steps{{"claim", ""},   {"note", R"(,"text":"x")"},
+                                                               {"session", ""}, {"release", ""},
+                                                               {"dismiss", ""}, {"reopen", ""}};
+  int round = 0;
+  for (int turn = 0; turn < 2; ++turn) {
+    for (const auto& [verb, rest] : steps) {
+      const Json before = entry_of(link_id);
+      const unsigned long long version = before["version"].number();
+      Reply reply;
+      {
+        const std::jthread sender([&] { reply = act(link_id, verb, before["version"].text(), rest); });
+        // tidy: allow sleep: the moment of the kill is what is tried, nothing is waited for
+        std::this_thread::sleep_for(std::chrono::microseconds(400 * (round++ % 7)));
+        daemon_.kill_now();
+      }
+      daemon_.start();
+      const Json after = entry_of(link_id);
+      EXPECT_THAT(after["version"].number(), testing::AnyOf(version, version + 1)) << verb;
+      if (reply.status == 200 || reply.status == 201)
+        EXPECT_EQ(after["version"].number(), version + 1) << verb;
+      EXPECT_EQ(status_of(link_id), "relink");
+      if (after["version"].number() == version) {
+        ASSERT_LT(act(link_id, verb, after["version"].text(), rest).status, 300) << verb;
+      }
+    }
+  }
+  EXPECT_EQ(daemon_.list("/v1/relink").size(), 1U);
+  EXPECT_EQ(ctl({"audit", "check"}).code, 0);
+  sandbox_.control("POST", "/links/" + link_id + "/relink",
+                   R"({"username":"user_good","password":"pass_good"})");
+  daemon_.admin("POST", "/v1/links/" + link_id + "/sync?wait=60s");
+  daemon_.wait_for("the entry to close", [&] { return entry_of(link_id)["status"].text() == "resolved"; });
 }
 
 TEST_F(RelinkQueue, ANewLinkFromTheSessionToItsRows) {

@@ -121,6 +121,7 @@ core::LinkUpdate Scenario::next_update(int link) {
   if (one_in(3)) add_account(update);
   if (one_in(4)) update.link_object = keep(update, fmt::format(R"({{"object":"{}"}})", filler(200)));
   if (one_in(4)) move_letters(update);
+  if (update.record.fence % 3 == 0) add_act(update);
   state_.store.apply(update);
   return update;
 }
@@ -240,6 +241,22 @@ void Scenario::change_status(core::LinkUpdate& update, LinkStatus status) {
                             .before = keep(update, status_json(update.record.status)),
                             .after = keep(update, status_json(status))});
   update.record.status = status;
+}
+
+// A person's act: in the audit log, and on the entry when there is one that waits.
+void Scenario::add_act(core::LinkUpdate& update) {
+  const std::string actor = fmt::format("uid:{}", update.record.fence);
+  update.audit = core::AuditNote{.actor = actor,
+                                 .action = "made.up",
+                                 .detail = R"({"a":1})",
+                                 .request_key = core::digest_of(update.link_id.str() + actor),
+                                 .request_digest = {1}};
+  const auto held = state_.store.relink.find(update.link_id);
+  if (update.relink || held == state_.store.relink.end()) return;
+  using Kind = core::RelinkRequest::Kind;
+  const Kind kind = held->second.assignee.empty() ? Kind::claim : Kind::release;
+  auto changed = core::apply(held->second, {.kind = kind, .actor = actor}, at(now_ms_));
+  if (changed) update.relink = std::move(*changed);
 }
 
 void Scenario::turn_relink(core::LinkUpdate& update) {

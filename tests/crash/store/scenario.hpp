@@ -47,6 +47,7 @@ class Scenario {
   void show_staged(core::LinkUpdate& update);
   void add_account(core::LinkUpdate& update);
   void change_status(core::LinkUpdate& update, core::LinkStatus status);
+  void add_act(core::LinkUpdate& update);
   void turn_relink(core::LinkUpdate& update);
   void move_letters(core::LinkUpdate& update);
   void put_row(core::LinkUpdate& update, std::string_view id, bool pending);

@@ -106,6 +106,8 @@ group = ""
 listen = "127.0.0.1:0"
 [metrics]
 listen = "127.0.0.1:0"
+[link_session]
+redirect_uri = "https://app.example/back"
 [log]
 link_ids = "plain"
 journal_prefix = "never"

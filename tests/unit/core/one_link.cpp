@@ -268,6 +268,12 @@ core::LinkUpdate OneLink::repair() {
   return commit(std::move(update));
 }
 
+core::LinkUpdate OneLink::act(core::RelinkRequest::Kind kind) {
+  auto changed = core::apply(*store.relink, {.kind = kind, .actor = "uid:1", .text = "why"}, now);
+  EXPECT_TRUE(changed) << changed.error().message;
+  return commit(core::step_relink(input(core::plan_lookup(store.record)), std::move(*changed)));
+}
+
 core::LookupRequest OneLink::about_letter(core::WallTime at) const {
   core::LookupRequest request = core::plan_lookup(store.record);
   request.dead_letter_at = at;

@@ -107,6 +107,8 @@ class OneLink {
   core::LinkUpdate pause();
   core::LinkUpdate resume();
   core::LinkUpdate repair();
+  // A person's act on the entry, which must be allowed.
+  core::LinkUpdate act(core::RelinkRequest::Kind kind);
   // About the letter of that time, which must be there.
   core::LinkUpdate retry_letter(core::WallTime at);
   core::LinkUpdate drop_letter(core::WallTime at);

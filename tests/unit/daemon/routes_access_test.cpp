@@ -58,6 +58,19 @@ class CountingView final : public daemon::AdminView {
   Answer<core::RelinkEntry> act_on_entry(core::LinkId, core::RelinkRequest, engine::Requester) override {
     return fail();
   }
+  Answer<std::pair<engine::IssuedSession, core::RelinkEntry>> issue_relink_session(
+      engine::RelinkSessionRequest, engine::Requester) override {
+    return fail();
+  }
+  Answer<engine::IssuedSession> issue_session(core::SessionRequest, engine::Requester) override {
+    return fail();
+  }
+  Answer<engine::Exchanged> exchange(engine::ExchangeRequest, engine::Requester) override { return fail(); }
+  std::vector<engine::Incident> incidents() const override {
+    ++asked;
+    return {};
+  }
+  std::optional<std::string> held_back_by(const core::LinkId&) const override { return std::nullopt; }
   api::Task<std::uint64_t> revision(std::uint64_t, core::Millis) override {
     ++asked;
     co_return 1;

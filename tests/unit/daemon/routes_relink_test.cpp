@@ -121,7 +121,8 @@ TEST_F(Routes, IssuesASessionForANewLink) {
   for (const char* body :
        {R"({"customer_user":{"id":7}})", R"({"customer_user":{"id":"u","odd":1}})",
         R"({"customer_user":{"id":"u"},"colour":1})", R"({"customer_user":{"id":"u"},"products":[]})",
-        R"({"customer_user":{"id":"u"},"products":{"transactions":{"x":1}}})"}) {
+        R"({"customer_user":{"id":"u"},"products":{"transactions":{"x":1}}})",
+        R"({"customer_user":{"id":"u"},"webhook":"ftp://a.example"})"}) {
     const HttpResponse refused = ask("POST", "/v1/link-sessions", body);
     EXPECT_EQ(refused.status, 400) << body;
     EXPECT_THAT(refused.body, HasSubstr("invalid_body")) << body;

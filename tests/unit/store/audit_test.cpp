@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "store/codec.hpp"
+#include "store/health_impl.hpp"
+#include "store/keys.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
 namespace syncd::test {
@@ -128,6 +131,45 @@ TEST_F(AuditTest, KeysAreForgottenAfterADay) {
   commit(act("c", 0, 2));  // without a restart, with the next act
   commit(act("d", 0, 1));
   EXPECT_EQ(chain().size(), 4u);
+}
+
+TEST_F(AuditTest, AWholeChainIsFoundWhole) {
+  for (int i = 0; i < 5; ++i)
+    ASSERT_TRUE(store_->record_act(now_, {.actor = "uid:8", .action = "x"}, std::nullopt));
+  const auto half = store_->check_audit({}, 3);
+  ASSERT_TRUE(half);
+  EXPECT_FALSE(half->finished);
+  EXPECT_EQ(half->end.sequence, 3u);
+  EXPECT_EQ(half->broken_at, 0u);
+  const auto rest = store_->check_audit(half->end, 100);
+  EXPECT_TRUE(rest->finished);
+  EXPECT_EQ(rest->end.sequence, 5u);
+  EXPECT_EQ(rest->broken_at, 0u);
+}
+
+TEST_F(AuditTest, AnActThatWasChangedIsFound) {
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(store_->record_act(now_, {.actor = "uid:8", .action = "x"}, std::nullopt));
+  const core::AuditEntry second = chain()[1];
+  store_.reset();
+  {
+    auto opened = store::Database::open(options_.path + "/db", options_, store::host_disk(), false,
+                                        std::make_shared<store::Health>());
+    ASSERT_TRUE(opened);
+    core::AuditEntry other = second;
+    other.note.actor = "uid:9";
+    std::string value;
+    store::encode_audit_entry(value, other);
+    rocksdb::WriteBatch batch;
+    batch.Put((*opened)->family(store::Family::audit), store::audit_key(2), value);
+    ASSERT_TRUE((*opened)->write(batch, true));
+  }
+  open();
+  const auto check = store_->check_audit({}, 100);
+  ASSERT_TRUE(check);
+  EXPECT_EQ(check->broken_at, 2u);
+  EXPECT_EQ(check->end.sequence, 1u);
+  EXPECT_TRUE(store_->healthy());
 }
 
 TEST_F(AuditTest, ActsWithoutAKeyAreNeverTheSame) {
