@@ -11,10 +11,10 @@ namespace syncd::cli {
 
 struct RelinkListOptions {
   std::string status = "live";  // all: without a filter
-  std::string institution;
-  std::string reason;
-  std::string assignee;
-  std::string search;
+  std::string institution = {};
+  std::string reason = {};
+  std::string assignee = {};
+  std::string search = {};
   bool newest_first = false;
   std::size_t limit = 0;  // 0: all
 };

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/exit_codes.hpp"

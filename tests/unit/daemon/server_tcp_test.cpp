@@ -66,10 +66,8 @@ TEST(TcpServer, EveryAnswerHasTheHeadersThatKeepItAlone) {
     for (const char* header :
          {"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src "
           "'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
-          "require-trusted-types-for 'script'; trusted-types 'none'
-          ",
-          "Cache-Control: no-store\r\n",
-          "X-Content-Type-Options: nosniff\r\n", "X-Frame-Options: DENY\r\n",
+          "require-trusted-types-for 'script'; trusted-types 'none'\r\n",
+          "Cache-Control: no-store\r\n", "X-Content-Type-Options: nosniff\r\n", "X-Frame-Options: DENY\r\n",
           "Referrer-Policy: no-referrer\r\n", "Cross-Origin-Opener-Policy: same-origin\r\n",
           "Cross-Origin-Resource-Policy: same-origin\r\n"}) {
       EXPECT_THAT(answer, HasSubstr(header)) << request;

@@ -60,10 +60,13 @@ class TokenBookTest : public StoreTest {
 
   api::Task<void> create_into(std::string name, engine::Requester by, std::optional<Made>& made) {
     NewToken wanted{.name = std::move(name), .role = Role::operate, .lifetime = hour};
-    made = co_await book_.create(*gateway_, std::move(wanted), std::move(by), now);
+    auto answer = co_await book_.create(*gateway_, std::move(wanted), std::move(by), now);
+    made = std::move(answer);
   }
   api::Task<void> revoke_into(std::string name, engine::Requester by, std::optional<Ended>& ended) {
-    ended = co_await book_.revoke(*gateway_, std::move(name), std::move(by), now + core::Millis{1});
+    const core::WallTime later = now + core::Millis{1};
+    auto answer = co_await book_.revoke(*gateway_, std::move(name), std::move(by), later);
+    ended = std::move(answer);
   }
   Made create(const std::string& name, engine::Requester by = {.actor = "uid:0"}) {
     std::optional<Made> made;
