@@ -104,7 +104,10 @@ std::optional<HttpResponse> Access::refuse_source(const HttpRequest& request) co
   }
   const bool foreign =
       request.sec_fetch_site && *request.sec_fetch_site != "same-origin" && *request.sec_fetch_site != "none";
-  if (foreign) return problem(403, "wrong_origin", "a page of another site may not ask here");
+  // A link elsewhere, in a dashboard or a mail, may lead to the page: it knows nothing before somebody signs
+  // in, and nobody can frame it.
+  const bool opens_page = request.method == "GET" && request.target == "/" && !request.origin;
+  if (foreign && !opens_page) return problem(403, "wrong_origin", "a page of another site may not ask here");
   return std::nullopt;
 }
 

@@ -75,15 +75,15 @@ struct RelinkEntry {
   std::string provider = {};
   std::string customer_user_id = {};  // as registered; may be empty
   WallTime opened_at{};
-  WallTime resolved_at{};   // epoch while live
+  WallTime resolved_at{};        // epoch while live
   std::string resolved_by = {};  // reconnected, gone, dismissed; empty while live
   std::uint32_t reopened = 0;
   std::uint64_t version = 1;   // raised by each change
   WallTime last_success_at{};  // of the link when the entry was opened: since when data is missing
-  std::string assignee = {};        // empty: nobody
+  std::string assignee = {};   // empty: nobody
   std::optional<RelinkSession> session = {};
-  std::uint64_t history_dropped = 0;  // steps before the first of `history`
-  std::vector<RelinkEvent> history = {};   // oldest first; at most relink_history_max
+  std::uint64_t history_dropped = 0;      // steps before the first of `history`
+  std::vector<RelinkEvent> history = {};  // oldest first; at most relink_history_max
   bool operator==(const RelinkEntry&) const = default;
 };
 // The entry as the admin API and the feed show it, without its history.
@@ -96,11 +96,11 @@ struct RelinkRequest {
   enum class Kind : std::uint8_t { claim = 1, release, note, dismiss, reopen, session };
   Kind kind = Kind::claim;
   std::string actor = {};
-  std::optional<std::uint64_t> version = {};  // the entry as the person saw it; nullopt: whatever it is (notes)
-  std::string assignee = {};                  // claim: for whom; empty: the actor
-  bool take_over = false;                // claim: also from somebody else
-  std::string text = {};                      // note, dismiss
-  WallTime session_expires_at{};         // session
+  std::optional<std::uint64_t> version = {};  // the entry as the person saw it; nullopt: any (notes)
+  std::string assignee = {};      // claim: for whom; empty: the actor
+  bool take_over = false;         // claim: also from somebody else
+  std::string text = {};          // note, dismiss
+  WallTime session_expires_at{};  // session
 };
 inline constexpr std::size_t relink_request_kind_count = 6;
 // `relink.claim` and so on, as the audit log names it.

@@ -18,6 +18,8 @@ namespace syncd::bench {
 
 namespace {
 
+const engine::Requester nobody{.actor = "uid:0"};
+
 template <class T>
 T must(core::Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
@@ -33,7 +35,7 @@ api::Task<void> add_all(engine::Engine& engine, const std::vector<std::string>& 
                         boost::asio::io_context& io) {
   for (const std::string& link_id : link_ids) {
     engine::NewLink link{core::LinkId{link_id}, {}, {}};
-    const auto added = co_await engine.add_link(std::move(link), {.actor = "uid:0"});
+    const auto added = co_await engine.add_link(std::move(link), nobody);
     if (!added) throw std::runtime_error(added.error().message);
   }
   io.stop();

@@ -11,6 +11,8 @@ namespace syncd::test {
 
 namespace {
 
+const engine::Requester nobody{.actor = "uid:0"};
+
 using core::LinkId;
 using core::Millis;
 using std::chrono::minutes;
@@ -153,7 +155,7 @@ class Crowd final : public Silent {
   void pass(Millis by) { timers_.run_until(timers_.steady_now() + by); }
   api::Task<void> add_task(std::string link_id) {
     engine::NewLink link{LinkId{std::move(link_id)}, "user", {}};
-    co_await process_->engine.add_link(std::move(link), {.actor = "uid:0"});
+    co_await process_->engine.add_link(std::move(link), nobody);
   }
   api::Task<void> stop_task(api::SteadyTime grace_end, bool& stopped) {
     co_await process_->stop(grace_end);

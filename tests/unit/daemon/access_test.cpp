@@ -200,6 +200,26 @@ TEST_F(AccessRules, APageOfAnotherOriginMayNotAsk) {
     EXPECT_EQ(status_of(false, std::nullopt, site), 403) << site;
 }
 
+// A link in a dashboard or a mail leads to the page itself, and to nothing else.
+TEST_F(AccessRules, ALinkElsewhereMayOpenThePage) {
+  Access rules = access();
+  HttpRequest made = request();
+  made.method = "GET";
+  made.target = "/";
+  made.sec_fetch_site = "cross-site";
+  EXPECT_FALSE(rules.refuse_source(made));
+  made.origin = "http://evil.example.com";
+  EXPECT_TRUE(rules.refuse_source(made));
+  made.origin.reset();
+  for (const char* target : {"/app.js", "/v1/status", "//", "/?x"}) {
+    made.target = target;
+    EXPECT_TRUE(rules.refuse_source(made)) << target;
+  }
+  made.target = "/";
+  made.method = "POST";
+  EXPECT_TRUE(rules.refuse_source(made));
+}
+
 TEST_F(AccessRules, ThePageNeedsNoToken) {
   Access rules = access();
   HttpRequest made = request();

@@ -101,12 +101,15 @@ TEST_F(Routes, IssuesASessionForAnEntry) {
 }
 
 TEST_F(Routes, IssuesASessionForANewLink) {
-  const HttpResponse issued = ask(
-      "POST", "/v1/link-sessions",
-      R"({"customer_user":{"id":"user-7","email":{"address":"a@b.example"},"phone":{"number":"5551234","country":"US"}},)"
-      R"("institution_id":"chase","redirect_uri":"https://a.example/back","webhook":"https://a.example/hook",)"
-      R"("link_tags":["t1","t2"],"products":{"transactions":{"required":true,"prefetch":true,"reason":"to show them"}},)"
-      R"("countries":["US"],"providers":["mx"]})");
+  const HttpResponse issued =
+      ask("POST", "/v1/link-sessions",
+          R"({"customer_user":{"id":"user-7","email":{"address":"a@b.example"},)"
+          R"("phone":{"number":"5551234","country":"US"}},)"
+          R"("institution_id":"chase","redirect_uri":"https://a.example/back",)"
+          R"("webhook":"https://a.example/hook",)"
+          R"("link_tags":["t1","t2"],)"
+          R"("products":{"transactions":{"required":true,"prefetch":true,"reason":"to show them"}},)"
+          R"("countries":["US"],"providers":["mx"]})");
   EXPECT_EQ(issued.status, 201) << issued.body;
   EXPECT_EQ(issued.body, R"({"link_session_token":"the-token","expires_at":"2025-05-06T16:31:12.451Z"})");
   ASSERT_TRUE(view.asked_new_session);

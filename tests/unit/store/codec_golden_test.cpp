@@ -315,7 +315,8 @@ TEST(ValueBytes, AuditEntryAndHead) {
 // A chain that was written once must be found whole by every later version.
 TEST(AuditChain, HasThisHash) {
   const core::Hash hash = sample_act().hash;
-  EXPECT_EQ(to_hex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size())), "c97f5b04e67a4275b2b4ca6b4d82e7f2711a45385561ca2cb13a8091d23438f8");
+  const std::string_view bytes(reinterpret_cast<const char*>(hash.data()), hash.size());
+  EXPECT_EQ(to_hex(bytes), "c97f5b04e67a4275b2b4ca6b4d82e7f2711a45385561ca2cb13a8091d23438f8");
 }
 
 TEST(ValueBytes, DeadLetter) {
