@@ -186,6 +186,11 @@ core::Result<Listing<T>> list_links(Database& database, Family family, std::stri
 core::Result<core::Held> Store::lookup(const core::LookupRequest& request) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   core::Held held;
+  if (const auto sequence = impl_->audit.find(request.request_key)) {
+    auto earlier = audit_entries(*sequence + 1, 1);
+    if (!earlier) return std::unexpected(earlier.error());
+    if (!earlier->entries.empty()) held.earlier_act = std::move(earlier->entries.front());
+  }
   if (!is_storable_id(request.link_id.str())) return held;
   auto& database = *impl_->database;
   const auto& link_id = request.link_id;
@@ -222,11 +227,6 @@ core::Result<core::Held> Store::lookup(const core::LookupRequest& request) {
     auto letter = dead_letter(*request.dead_letter_at, link_id);
     if (!letter) return std::unexpected(letter.error());
     held.dead_letter = std::move(*letter);
-  }
-  if (const auto sequence = impl_->audit.find(request.request_key)) {
-    auto earlier = audit_entries(*sequence + 1, 1);
-    if (!earlier) return std::unexpected(earlier.error());
-    if (!earlier->entries.empty()) held.earlier_act = std::move(earlier->entries.front());
   }
   return held;
 }

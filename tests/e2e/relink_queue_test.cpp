@@ -229,6 +229,18 @@ TEST_F(RelinkQueue, ARequestThatIsRepeatedHasOneEffect) {
   EXPECT_EQ(act(link_id, "note", entry_of(link_id)["version"].text(), note, "key-2").status, 200);
   EXPECT_EQ(noted(link_id), 2U);
 
+  // A token is shown once: who has lost it asks for another one.
+  const std::string now = entry_of(link_id)["version"].text();
+  EXPECT_EQ(act(link_id, "session", now, "", "key-3").status, 201);
+  const Reply again = act(link_id, "session", now, "", "key-3");
+  EXPECT_EQ(again.status, 409);
+  EXPECT_THAT(again.body, HasSubstr("the token of a session is shown once"));
+  const std::string session = R"({"customer_user":{"id":"user-0007"}})";
+  const Address admin{dir_.path() / "admin.sock"};
+  const std::string_view key = "Idempotency-Key: key-4\r\n";
+  EXPECT_EQ(request(admin, "POST", "/v1/link-sessions", session, key).status, 201);
+  EXPECT_EQ(request(admin, "POST", "/v1/link-sessions", session, key).status, 409);
+
   // The answer was lost with the process: whoever asks again is told how things are.
   daemon_.kill_now();
   daemon_.start();

@@ -22,7 +22,9 @@ class ModelPort final : public engine::StorePort {
   api::Task<core::Result<std::optional<core::LinkRecord>>> load(core::LinkId link_id) override;
   api::Task<core::Result<core::Held>> lookup(core::LookupRequest request) override;
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
-  api::Task<core::Result<void>> record_act(core::AuditNote) override { co_return core::Result<void>{}; }
+  api::Task<core::Result<void>> record_act(core::AuditNote note) override {
+    co_return model.record_act(core::WallTime{}, note);
+  }
   api::Task<core::Result<void>> put_freeze(core::GateFreeze) override { co_return core::Result<void>{}; }
   bool healthy() const override { return well; }
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;

@@ -102,6 +102,7 @@ TEST_F(AuditTest, ARequestIsDoneOnce) {
     const auto held = store_->lookup(asking_for("a", 1));
     ASSERT_TRUE(held && held->earlier_act);
     EXPECT_EQ(held->earlier_act->sequence, 1u);
+    EXPECT_TRUE(store_->lookup(asking_for("", 1))->earlier_act) << "also who asks about no link";
     EXPECT_FALSE(store_->lookup(asking_for("a", 2))->earlier_act);
     EXPECT_EQ(chain().size(), 1u);
   }
