@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/batch_impl.hpp"
 #include "store/codec.hpp"
 #include "store/health_impl.hpp"
 #include "store/keys.hpp"
