@@ -145,7 +145,7 @@ test('a link expires, is claimed, gets a session, is reconnected by its owner, a
   await until('the first sync', async () => (await admin('GET', `/v1/links/${linkId}`)).last_success_at !== null);
   const { token } = await admin('POST', '/v1/tokens', { name: 'oscar', role: 'operate', lifetime: '1d' });
 
-  const { page, faults, context } = await openPage(browser, daemon.url);
+  const { page, faults, close } = await openPage(browser, daemon.url);
   await signIn(page, daemon.url, token);
   await page.getByText('Nobody is waiting').waitFor();
 
@@ -190,6 +190,6 @@ test('a link expires, is claimed, gets a session, is reconnected by its owner, a
   await admin('POST', '/v1/tokens/oscar/revoke');
   await page.getByRole('button', { name: 'Sign in' }).waitFor();
   await page.getByRole('alert').getByText('You were signed out').waitFor();
-  await context.close();
+  await close();
   check(faults, /console: .*401/);
 });
