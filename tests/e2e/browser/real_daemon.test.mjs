@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -29,6 +30,7 @@ async function start(name, program, args) {
   const file = await open(log, 'w');
   const child = spawn(program, args, { stdio: ['ignore', file.fd, file.fd] });
   await file.close();
+  await once(child, 'spawn');  // or the error that says why not
   const ended = new Promise((resolve) => { child.once('exit', resolve); });
   started.push({ child, ended });
   return {
