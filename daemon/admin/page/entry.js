@@ -172,7 +172,7 @@ export function entryView({ api, session, shared, title }, id) {
       ['Waiting since', [when(entry.opened_at), ' (', age(entry.opened_at, '%'), ')']],
       ['Resolved', resolved && when(entry.resolved_at)],
       ['Last good sync', [when(entry.last_success_at), entry.last_success_at ? [' (', age(entry.last_success_at), ')'] : null]],
-      ['Data lost', entry.days_lost == null ? null : plural(entry.days_lost, 'day')],
+      ['Data missing', entry.days_lost == null ? null : plural(entry.days_lost, 'day')],
       ['Status', pill(relinkStatus(entry))],
       ['Assignee', entry.assignee ? actor(entry.assignee) : h('span', { class: 'muted' }, 'nobody')],
       ['Broke again', entry.reopened ? plural(entry.reopened, 'time') : null],

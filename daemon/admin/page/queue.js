@@ -186,7 +186,7 @@ export function queueView({ api, session, query, shared, go }) {
       cell('Reason', 'reason', what, entry.held_back && h('div', {}, h('a', { href: '#/incidents', class: 'pill grey held' },
         icon('cloud'), 'Held back: outage'))),
       cell('Waiting', 'num', resolved ? age(entry.resolved_at, 'resolved % ago') : age(entry.opened_at, '%'),
-        sub(plural(entry.days_lost ?? 0, 'day'), ' of data lost')),
+        sub(plural(entry.days_lost ?? 0, 'day'), ' of data missing')),
       cell('Last good sync', 'num', age(entry.last_success_at)),
       cell('Status', null, pill(relinkStatus(entry)), entry.status === 'session_issued' && !sessionExpired(entry)
         && sub(age(entry.session?.expires_at, 'valid for %'))),

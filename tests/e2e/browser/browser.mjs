@@ -20,32 +20,51 @@ export function launch() {
     executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
     // A container's root has no sandbox of its own to give.
     chromiumSandbox: process.getuid() !== 0,
-    args: ['--disable-background-networking', '--disable-component-update', '--no-first-run'],
+    // One process for all pages: each new one costs a second of a processor.
+    args: ['--disable-background-networking', '--disable-component-update', '--disable-gpu', '--disable-site-isolation-trials',
+      '--no-first-run', '--process-per-site', '--renderer-process-limit=1'],
   });
 }
 
-// A page of its own, in a context of its own. `faults` is what it must not have: see Watched.check.
+const idle = new Map();  // pages that no test uses, by their options
+
+// A page, and `faults`: what it must not have, see `check`. `close` gives it back: the next test's page is at another
+// port, so another origin, which shares no storage with this one.
 export async function openPage(browser, url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB', timezoneId: 'Pacific/Auckland', ...options });
+  const kind = JSON.stringify(options);
+  const opened = idle.get(kind)?.pop() || await makePage(browser, options);
+  const { page, context, watched } = opened;
+  const faults = [];
+  Object.assign(watched, { faults, origin: new URL(url).origin });
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: url });
+  const close = async () => {
+    await page.goto('about:blank');
+    await page.unrouteAll();
+    await page.emulateMedia({ colorScheme: options.colorScheme ?? null });
+    idle.set(kind, [...(idle.get(kind) || []), opened]);
+  };
+  return { page, faults, close };
+}
+
+async function makePage(browser, options) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB', timezoneId: 'Pacific/Auckland', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(waitLimit);
-  const faults = [];
-  const origin = new URL(url).origin;
-  await page.exposeBinding('reportBreach', (_, text) => { faults.push(`policy: ${text}`); });
+  const watched = { faults: [], origin: '' };
+  await page.exposeBinding('reportBreach', (_, text) => { watched.faults.push(`policy: ${text}`); });
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
       window.reportBreach(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`);
     });
   });
-  page.on('pageerror', (error) => faults.push(`exception: ${error.stack}`));
+  page.on('pageerror', (error) => watched.faults.push(`exception: ${error.stack}`));
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') faults.push(`console: ${message.text()} ${message.location().url}`);
+    if (message.type() === 'error' || message.type() === 'warning') watched.faults.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on('request', (request) => {
-    if (new URL(request.url()).origin !== origin) faults.push(`request to ${request.url()}`);
+    if (request.url() !== 'about:blank' && new URL(request.url()).origin !== watched.origin) watched.faults.push(`request to ${request.url()}`);
   });
-  return { page, faults, context };
+  return { page, context, watched };
 }
 
 // Fails on the first thing that must not have been. `allowed`: faults that the test provoked.
@@ -71,7 +90,7 @@ export async function until(what, condition) {
 
 // All of axe's rules, in the page as it stands.
 export async function accessible(page, what) {
-  await page.evaluate(axe);
+  if (!await page.evaluate(() => 'axe' in window)) await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   assert.deepEqual(violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).slice(0, 5) })), [],
     `axe-core in ${what}`);

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -29,6 +30,7 @@ async function start(name, program, args) {
   const file = await open(log, 'w');
   const child = spawn(program, args, { stdio: ['ignore', file.fd, file.fd] });
   await file.close();
+  await once(child, 'spawn');  // or the error that says why not
   const ended = new Promise((resolve) => { child.once('exit', resolve); });
   started.push({ child, ended });
   return {
@@ -147,7 +149,7 @@ test('a link expires, is claimed, gets a session, is reconnected by its owner, a
   await until('the first sync', async () => (await admin('GET', `/v1/links/${linkId}`)).last_success_at !== null);
   const { token } = await admin('POST', '/v1/tokens', { name: 'oscar', role: 'operate', lifetime: '1d' });
 
-  const { page, faults, context } = await openPage(browser, daemon.url);
+  const { page, faults, close } = await openPage(browser, daemon.url);
   await signIn(page, daemon.url, token);
   await page.getByText('Nobody is waiting').waitFor();
 
@@ -192,6 +194,6 @@ test('a link expires, is claimed, gets a session, is reconnected by its owner, a
   await admin('POST', '/v1/tokens/oscar/revoke');
   await page.getByRole('button', { name: 'Sign in' }).waitFor();
   await page.getByRole('alert').getByText('You were signed out').waitFor();
-  await context.close();
+  await close();
   check(faults, /console: .*401/);
 });
