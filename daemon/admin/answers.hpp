@@ -16,8 +16,9 @@ namespace syncd::daemon {
 inline constexpr std::uint64_t limit_default = 100;
 inline constexpr std::uint64_t limit_max = 1000;
 inline constexpr core::Millis wait_max{60'000};
-// A place in a list: an id, or two with their time.
-inline constexpr std::size_t after_bytes_max = 2 * core::id_bytes_max + 32;
+inline constexpr std::size_t after_bytes_max = 256;  // an id: `next` of most lists is the last one
+// Of the lists whose places are more than an id: two, or one with a time.
+inline constexpr std::size_t place_bytes_max = 2 * core::id_bytes_max + 32;
 
 HttpResponse refuse_parameter(std::string_view detail);
 HttpResponse from_error(const core::Error& error);

@@ -246,10 +246,10 @@ api::Task<HttpResponse> AdminRoutes::one_link(core::LinkId link_id, int status) 
 api::Task<HttpResponse> AdminRoutes::list_links(Call call) {
   QueryReader query(call.target);
   const auto limit = query.number("limit", limit_default, 1, limit_max);
-  const std::string after = query.text("after", after_bytes_max);
+  const std::string search = query.text("search", core::id_bytes_max);
+  const std::string after = query.text("after", search.empty() ? after_bytes_max : place_bytes_max);
   const auto state = query.choice("state", core::parse_link_status,
                                   "active, backoff, relink, blocked, quarantined, paused, gone");
-  const std::string search = query.text("search", core::id_bytes_max);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   if (!search.empty() && state) {
     co_return refuse_parameter(

@@ -44,7 +44,7 @@ void AdminRoutes::write_entry(JsonWriter& writer, const core::RelinkEntry& entry
 api::Task<HttpResponse> AdminRoutes::list_relink(Call call) {
   QueryReader query(call.target);
   const auto limit = query.number("limit", limit_default, 1, limit_max);
-  const std::string after = query.text("after", after_bytes_max);
+  const std::string after = query.text("after", place_bytes_max);
   store::RelinkFilter filter;
   filter.state = query.choice("status", parse_state, "live, open, claimed, session_issued, resolved")
                      .value_or(State::any);

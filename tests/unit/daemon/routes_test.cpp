@@ -147,7 +147,7 @@ TEST_F(Routes, RefusesParametersThatAreWrongOrUnknown) {
       {"/v1/links?state=happy", "query parameter state must be one of active, "},
       {"/v1/links?colour=red", "query parameter colour is not known here"},
       {"/v1/links?after=", "query parameter after is empty"},
-      {longer_than_an_id.c_str(), "query parameter after is longer than 544 bytes"},
+      {longer_than_an_id.c_str(), "query parameter after is longer than 256 bytes"},
       {relink_longer_than_an_id.c_str(), "query parameter after is longer than 544 bytes"},
       {"/v1/links?limit", "each query parameter must have the form name=value"},
       {"/v1/links?after=%zz", "the query has a bad percent-encoding"},
