@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/http.hpp>
 
+#include "daemon/admin/answers.hpp"
 #include "daemon/admin/routes.hpp"
 #include "tests/fuzz/support/choices.hpp"
 #include "tests/fuzz/support/echo_view.hpp"
@@ -126,7 +127,7 @@ void check_questions(const EchoView& view, const HttpRequest& request, const Htt
     changes += question.changes ? 1 : 0;
     FUZZ_CHECK(question.limit >= 1 && question.limit <= 1000, "a list is bounded");
     FUZZ_CHECK(question.wait <= std::chrono::minutes(1), "a wait is bounded");
-    FUZZ_CHECK(question.after.size() <= 256, "a place in a list is an id");
+    FUZZ_CHECK(question.after.size() <= daemon::place_bytes_max, "a place in a list is bounded");
     if (question.link_id.empty()) continue;
     FUZZ_CHECK(core::is_valid_id(question.link_id), "only valid ids are asked for");
     const bool from_body = view.added.has_value();

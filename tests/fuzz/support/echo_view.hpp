@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -113,7 +115,7 @@ class EchoView final : public daemon::AdminView {
                                                       engine::Requester) override {
     note({.verb = "exchange", .changes = true});
     static_cast<void>(request);
-    co_return engine::Exchanged{.link_id = core::LinkId{"mk_1"}};
+    co_return engine::Exchanged{.link_id = core::LinkId{"mk_1"}, .added = true};
   }
   static engine::IssuedSession issued() {
     return {.token = std::make_shared<const api::Secret>(std::string("the-token")),
@@ -126,7 +128,8 @@ class EchoView final : public daemon::AdminView {
   api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
                                                                          std::string after,
                                                                          std::size_t limit) override {
-    note({.verb = "links", .link_id = prefix, .after = after, .limit = limit});
+    note({.verb = "search", .after = after, .limit = limit});
+    static_cast<void>(prefix);
     co_return store::Listing<core::LinkRecord>{};
   }
   api::Task<core::Result<store::AuditSlice>> audit_entries(std::uint64_t before, std::size_t limit) override {
@@ -170,11 +173,13 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "dead letter"});
     co_return letter(link_id, at);
   }
-  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime) override {
+  api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime,
+                                                         engine::Requester) override {
     note({.verb = "retry", .changes = true});
     co_return core::LinkStatus::active;
   }
-  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId, core::WallTime) override {
+  api::Task<core::Result<core::LinkStatus>> drop_letter(core::LinkId, core::WallTime,
+                                                        engine::Requester) override {
     note({.verb = "drop", .changes = true});
     co_return core::LinkStatus::quarantined;
   }
@@ -184,16 +189,21 @@ class EchoView final : public daemon::AdminView {
   core::WallTime started_at() const override { return {}; }
   bool healthy() const override { return true; }
   bool ready() const override { return true; }
+  // Tokens are told of in a way of their own, not by note_action().
   api::Task<core::Result<daemon::CreatedToken>> create_token(daemon::NewToken wanted,
-                                                             engine::Requester by) override {
-    note({.verb = "create token", .changes = true});
-    auto token = table.add(wanted, {}, by.actor, wall_now());
-    if (!token) co_return std::unexpected(token.error());
-    co_return daemon::CreatedToken{std::move(*token), daemon::token_text({})};
+                                                             engine::Requester) override {
+    note({.verb = "create token"});
+    const std::array<std::uint8_t, daemon::token_random_bytes> random{};
+    co_return daemon::CreatedToken{token(std::move(wanted.name)), daemon::token_text(random)};
   }
   api::Task<core::Result<daemon::Token>> revoke_token(std::string name, engine::Requester) override {
-    note({.verb = "revoke token", .changes = true});
-    co_return table.revoke(name, wall_now());
+    note({.verb = "revoke token"});
+    co_return token(std::move(name));
+  }
+  static daemon::Token token(std::string name) {
+    daemon::Token made;
+    made.name = std::move(name);
+    return made;
   }
   const daemon::TokenTable& tokens() const override { return table; }
   void note_action(std::string_view, const core::LinkId&, std::string_view) override { ++actions; }
