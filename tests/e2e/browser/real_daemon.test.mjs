@@ -29,8 +29,9 @@ async function start(name, program, args) {
   const log = path.join(dir, `${name}.log`);
   const file = await open(log, 'w');
   const child = spawn(program, args, { stdio: ['ignore', file.fd, file.fd] });
+  const begun = once(child, 'spawn');  // or the error that says why not
   await file.close();
-  await once(child, 'spawn');  // or the error that says why not
+  await begun;
   const ended = new Promise((resolve) => { child.once('exit', resolve); });
   started.push({ child, ended });
   return {
