@@ -97,10 +97,10 @@ struct RelinkRequest {
   Kind kind = Kind::claim;
   std::string actor = {};
   std::optional<std::uint64_t> version = {};  // the entry as the person saw it; nullopt: any (notes)
-  std::string assignee = {};      // claim: for whom; empty: the actor
-  bool take_over = false;         // claim: also from somebody else
-  std::string text = {};          // note, dismiss
-  WallTime session_expires_at{};  // session
+  std::string assignee = {};                  // claim: for whom; empty: the actor
+  bool take_over = false;                     // claim: also from somebody else
+  std::string text = {};                      // note, dismiss
+  WallTime session_expires_at{};              // session
 };
 inline constexpr std::size_t relink_request_kind_count = 6;
 // `relink.claim` and so on, as the audit log names it.

@@ -18,8 +18,7 @@ export function transactionsCard(api, id) {
   const failed = problemBox(() => load());
   const pages = pager({ size, turn, resize: (each) => { size = each; cursors = ['']; load(); } });
   const opener = button('Show the transactions', () => { shown = true; opener.remove(); load(); });
-  const element = card('Transactions', h('p', { class: 'hint' }, 'In the order of their ids, which is not that of their dates. '
-    + 'Reading them is recorded with your name.'), opener, failed.element, body, pages.element);
+  const element = card('Transactions', h('p', { class: 'hint' }, 'In the order of their ids, which is not that of their dates.'), opener, failed.element, body, pages.element);
 
   function turn(step) {
     if (step > 0 && next) cursors.push(next);

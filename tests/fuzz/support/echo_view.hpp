@@ -141,6 +141,7 @@ class EchoView final : public daemon::AdminView {
     co_return store::AuditCheck{};
   }
   std::vector<engine::Incident> incidents() const override { return {}; }
+  std::optional<std::string> held_back_by(const core::LinkId&) const override { return std::nullopt; }
   api::Task<core::Result<daemon::StatusView>> status() override {
     note({.verb = "status"});
     co_return daemon::StatusView{};
