@@ -13,6 +13,8 @@ using Kind = core::RelinkRequest::Kind;
 core::RelinkRequest draw_request(const core::RelinkEntry* entry, core::WallTime now, Dice& dice) {
   core::RelinkRequest request;
   request.kind = static_cast<Kind>(1 + dice.draw(core::relink_request_kind_count));
+  const bool claimed = entry != nullptr && !entry->assignee.empty();
+  if (claimed && dice.chance(35)) request.kind = Kind::release;
   if (entry != nullptr) request.version = entry->version - (dice.chance(15) ? 1 : 0);
   if (dice.chance(30)) request.assignee = dice.chance(50) ? "ann" : "bob";
   request.take_over = dice.chance(50);

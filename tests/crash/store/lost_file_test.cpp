@@ -140,8 +140,10 @@ class LostFile : public testing::TestWithParam<std::tuple<Victim, Harm>> {};
 
 TEST_P(LostFile, IsNeverMadeUp) {
   const Case now{.victim = std::get<Victim>(GetParam()), .harm = std::get<Harm>(GetParam())};
+  // CURRENT is only a number: that of a store of the same age may be the same.
+  const std::size_t foreign_steps = now.victim == Victim::current ? 2 * scenario_steps : scenario_steps;
   for (const auto seed : seeds_of_run(first_seed)) {
-    const Scenario scenario(seed, scenario_steps), foreign(seed + 1'000'000, scenario_steps);
+    const Scenario scenario(seed, scenario_steps), foreign(seed + 1'000'000, foreign_steps);
     const Recording recording(scenario), other(foreign);
     ASSERT_TRUE(recording.good() && other.good());
     Work work{.recording = recording,

@@ -69,7 +69,9 @@ struct Sessions : testing::Test {
     }
     if (call.target == "/link-session/exchange-token") return exchanged;
     if (call.target.starts_with("/users/")) return users_links;
-    const bool of_link = call.target == std::string("/links/") + the_link;
+    const std::string ours = std::string("/links/") + the_link;
+    if (!call.target.starts_with(ours)) return std::nullopt;
+    const bool of_link = call.target == ours;
     if (!of_link && !asks_for_page(call) && !asks_for_accounts(call)) return std::nullopt;
     LinkText link{.state = state, .error_code = error_code};
     std::string text = link.json();
