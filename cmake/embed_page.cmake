@@ -1,12 +1,20 @@
-# Writes the files of the admin page into one C++ header, so that the daemon needs no file beside it:
+# Writes files that the daemon serves into one C++ header, so that it needs no file beside it:
 #   cmake -DFOLDER=daemon/admin/page -DOUTPUT=page_data.hpp -P embed_page.cmake
+# -DFILES=*.json takes only those of the folder; -DNAMESPACE names another one than page_data.
 # Each byte becomes a hexadecimal number: no text in a file can end a literal, and its length is no limit's business.
-file(GLOB files RELATIVE ${FOLDER} ${FOLDER}/*)
+if(NOT DEFINED FILES)
+  set(FILES *)
+endif()
+if(NOT DEFINED NAMESPACE)
+  set(NAMESPACE page_data)
+endif()
+file(GLOB files RELATIVE ${FOLDER} ${FOLDER}/${FILES})
 list(SORT files)
 set(types_html "text/html; charset=utf-8")
 set(types_css "text/css; charset=utf-8")
 set(types_js "text/javascript; charset=utf-8")
 set(types_svg "image/svg+xml")
+set(types_json "application/json")
 
 set(arrays "")
 set(rows "")
@@ -35,7 +43,7 @@ file(CONFIGURE OUTPUT ${OUTPUT} @ONLY NEWLINE_STYLE UNIX CONTENT [[
 
 #include "daemon/admin/page.hpp"
 
-namespace syncd::daemon::page_data {
+namespace syncd::daemon::@NAMESPACE@ {
 
 struct Named {
   std::string_view path;
@@ -46,5 +54,5 @@ struct Named {
 inline constexpr std::array<Named, @count@> files{{
 @rows@}};
 
-}  // namespace syncd::daemon::page_data
+}  // namespace syncd::daemon::@NAMESPACE@
 ]])

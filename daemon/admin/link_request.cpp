@@ -11,19 +11,6 @@ namespace {
 constexpr std::size_t tags_max = 32;
 constexpr std::size_t tag_bytes_max = 128;
 
-bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
-  core::Reader::Array array;
-  if (!reader.enter(array)) return false;
-  while (reader.next(array)) {
-    std::string_view tag;
-    if (!reader.at(array, reader.text(tag))) return false;
-    if (tag.empty() || tag.size() > tag_bytes_max) return reader.fail("must have 1 to 128 bytes each");
-    if (tags.size() == tags_max) return reader.fail("are more than 32");
-    tags.emplace_back(tag);
-  }
-  return reader.ok();
-}
-
 bool read_id_member(core::Reader& reader, std::string_view& id) {
   if (!reader.text(id)) return false;
   return core::is_valid_id(id) || reader.fail("must have 1 to 256 bytes and no control characters");
@@ -46,6 +33,19 @@ Member read_member(core::Reader& reader, std::string_view name, engine::NewLink&
 }
 
 }  // namespace
+
+bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
+  core::Reader::Array array;
+  if (!reader.enter(array)) return false;
+  while (reader.next(array)) {
+    std::string_view tag;
+    if (!reader.at(array, reader.text(tag))) return false;
+    if (tag.empty() || tag.size() > tag_bytes_max) return reader.fail("must have 1 to 128 bytes each");
+    if (tags.size() == tags_max) return reader.fail("are more than 32");
+    tags.emplace_back(tag);
+  }
+  return reader.ok();
+}
 
 std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
   engine::NewLink link;

@@ -2,7 +2,9 @@
 
 #include <expected>
 #include <string>
+#include <vector>
 
+#include "sync/core/reader.hpp"
 #include "sync/engine/engine.hpp"
 
 namespace syncd::daemon {
@@ -10,5 +12,8 @@ namespace syncd::daemon {
 // Reads the body of POST /v1/links: `{"link_id", "customer_user_id"?, "tags"?}`, nothing else, no member
 // twice. The error names the member and the reason.
 std::expected<engine::NewLink, std::string> parse_new_link(std::string body);
+
+// The tags that a link is registered with: at most 32, of 1 to 128 bytes each.
+bool read_tags(core::Reader& reader, std::vector<std::string>& tags);
 
 }  // namespace syncd::daemon

@@ -114,6 +114,7 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
       {"GET", Role::read, {"v1", "incidents"}, false, &AdminRoutes::list_incidents},
       {"GET", Role::read, {"v1", "status"}, false, &AdminRoutes::show_status},
+      {"GET", Role::read, {"v1", "openapi.json"}, false, &AdminRoutes::show_openapi},
       {"GET", Role::read, {"v1", "whoami"}, false, &AdminRoutes::show_caller},
       {"GET", Role::admin, {"v1", "tokens"}, false, &AdminRoutes::list_tokens},
       {"POST", Role::admin, {"v1", "tokens"}, true, &AdminRoutes::create_token},

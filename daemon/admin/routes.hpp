@@ -60,6 +60,7 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> list_transactions(Call call);
   api::Task<HttpResponse> list_feed(Call call);
   api::Task<HttpResponse> show_status(Call call);
+  api::Task<HttpResponse> show_openapi(Call call);  // routes_openapi.cpp
   // ---- routes_relink.cpp ----
   void write_entry(JsonWriter& writer, const core::RelinkEntry& entry, bool whole) const;
   api::Task<HttpResponse> list_relink(Call call);

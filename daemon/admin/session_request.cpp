@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "daemon/admin/body.hpp"
+#include "daemon/admin/link_request.hpp"
 #include "sync/api/secret.hpp"
 
 namespace syncd::daemon {
@@ -158,7 +159,7 @@ std::expected<engine::ExchangeRequest, std::string> parse_exchange_request(std::
       return read_as(
           reader.at("customer_user_id", read_text(reader, request.customer_user_id, core::id_bytes_max)));
     }
-    if (name == "tags") return read_as(reader.at("tags", read_words(reader, request.tags)));
+    if (name == "tags") return read_as(reader.at("tags", read_tags(reader, request.tags)));
     return Member::unknown;
   };
   auto done = read_body(std::move(body), "exchangeable_token, customer_user_id and tags", read);

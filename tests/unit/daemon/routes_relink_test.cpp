@@ -123,6 +123,7 @@ TEST_F(Routes, IssuesASessionForANewLink) {
   EXPECT_THAT(ask("POST", "/v1/link-sessions", "{}").body, HasSubstr("customer_user.id is missing"));
   for (const char* body :
        {R"({"customer_user":{"id":7}})", R"({"customer_user":{"id":"u","odd":1}})",
+        R"({"customer_user":{"id":"u"},"webhook":"http://a.example/hook"})",
         R"({"customer_user":{"id":"u"},"colour":1})", R"({"customer_user":{"id":"u"},"products":[]})",
         R"({"customer_user":{"id":"u"},"products":{"transactions":{"x":1}}})",
         R"({"customer_user":{"id":"u"},"webhook":"ftp://a.example"})"}) {
@@ -142,6 +143,10 @@ TEST_F(Routes, ExchangesATokenForALink) {
   const HttpResponse odd = ask("POST", "/v1/links:exchange", R"({"exchangeable_token":"secret-x","odd":1})");
   EXPECT_EQ(odd.status, 400);
   EXPECT_THAT(odd.body, Not(HasSubstr("secret-x")));
+  const HttpResponse bad_tag =
+      ask("POST", "/v1/links:exchange", R"({"exchangeable_token":"ex-1","tags":[""]})");
+  EXPECT_EQ(bad_tag.status, 400);
+  EXPECT_THAT(bad_tag.body, HasSubstr("must have 1 to 128 bytes each"));
 }
 
 // What upstream says about a request of a person is an answer to that person.
