@@ -307,7 +307,8 @@ api::Task<core::Result<Token>> LiveView::revoke_token(std::string name, engine::
 
 void LiveView::note_action(std::string_view action, const core::LinkId& link_id, std::string_view actor) {
   LogFields fields;
-  fields.add("action", action).add("link", std::string_view(parts_.log.links().in_log(link_id)));
+  fields.add("action", action);
+  if (!link_id.empty()) fields.add("link", std::string_view(parts_.log.links().in_log(link_id)));
   fields.add("actor", actor);
   parts_.log.info("operator_action", "an operator changed something", fields);
 }

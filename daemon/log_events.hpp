@@ -46,7 +46,7 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "One visit to a link has ended. `error`, `http_status` and `code` only after a failure."},
     {"relink_opened", "info", "link institution", "The link needs its owner; there is a new relink entry."},
     {"relink_resolved", "info", "link institution",
-     "The link is connected again; its relink entry is closed."},
+     "The link is connected again, or gone, as `msg` says; its relink entry is closed."},
     {"link_quarantined", "warn", "link institution",
      "The link's answers broke the protocol again and again."},
     {"link_blocked", "warn", "link institution", "Upstream forbids us this link."},

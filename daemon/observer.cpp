@@ -40,7 +40,9 @@ void Observer::on_cycle(const core::CycleReport& report) {
   LogFields fields;
   fields.add("link", std::string_view(link)).add("institution", std::string_view(report.institution_id));
   if (report.relink_opened) log_.info("relink_opened", "the link needs its owner", fields);
-  if (report.relink_resolved) log_.info("relink_resolved", "the link is connected again", fields);
+  const bool gone = report.status_after == core::LinkStatus::gone;
+  if (report.relink_resolved)
+    log_.info("relink_resolved", gone ? "the link is gone upstream" : "the link is connected again", fields);
   if (report.status_before == report.status_after) return;
   if (report.status_after == core::LinkStatus::quarantined) {
     log_.warn("link_quarantined",

@@ -108,7 +108,8 @@ core::Result<void> AuditLog::load(Database& database, core::WallTime now) {
     const bool last = seen == 0;
     if (last && (entry->sequence != head_.sequence || entry->hash != head_.hash))
       return std::unexpected(damaged(head_name));
-    if (now - entry->at > request_keys_kept) break;
+    // Not the end: a clock that was wrong may have dated one in between.
+    if (now - entry->at > request_keys_kept) continue;
     if (entry->note.request_key != core::Digest{}) recent.push_back(std::move(*entry));
     if (recent.size() == request_keys_max) break;
   }

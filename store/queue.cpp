@@ -198,11 +198,16 @@ core::Result<void> search_users(Database& database, std::string_view prefix, con
   const bool anew = !after.by_user;
   Scan scan(database, Family::links,
             anew ? user_prefix(prefix) : user_link_key(after.user, after.link_id) + '\0', {});
-  for (; scan.valid(); scan.next()) {
+  for (std::size_t skipped = 0; scan.valid(); scan.next()) {
     const auto key = parse_user_link_key(scan.key());
     if (!key) return std::unexpected(database.failed("search links", damaged("link of a user")));
     if (!key->customer_user_id.starts_with(prefix)) break;
-    if (key->link_id.starts_with(prefix)) continue;  // found by its id
+    if (key->link_id.starts_with(prefix)) {  // found by its id
+      if (++skipped < skipped_max) continue;
+      listing.next =
+          fmt::format("u:{}:{}{}", key->customer_user_id.size(), key->customer_user_id, key->link_id);
+      return {};
+    }
     if (listing.items.size() == limit) {
       const core::LinkRecord& last = listing.items.back();
       listing.next = last.link_id.str().starts_with(prefix)

@@ -72,8 +72,7 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> reopen_relink(Call call);
   api::Task<HttpResponse> act_on_entry(Call call, core::RelinkRequest::Kind kind);
   // `error` as a problem; a conflict comes with the entry as it is.
-  api::Task<HttpResponse> entry_problem(core::LinkId link_id, core::Error error,
-                                        std::optional<std::uint64_t> version_seen);
+  api::Task<HttpResponse> entry_problem(core::LinkId link_id, core::Error error);
   // ---- routes_sessions.cpp ----
   api::Task<HttpResponse> issue_relink_session(Call call);
   api::Task<HttpResponse> issue_session(Call call);

@@ -99,11 +99,10 @@ api::Task<HttpResponse> AdminRoutes::act_on_entry(Call call, Kind kind) {
   auto request = parse_relink_request(kind, std::move(call.request.body));
   if (!request) co_return problem(400, "invalid_body", request.error());
   const core::LinkId link_id{call.id};
-  const std::optional<std::uint64_t> version = request->version;
   engine::Requester by = requester_of(call.request);
   auto entry = co_await view_.act_on_entry(link_id, std::move(*request), std::move(by));
   if (!entry) {
-    HttpResponse refused = co_await entry_problem(link_id, entry.error(), version);
+    HttpResponse refused = co_await entry_problem(link_id, entry.error());
     co_return refused;
   }
   view_.note_action(core::action_name(kind), link_id, call.request.actor);
@@ -112,13 +111,12 @@ api::Task<HttpResponse> AdminRoutes::act_on_entry(Call call, Kind kind) {
   co_return json(200, writer);
 }
 
-api::Task<HttpResponse> AdminRoutes::entry_problem(core::LinkId link_id, core::Error error,
-                                                   std::optional<std::uint64_t> version_seen) {
+api::Task<HttpResponse> AdminRoutes::entry_problem(core::LinkId link_id, core::Error error) {
   if (error.code == core::Errc::not_found) co_return no_entry(link_id);
   if (error.code != core::Errc::conflict) co_return from_error(error);
   auto entry = co_await view_.relink_entry(link_id);
   if (!entry || !*entry) co_return from_error(error);
-  const bool moved = version_seen && *version_seen != (*entry)->version;
+  const bool moved = error.api_code == core::relink_version_conflict;
   JsonWriter writer;
   write_entry(writer, **entry, true);
   co_return problem(409, moved ? "version_conflict" : "conflict", error.message, "entry", writer.text());

@@ -23,11 +23,10 @@ api::Task<HttpResponse> AdminRoutes::issue_relink_session(Call call) {
   auto request = parse_relink_session(call.id, std::move(call.request.body));
   if (!request) co_return problem(400, "invalid_body", request.error());
   const core::LinkId link_id{call.id};
-  const std::uint64_t version = request->version;
   engine::Requester by = requester_of(call.request);
   auto issued = co_await view_.issue_relink_session(std::move(*request), std::move(by));
   if (!issued) {
-    HttpResponse refused = co_await entry_problem(link_id, issued.error(), version);
+    HttpResponse refused = co_await entry_problem(link_id, issued.error());
     co_return refused;
   }
   view_.note_action("relink.session", link_id, call.request.actor);

@@ -43,6 +43,11 @@ int run(int argc, char** argv) {
   const auto result =
       socket ? invocation.command(cli::Session{cli::Client(*socket), options.json, options.dry_run})
              : cli::CliResult<int>(std::unexpected(socket.error()));
+  // What was printed may be a token that is shown once: that it is lost must be known.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    fmt::print(stderr, "moneykitctl: standard output cannot be written: what was to be printed is lost\n");
+    return daemon::exit_io;
+  }
   if (result) return *result;
   fmt::print(stderr, "moneykitctl: {}\n", result.error().message);
   return result.error().exit_code;

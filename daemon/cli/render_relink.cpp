@@ -15,6 +15,21 @@ std::string session_of(const JsonValue& entry, core::WallTime now) {
                      age_of(entry.at("session.expires_at"), now));
 }
 
+std::string status_of(const JsonValue& entry) {
+  const bool held = entry.at("held_back") != "-";
+  return entry.at("status") + (held ? " (held back)" : "");
+}
+
+// `version=5 status=claimed`
+std::string detail_of(const JsonValue& act) {
+  const JsonValue* detail = act.find("detail");
+  if (detail == nullptr || detail->members.empty()) return "-";
+  std::string text;
+  for (const JsonMember& member : detail->members)
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", member.name, member.value.text);
+  return text;
+}
+
 std::string history_of(const JsonValue& entry) {
   const JsonValue* history = entry.find("history");
   if (history == nullptr || history->items.empty()) return {};
@@ -40,7 +55,7 @@ std::string render_relinks(const Items& entries, core::WallTime now) {
                {"RESOLVED"},
                {"VERSION", true}});
   for (const JsonValue& entry : entries) {
-    table.add({entry.at("link_id"), entry.at("customer_user_id"), entry.at("status"), entry.at("reason"),
+    table.add({entry.at("link_id"), entry.at("customer_user_id"), status_of(entry), entry.at("reason"),
                entry.at("institution_id"), age_of(entry.at("opened_at"), now), entry.at("days_lost"),
                entry.at("assignee"), age_of(entry.at("resolved_at"), now), entry.at("version")});
   }
@@ -53,6 +68,9 @@ std::string render_relink(const JsonValue& entry, core::WallTime now) {
   sheet.add("link", entry.at("link_id"));
   sheet.add("user", entry.at("customer_user_id"));
   sheet.add("status", entry.at("status"));
+  if (entry.at("held_back") != "-")
+    sheet.add("held back",
+              "by incident " + entry.at("held_back") + ": the bank is down, its owner can do nothing yet");
   sheet.add("reason", entry.at("reason"));
   sheet.add("institution", entry.at("institution_id"));
   sheet.add("opened", time_and_age(entry, "opened_at", now));
@@ -71,10 +89,8 @@ std::string render_acts(const Items& acts, core::WallTime now) {
   if (acts.empty()) return "nobody has changed anything so far\n";
   Table table({{"ACT", true}, {"WHEN"}, {"WHO"}, {"WHAT"}, {"LINK"}, {"DETAIL"}});
   for (const JsonValue& act : acts) {
-    const JsonValue* detail = act.find("detail");
-    const bool told = detail != nullptr && detail->kind == JsonValue::Kind::object;
-    table.add({act.at("sequence"), age_of(act.at("at"), now), act.at("actor"), act.at("action"),
-               act.at("link_id"), told ? detail->raw : "-"});
+    table.add({act.at("sequence"), time_and_age(act, "at", now), act.at("actor"), act.at("action"),
+               act.at("link_id"), detail_of(act)});
   }
   return table.text();
 }

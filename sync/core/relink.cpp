@@ -240,9 +240,11 @@ Result<RelinkEntry> apply(const RelinkEntry& entry, const RelinkRequest& request
   if (request.kind == RelinkRequest::Kind::note && request.text.empty())
     return fail(Errc::invalid, "text is empty: a note says something");
   if (request.version && *request.version != entry.version) {
-    return conflict(
+    auto late = conflict(
         fmt::format("the entry has version {} by now, not {}: {} changed it; look at it and try again",
                     entry.version, *request.version, last_change(entry)));
+    late.error().api_code = relink_version_conflict;
+    return late;
   }
   if (auto allowed = check_state(entry, request.kind); !allowed) return std::unexpected(allowed.error());
   auto result = changed(entry, request, now);

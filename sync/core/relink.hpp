@@ -106,6 +106,8 @@ inline constexpr std::size_t relink_request_kind_count = 6;
 // `relink.claim` and so on, as the audit log names it.
 std::string_view action_name(RelinkRequest::Kind kind);
 
+// Error::api_code of a conflict because of the version alone.
+inline constexpr std::string_view relink_version_conflict = "version_conflict";
 // The entry afterwards. Errors: conflict (another version, or a state in which this cannot be done), with
 // what is so and what to do; invalid (a text that is empty or too long).
 Result<RelinkEntry> apply(const RelinkEntry& entry, const RelinkRequest& request, WallTime now);

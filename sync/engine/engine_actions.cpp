@@ -15,15 +15,6 @@ core::Error gone() {
   return conflict("the link is gone upstream: it is not visited any more");
 }
 
-// Whether this very request was answered before.
-core::Result<bool> is_repeated(const core::Held& held, const Requester& by) {
-  if (!held.earlier_act) return false;
-  const core::AuditEntry& earlier = *held.earlier_act;
-  if (earlier.note.request_digest == by.request_digest) return true;
-  return std::unexpected(conflict("this Idempotency-Key was used at " + core::format_wall_time(earlier.at) +
-                                  " for another request (" + earlier.note.action + "); send a new one"));
-}
-
 // No text of a person: notes stay in the entry.
 std::string detail_of(const core::LinkUpdate& update) {
   if (!update.relink) return {};
@@ -47,6 +38,15 @@ bool reads_first_history(const core::LinkRecord& record) {
 }
 
 }  // namespace
+
+// Whether this very request was answered before.
+core::Result<bool> Engine::Impl::is_repeated(const core::Held& held, const Requester& by) {
+  if (!held.earlier_act) return false;
+  const core::AuditEntry& earlier = *held.earlier_act;
+  if (earlier.note.request_digest == by.request_digest) return true;
+  return std::unexpected(conflict("this Idempotency-Key was used at " + core::format_wall_time(earlier.at) +
+                                  " for another request (" + earlier.note.action + "); send a new one"));
+}
 
 api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause,
                                                            std::optional<Requester> by) {

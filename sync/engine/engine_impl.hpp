@@ -494,6 +494,9 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<core::LinkKeeps>> look_before_session(const RelinkSessionRequest& request);
   core::Result<void> refuse_held_back(const core::LinkId& link_id) const;
   api::Task<core::Result<IssuedSession>> make_session(core::SessionRequest session);
+  // The act of this very request, where it was answered before.
+  api::Task<core::Result<std::optional<core::AuditEntry>>> earlier_act(Requester by);
+  static core::Result<bool> is_repeated(const core::Held& held, const Requester& by);
   api::Task<core::Result<void>> refuse_repeated(Requester by);
   api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);
   api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);

@@ -27,6 +27,11 @@ core::Error no_redirect_uri() {
       .message = "redirect_uri is missing: send it with the request, or set redirect_uri in [link_session]"};
 }
 
+core::Error no_room() {
+  return {.code = core::Errc::invalid,
+          .message = "the limit of registered links is reached; raise [daemon] links_max"};
+}
+
 core::Error token_was_shown() {
   return conflict(
       "this request was answered before, and the token of a session is shown once; send another "
@@ -61,15 +66,15 @@ api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
   if (!answer) co_return std::unexpected(answer.error());
   const core::LinkObject& link = (*answer)->link;
   const core::LinkHealth health = core::condition_of(link).health;
-  if (health == core::LinkHealth::deleted) {
-    static_cast<void>(sync_now(request.link_id));
-    co_return std::unexpected(conflict("the link was deleted upstream: its entry closes by itself"));
-  }
-  if (health == core::LinkHealth::connected) {
-    static_cast<void>(sync_now(request.link_id));
-    co_return std::unexpected(conflict(
-        "the link is connected again: its owner has done it already. It is being synced, and its entry "
-        "closes by itself"));
+  const bool over = health == core::LinkHealth::deleted || health == core::LinkHealth::connected;
+  if (over) {
+    const bool visited = sync_now(request.link_id).has_value();
+    std::string what = health == core::LinkHealth::deleted
+                           ? "the link was deleted upstream"
+                           : "the link is connected again: its owner has done it already";
+    what += visited ? ". It is being synced, and its entry closes by itself"
+                    : ". It is paused here: resume it, and its entry closes by itself";
+    co_return std::unexpected(conflict(std::move(what)));
   }
   if (health == core::LinkHealth::outage && !request.force) {
     co_return std::unexpected(conflict("the bank or its provider is down (" + std::string(link.error_code) +
@@ -97,13 +102,21 @@ api::Task<core::Result<IssuedSession>> Engine::Impl::make_session(core::SessionR
                           .expires_at = timers.wall_now() + options.sessions.lifetime};
 }
 
-api::Task<core::Result<void>> Engine::Impl::refuse_repeated(Requester by) {
-  if (by.request_key == core::Digest{}) co_return core::Result<void>{};
+api::Task<core::Result<std::optional<core::AuditEntry>>> Engine::Impl::earlier_act(Requester by) {
+  if (by.request_key == core::Digest{}) co_return std::nullopt;
   core::LookupRequest request;
   request.request_key = by.request_key;
   auto held = co_await store.lookup(std::move(request));
   if (!held) co_return std::unexpected(held.error());
-  if (held->earlier_act) co_return std::unexpected(token_was_shown());
+  const core::Result<bool> repeated = is_repeated(*held, by);
+  if (!repeated) co_return std::unexpected(repeated.error());
+  co_return std::move(held->earlier_act);
+}
+
+api::Task<core::Result<void>> Engine::Impl::refuse_repeated(Requester by) {
+  const auto earlier = co_await earlier_act(std::move(by));
+  if (!earlier) co_return std::unexpected(earlier.error());
+  if (*earlier) co_return std::unexpected(token_was_shown());
   co_return core::Result<void>{};
 }
 
@@ -174,6 +187,12 @@ api::Task<core::Result<Exchanged>> Engine::Impl::take_link(core::LinkId link_id,
 }
 
 api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest request, Requester by) {
+  // A token works once: what can be refused, or was answered before, is before upstream hears of it.
+  auto earlier = co_await earlier_act(by);
+  if (!earlier) co_return std::unexpected(earlier.error());
+  if (*earlier && !(*earlier)->link_id.empty())
+    co_return Exchanged{.link_id = std::move((*earlier)->link_id)};
+  if (table.size() >= options.links_max) co_return std::unexpected(no_room());
   api::Secret token{std::string(request.token->reveal())};
   const auto answer = co_await upstream.exchange(std::move(token), core::Cause::manual);
   if (answer) {

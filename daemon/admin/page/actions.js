@@ -174,6 +174,7 @@ const bulkWords = { claim: 'Claim', release: 'Release', note: 'Note on', dismiss
 export async function bulk(context, entries, name, extra) {
   const succeeded = new Set();
   let failed = entries;
+  const keys = new Map();
   let closed = false;
   await dialog(`${bulkWords[name]} ${plural(entries.length, 'entry', 'entries')}`, (close) => {
     const bar = h('progress', { 'aria-label': 'Progress' });
@@ -192,7 +193,7 @@ export async function bulk(context, entries, name, extra) {
       sum.textContent = `Working on ${plural(wanted.length, 'entry', 'entries')} …`;
       const work = async () => {
         for (let entry = queue.shift(); entry && !closed; entry = queue.shift()) {
-          const { good, text, present } = await one(context, entry, name, extra);
+          const { good, text, present } = await one(context, entry, name, extra, keys);
           if (good) succeeded.add(entry.link_id);
           else failed.push(present);
           list.append(h('li', { class: good ? 'good' : 'bad' }, icon(good ? 'check' : 'alert'),
@@ -212,13 +213,16 @@ export async function bulk(context, entries, name, extra) {
   return succeeded;
 }
 
-async function one(context, entry, name, extra) {
+// `keys`: of the requests so far. One whose answer was lost is sent again under its key, so that nothing is done twice.
+async function one(context, entry, name, extra, keys) {
+  if (!keys.has(entry.link_id)) keys.set(entry.link_id, crypto.randomUUID());
   const path = `/v1/relink/${part(entry.link_id)}/${name}`;
   try {
-    await context.api.post(path, name === 'note' ? extra : { version: entry.version, ...extra });
+    await context.api.post(path, name === 'note' ? extra : { version: entry.version, ...extra }, keys.get(entry.link_id));
     return { good: true, text: 'done', present: entry };
   } catch (problem) {
     const present = problem.entry || entry;
+    if (problem.entry) keys.delete(entry.link_id);
     if (problem.code !== 'version_conflict') return { good: false, text: visible(problem.message), present };
     const last = present.history?.at(-1);
     const who = last ? `${last.actor ? actorName(last.actor) : 'the daemon'}: ` : '';

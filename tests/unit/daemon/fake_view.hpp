@@ -122,7 +122,11 @@ class FakeView final : public daemon::AdminView {
   api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> issue_relink_session(
       engine::RelinkSessionRequest request, engine::Requester) override {
     asked_session = request;
-    if (request.version != 1) co_return core::fail(core::Errc::conflict, "the entry has version 1 by now");
+    if (request.version != 1) {
+      co_return std::unexpected(core::Error{.code = core::Errc::conflict,
+                                            .message = "the entry has version 1 by now",
+                                            .api_code = std::string(core::relink_version_conflict)});
+    }
     co_return std::pair{issued(), *entry()};
   }
   api::Task<core::Result<engine::IssuedSession>> issue_session(core::SessionRequest session,

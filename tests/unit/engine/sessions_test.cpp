@@ -32,8 +32,9 @@ api::Task<void> issue_new(engine::Engine& engine, core::SessionRequest request, 
   outcome = co_await engine.issue_session(std::move(request), std::move(by));
 }
 
-api::Task<void> exchange(engine::Engine& engine, engine::ExchangeRequest request, ExchangeOutcome& outcome) {
-  outcome = co_await engine.exchange(std::move(request), by_a_test);
+api::Task<void> exchange(engine::Engine& engine, engine::ExchangeRequest request, engine::Requester by,
+                         ExchangeOutcome& outcome) {
+  outcome = co_await engine.exchange(std::move(request), std::move(by));
 }
 
 api::Task<void> act(engine::Engine& engine, core::RelinkRequest request) {
@@ -195,12 +196,12 @@ TEST_F(Sessions, OfNewLinksAreInTheAuditLogBeforeAnybodyHasTheToken) {
 // ---- exchange ----
 
 struct Exchange : Sessions {
-  ExchangeOutcome ask_for(std::string customer_user_id = "user-7") {
+  ExchangeOutcome ask_for(std::string customer_user_id = "user-7", engine::Requester by = by_a_test) {
     ExchangeOutcome outcome;
     engine::ExchangeRequest request{.token = std::make_shared<const api::Secret>(std::string("ex-1")),
                                     .customer_user_id = std::move(customer_user_id),
                                     .tags = {"a"}};
-    world.io.start(exchange(*world.engine, std::move(request), outcome));
+    world.io.start(exchange(*world.engine, std::move(request), std::move(by), outcome));
     world.io.pass(minutes(4));
     EXPECT_TRUE(outcome);
     return outcome;
@@ -222,6 +223,23 @@ TEST_F(Exchange, RegistersTheLinkAndSyncsIt) {
   EXPECT_FALSE((*outcome)->recovered);
   EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
   EXPECT_EQ(world.rows("mk_new").size(), world.truth.size());
+}
+
+// The answer was lost on the way to whoever asked: upstream is not asked again.
+TEST_F(Exchange, IsDoneOnceForARequest) {
+  const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
+  exchanged = json_reply(201, R"({"link_id":"old","link":)" + link_text("mk_new") + "}");
+  ASSERT_TRUE(*ask_for("user-7", by));
+  exchanged = error_reply(400, "link_session_error.invalid_token_exchange");
+  users_links = links(R"("mk_other":)" + link_text("mk_other"));
+  const ExchangeOutcome again = ask_for("user-7", by);
+  ASSERT_TRUE(*again) << again->error().message;
+  EXPECT_EQ((*again)->link_id.str(), "mk_new");
+  EXPECT_FALSE((*again)->added);
+  EXPECT_FALSE(world.engine->knows(core::LinkId{"mk_other"}));
+  engine::Requester other = by;
+  other.request_digest = {9};
+  EXPECT_THAT(ask_for("user-7", other)->error().message, HasSubstr("Idempotency-Key was used"));
 }
 
 TEST_F(Exchange, FindsTheLinkWhoseAnswerWasLost) {
