@@ -1,7 +1,10 @@
 #pragma once
 
+#include <charconv>
+#include <cstdint>
 #include <deque>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,6 +52,18 @@ inline bool read_text(core::Reader& reader, std::string& out, std::size_t bytes_
   if (!reader.text(text)) return false;
   if (text.size() > bytes_max) return reader.fail("is too long");
   out = text;
+  return true;
+}
+
+// The version of a relink entry, as the person saw it.
+inline bool read_version(core::Reader& reader, std::optional<std::uint64_t>& version) {
+  std::string_view text;
+  if (!reader.number(text)) return false;
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size())
+    return reader.fail("must be the version of the entry, a whole number");
+  version = value;
   return true;
 }
 

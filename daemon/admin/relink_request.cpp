@@ -1,6 +1,5 @@
 #include "daemon/admin/relink_request.hpp"
 
-#include <charconv>
 #include <string_view>
 
 #include "daemon/admin/body.hpp"
@@ -10,17 +9,6 @@ namespace syncd::daemon {
 namespace {
 
 using Kind = core::RelinkRequest::Kind;
-
-bool read_version(core::Reader& reader, std::optional<std::uint64_t>& version) {
-  std::string_view text;
-  if (!reader.number(text)) return false;
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    return reader.fail("must be the version of the entry, a whole number");
-  version = value;
-  return true;
-}
 
 std::string_view members_of(Kind kind) {
   switch (kind) {

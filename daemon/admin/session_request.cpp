@@ -1,6 +1,5 @@
 #include "daemon/admin/session_request.hpp"
 
-#include <charconv>
 #include <string_view>
 
 #include "daemon/admin/body.hpp"
@@ -93,17 +92,6 @@ Member read_session_member(core::Reader& reader, std::string_view name, core::Se
   if (name == "providers") return read_as(reader.at("providers", read_words(reader, session.providers)));
   if (name == "products") return read_as(reader.at("products", read_products(reader, session.products)));
   return Member::unknown;
-}
-
-bool read_version(core::Reader& reader, std::optional<std::uint64_t>& version) {
-  std::string_view text;
-  if (!reader.number(text)) return false;
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    return reader.fail("must be the version of the entry, a whole number");
-  version = value;
-  return true;
 }
 
 }  // namespace

@@ -55,11 +55,16 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   }
   if (table.find(link.link_id.str())) co_return AddOutcome::existed;
   if (table.size() >= options.links_max) {
-    co_return core::fail(core::Errc::invalid,
-                         "the limit of registered links is reached; raise [daemon] links_max");
+    co_return std::unexpected(no_room_for_links());
   }
-  const core::Result<void> first = co_await check_first(link.link_id, by);
-  if (!first) co_return std::unexpected(first.error());
+  if (by) {
+    const auto earlier = co_await earlier_act(*by);
+    if (!earlier) co_return std::unexpected(earlier.error());
+    if (*earlier) {
+      co_return std::unexpected(
+          conflict("this request was answered before, and the link has been removed since; send a new one"));
+    }
+  }
   core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
   if (by) update.audit = audit_note("links.add", *by, {});
@@ -79,22 +84,6 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     pump();
   }
   co_return committed ? AddOutcome::added : AddOutcome::existed;
-}
-
-api::Task<core::Result<void>> Engine::Impl::check_first(core::LinkId link_id, std::optional<Requester> by) {
-  if (!by || by->request_key == core::Digest{}) co_return core::Result<void>{};
-  core::LookupRequest request;
-  request.link_id = link_id;
-  request.request_key = by->request_key;
-  auto held = co_await store.lookup(std::move(request));
-  if (!held) co_return std::unexpected(held.error());
-  const core::Result<bool> repeated = is_repeated(*held, *by);
-  if (!repeated) co_return std::unexpected(repeated.error());
-  if (*repeated) {
-    co_return std::unexpected(
-        conflict("this request was answered before, and the link has been removed since; send a new one"));
-  }
-  co_return core::Result<void>{};
 }
 
 // Applies an operator's action to the record as it is now; a cycle that commits in between makes it try

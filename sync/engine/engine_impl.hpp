@@ -61,6 +61,11 @@ inline core::AuditNote audit_note(std::string_view action, const Requester& by, 
           .request_digest = by.request_digest};
 }
 
+inline core::Error no_room_for_links() {
+  return {.code = core::Errc::invalid,
+          .message = "the limit of registered links is reached; raise [daemon] links_max"};
+}
+
 struct Engine::Impl final : VisitPort {
   Impl(api::Timers& timers_, api::MoneykitApi& upstream_, api::RateGate& gate_, StorePort& store_,
        EngineObserver& observer_, EngineOptions options_)
@@ -477,8 +482,6 @@ struct Engine::Impl final : VisitPort {
 
   // `by`: nobody when the discovery adds it.
   api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by);
-  // Whether a request to add a link that is not here was answered already.
-  api::Task<core::Result<void>> check_first(core::LinkId link_id, std::optional<Requester> by);
   // How the link and its entry are afterwards.
   api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
   api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);

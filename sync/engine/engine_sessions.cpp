@@ -27,11 +27,6 @@ core::Error no_redirect_uri() {
       .message = "redirect_uri is missing: send it with the request, or set redirect_uri in [link_session]"};
 }
 
-core::Error no_room() {
-  return {.code = core::Errc::invalid,
-          .message = "the limit of registered links is reached; raise [daemon] links_max"};
-}
-
 core::Error token_was_shown() {
   return conflict(
       "this request was answered before, and the token of a session is shown once; send another "
@@ -192,7 +187,7 @@ api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest reques
   if (!earlier) co_return std::unexpected(earlier.error());
   if (*earlier && !(*earlier)->link_id.empty())
     co_return Exchanged{.link_id = std::move((*earlier)->link_id)};
-  if (table.size() >= options.links_max) co_return std::unexpected(no_room());
+  if (table.size() >= options.links_max) co_return std::unexpected(no_room_for_links());
   api::Secret token{std::string(request.token->reveal())};
   const auto answer = co_await upstream.exchange(std::move(token), core::Cause::manual);
   if (answer) {
