@@ -19,6 +19,7 @@
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/start_pulse.hpp"
+#include "sync/core/purge.hpp"
 
 namespace syncd::daemon {
 
@@ -293,6 +294,9 @@ int App::Impl::register_links() {
   const auto incidents = store->note(engine::incidents_note);
   if (!incidents) return fail(exit_io, "store_read_failed", incidents.error().message);
   if (*incidents) engine->restore_incidents(**incidents);
+  const auto purged = store->note(core::purged_sends_note);
+  if (!purged) return fail(exit_io, "store_read_failed", purged.error().message);
+  if (*purged) engine->restore_purged_sends(**purged);
   release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;

@@ -153,6 +153,7 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
   config = merge_reloadable(config, wanted);
   if (engine) engine->set_policy(policy_of(config));
   if (engine) engine->set_session_settings(session_settings_of(config));
+  if (engine) engine->set_retention(config.retention.gone_links);
   if (gate) gate->set_budgets(budgets_of(config));
   log.set_level(parse_log_level(config.log.level));
   log.links().set_plain(config.log.link_ids == "plain");

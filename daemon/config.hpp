@@ -56,6 +56,9 @@ struct Config {
     std::uint64_t protocol_failures_max = 0;
     std::uint64_t resyncs_per_day_max = 0;
   } cycle;
+  struct Retention {
+    core::Millis gone_links{};
+  } retention;
   struct Incidents {
     bool enabled = false;
     std::uint64_t min_links = 0;

@@ -255,6 +255,14 @@ void add_cycle(std::vector<ConfigKey>& keys) {
       1, 1000, "Full resyncs of one link in 24 hours.")));
 }
 
+void add_retention(std::vector<ConfigKey>& keys) {
+  keys.push_back(live(span_of(
+      "retention", "gone_links", [](C& c) -> core::Millis& { return c.retention.gone_links; },
+      core::Millis{0}, core::Millis{0}, 3650 * day,
+      "A link that has been gone upstream for so long is purged: everything that is stored of it is taken "
+      "away, as by `moneykitctl links purge`. `0s`: never.")));
+}
+
 void add_incidents(std::vector<ConfigKey>& keys) {
   constexpr auto section = "incidents";
   keys.push_back(live(flag(
@@ -409,6 +417,7 @@ std::vector<ConfigKey> make_keys() {
   add_store(keys);
   add_schedule(keys);
   add_cycle(keys);
+  add_retention(keys);
   add_incidents(keys);
   add_budget(keys);
   add_link_session(keys);

@@ -269,6 +269,19 @@ api::Task<core::Result<std::optional<core::DeadLetter>>> LiveView::dead_letter(c
   co_return std::move(letter);
 }
 
+api::Task<core::Result<engine::Purged>> LiveView::purge(core::LinkId link_id, bool unlink,
+                                                        engine::Requester by) {
+  return parts_.engine.purge(std::move(link_id), unlink, std::move(by));
+}
+
+api::Task<core::Result<std::vector<store::FeedEntry>>> LiveView::link_feed(core::LinkId link_id,
+                                                                           std::uint64_t before,
+                                                                           std::size_t limit) {
+  auto work = [&](store::Store& store) { return store.link_feed(link_id, before, limit); };
+  auto entries = co_await parts_.store.run(std::move(work));
+  co_return std::move(entries);
+}
+
 api::Task<core::Result<core::LinkStatus>> LiveView::retry_letter(core::LinkId link_id, core::WallTime at,
                                                                  engine::Requester by) {
   return parts_.engine.retry_letter(std::move(link_id), at, std::move(by));

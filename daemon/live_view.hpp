@@ -82,6 +82,10 @@ class LiveView final : public AdminView {
   api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,
                                                                    engine::Requester by) override;
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
+                                                engine::Requester by) override;
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id, std::uint64_t before,
+                                                                   std::size_t limit) override;
   api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
                                                                          std::size_t limit) override;
   api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,

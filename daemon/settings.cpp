@@ -65,7 +65,8 @@ engine::EngineOptions engine_options_of(const Config& config) {
           .discovery = config.schedule.discovery != "off",
           .discovery_registers = config.schedule.discovery == "register",
           .discovery_interval = config.schedule.discovery_interval,
-          .sessions = session_settings_of(config)};
+          .sessions = session_settings_of(config),
+          .gone_links_kept = config.retention.gone_links};
 }
 
 api::TransportOptions transport_options_of(const Config& config) {

@@ -24,6 +24,7 @@ enum class MetricId : std::uint8_t {
   schedule_resident_bytes,
   oldest_successful_sync_timestamp_seconds,
   stale_links,
+  links_purged_total,
   discovery_links,
   discovery_failures_total,
   discovery_last_success_timestamp_seconds,

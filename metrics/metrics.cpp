@@ -33,6 +33,7 @@ enum DiffSlot : std::size_t {
   account_changed
 };
 enum ResetSlot : std::size_t { reset_rejected };
+enum PurgeSlot : std::size_t { purged_on_request, purged_by_retention };
 enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone };
 enum DiscoverySlot : std::size_t { only_upstream_side, only_here_side };
 enum ConnectionSlot : std::size_t { connection_busy, connection_idle };
@@ -227,6 +228,10 @@ void Metrics::set(const ScheduleGauges& gauges) {
   impl_->gauge(Id::oldest_successful_sync_timestamp_seconds).Set(timestamp(gauges.oldest_success_at));
   impl_->gauge(Id::next_due_timestamp_seconds).Set(timestamp(gauges.next_due_at));
   impl_->gauge(Id::stale_links).Set(gauges.stale.has_value() ? number(*gauges.stale) : nothing);
+}
+
+void Metrics::record_purge(bool by_retention) {
+  impl_->counter(Id::links_purged_total, by_retention ? purged_by_retention : purged_on_request).Increment();
 }
 
 void Metrics::record_incident_opened(core::IncidentScope scope) {

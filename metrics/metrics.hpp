@@ -96,6 +96,7 @@ class Metrics {
   void record(const core::HttpReport& report);
   void record(const core::CommitReport& report);
   void record(const core::VerifyReport& report);
+  void record_purge(bool by_retention);
   void record_incident_opened(core::IncidentScope scope);
   void record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at);
   void record_discovery_failure();

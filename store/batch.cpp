@@ -50,6 +50,11 @@ core::Result<void> check_update(const core::LinkUpdate& update) {
   for (const auto& account : update.account_puts) {
     if (auto ok = check_id("account", account.account_id); !ok) return ok;
   }
+  const bool writes_more = update.relink || update.dead_letter || update.link_object ||
+                           !update.transaction_puts.empty() || !update.staged_puts.empty() ||
+                           !update.account_puts.empty();
+  if (update.purge && (writes_more || update.expected_fence == 0))
+    return core::fail(core::Errc::invalid, "an update both purges a link and writes something of it");
   if (update.relink && update.relink->link_id != update.link_id) {
     return core::fail(core::Errc::invalid, "an update carries the relink entry of another link");
   }
@@ -76,13 +81,22 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   if (touched.fence != update.expected_fence) return CommitOutcome::conflict;
   if (update.audit && audit_.find(update.audit->request_key)) return CommitOutcome::conflict;
 
+  if (update.purge) {
+    if (auto purged = purge(update, touched); !purged) return std::unexpected(purged.error());
+    put_feed(update, touched);
+    put_notes(update);
+    put_audit(update);
+    return CommitOutcome::committed;
+  }
+  touched.written = true;
   put_rows(update);
   if (auto staged = put_staged(update, touched); !staged) return std::unexpected(staged.error());
   put_accounts(update);
   put_record(update, touched);
-  put_feed(update);
+  put_feed(update, touched);
   if (auto relink = put_relink(update, touched); !relink) return std::unexpected(relink.error());
   if (auto letters = put_letters(update); !letters) return std::unexpected(letters.error());
+  put_notes(update);
   put_audit(update);
   return CommitOutcome::committed;
 }
@@ -196,11 +210,18 @@ void BatchBuilder::put_accounts(const core::LinkUpdate& update) {
   }
 }
 
-void BatchBuilder::put_feed(const core::LinkUpdate& update) {
+void BatchBuilder::put_feed(const core::LinkUpdate& update, Touched& link) {
   if (update.changes.empty()) return;
+  const FeedKey place{.epoch = feed_.epoch, .first_sequence = feed_.head + 1};
   value_.clear();
   encode_feed_block(value_, update);
-  put(Family::feed, feed_key(feed_.epoch, feed_.head + 1), value_);
+  put(Family::feed, feed_key(place.epoch, place.first_sequence), value_);
+  put(Family::accounts, link_feed_key(update.link_id.str(), place.epoch, place.first_sequence), {});
+  link.blocks.emplace_back(place, FeedBlockHead{.count = update.changes.size(),
+                                                .at = update.at,
+                                                .cause = update.cause,
+                                                .link_id = update.link_id.str(),
+                                                .purges_only = update.purge});
   feed_.head += update.changes.size();
   feed_moved_ = true;
 }
@@ -229,6 +250,18 @@ core::Result<void> BatchBuilder::put_relink(const core::LinkUpdate& update, Touc
   put(Family::relink, place, value_);
   link.queue_place = std::move(place);
   return {};
+}
+
+void BatchBuilder::put_notes(const core::LinkUpdate& update) {
+  for (const core::NotePut& note : update.notes) {
+    if (!note.value) {
+      erase(Family::meta, note_key(note.name));
+      continue;
+    }
+    value_.clear();
+    encode_blob_head(value_);
+    put(Family::meta, note_key(note.name), value_, *note.value);
+  }
 }
 
 void BatchBuilder::put_audit(const core::LinkUpdate& update) {

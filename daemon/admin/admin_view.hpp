@@ -87,6 +87,10 @@ class AdminView {
   // Waits up to `wait` for an entry above `after` if there is none.
   virtual api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
                                                          core::Millis wait) = 0;
+  // What the feed tells of one link, newest first, below the sequence `before` (0: from the last one).
+  virtual api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id,
+                                                                           std::uint64_t before,
+                                                                           std::size_t limit) = 0;
   virtual api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) = 0;
   virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;
@@ -126,6 +130,9 @@ class AdminView {
   virtual api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
                                                                            core::Millis wait,
                                                                            engine::Requester by) = 0;
+  // As Engine::purge.
+  virtual api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
+                                                        engine::Requester by) = 0;
   virtual api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
                                                                                  std::size_t limit) = 0;
   virtual api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,

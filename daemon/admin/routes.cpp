@@ -92,6 +92,8 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "links", "*", "verify"}, false, &AdminRoutes::verify_link},
       {"GET", Role::read, {"v1", "links", "*", "verify"}, false, &AdminRoutes::show_verify},
       {"POST", Role::operate, {"v1", "links", "*", "repair"}, false, &AdminRoutes::repair_link},
+      {"POST", Role::admin, {"v1", "links", "*", "purge"}, true, &AdminRoutes::purge_link},
+      {"GET", Role::read, {"v1", "links", "*", "feed"}, false, &AdminRoutes::list_link_feed},
       {"GET", Role::read, {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts},
       {"GET", Role::read, {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions},
       {"GET", Role::read, {"v1", "feed"}, false, &AdminRoutes::list_feed},

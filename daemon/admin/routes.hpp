@@ -90,6 +90,9 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_dead_letter(Call call);
   api::Task<HttpResponse> retry_dead_letter(Call call);
   api::Task<HttpResponse> drop_dead_letter(Call call);
+  // ---- routes_purge.cpp ----
+  api::Task<HttpResponse> purge_link(Call call);
+  api::Task<HttpResponse> list_link_feed(Call call);
   // ---- routes_access.cpp ----
   api::Task<HttpResponse> show_caller(Call call);
   api::Task<HttpResponse> list_tokens(Call call);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
@@ -37,6 +38,8 @@ struct Options {
   std::size_t limit = 0;
   std::optional<std::uint64_t> after;
   bool follow = false;
+  bool unlink = false;
+  std::size_t entries_limit = 20;
   VerifyOptions verify;
   bool yes = false;
   std::string letter;

@@ -55,6 +55,9 @@ LinkUpdate step_repair(const StepInput& input);
 LinkUpdate step_retry_letter(const StepInput& input);
 // Of the letter in `held`: it goes; nothing else changes.
 LinkUpdate step_drop_letter(const StepInput& input);
+// Takes away everything of the link, see LinkUpdate::purge. The feed gets a receipt: what was stored, and
+// whether the link was ended upstream, too.
+LinkUpdate step_purge(const StepInput& input, bool unlinked);
 // The entry in `held` becomes `changed`, which apply() has made of it. The feed hears when it is dismissed or
 // opened again, and of nothing else.
 LinkUpdate step_relink(const StepInput& input, RelinkEntry changed);

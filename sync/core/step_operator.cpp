@@ -83,6 +83,18 @@ LinkUpdate step_drop_letter(const StepInput& input) {
   return update;
 }
 
+LinkUpdate step_purge(const StepInput& input, bool unlinked) {
+  LinkUpdate update = begin_action(input);
+  update.purge = true;
+  const Counts& counts = input.record.counts;
+  std::string receipt = "{\"accounts\":" + std::to_string(counts.accounts);
+  receipt += ",\"transactions\":" + std::to_string(counts.transactions);
+  receipt += unlinked ? ",\"unlinked\":true}" : ",\"unlinked\":false}";
+  update.changes.push_back(
+      {ChangeKind::link_purged, link_id_text(update), {}, keep_text(update, std::move(receipt))});
+  return update;
+}
+
 LinkUpdate step_relink(const StepInput& input, RelinkEntry changed) {
   const RelinkEntry& held = *input.held->relink;
   LinkUpdate update = begin_action(input);

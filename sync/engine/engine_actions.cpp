@@ -17,6 +17,7 @@ core::Error gone() {
 
 // No text of a person: notes stay in the entry.
 std::string detail_of(const core::LinkUpdate& update) {
+  if (update.purge) return std::string(update.changes.front().after);  // the receipt
   if (!update.relink) return {};
   std::string detail = "{\"version\":" + std::to_string(update.relink->version) + ",\"status\":";
   core::append_json_string(detail, core::to_string(update.relink->status));
@@ -54,6 +55,10 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
   }
   if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  if (table.leaving(link.link_id.str())) {
+    co_return std::unexpected(
+        conflict("the link was purged a moment ago and its last visit has not ended; try again in a minute"));
+  }
   if (table.size() >= options.links_max) {
     co_return std::unexpected(no_room_for_links());
   }
@@ -67,6 +72,8 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   }
   core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
+  // What was computed from the record of a link that was purged must not fit the one that is added now.
+  update.record.fence += fence_floor;
   if (by) update.audit = audit_note("links.add", *by, {});
   const auto committed = co_await store.commit(std::move(update));
   if (!committed && committed.error().code != core::Errc::conflict)
@@ -101,7 +108,7 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
     if (!held) co_return std::unexpected(held.error());
     const core::Result<bool> repeated = is_repeated(*held, act.by);
     if (!repeated) co_return std::unexpected(repeated.error());
-    if (*repeated) co_return Acted{record.status, std::move(held->relink), true};
+    if (*repeated) co_return Acted{record.status, std::move(held->relink), record.counts, true};
     const core::Result<Verdict> verdict = act.check(record, *held);
     if (!verdict) co_return std::unexpected(verdict.error());
     if (*verdict == Verdict::nothing_to_do) co_return Acted{record.status, std::move(held->relink)};
@@ -113,9 +120,17 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
                                 .recent_sends = gate.recent_sends(link_id)};
     core::LinkUpdate update = act.action(input);
     update.audit = audit_note(act.name, act.by, detail_of(update));
-    const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink};
+    const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink,
+                      record.counts};
+    const bool purges = update.purge;
+    const std::uint64_t fence = update.record.fence;
     const auto committed = co_await store.commit(std::move(update));
     if (committed) {
+      if (purges) {
+        fence_floor = std::max(fence_floor, fence);
+        if (const auto slot = table.find(link_id.str())) forget(*slot);
+        co_return acted;
+      }
       if (*verdict == Verdict::act_and_visit) apply_action(link_id, acted.status);
       co_return acted;
     }
@@ -219,7 +234,7 @@ api::Task<void> Engine::Impl::until_answered(CycleWaiter& waiter, api::SteadyTim
   using namespace boost::asio::experimental::awaitable_operators;
   const auto place = cycle_waiters.insert(cycle_waiters.end(), &waiter);
   const core::LinkId link_id{std::string(table.id(waiter.slot))};
-  while (!waiter.report && timers.steady_now() < deadline && !stopping) {
+  while (!waiter.report && timers.steady_now() < deadline && !stopping && !table.buried(waiter.slot)) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) break;
     if (waiter.by_verify && obstacle(link_id)) break;

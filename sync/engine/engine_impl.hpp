@@ -16,6 +16,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "sync/core/purge.hpp"
 #include "sync/core/schedule.hpp"
 #include "sync/core/step.hpp"
 #include "sync/engine/cycle.hpp"
@@ -91,6 +92,7 @@ struct Engine::Impl final : VisitPort {
 
   // What a link that the verifier has claimed goes back to.
   struct Claimed {
+    Slot slot = LinkTable::no_slot;
     std::optional<Tick> due;
     bool urgent = false;
     std::uint8_t wanted_cause = 0;
@@ -237,6 +239,7 @@ struct Engine::Impl final : VisitPort {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
+    if (table.buried(slot)) return;  // purged meanwhile: whatever its visit found is no more
     if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
     switch (outcome.end) {
       case CycleEnd::finished:
@@ -330,8 +333,16 @@ struct Engine::Impl final : VisitPort {
     if (due < clock_wakes_at && clock) clock->notify_all();
   }
 
-  // The record is gone from the store (purged): the slot stays, empty of duties.
-  void forget(Slot slot) { set_status(slot, LinkStatus::gone); }
+  // The record is gone from the store.
+  void forget(Slot slot) {
+    outages.forget(slot);
+    if (verifier) verifier->forget(table.id(slot));
+    --by_status[index_of(table.status(slot))];
+    table.bury(slot);
+    for (CycleWaiter* waiter : cycle_waiters) {
+      if (waiter->slot == slot) waiter->done.notify_all();
+    }
+  }
 
   void answer_waiters(Slot slot, std::uint64_t number, const CycleOutcome& outcome) {
     for (CycleWaiter* waiter : cycle_waiters) {
@@ -402,62 +413,13 @@ struct Engine::Impl final : VisitPort {
     return std::min(latest, time_of(table.earliest()));
   }
 
-  // Below the guard of the disk nothing is asked and nothing registered: the lists are compared afterwards.
-  api::Task<void> discover() {
-    while (!stopping) {
-      if (on_hold) {
-        co_await hold_ended->wait();
-        continue;
-      }
-      const auto found = co_await compare_links(upstream, table, on_hold);
-      if (stopping) co_return;
-      Registered registered;
-      if (found) {
-        registered = co_await act_on(*found);
-      } else if (found.error().code == core::Errc::auth) {
-        refuse_auth(found.error());
-      } else if (found.error().code != core::Errc::cancelled) {
-        observer.on_discovery_failed(found.error());
-      }
-      if (stopping) co_return;
-      // What was given up for another reason is no hold: to ask again at once would spend the budget on it.
-      const bool list_held = on_hold && !found && found.error().code == core::Errc::cancelled;
-      if (list_held || registered.held) continue;
-      // What did not fit into one list is registered by going through it again, at once.
-      if (registered.count > 0 && found->only_upstream_count > registered.count) continue;
-      const core::Millis pause =
-          found ? options.discovery_interval : std::min(discovery_retry, options.discovery_interval);
-      co_await timers.sleep_until(timers.steady_now() + pause);
-    }
-  }
-
+  // ---- discovery (engine_discovery.cpp) ----
   struct Registered {
     std::uint64_t count = 0;
     bool held = false;  // a hold came before the end
   };
-  api::Task<Registered> act_on(const Differences& found) {
-    Registered registered;
-    observer.on_discovery(found.only_upstream, found.only_upstream_count, found.only_here,
-                          found.only_here_count);
-    if (options.discovery_registers) {
-      for (const core::LinkId& link_id : found.only_upstream) {
-        registered.held = on_hold;
-        if (stopping || on_hold) co_return registered;
-        NewLink link{link_id, {}, {}};
-        const auto added = co_await add_link(std::move(link), core::Cause::backfill, std::nullopt);
-        if (added) {
-          ++registered.count;
-          observer.on_registered();
-        }
-        if (!added) observer.on_discovery_failed(added.error());
-      }
-    }
-    for (std::size_t i = 0; i < std::min(found.only_here.size(), probes_per_discovery_max); ++i) {
-      const auto slot = table.find(found.only_here[i].str());
-      if (slot && visited_by_schedule(table.status(*slot))) want_now(*slot, core::Cause::probe);
-    }
-    co_return registered;
-  }
+  api::Task<void> discover();
+  api::Task<Registered> act_on(const Differences& found);
 
   // ---- operator actions (engine_actions.cpp) ----
   // Whether the action suits the record as it is now; an error: it does not.
@@ -472,6 +434,7 @@ struct Engine::Impl final : VisitPort {
   struct Acted {
     LinkStatus status = LinkStatus::active;
     std::optional<core::RelinkEntry> entry;
+    core::Counts counts = {};  // before
     bool repeated = false;  // the request was answered before: nothing was done
   };
   static core::Result<Verdict> may_pause(const core::LinkRecord& record, const core::Held& held);
@@ -489,6 +452,15 @@ struct Engine::Impl final : VisitPort {
   static Act entry_act(core::RelinkRequest request, Requester by, api::Timers& timers);
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           Requester by);
+
+  // ---- purge and retention (engine_purge.cpp) ----
+  api::Task<core::Result<Purged>> purge(core::LinkId link_id, bool unlink, Requester by);
+  Act purge_act(bool unlinked, Requester by);
+  void note_purge(core::LinkUpdate& update);
+  api::Task<core::Result<void>> unlink(core::LinkId link_id);
+  api::Task<bool> was_purged(core::LinkId link_id);
+  api::Task<void> retain();
+  api::Task<void> purge_expired();
 
   // ---- sessions (engine_sessions.cpp) ----
   using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
@@ -574,6 +546,8 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> accounts_asked;         // the visit of this link pulls the accounts, too
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
+  std::uint64_t fence_floor = 0;       // no purged link had a higher one
+  core::PurgedSends purged_sends;      // of the last minute
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

@@ -54,6 +54,8 @@ struct Process {
     }
     if (const auto note = store.notes.find(std::string(engine::incidents_note)); note != store.notes.end())
       engine.restore_incidents(note->second);
+    if (const auto note = store.notes.find(std::string(core::purged_sends_note)); note != store.notes.end())
+      engine.restore_purged_sends(note->second);
     engine.start(io.get_executor());
   }
 

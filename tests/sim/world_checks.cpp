@@ -106,6 +106,11 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
           (update.record.last_error ? " (" + update.record.last_error->message + ")" : ""));
   }
   findings_.expect(Invariant::single_owner, !process_->state.dead, "a dead process has written");
+  if (update.purge) {
+    check_purge(update, before);
+    return;
+  }
+  if (before == nullptr) check_return(update);
   if (before == nullptr) past_[link_id].registered_at = timers_.steady_now();
   check_owner(update, before, findings_);
   check_repair(update, before);
@@ -290,6 +295,7 @@ void World::check_queues(std::size_t in_flight) {
 
 void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
   count_answer(request, answer);
+  if (request.endpoint == core::Endpoint::delete_link && answer.status == 204) deleted_.insert(request.link_id);
   note_circle(request, answer);
   strike_at_answer(request);
 }

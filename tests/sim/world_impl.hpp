@@ -32,7 +32,8 @@ enum Stream : std::uint64_t {
   step_stream,
   space_stream,
   read_failures_stream,
-  queue_stream
+  queue_stream,
+  purge_stream
 };
 
 class World final : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
@@ -94,6 +95,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     api::SteadyTime registered_at{};
     bool history_was_read = false;  // a drain has ended, at any time
     std::set<std::string> removed;  // rows that are gone
+    bool purged = false;            // by an act, and not registered since
   };
 
   void note(std::string what) {
@@ -201,6 +203,11 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_act(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_act_chain();
   std::size_t acts_by(const std::string& actor) const;
+  // ---- purges (world_purge.cpp) ----
+  void purge_somebody();
+  api::Task<void> purge_task(LinkId link_id, bool unlink, engine::Requester by, std::optional<Millis> until_back);
+  void check_purge(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_return(const core::LinkUpdate& update);
   // Who acts: another person each time, so that every act can be told from every other in the audit log.
   engine::Requester somebody();
   api::Task<void> add_task(LinkId link_id);
@@ -297,6 +304,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool faults_over_ = false;
   std::uint64_t acts_ = 0;  // that a person has asked for
   std::uint64_t queue_acts_ = 0;
+  std::uint64_t purges_ = 0;  // that were thought of
   bool queue_act_at_commit_ = false;
 };
 

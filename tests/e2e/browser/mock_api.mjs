@@ -256,6 +256,7 @@ export class MockApi {
     if (!part) return { status: 200, body: link };
     if (part === 'accounts') return { status: 200, body: accountsText };
     if (part === 'transactions') return page(transactions(id), query, (row) => row.transaction_id);
+    if (part === 'feed') return page(changes(id), query, (entry) => String(entry.seq));
     if (part === 'verify') return { status: 200, body: verified(id) };
     return problem(404, 'no_such_path', 'there is nothing at this path');
   }
@@ -317,6 +318,15 @@ export class MockApi {
       if (verb === 'sync') {
         return { status: 200, body: { link_id: id, outcome: 'success', cause: 'manual', status: link.status, pages: 1, created: 4, updated: 1, removed: 0,
           account_changes: 1, drained: true, relink_opened: false, relink_resolved: false, duration_ms: 80, next_due_at: link.next_due_at, error: null } };
+      }
+      if (verb === 'purge') {
+        if (who.role !== 'admin') return problem(403, 'forbidden', 'this takes the role admin');
+        this.links.delete(id);
+        return { status: 200, body: { link_id: id, unlinked: body.unlink === true, repeated: false, accounts: 3, transactions: 120 } };
+      }
+      if (verb === 'repair') {
+        return { status: 200, body: { link_id: id, outcome: 'success', cause: 'manual', status: link.status, pages: 3, created: 1, updated: 2, removed: 0,
+          account_changes: 0, drained: true, relink_opened: false, relink_resolved: false, duration_ms: 80, next_due_at: link.next_due_at, error: null } };
       }
       if (verb === 'verify') return { status: 202, body: { ...verified(id), state: 'running', report: null } };
       link.status = verb === 'pause' ? 'paused' : 'active';
@@ -425,6 +435,14 @@ function transactions(link) {
     data: { transaction_id: `txn_${at}`, account_id: 'acc_1', amount: `${at * 37 % 900}.${String(at * 7 % 100).padStart(2, '0')}`, type: at % 6 === 2 ? 'credit' : 'debit',
       currency: 'USD', date: `2026-0${1 + at % 6}-${String(1 + at % 28).padStart(2, '0')}`, description: texts[at % texts.length], pending: at < 2, link },
   }));
+}
+
+function changes(link) {
+  const row = { transaction_id: 'txn_1', amount: 12.00, currency: 'USD', description: '<b>Bold Burgers</b>' };
+  const all = Array.from({ length: 60 }, (_, at) => ({ kind: 'transaction.created', id: `txn_${at}`, before: null, after: { ...row, amount: `${at}.10` } }));
+  all.unshift({ kind: 'transaction.updated', id: 'txn_1', before: { ...row, amount: '12.00' }, after: { ...row, amount: '1e2' } });
+  all.push({ kind: 'link.added', id: link, before: null, after: { status: 'active' } });
+  return all.map((entry, at) => ({ epoch: 7, seq: 1000 - at, at: iso(Date.now() - at * minute), link_id: link, cause: 'schedule', ...entry }));
 }
 
 function verified(link) {

@@ -82,7 +82,7 @@ describe('signing in', () => {
     await page.keyboard.press('c');
     await page.goto(`${api.url}/#/links/${plain(api).link_id}`);
     await page.getByRole('button', { name: 'Show the transactions' }).waitFor();
-    assert.deepEqual(await page.locator('main button:visible').allInnerTexts(), ['Show the transactions']);
+    assert.deepEqual(await page.locator('main button:visible').allInnerTexts(), ['Show the transactions', 'Show the changes']);
     assert.equal(api.requests.filter(({ method }) => method === 'POST').length, 0);
   });
 });
@@ -436,6 +436,49 @@ describe('links', () => {
     assert.equal(reads(), 2);
   });
 
+  test('show what has changed, newest first, when asked', async (context) => {
+    const { api, page } = await started(context, { hash: '#/links' });
+    const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
+    await page.goto(`${api.url}/#/links/${id}`);
+    await page.getByRole('button', { name: 'Show the changes' }).click();
+    const table = page.getByRole('table', { name: 'Changes' });
+    await table.locator('tbody tr').first().waitFor();
+    const text = await table.locator('tbody tr').first().innerText();
+    for (const exact of ['Transaction changed', '<b>Bold Burgers</b>', '12.00', '1e2']) assert.ok(text.includes(exact), `${exact} in ${text}`);
+    await page.getByRole('navigation', { name: 'Pages' }).getByRole('button', { name: 'Next' }).click();
+    await page.getByText('26–50').waitFor();
+  });
+
+  test('are rewound, and purged by whoever types their id', async (context) => {
+    const { api, page } = await started(context, { hash: '#/links', token: 'token-of-admin' });
+    const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
+    await page.goto(`${api.url}/#/links/${id}`);
+    await page.getByRole('button', { name: 'Rewind' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Rewind' }).click();
+    await page.getByText('Read again: 1 missing, 2 wrong, 0 too many were corrected.').waitFor();
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByRole('dialog').getByLabel('Type the link’s id to go on').fill('another');
+    await page.getByRole('dialog').getByRole('button', { name: 'Purge' }).click();
+    await page.getByText('That is not the id of this link.').waitFor();
+    assert.equal(posts(api, 'purge').length, 0);
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByRole('dialog').getByLabel('End it at MoneyKit, too').check();
+    await page.getByRole('dialog').getByLabel('Type the link’s id to go on').fill(id);
+    await page.getByRole('dialog').getByRole('button', { name: 'Purge' }).click();
+    await page.getByText('Purged: 3 accounts and 120 transactions were taken away.').waitFor();
+    assert.ok(!api.links.has(id));
+    assert.equal(posts(api, 'purge').length, 1);
+    await page.waitForURL(/#\/links$/);
+  });
+
+  test('are purged by nobody who may only operate', async (context) => {
+    const { api, page } = await started(context, { hash: '#/links' });
+    const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
+    await page.goto(`${api.url}/#/links/${id}`);
+    await page.getByRole('button', { name: 'Rewind' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Purge' }).count(), 0);
+  });
+
   test('are synced, verified, paused and resumed', async (context) => {
     const { api, page } = await started(context, { hash: '#/links' });
     const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
@@ -602,7 +645,7 @@ describe('for everybody, in light and dark, wide and narrow', () => {
       }
       if (name === 'link') {
         await page.getByRole('button', { name: 'Show the transactions' }).click();
-        await page.getByLabel('A page has').selectOption('25');
+        await page.getByLabel('A page has').first().selectOption('25');
         await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 25);
       }
       await look(name);

@@ -174,6 +174,15 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "dead letter"});
     co_return letter(link_id, at);
   }
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId, bool, engine::Requester) override {
+    note({.verb = "purge", .changes = true});
+    co_return engine::Purged{};
+  }
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId, std::uint64_t,
+                                                                   std::size_t limit) override {
+    note({.verb = "link_feed", .limit = limit});
+    co_return std::vector<store::FeedEntry>{};
+  }
   api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime,
                                                          engine::Requester) override {
     note({.verb = "retry", .changes = true});

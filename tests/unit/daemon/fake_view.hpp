@@ -215,6 +215,25 @@ class FakeView final : public daemon::AdminView {
     const bool found = link_id == letter().link_id && at == letter().at;
     co_return found ? std::optional(letter()) : std::nullopt;
   }
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
+                                                engine::Requester) override {
+    if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
+    if (paused) co_return core::fail(core::Errc::server, "upstream failed; nothing was taken away here, try again");
+    co_return engine::Purged{.counts = {.accounts = 2, .transactions = 40, .pending = 1}, .unlinked = unlink};
+  }
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id, std::uint64_t before,
+                                                                   std::size_t limit) override {
+    std::vector<store::FeedEntry> entries;
+    for (std::uint64_t sequence = before == 0 ? 9 : before - 1; sequence > 0 && entries.size() < limit; --sequence) {
+      store::FeedEntry entry;
+      entry.epoch = 2;
+      entry.sequence = sequence;
+      entry.link_id = link_id;
+      entry.id = link_id.str();
+      entries.push_back(std::move(entry));
+    }
+    co_return entries;
+  }
   api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime at,
                                                          engine::Requester) override {
     if (at != letter().at) co_return core::fail(core::Errc::not_found, "no such dead letter");

@@ -181,7 +181,7 @@ TEST_F(FirstSchemaTest, TheQueueGetsItsOrderAndLinksTheirUsers) {
   ASSERT_EQ(found->items.size(), 1u);
   EXPECT_EQ(found->items[0].link_id.str(), "link10");
   ASSERT_FALSE(store_->notices().empty());
-  EXPECT_NE(store_->notices()[0].find("was converted from schema version 1 to 2"), std::string::npos);
+  EXPECT_NE(store_->notices()[0].find("was converted from schema version 1 to 3"), std::string::npos);
 }
 
 TEST_F(FirstSchemaTest, ManyBatchesConvertEveryRowOnce) {
