@@ -72,7 +72,8 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"incident_closed", "info", "incident scope institution provider links_failing links_total held_back how",
      "The incident is over; whose entry is still open really needs its owner."},
     {"link_purged", "info", "link by_retention accounts transactions",
-     "Everything that was stored of a link was taken away: an operator asked for it, or `retention.gone_links` "
+     "Everything that was stored of a link was taken away: an operator asked for it, or "
+     "`retention.gone_links` "
      "says so."},
     {"operator_action", "info", "action link actor", "Somebody changed something through the admin API."},
     {"admin_refused", "warn", "uid",

@@ -119,7 +119,8 @@ void add_links(Table& table) {
       .by({"where"}, each({"local"}))
       .none_is_nan();
   rows.add(Id::links_purged_total, counter, "moneykit_syncd_links_purged_total",
-           "Links of which everything was taken away: an operator asked for it, or they had been gone for long "
+           "Links of which everything was taken away: an operator asked for it, or they had been gone for "
+           "long "
            "enough.")
       .by({"how"}, each({"request", "retention"}));
   rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",

@@ -77,7 +77,6 @@ core::Result<FeedSlice> Store::feed(std::uint64_t after, std::size_t limit) {
   return slice;
 }
 
-
 core::Result<std::vector<FeedEntry>> Store::link_feed(const core::LinkId& link_id, std::uint64_t before,
                                                       std::size_t limit) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());

@@ -21,7 +21,8 @@ namespace syncd::store {
 //                                                            time of their opening, others by their end
 //   accounts               link, kind 1, account id          the account
 //                          link, kind 2                      upstream's link object
-//                          link, kind 3, epoch, sequence     empty value: a block of the feed is about the link
+//                          link, kind 3, epoch, sequence     empty value: a block of the feed is about the
+//                          link
 //   transactions           link, kind 1, transaction id      the visible row
 //                          link, kind 2, transaction id      empty value: the visible row is pending
 //                          link, kind 3, transaction id      a staged pending row, invisible to readers

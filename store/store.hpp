@@ -169,12 +169,12 @@ class Store {
   core::Result<std::optional<core::LinkRecord>> load(const core::LinkId& link_id);
   core::Result<core::Held> lookup(const core::LookupRequest& request);
   // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the
-  // next gap-free sequences, relink entry, dead letter, notes, the act in the audit log; one that purges takes
-  // everything of the link away in it, which costs time in proportion to the link's history. Outcomes are in the order
-  // of `updates`. Two updates of the same link in one call are allowed; the second sees the first.
-  // Errc::invalid, with nothing of the whole call written, for an update that contradicts itself (an id that
-  // is empty or longer than 256 bytes, the record of another link): a defect of the caller, the store stays
-  // healthy.
+  // next gap-free sequences, relink entry, dead letter, notes, the act in the audit log; one that purges
+  // takes everything of the link away in it, which costs time in proportion to the link's history. Outcomes
+  // are in the order of `updates`. Two updates of the same link in one call are allowed; the second sees the
+  // first. Errc::invalid, with nothing of the whole call written, for an update that contradicts itself (an
+  // id that is empty or longer than 256 bytes, the record of another link): a defect of the caller, the store
+  // stays healthy.
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
@@ -226,8 +226,8 @@ class Store {
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
-  // What the feed's present epoch tells of one link, newest first; 1 <= limit <= 1,000 (clamped), and 8 MiB of
-  // texts. Only entries with a sequence below `before` (0: from the last one). Publishes as feed() does.
+  // What the feed's present epoch tells of one link, newest first; 1 <= limit <= 1,000 (clamped), and 8 MiB
+  // of texts. Only entries with a sequence below `before` (0: from the last one). Publishes as feed() does.
   core::Result<std::vector<FeedEntry>> link_feed(const core::LinkId& link_id, std::uint64_t before,
                                                  std::size_t limit);
 

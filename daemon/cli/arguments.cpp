@@ -71,8 +71,8 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
                               [&](const Session& s) { return resume_link(s, o.link_id); });
   add_link_argument(resume, o);
   add_dry_run(resume, o);
-  CLI::App* purge =
-      add_verb(*links, "purge", "Take away everything that is stored of a link", o, chosen, [&](const Session& s) {
+  CLI::App* purge = add_verb(
+      *links, "purge", "Take away everything that is stored of a link", o, chosen, [&](const Session& s) {
         return purge_link(s, {.link_id = o.link_id, .unlink = o.unlink, .confirmed = o.yes});
       });
   add_link_argument(purge, o);
@@ -102,8 +102,9 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* tail = add_verb(*feed, "tail", "Print the last changes", o, chosen,
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
   tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(whole_number);
-  CLI::App* of_link = add_verb(*feed, "link", "Print the last changes of one link, newest first", o, chosen,
-                               [&](const Session& s) { return list_link_feed(s, o.link_id, o.entries_limit); });
+  CLI::App* of_link =
+      add_verb(*feed, "link", "Print the last changes of one link, newest first", o, chosen,
+               [&](const Session& s) { return list_link_feed(s, o.link_id, o.entries_limit); });
   add_link_argument(of_link, o);
   of_link->add_option("--limit", o.entries_limit, "At most this many; 0: all")
       ->check(whole_number)

@@ -52,9 +52,10 @@ CliResult<int> describe_purge(const Session& session, const PurgeOptions& option
 CliResult<int> purge_link(const Session& session, const PurgeOptions& options) {
   if (session.dry_run) return describe_purge(session, options);
   if (!options.confirmed && isatty(STDIN_FILENO) != 1) {
-    return std::unexpected(CliError{daemon::exit_usage,
-                                    "purge asks before it takes anything away, and there is no terminal to ask "
-                                    "on: say --yes, or --dry-run to see what there is"});
+    return std::unexpected(
+        CliError{daemon::exit_usage,
+                 "purge asks before it takes anything away, and there is no terminal to ask "
+                 "on: say --yes, or --dry-run to see what there is"});
   }
   if (!options.confirmed && !confirmed_on_terminal(options)) {
     print("nothing was changed\n");

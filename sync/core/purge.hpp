@@ -11,8 +11,8 @@ namespace syncd::core {
 
 // ---- what is left of a purged link ----
 
-// The note that says that the link was purged, and when: the discovery, which only knows that upstream has it,
-// must not bring it back. It names a digest and not the link.
+// The note that says that the link was purged, and when: the discovery, which only knows that upstream has
+// it, must not bring it back. It names a digest and not the link.
 std::string purged_note(const LinkId& link_id);
 
 // Requests of purged links that still count: budgets hold over a restart because each link stores what it has

@@ -176,10 +176,10 @@ class Engine {
   api::Task<core::Result<core::LinkStatus>> repair(core::LinkId link_id, Requester by);
   // As wait_for_cycle(), but the report counts all visits that it took.
   api::Task<std::optional<core::CycleReport>> wait_for_repair(core::LinkId link_id, api::SteadyTime deadline);
-  // Takes away everything of the link that is stored here, whatever state it is in; a receipt stays in the feed
-  // and the act in the audit log, and the discovery does not bring it back. With `unlink` the link is ended
-  // upstream first, for good. Errors beside the usual ones: with `unlink` those of upstream, and then nothing
-  // was taken away.
+  // Takes away everything of the link that is stored here, whatever state it is in; a receipt stays in the
+  // feed and the act in the audit log, and the discovery does not bring it back. With `unlink` the link is
+  // ended upstream first, for good. Errors beside the usual ones: with `unlink` those of upstream, and then
+  // nothing was taken away.
   api::Task<core::Result<Purged>> purge(core::LinkId link_id, bool unlink, Requester by);
   // The link's dead letter of that time. Retry: the link leaves the quarantine and is due at once; the letter
   // is kept and says so. Drop: the letter goes, nothing else changes. Each once: conflict for a letter that

@@ -435,7 +435,7 @@ struct Engine::Impl final : VisitPort {
     LinkStatus status = LinkStatus::active;
     std::optional<core::RelinkEntry> entry;
     core::Counts counts = {};  // before
-    bool repeated = false;  // the request was answered before: nothing was done
+    bool repeated = false;     // the request was answered before: nothing was done
   };
   static core::Result<Verdict> may_pause(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_resume(const core::LinkRecord& record, const core::Held& held);
@@ -546,8 +546,8 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> accounts_asked;         // the visit of this link pulls the accounts, too
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
-  std::uint64_t fence_floor = 0;       // no purged link had a higher one
-  core::PurgedSends purged_sends;      // of the last minute
+  std::uint64_t fence_floor = 0;   // no purged link had a higher one
+  core::PurgedSends purged_sends;  // of the last minute
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

@@ -197,7 +197,8 @@ void FeedReader::compare(const ModelStore& store, const core::LinkId& link_id, F
     const std::string& link = link_id.str();
     const bool nothing = !transactions_.contains(link) && !accounts_.contains(link) &&
                          !status_.contains(link) && !relink_open_.contains(link);
-    findings.expect(Invariant::exactly_once, nothing, "the feed's reader still has something of purged " + link);
+    findings.expect(Invariant::exactly_once, nothing,
+                    "the feed's reader still has something of purged " + link);
     return;
   }
   static const Rows none;

@@ -295,7 +295,8 @@ void World::check_queues(std::size_t in_flight) {
 
 void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
   count_answer(request, answer);
-  if (request.endpoint == core::Endpoint::delete_link && answer.status == 204) deleted_.insert(request.link_id);
+  if (request.endpoint == core::Endpoint::delete_link && answer.status == 204)
+    deleted_.insert(request.link_id);
   note_circle(request, answer);
   strike_at_answer(request);
 }

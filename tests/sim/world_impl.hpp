@@ -205,7 +205,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::size_t acts_by(const std::string& actor) const;
   // ---- purges (world_purge.cpp) ----
   void purge_somebody();
-  api::Task<void> purge_task(LinkId link_id, bool unlink, engine::Requester by, std::optional<Millis> until_back);
+  api::Task<void> purge_task(LinkId link_id, bool unlink, engine::Requester by,
+                             std::optional<Millis> until_back);
   void check_purge(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_return(const core::LinkUpdate& update);
   // Who acts: another person each time, so that every act can be told from every other in the audit log.

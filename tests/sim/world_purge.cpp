@@ -49,7 +49,8 @@ api::Task<void> World::purge_task(LinkId link_id, bool unlink, engine::Requester
   if (process->state.stopping || process->state.dead) co_return;
   engine::NewLink link{std::move(link_id), "user", {}};
   const auto added = co_await process->engine.add_link(std::move(link), somebody());
-  if (!added) tally("a purged link is not registered again: " + std::string(core::to_string(added.error().code)));
+  if (!added)
+    tally("a purged link is not registered again: " + std::string(core::to_string(added.error().code)));
 }
 
 void World::check_purge(const core::LinkUpdate& update, const core::LinkRecord* before) {

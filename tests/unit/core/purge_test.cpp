@@ -25,14 +25,16 @@ TEST(PurgedNote, IsOfOneLinkAndDoesNotNameIt) {
 
 TEST(PurgedSends, ComeBackAsTheyWere) {
   const PurgedSends sends = {
-      {LinkId{"mk 1\xc3\xa9"}, {{Endpoint::sync, at_ms(-5)}, {Endpoint::delete_link, at_ms(1'700'000'000'000)}}},
+      {LinkId{"mk 1\xc3\xa9"},
+       {{Endpoint::sync, at_ms(-5)}, {Endpoint::delete_link, at_ms(1'700'000'000'000)}}},
       {LinkId{std::string(256, 'x')}, {{Endpoint::accounts, at_ms(0)}}}};
   EXPECT_EQ(decode_purged_sends(encode_purged_sends(sends)), sends);
   EXPECT_EQ(decode_purged_sends(""), PurgedSends{});
 }
 
 TEST(PurgedSends, WhatIsNotUnderstoodIsLeftOut) {
-  for (const char* line : {"1 5", "1 5 ", "0 5 mk_1", "11 5 mk_1", "300 5 mk_1", "x 5 mk_1", "1 x mk_1", "1  mk_1", "1 5 a\tb", "\n"}) {
+  for (const char* line : {"1 5", "1 5 ", "0 5 mk_1", "11 5 mk_1", "300 5 mk_1", "x 5 mk_1", "1 x mk_1",
+                           "1  mk_1", "1 5 a\tb", "\n"}) {
     const PurgedSends sends = decode_purged_sends(std::string(line) + "\n1 7 mk_2");
     ASSERT_EQ(sends.size(), 1u) << line;
     EXPECT_EQ(sends.begin()->first.str(), "mk_2");
@@ -74,8 +76,8 @@ TEST(StepPurge, LeavesAReceipt) {
     EXPECT_EQ(update.changes[0].kind, ChangeKind::link_purged);
     EXPECT_EQ(update.changes[0].id, "mk_1");
     EXPECT_EQ(update.changes[0].before, "");
-    EXPECT_EQ(update.changes[0].after,
-              std::string(R"({"accounts":2,"transactions":1234,"unlinked":)") + (unlinked ? "true}" : "false}"));
+    EXPECT_EQ(update.changes[0].after, std::string(R"({"accounts":2,"transactions":1234,"unlinked":)") +
+                                           (unlinked ? "true}" : "false}"));
   }
 }
 

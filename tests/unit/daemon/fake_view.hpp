@@ -218,13 +218,15 @@ class FakeView final : public daemon::AdminView {
   api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
                                                 engine::Requester) override {
     if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
-    if (paused) co_return core::fail(core::Errc::server, "upstream failed; nothing was taken away here, try again");
+    if (paused)
+      co_return core::fail(core::Errc::server, "upstream failed; nothing was taken away here, try again");
     co_return engine::Purged{.counts = {.accounts = 2, .transactions = 40, .pending = 1}, .unlinked = unlink};
   }
   api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id, std::uint64_t before,
                                                                    std::size_t limit) override {
     std::vector<store::FeedEntry> entries;
-    for (std::uint64_t sequence = before == 0 ? 9 : before - 1; sequence > 0 && entries.size() < limit; --sequence) {
+    for (std::uint64_t sequence = before == 0 ? 9 : before - 1; sequence > 0 && entries.size() < limit;
+         --sequence) {
       store::FeedEntry entry;
       entry.epoch = 2;
       entry.sequence = sequence;

@@ -59,7 +59,8 @@ TEST_F(Routes, PurgesALink) {
   EXPECT_EQ(view.noted, "links.purge by uid:1000");
   EXPECT_THAT(ask("POST", "/v1/links/mk_1/purge", "{}").body, HasSubstr(R"("unlinked":false)"));
   EXPECT_EQ(ask("POST", "/v1/links/mk_9/purge", "{}").status, 404);
-  for (const char* body : {"", "[]", R"({"unlink":1})", R"({"unlink":true,"unlink":true})", R"({"unlnk":true})"})
+  for (const char* body :
+       {"", "[]", R"({"unlink":1})", R"({"unlink":true,"unlink":true})", R"({"unlnk":true})"})
     EXPECT_EQ(ask("POST", "/v1/links/mk_1/purge", body).status, 400) << body;
   view.paused = true;
   const HttpResponse failed = ask("POST", "/v1/links/mk_1/purge", R"({"unlink":true})");
@@ -70,8 +71,8 @@ TEST_F(Routes, PurgesALink) {
 TEST_F(Routes, ListsTheFeedOfALinkBackwards) {
   const HttpResponse first = ask("GET", "/v1/links/mk_1/feed?limit=2");
   EXPECT_EQ(first.status, 200);
-  EXPECT_THAT(first.body, AllOf(HasSubstr(R"("seq":9)"), HasSubstr(R"("seq":8)"), Not(HasSubstr(R"("seq":7)")),
-                                HasSubstr(R"("next":"8"})")));
+  EXPECT_THAT(first.body, AllOf(HasSubstr(R"("seq":9)"), HasSubstr(R"("seq":8)"),
+                                Not(HasSubstr(R"("seq":7)")), HasSubstr(R"("next":"8"})")));
   const HttpResponse last = ask("GET", "/v1/links/mk_1/feed?limit=5&after=3");
   EXPECT_THAT(last.body, AllOf(HasSubstr(R"("seq":2)"), HasSubstr(R"("seq":1)"), Not(HasSubstr("\"next\""))));
   EXPECT_EQ(ask("GET", "/v1/links/mk_9/feed").status, 404);

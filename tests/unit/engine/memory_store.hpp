@@ -77,7 +77,7 @@ class MemoryStore final : public engine::StorePort {
   std::function<void()> after_load;  // once, behind the next load
   std::function<void()> before_commit;
   std::vector<core::GateFreeze> freezes;
-  std::vector<core::AuditNote> acts;  // about no link
+  std::vector<core::AuditNote> acts;       // about no link
   std::vector<core::AuditNote> link_acts;  // in the commits of their links
   bool well = true;
   std::uint64_t loads = 0;

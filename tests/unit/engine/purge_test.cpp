@@ -1,9 +1,10 @@
+#include "sync/core/purge.hpp"
+
 #include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "sync/core/purge.hpp"
 #include "tests/unit/engine/engine_world.hpp"
 
 // Links of which nothing is to be kept, and those that have been gone for long enough.

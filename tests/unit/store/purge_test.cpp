@@ -42,7 +42,8 @@ class PurgeTest : public StoreTest {
     update.account_puts.push_back({.account_id = "account", .json = secret});
     update.link_object = secret;
     update.relink = core::RelinkEntry{.link_id = update.link_id, .opened_at = at_ms(5)};
-    update.dead_letter = core::DeadLetter{.link_id = update.link_id, .at = at_ms(1000 + page), .reason = secret};
+    update.dead_letter =
+        core::DeadLetter{.link_id = update.link_id, .at = at_ms(1000 + page), .reason = secret};
     commit(update);
   }
   core::LinkUpdate purge_of(const std::string& link, std::uint64_t fence) {
