@@ -116,12 +116,14 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
 
 inline constexpr auto log_members = std::to_array<LogMember>({
     {"account_changes", "accounts created, updated, gone or returned"},
+    {"accounts", "that were taken away"},
     {"action",
      "as in the audit log: `links.add`, `links.pause`, `relink.claim`, `relink.session`, "
      "`dead_letters.drop` ...; also `links.sync` and `links.verify`, which change nothing by themselves"},
     {"actor", "who did it: `uid:1000`, of the unix socket, or `token:NAME`"},
     {"address", "of the listener: `127.0.0.1:9464`, a path, or `systemd`"},
     {"asked_by", "`operator` or `audit`"},
+    {"by_retention", "`true` or `false`"},
     {"bytes", "how many"},
     {"cause", "why the link was visited: `schedule`, `manual`, `probe`, ..."},
     {"changed", "keys, separated by blanks"},
@@ -171,6 +173,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"status", "of the link, afterwards"},
     {"store", "directory of the store"},
     {"store_writes", "whether a durable write of the probe was done"},
+    {"transactions", "that were taken away"},
     {"uid", "the user at the other end of the admin socket, as the kernel says"},
     {"updated", "transactions"},
     {"version", "of the program"},
