@@ -81,9 +81,12 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   if (touched.fence != update.expected_fence) return CommitOutcome::conflict;
   if (update.audit && audit_.find(update.audit->request_key)) return CommitOutcome::conflict;
 
+  // Scans find nothing of what a batch has put itself. Only a caller that knew what is not written yet can
+  // ask for that; as any other, it tries again.
+  if (update.purge && touched.written) return CommitOutcome::conflict;
   if (update.purge) {
     if (auto purged = purge(update, touched); !purged) return std::unexpected(purged.error());
-    put_feed(update, touched);
+    put_feed(update);
     put_notes(update);
     put_audit(update);
     return CommitOutcome::committed;
@@ -93,7 +96,7 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   if (auto staged = put_staged(update, touched); !staged) return std::unexpected(staged.error());
   put_accounts(update);
   put_record(update, touched);
-  put_feed(update, touched);
+  put_feed(update);
   if (auto relink = put_relink(update, touched); !relink) return std::unexpected(relink.error());
   if (auto letters = put_letters(update); !letters) return std::unexpected(letters.error());
   put_notes(update);
@@ -210,18 +213,12 @@ void BatchBuilder::put_accounts(const core::LinkUpdate& update) {
   }
 }
 
-void BatchBuilder::put_feed(const core::LinkUpdate& update, Touched& link) {
+void BatchBuilder::put_feed(const core::LinkUpdate& update) {
   if (update.changes.empty()) return;
-  const FeedKey place{.epoch = feed_.epoch, .first_sequence = feed_.head + 1};
   value_.clear();
   encode_feed_block(value_, update);
-  put(Family::feed, feed_key(place.epoch, place.first_sequence), value_);
-  put(Family::accounts, link_feed_key(update.link_id.str(), place.epoch, place.first_sequence), {});
-  link.blocks.emplace_back(place, FeedBlockHead{.count = update.changes.size(),
-                                                .at = update.at,
-                                                .cause = update.cause,
-                                                .link_id = update.link_id.str(),
-                                                .purges_only = update.purge});
+  put(Family::feed, feed_key(feed_.epoch, feed_.head + 1), value_);
+  put(Family::accounts, link_feed_key(update.link_id.str(), feed_.epoch, feed_.head + 1), {});
   feed_.head += update.changes.size();
   feed_moved_ = true;
 }

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include <rocksdb/write_batch.h>
@@ -15,7 +14,6 @@
 #include "store/database_impl.hpp"
 #include "store/dead_letters.hpp"
 #include "store/feed.hpp"
-#include "store/keys.hpp"
 #include "store/record_cache.hpp"
 
 namespace syncd::store {
@@ -41,8 +39,7 @@ class BatchBuilder {
     std::uint64_t fence = 0;          // as of the updates so far; 0: there is no such link
     std::vector<std::string> staged;  // ids staged by this batch, which no scan of the database can find
     std::optional<std::string> queue_place;  // of the entry that this batch has put; nullopt: it put none
-    std::vector<std::pair<FeedKey, FeedBlockHead>> blocks;  // of the feed, put by this batch
-    bool written = false;                                   // by this batch
+    bool written = false;                    // by this batch
   };
 
   core::Result<Touched*> touch(const core::LinkId& link_id);
@@ -50,19 +47,18 @@ class BatchBuilder {
   void put_rows(const core::LinkUpdate& update);
   core::Result<void> put_staged(const core::LinkUpdate& update, Touched& link);
   void put_accounts(const core::LinkUpdate& update);
-  void put_feed(const core::LinkUpdate& update, Touched& link);
+  void put_feed(const core::LinkUpdate& update);
   core::Result<void> put_relink(const core::LinkUpdate& update, Touched& link);
   core::Result<void> put_letters(const core::LinkUpdate& update);
   void put_notes(const core::LinkUpdate& update);
   void put_audit(const core::LinkUpdate& update);
   // ---- batch_purge.cpp ----
-  // Takes away what the link has in the database and in this batch.
+  // Takes away what the link has in the database; this batch must not have written to it.
   core::Result<void> purge(const core::LinkUpdate& update, Touched& link);
-  core::Result<void> purge_feed(const std::string& link_id, const Touched& link);
-  core::Result<void> purge_entry(const std::string& link_id, Touched& link);
+  core::Result<void> purge_feed(const std::string& link_id);
+  core::Result<void> purge_entry(const std::string& link_id);
   core::Result<void> purge_letters(const std::string& link_id);
-  core::Result<void> purge_keys(Family family, const std::string& link_id, const Touched& link);
-  void erase_block(const FeedKey& place, const FeedBlockHead& head);
+  core::Result<void> purge_keys(Family family, const std::string& link_id);
 
   void put(Family family, std::string_view key, std::string_view value);
   void put(Family family, std::string_view key, std::string_view head, std::string_view tail);

@@ -172,9 +172,9 @@ class Store {
   // next gap-free sequences, relink entry, dead letter, notes, the act in the audit log; one that purges
   // takes everything of the link away in it, which costs time in proportion to the link's history. Outcomes
   // are in the order of `updates`. Two updates of the same link in one call are allowed; the second sees the
-  // first. Errc::invalid, with nothing of the whole call written, for an update that contradicts itself (an
-  // id that is empty or longer than 256 bytes, the record of another link): a defect of the caller, the store
-  // stays healthy.
+  // first, and is a conflict if it purges. Errc::invalid, with nothing of the whole call written, for an
+  // update that contradicts itself (an id that is empty or longer than 256 bytes, the record of another
+  // link): a defect of the caller, the store stays healthy.
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----

@@ -305,7 +305,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool faults_over_ = false;
   std::uint64_t acts_ = 0;  // that a person has asked for
   std::uint64_t queue_acts_ = 0;
-  std::uint64_t purges_ = 0;  // that were thought of
+  std::set<std::string> ended_;  // upstream was asked to end them
+  std::uint64_t purges_ = 0;     // that were thought of
   bool queue_act_at_commit_ = false;
 };
 

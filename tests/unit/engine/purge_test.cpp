@@ -146,9 +146,9 @@ TEST(Purge, EndsTheLinkUpstreamFirst) {
 }
 
 TEST(Purge, ALinkThatUpstreamDoesNotKnowIsPurged) {
-  for (const int status : {404, 410}) {
+  for (const auto& [status, code] : {std::pair(404, "link_error.not_found"), {410, "link_error.deleted"}}) {
     PurgeWorld world;
-    world.answer = [&](const api::HttpCall&) { return json_reply(status, "{}"); };
+    world.answer = [&](const api::HttpCall&) { return error_reply(status, code); };
     world.know("mk_1", world.now() + hours(1));
     world.start();
     EXPECT_TRUE(world.purged("mk_1", true)) << status;
@@ -194,7 +194,7 @@ TEST(Purge, TheDiscoveryDoesNotBringItBack) {
   PurgeWorld world({}, options);
   world.answer = [&](const api::HttpCall& call) {
     if (!call.target.starts_with("/links?")) return no_news(call);
-    return json_reply(200, R"({"links":["mk_1","mk_2"],"cursors":{"next":null}})");
+    return json_reply(200, R"({"links":[{"link_id":"mk_1"},{"link_id":"mk_2"}],"next_cursor":""})");
   };
   world.know("mk_1", world.now() + hours(1));
   world.store.notes[core::purged_note(core::LinkId{"mk_1"})] = "now";

@@ -216,7 +216,7 @@ TEST_F(HalfMigratedStoreTest, IsRefusedByTheOlderVersion) {
   }
   const auto refused = store::Store::open(options_);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("has schema version 2 and is being converted to the next"),
+  EXPECT_NE(refused.error().message.find("has schema version 3 and is being converted to the next"),
             std::string::npos)
       << refused.error().message;
   EXPECT_EQ(refused.error().code, core::Errc::invalid);
