@@ -364,7 +364,8 @@ void add_admin(std::vector<ConfigKey>& keys) {
       "admin", "tls_certificate_file", [](C& c) -> std::string& { return c.admin.tls_certificate_file; }, "",
       check_tls_file, "absolute path",
       "PEM file with the certificate of the TCP listener, followed by those between it and its authority; it "
-      "is read again on SIGHUP. Empty: plain http."));
+      "is read again on SIGHUP. One that has expired or cannot be used keeps the listener shut, or the one "
+      "before in use. Empty: plain http."));
   keys.push_back(text(
       "admin", "tls_key_file", [](C& c) -> std::string& { return c.admin.tls_key_file; }, "", check_tls_file,
       "absolute path",
@@ -376,6 +377,24 @@ void add_admin(std::vector<ConfigKey>& keys) {
       "Further names under which the TCP listener is reached, as a browser sends them in `Host`: with the "
       "port, unless it is 443 (TLS) or 80. `localhost` and the address of `listen` need not be named. Every "
       "other host is refused."));
+  keys.push_back(live(number(
+      "admin", "read_requests_per_minute",
+      [](C& c) -> std::uint64_t& { return c.admin.read_requests_per_minute; }, 6'000, 0, 1'000'000,
+      "Requests that show rows of people's data (accounts, transactions, the feed, dead letters) one token "
+      "or "
+      "user may make in a minute; with the role admin, which every user of the socket has, ten times as "
+      "many. "
+      "One more is answered with 429 and Retry-After. 0: any number.")));
+  keys.push_back(live(number(
+      "admin", "read_rows_per_minute", [](C& c) -> std::uint64_t& { return c.admin.read_rows_per_minute; },
+      300'000, 0, 100'000'000,
+      "Rows that these requests may show one token or user in a minute, with the role admin ten times as "
+      "many: as many as the default budgets bring in, so a consumer of the feed keeps up. 0: any number.")));
+  keys.push_back(live(span_of(
+      "admin", "read_trace_window", [](C& c) -> core::Millis& { return c.admin.read_trace_window; }, hour,
+      minute, day,
+      "What one token or user reads of one link is one act in the audit log (`data.read`) at once, and one "
+      "more at the end of this time for what was read meanwhile.")));
 }
 
 void add_process(std::vector<ConfigKey>& keys) {

@@ -5,6 +5,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "sync/core/conflict_codes.hpp"
+
 namespace syncd::daemon {
 
 namespace {
@@ -65,8 +67,11 @@ api::Task<core::Result<core::LinkStatus>> LiveView::resume(core::LinkId link_id,
 api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::LinkId link_id,
                                                                          core::Millis wait) {
   if (parts_.care.space_low()) {
-    co_return core::fail(core::Errc::conflict,
-                         "the disk of the store is nearly full: nothing is fetched until there is more room");
+    core::Error full{
+        .code = core::Errc::conflict,
+        .message = "the disk of the store is nearly full: nothing is fetched until there is more room",
+        .api_code = std::string(core::space_low)};
+    co_return std::unexpected(std::move(full));
   }
   const auto begun = parts_.engine.sync_now(link_id);
   if (!begun) co_return std::unexpected(begun.error());
@@ -229,6 +234,7 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   view.config_reload_ok = parts_.process.config_reload_ok;
   view.config_loaded_at = parts_.process.config_loaded_at;
   view.auth_error = parts_.observer.auth_error();
+  view.admin_tcp = parts_.process.admin_tcp;
   co_return view;
 }
 

@@ -14,6 +14,7 @@ namespace syncd::daemon {
 
 // The state of the process that no part holds.
 struct ProcessState {
+  StatusView::AdminTcp admin_tcp;
   core::WallTime started_at{};
   core::WallTime config_loaded_at{};
   bool config_reload_ok = true;

@@ -81,6 +81,14 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"admin_token_refused", "warn", "remote reason name",
      "A request to the admin API over TCP came with a bad token (401). Not written while whoever sends them "
      "is turned away (429)."},
+    {"reads_limited", "warn", "actor reason",
+     "A token or user has read as much of people's data as it may in a minute; `reason` is `requests` or "
+     "`rows`. Written once until it has been quiet for a minute."},
+    {"reads_not_traced", "error", "acts error",
+     "Reads of people's data could not be written to the audit log, because the store failed."},
+    {"admin_certificate", "info warn error", "expires_at error",
+     "The certificate of the admin API's TCP listener was read: it is in use, it is and expires within 14 "
+     "days, or it cannot be used, and the listener stays shut or keeps the one before."},
     {"token_created", "info", "name role actor", "An operator made a token of the admin API."},
     {"token_revoked", "info", "name actor", "An operator revoked a token of the admin API."},
     {"tokens_damaged", "error", "error",
@@ -121,6 +129,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
      "as in the audit log: `links.add`, `links.pause`, `relink.claim`, `relink.session`, "
      "`dead_letters.drop` ...; also `links.sync` and `links.verify`, which change nothing by themselves"},
     {"actor", "who did it: `uid:1000`, of the unix socket, or `token:NAME`"},
+    {"acts", "entries of the audit log"},
     {"address", "of the listener: `127.0.0.1:9464`, a path, or `systemd`"},
     {"asked_by", "`operator` or `audit`"},
     {"by_retention", "`true` or `false`"},
@@ -134,6 +143,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"environment", "`sandbox` or `live`"},
     {"error", "what failed, for people; never a row's text or a secret"},
     {"exit_code", "of the process"},
+    {"expires_at", "of the certificate"},
     {"files", "how many"},
     {"heartbeat_moved", "whether the scheduler moved since the last look"},
     {"held_back", "links whose relink entry waits for the incident's end"},

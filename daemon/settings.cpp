@@ -91,6 +91,11 @@ store::StoreOptions store_options_of(const Config& config) {
   return options;
 }
 
+ReadRates read_rates_of(const Config& config) {
+  return {.requests_per_minute = config.admin.read_requests_per_minute,
+          .rows_per_minute = config.admin.read_rows_per_minute};
+}
+
 std::string environment_of(const Config& config) {
   return config.upstream.client_id.starts_with("sandbox_") ? "sandbox" : "live";
 }

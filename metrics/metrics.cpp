@@ -216,7 +216,23 @@ void Metrics::record_bad_token(bool turned_away) {
   impl_->counter(Id::admin_bad_tokens_total, turned_away ? 1 : 0).Increment();
 }
 
+void Metrics::record_reads_limited(bool by_rows) {
+  impl_->counter(Id::admin_reads_limited_total, by_rows ? 1 : 0).Increment();
+}
+
+void Metrics::record_rows_read(RowKind kind, std::uint64_t rows) {
+  impl_->counter(Id::admin_rows_read_total, std::to_underlying(kind)).Increment(number(rows));
+}
+
 // ---- states ----
+
+void Metrics::set_admin_certificate_refused(bool refused) {
+  impl_->gauge(Id::admin_certificate_refused).Set(refused ? 1 : 0);
+}
+
+void Metrics::set_admin_certificate_expiry(core::WallTime expires_at) {
+  impl_->gauge(Id::admin_certificate_expiry_timestamp_seconds).Set(timestamp(expires_at));
+}
 
 void Metrics::set(const ScheduleGauges& gauges) {
   for (std::size_t slot = 0; slot < core::link_status_count; ++slot) {

@@ -88,6 +88,12 @@ struct NoteChange {
   std::string value;
 };
 
+// An act that changes nothing in its link (empty: about none), for instance that somebody read its rows.
+struct LinkAct {
+  core::LinkId link_id;
+  core::AuditNote note;
+};
+
 struct AuditSlice {
   std::vector<core::AuditEntry> entries;  // newest first
   core::AuditHead head;
@@ -223,6 +229,8 @@ class Store {
   // already (within a day); nothing was written.
   core::Result<CommitOutcome> record_act(core::WallTime at, const core::AuditNote& note,
                                          const std::optional<NoteChange>& change);
+  // Acts that change nothing, in this order and in one synced write; no request_key is looked for.
+  core::Result<void> record_acts(core::WallTime at, std::span<const LinkAct> acts);
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);

@@ -51,6 +51,13 @@ struct StatusView {
   bool config_reload_ok = true;
   core::WallTime config_loaded_at{};
   std::string auth_error;  // why our credentials are refused; empty: they are not
+  // The TCP listener of the admin API.
+  struct AdminTcp {
+    bool configured = false;
+    bool open = false;
+    std::optional<core::WallTime> certificate_expires_at = {};  // of the one in use
+    std::string problem = {};  // why it is shut, or keeps the certificate before; empty: all is well
+  } admin_tcp;
 };
 
 // A token just made; its text exists nowhere else.

@@ -1,3 +1,4 @@
+#include "sync/core/conflict_codes.hpp"
 #include "sync/core/json_text.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/engine/engine_impl.hpp"
@@ -7,22 +8,25 @@ namespace syncd::engine {
 
 namespace {
 
-core::Error conflict(std::string message) {
-  return {.code = core::Errc::conflict, .message = std::move(message)};
+core::Error conflict(std::string message, std::string_view code = {}) {
+  return {.code = core::Errc::conflict, .message = std::move(message), .api_code = std::string(code)};
 }
 
 core::Error gone() {
   return conflict("the link is gone upstream: it is not visited any more");
 }
 
-// No text of a person: notes stay in the entry.
+// No text of a person: notes stay in the entry, and so does an assignee of before names were asked for.
 std::string detail_of(const core::LinkUpdate& update) {
   if (update.purge) return std::string(update.changes.front().after);  // the receipt
   if (!update.relink) return {};
   std::string detail = "{\"version\":" + std::to_string(update.relink->version) + ",\"status\":";
   core::append_json_string(detail, core::to_string(update.relink->status));
-  detail += ",\"assignee\":";
-  core::append_json_string(detail, update.relink->assignee);
+  const std::string& assignee = update.relink->assignee;
+  if (assignee.empty() || core::is_valid_assignee(assignee)) {
+    detail += ",\"assignee\":";
+    core::append_json_string(detail, assignee);
+  }
   return detail + '}';
 }
 
@@ -46,7 +50,8 @@ core::Result<bool> Engine::Impl::is_repeated(const core::Held& held, const Reque
   const core::AuditEntry& earlier = *held.earlier_act;
   if (earlier.note.request_digest == by.request_digest) return true;
   return std::unexpected(conflict("this Idempotency-Key was used at " + core::format_wall_time(earlier.at) +
-                                  " for another request (" + earlier.note.action + "); send a new one"));
+                                      " for another request (" + earlier.note.action + "); send a new one",
+                                  core::idempotency_key_reused));
 }
 
 api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause,

@@ -3,6 +3,7 @@
 
 #include "sync/api/secret.hpp"
 #include "sync/core/classify.hpp"
+#include "sync/core/conflict_codes.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/engine/engine_impl.hpp"
 
@@ -16,9 +17,10 @@ namespace {
 constexpr std::size_t customer_user_id_min = 4;
 constexpr std::size_t customer_user_id_max = 150;
 constexpr std::size_t links_named_max = 10;
+constexpr core::Millis person_waits_max{10'000};  // for upstream's budget
 
-core::Error conflict(std::string message) {
-  return {.code = core::Errc::conflict, .message = std::move(message)};
+core::Error conflict(std::string message, std::string_view code = {}) {
+  return {.code = core::Errc::conflict, .message = std::move(message), .api_code = std::string(code)};
 }
 
 core::Error no_redirect_uri() {
@@ -30,7 +32,8 @@ core::Error no_redirect_uri() {
 core::Error token_was_shown() {
   return conflict(
       "this request was answered before, and the token of a session is shown once; send another "
-      "Idempotency-Key for a new session");
+      "Idempotency-Key for a new session",
+      core::token_shown_before);
 }
 
 std::string user_of(const core::LinkRecord& record) {
@@ -48,6 +51,18 @@ std::string named(const std::vector<core::LinkId>& links) {
   return names;
 }
 
+// Somebody waits for the answer: what cannot go out soon is refused, with when to ask again.
+core::Result<void> refuse_long_wait(api::RateGate& gate, api::Timers& timers, core::Endpoint endpoint,
+                                    api::BudgetOwner owner) {
+  const core::Millis wait = gate.available_at(endpoint, owner, core::Cause::manual) - timers.steady_now();
+  if (wait <= person_waits_max) return {};
+  core::Error error{.code = core::Errc::throttled,
+                    .message = std::string(core::to_string(endpoint)) +
+                               ": upstream's Retry-After or a spent budget holds it back",
+                    .retry_after = wait};
+  return std::unexpected(std::move(error));
+}
+
 // Whether an exchange may have been carried out: by this request, or by one before whose answer was lost.
 bool may_be_done(const core::Error& error) {
   return error.outcome_unknown || error.api_code == "link_session_error.invalid_token_exchange";
@@ -57,6 +72,8 @@ bool may_be_done(const core::Error& error) {
 
 api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
     const RelinkSessionRequest& request) {
+  const auto open = refuse_long_wait(gate, timers, core::Endpoint::link, request.link_id);
+  if (!open) co_return std::unexpected(open.error());
   const auto answer = co_await upstream.link(request.link_id, core::Cause::manual);
   if (!answer) co_return std::unexpected(answer.error());
   const core::LinkObject& link = (*answer)->link;
@@ -69,11 +86,12 @@ api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
                            : "the link is connected again: its owner has done it already";
     what += visited ? ". It is being synced, and its entry closes by itself"
                     : ". It is paused here: resume it, and its entry closes by itself";
-    co_return std::unexpected(conflict(std::move(what)));
+    co_return std::unexpected(conflict(std::move(what), core::nothing_to_relink));
   }
   if (health == core::LinkHealth::outage && !request.force) {
     co_return std::unexpected(conflict("the bank or its provider is down (" + std::string(link.error_code) +
-                                       "): a session would fail, too. Wait for it, or send force"));
+                                           "): a session would fail, too. Wait for it, or send force",
+                                       core::bank_down));
   }
   co_return core::parse_link_keeps(std::string(link.json));
 }
@@ -84,13 +102,17 @@ core::Result<void> Engine::Impl::refuse_held_back(const core::LinkId& link_id) c
   if (!incident) return {};
   return std::unexpected(conflict(
       "the entry is held back by incident " + *incident +
-      ": many links of this bank fail together, so its owner can do nothing yet. Wait for the end, or "
-      "send force"));
+          ": many links of this bank fail together, so its owner can do nothing yet. Wait for the end, or "
+          "send force",
+      core::held_back));
 }
 
 api::Task<core::Result<IssuedSession>> Engine::Impl::make_session(core::SessionRequest session) {
   if (session.redirect_uri.empty()) session.redirect_uri = options.sessions.redirect_uri;
   if (session.redirect_uri.empty()) co_return std::unexpected(no_redirect_uri());
+  const auto open = refuse_long_wait(gate, timers, core::Endpoint::link_session,
+                                     api::BudgetOwner::user(session.customer_user_id));
+  if (!open) co_return std::unexpected(open.error());
   auto token = co_await upstream.create_session(std::move(session), core::Cause::manual);
   if (!token) co_return std::unexpected(token.error());
   co_return IssuedSession{.token = std::move(*token),
@@ -188,6 +210,8 @@ api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest reques
   if (*earlier && !(*earlier)->link_id.empty())
     co_return Exchanged{.link_id = std::move((*earlier)->link_id)};
   if (table.size() >= options.links_max) co_return std::unexpected(no_room_for_links());
+  const auto open = refuse_long_wait(gate, timers, core::Endpoint::exchange_token, core::LinkId{});
+  if (!open) co_return std::unexpected(open.error());
   api::Secret token{std::string(request.token->reveal())};
   const auto answer = co_await upstream.exchange(std::move(token), core::Cause::manual);
   if (answer) {
@@ -195,7 +219,7 @@ api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest reques
     auto taken = co_await take_link(std::move(link_id), request, false, std::move(by));
     co_return std::move(taken);
   }
-  const core::Error error = answer.error();
+  const core::Error& error = answer.error();
   if (!may_be_done(error)) co_return std::unexpected(error);
   auto recovered = co_await recover_exchange(std::move(request), error, std::move(by));
   co_return std::move(recovered);

@@ -55,6 +55,7 @@ export class MockApi {
   entries = new Map();
   links = new Map();
   incidents = [];
+  refusals = [];  // {status, code, detail} of the next acts
   revision = 1;
   down = false;               // every connection is cut
   loseAnswers = 0;            // so many POSTs are done, and their answers lost
@@ -227,6 +228,8 @@ export class MockApi {
     if (request.method !== 'POST') return problem(405, 'method_not_allowed', 'this path answers GET and POST');
     if (ranks[who.role] < ranks.operate) return problem(403, 'forbidden', 'this takes the role operate');
     if (!key) return problem(400, 'idempotency_key_missing', 'a POST needs the header Idempotency-Key');
+    const refusal = this.refusals.shift();
+    if (refusal) return problem(refusal.status, refusal.code, refusal.detail);
     if (!this.#answers.has(key)) {
       let body = {};
       try {
@@ -355,7 +358,7 @@ export class MockApi {
     const state = (detail) => problem(409, 'conflict', detail);
     if (verb === 'claim') {
       if (entry.status === 'resolved') return state('the entry is resolved');
-      if (entry.assignee && entry.assignee !== who.actor && !body.take_over) return problem(409, 'conflict', `the entry is claimed by ${entry.assignee}; take it over if that is agreed`);
+      if (entry.assignee && entry.assignee !== who.actor && !body.take_over) return problem(409, 'claimed_by_other', `the entry is claimed by ${entry.assignee}; take it over if that is agreed`);
       entry.assignee = body.assignee || who.actor;
       if (entry.status === 'open') entry.status = 'claimed';
       tell('claimed', entry.assignee);
@@ -377,8 +380,7 @@ export class MockApi {
       tell('reopened');
     } else if (verb === 'session') {
       if (entry.status === 'resolved') return state('the entry is resolved');
-      if (entry.held_back && !body.force) return problem(409, 'conflict', 'the entry is held back by an incident');
-      if (entry.session && !body.force) return problem(409, 'conflict', 'a session was issued and is still valid');
+      if (entry.held_back && !body.force) return problem(409, 'held_back', 'the entry is held back by an incident');
       entry.session = { issued_at: now, expires_at: iso(Date.now() + 30 * minute), issued_by: who.actor };
       entry.status = 'session_issued';
       entry.assignee ||= who.actor;

@@ -358,6 +358,37 @@ describe('an entry', () => {
     await lead.getByText('The owner reconnected the bank').waitFor();
   });
 
+  test('what MoneyKit may have done is not asked for again by itself; what it has not done is', async (context) => {
+    const { api, page } = await started(context, { allowed: /console: .*502/ });
+    await page.goto(`${api.url}/${entryHash(plain(api))}`);
+    api.refusals.push({ status: 502, code: 'upstream_outcome_unknown', detail: 'the answer did not come' });
+    await page.getByRole('button', { name: 'Issue a session' }).click();
+    const box = page.getByRole('dialog', { name: 'That did not go through' });
+    await box.getByText('Trying again makes another one').waitFor();
+    assert.equal(posts(api, 'session').length, 1);
+    api.refusals.push({ status: 502, code: 'upstream_failed', detail: 'it refused the connection' });
+    await box.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('dialog', { name: 'The owner’s session' }).waitFor();
+    assert.equal(new Set(posts(api, 'session').map(({ key }) => key)).size, 1);
+    assert.equal(posts(api, 'session').length, 3);
+  });
+
+  test('force is offered where it helps, and nowhere else', async (context) => {
+    const { api, page } = await started(context, { allowed: /console: .*409/ });
+    await page.goto(`${api.url}/${entryHash(plain(api))}`);
+    api.refusals.push({ status: 409, code: 'nothing_to_relink', detail: 'the link is connected again' });
+    await page.getByRole('button', { name: 'Issue a session' }).click();
+    await page.getByText('the link is connected again').waitFor();
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    api.refusals.push({ status: 409, code: 'bank_down', detail: 'the bank is down' });
+    await page.getByRole('button', { name: 'Issue a session' }).click();
+    const box = page.getByRole('dialog', { name: 'There is a reason to wait' });
+    await box.getByText('the bank is down').waitFor();
+    await box.getByRole('button', { name: 'Issue it all the same' }).click();
+    await page.getByRole('dialog', { name: 'The owner’s session' }).waitFor();
+    assert.equal(posts(api, 'session').length, 3);
+  });
+
   test('a session’s token is shown once, copied, and not lost by one Escape', async (context) => {
     const { api, page } = await started(context);
     const entry = plain(api);

@@ -142,7 +142,7 @@ test('the relink queue and the sessions for it', async () => {
   await act('claimRelinkEntry');
   const late = await expect('claimRelinkEntry', 409, { path, body: { version: version + 7 } });
   assert.ok(late.code === 'version_conflict' && late.entry.version === version);
-  assert.equal((await expect('claimRelinkEntry', 409, { path, body: { version, assignee: 'ann' } })).code, 'conflict');
+  assert.equal((await expect('claimRelinkEntry', 409, { path, body: { version, assignee: 'ann' } })).code, 'claimed_by_other');
   await act('claimRelinkEntry', { assignee: 'ann', take_over: true });
   await expect('listRelinkEntries', 200, { query: { assignee: 'ann' } });
   await act('releaseRelinkEntry');

@@ -109,13 +109,13 @@ class FakeView final : public daemon::AdminView {
     co_return listing;
   }
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
-    co_return knows(link_id) ? entry() : std::nullopt;
+    co_return knows(link_id) && has_entry ? entry() : std::nullopt;
   }
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           engine::Requester by) override {
     asked_act = request;
     asked_actor = by.actor;
-    if (!knows(link_id)) co_return core::fail(core::Errc::not_found, "no such link");
+    if (!knows(link_id) || !has_entry) co_return core::fail(core::Errc::not_found, "no such link");
     request.actor = std::move(by.actor);
     co_return core::apply(*entry(), request, wall_now());
   }
@@ -308,6 +308,7 @@ class FakeView final : public daemon::AdminView {
   bool paused = false;
   bool broken = false;
   bool is_ready = true;
+  bool has_entry = true;
   std::optional<engine::NewLink> added;
   std::string asked_after;
   std::size_t asked_limit = 0;

@@ -162,6 +162,41 @@ TEST_F(Sessions, AreNotMadeWhileTheBankIsDownUnlessAsked) {
   EXPECT_EQ(sessions, 1);
 }
 
+// Nobody's browser waits for a window of upstream's: when it ends is the answer.
+TEST_F(Sessions, AreRefusedAtOnceWhileUpstreamsWindowIsOpen) {
+  for (const core::Endpoint endpoint : {core::Endpoint::link_session, core::Endpoint::link}) {
+    const core::WallTime begun = world.io.timers.wall_now();
+    world.gate.freeze(endpoint, begun + minutes(7));
+    const RelinkOutcome outcome = ask();  // looks again after a minute
+    refusal(outcome, Errc::throttled);
+    EXPECT_EQ(outcome->error().retry_after, minutes(7)) << core::to_string(endpoint);
+    EXPECT_EQ(sessions, 0);
+    world.io.pass(minutes(7));
+  }
+  EXPECT_TRUE(*ask());
+}
+
+TEST_F(Sessions, WaitForAWindowThatIsOverSoon) {
+  world.gate.freeze(core::Endpoint::link_session, world.io.timers.wall_now() + std::chrono::seconds(9));
+  EXPECT_TRUE(*ask());
+  EXPECT_EQ(sessions, 1);
+}
+
+TEST_F(Sessions, TellProgramsWhyTheyAreRefused) {
+  error_code = "institution_error";
+  EXPECT_EQ(ask()->error().api_code, "bank_down");
+  error_code = "auth_expired";
+  const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
+  const std::uint64_t version = entry().version;
+  ASSERT_TRUE(*ask(version, by));
+  EXPECT_EQ(ask(version, by)->error().api_code, "token_shown_before");
+  const engine::Requester another{.actor = "uid:1", .request_key = {7}, .request_digest = {9}};
+  EXPECT_EQ(ask(version, another)->error().api_code, "idempotency_key_reused");
+  state = "connected";
+  error_code = "";
+  EXPECT_EQ(ask()->error().api_code, "nothing_to_relink");
+}
+
 TEST_F(Sessions, AreMadeOnceForARequest) {
   const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
   const std::uint64_t version = entry().version;
@@ -226,6 +261,17 @@ TEST_F(Exchange, RegistersTheLinkAndSyncsIt) {
 }
 
 // The answer was lost on the way to whoever asked: upstream is not asked again.
+TEST_F(Exchange, KeepsItsTokenWhileUpstreamsWindowIsOpen) {
+  exchanged = json_reply(201, R"({"link_id":"old","link":)" + link_text("mk_new") + "}");
+  world.gate.freeze(core::Endpoint::exchange_token, world.io.timers.wall_now() + minutes(2));
+  const ExchangeOutcome refused = ask_for();
+  ASSERT_FALSE(*refused);
+  EXPECT_EQ(refused->error().code, Errc::throttled);
+  EXPECT_EQ(refused->error().retry_after, minutes(2));
+  EXPECT_FALSE(refused->error().outcome_unknown);
+  EXPECT_TRUE(*ask_for()) << "the token was not spent";
+}
+
 TEST_F(Exchange, IsDoneOnceForARequest) {
   const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
   exchanged = json_reply(201, R"({"link_id":"old","link":)" + link_text("mk_new") + "}");
