@@ -21,6 +21,14 @@ std::expected<bool, std::string> parse_purge(std::string body) {
   return unlink;
 }
 
+DataRead read_of(const core::LinkId& link_id, const std::vector<store::FeedEntry>& newest_first) {
+  DataRead read{.link_id = link_id, .kind = DataKind::feed, .rows = newest_first.size()};
+  if (newest_first.empty()) return read;
+  read.first_sequence = newest_first.back().sequence;
+  read.last_sequence = newest_first.front().sequence;
+  return read;
+}
+
 }  // namespace
 
 api::Task<HttpResponse> AdminRoutes::purge_link(Call call) {
@@ -51,6 +59,7 @@ api::Task<HttpResponse> AdminRoutes::list_link_feed(Call call) {
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto entries = co_await view_.link_feed(link_id, before, limit);
   if (!entries) co_return from_error(entries.error());
+  note_read(call, read_of(link_id, *entries));
   JsonWriter writer;
   writer.begin_object().key("items").begin_array();
   for (const store::FeedEntry& entry : *entries)
