@@ -11,13 +11,12 @@ namespace {
 
 constexpr std::size_t page_limit = 1000;
 constexpr core::Millis incidents_look_every{2'000};
-constexpr std::size_t counted_pages_max = 10;  // of a queue, for the status
+constexpr std::size_t counted_pages_max = 10;  // of the dead letters, for the status
 // Acts between which other work gets the store: a few milliseconds.
 constexpr std::size_t audit_checked_at_once = 1000;
 
 struct StoreFigures {
   store::StoreStats stats;
-  StatusView::Length relinks_open;
   StatusView::Length dead_letters;
 };
 
@@ -38,14 +37,10 @@ core::Result<StatusView::Length> count_entries(Read read) {
 }
 
 core::Result<StoreFigures> figures_of(store::Store& store) {
-  const auto relinks = count_entries([&store](const std::string& after) {
-    return store.relink_entries(after, page_limit, store::RelinkFilter{});
-  });
-  if (!relinks) return std::unexpected(relinks.error());
   const auto letters =
       count_entries([&store](const std::string& after) { return store.dead_letters(after, page_limit); });
   if (!letters) return std::unexpected(letters.error());
-  return StoreFigures{.stats = store.stats(), .relinks_open = *relinks, .dead_letters = *letters};
+  return StoreFigures{.stats = store.stats(), .dead_letters = *letters};
 }
 
 }  // namespace
@@ -205,9 +200,10 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   auto figures = co_await parts_.store.run(std::move(work));
   // A store that failed has no more entries to count; the rest of the status is wanted all the more.
   if (!figures) {
-    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}, {}}; };
+    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}}; };
     figures = co_await parts_.store.run(std::move(stats_alone));
   }
+  const auto relinks = co_await live_relinks_.count();
   const api::TransportStats connections = parts_.transport.stats();
   StatusView view;
   view.version = SYNCD_VERSION;
@@ -223,7 +219,7 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   view.space_low = parts_.care.space_low();
   view.scrubbed_at = parts_.care.scrubbed().finished_at;
   view.damaged_files = parts_.care.scrubbed().damaged_files;
-  view.relinks_open = figures->relinks_open;
+  if (relinks) view.relinks_open.count = relinks->entries;
   view.dead_letters = figures->dead_letters;
   view.discovery = parts_.observer.discovery();
   view.config_reload_ok = parts_.process.config_reload_ok;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/relink_census.hpp"
 #include "sync/core/audit.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
@@ -203,9 +204,14 @@ class Store {
                                                               std::string_view after, std::size_t limit);
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
   // Live entries in the order of their opening, then the others in the order of their end. `after` is an
-  // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`.
+  // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`. Without
+  // their history.
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
                                                           const RelinkFilter& filter);
+  // Counts on from where `census` ends, in the live or in the other half of the queue, over
+  // relink_places_counted_max places at most; no entry is read. One that moves between two calls may be
+  // counted twice or not at all. Errc::invalid for a place that is none.
+  core::Result<RelinkCensus> count_relinks(bool live, RelinkCensus census);
   // Links whose id, or whose customer user id, begins with `prefix`; a link that does both comes once. As
   // links() for `after` and `limit`; the place is an opaque text.
   core::Result<Listing<core::LinkRecord>> search_links(std::string_view prefix, std::string_view after,
