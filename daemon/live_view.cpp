@@ -5,6 +5,8 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "daemon/fill_page.hpp"
+
 namespace syncd::daemon {
 
 namespace {
@@ -75,8 +77,10 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::L
 
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::links(
     std::string after, std::size_t limit, std::optional<core::LinkStatus> status) {
-  auto work = [&](store::Store& store) { return store.links(after, limit, status); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [status](store::Store& store, const std::string& from, std::size_t items) {
+    return store.links(from, items, status);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -122,8 +126,10 @@ api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, st
 
 api::Task<core::Result<store::Listing<core::RelinkEntry>>> LiveView::relink_entries(
     std::string after, std::size_t limit, store::RelinkFilter filter) {
-  auto work = [&](store::Store& store) { return store.relink_entries(after, limit, filter); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [&filter](store::Store& store, const std::string& from, std::size_t items) {
+    return store.relink_entries(from, items, filter);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -171,8 +177,10 @@ api::Task<std::uint64_t> LiveView::revision(std::uint64_t seen, core::Millis wai
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::search_links(std::string prefix,
                                                                                  std::string after,
                                                                                  std::size_t limit) {
-  auto work = [&](store::Store& store) { return store.search_links(prefix, after, limit); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [&prefix](store::Store& store, const std::string& from, std::size_t items) {
+    return store.search_links(prefix, from, items);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 

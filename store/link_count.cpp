@@ -56,14 +56,9 @@ std::shared_ptr<rocksdb::TablePropertiesCollectorFactory> make_link_counter() {
 }
 
 std::uint64_t estimate_links(Database& database) {
-  auto* family = database.family(Family::links);
-  std::uint64_t in_memory = 0;
-  std::uint64_t bytes = 0;
-  const rocksdb::Range links({}, to_slice(links_end));
-  database.db().GetApproximateMemTableStats(family, links, &in_memory, &bytes);
-  auto sum = static_cast<std::int64_t>(in_memory);
   rocksdb::TablePropertiesCollection tables;
-  if (database.db().GetPropertiesOfAllTables(family, &tables).ok()) {
+  std::int64_t sum = 0;
+  if (database.db().GetPropertiesOfAllTables(database.family(Family::links), &tables).ok()) {
     for (const auto& [name, table] : tables)
       sum += links_of(*table);
   }

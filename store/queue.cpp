@@ -13,8 +13,8 @@ namespace syncd::store {
 namespace {
 
 constexpr std::size_t limit_max = 1000;
-// As for every filtered listing: bounds the time that one request keeps the store busy.
-constexpr std::size_t skipped_max = 100'000;
+// As for every filtered listing: bounds the time that one call keeps the store busy.
+constexpr std::size_t skipped_max = 5'000;
 
 std::size_t clamp_limit(std::size_t limit) {
   return std::clamp<std::size_t>(limit, 1, limit_max);

@@ -26,11 +26,11 @@ struct RelinkCensus {
     std::uint64_t entries = 0;
     bool operator==(const Total&) const = default;
   };
-  std::vector<Total> totals;  // one for each reason and status that occur, in no order
+  std::vector<Total> totals = {};  // one for each reason and status that occur, in no order
   std::uint64_t entries = 0;  // all of them
   // Of the first place: when the oldest live entry was opened, when the first of the others ended.
-  std::optional<core::WallTime> earliest_at;
-  std::string next;       // where the walk goes on, opaque; empty: at the start
+  std::optional<core::WallTime> earliest_at = {};
+  std::string next = {};  // where the walk goes on, opaque; empty: at the start
   bool finished = false;  // the walk has come to the end
 
   void add(std::string_view reason, core::RelinkStatus status);

@@ -178,7 +178,7 @@ class Store {
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
-  // About how many links for_each_link() will visit.
+  // About how many links for_each_link() will visit, at the start.
   std::uint64_t links_estimate() const;
   core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
   core::Result<std::vector<core::GateFreeze>> freezes();
@@ -195,7 +195,7 @@ class Store {
   core::Result<std::string> link_object(const core::LinkId& link_id);
   // `after` empty: from the start. 1 <= limit <= 1,000 (clamped). Links come in the order of their ids'
   // length, then bytes. With a status, a page may hold fewer items than `limit`, even none, and still have a
-  // `next`: a call looks at 100,000 records at most.
+  // `next`: a call passes over 5,000 records at most.
   core::Result<Listing<core::LinkRecord>> links(std::string_view after, std::size_t limit,
                                                 std::optional<core::LinkStatus> status);
   core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,

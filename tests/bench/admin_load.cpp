@@ -89,7 +89,7 @@ std::vector<Kind> kinds_of(const AdminLoad& load, const std::vector<std::string>
       {"queue_search", [live_id](Random& random) { return queue("search=" + live_id(random).substr(0, 8)); }},
       {"queue_any_nothing",  // past every entry that there is, those that ended included
        [](Random& random) {
-         return fmt::format("/v1/relink?status=any&limit={}&search=nobody-{}", page_size, below(random, 1000));
+         return fmt::format("/v1/relink?limit={}&search=nobody-{}", page_size, below(random, 1000));
        },
        false},
       {"links_id",

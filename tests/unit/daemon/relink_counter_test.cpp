@@ -5,14 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <gtest/gtest.h>
 
-#include "sync/engine/system_timers.hpp"
-#include "sync/engine/task_group.hpp"
-#include "tests/unit/store/store_fixture.hpp"
+#include "tests/unit/daemon/gateway_fixture.hpp"
 
-// The queue of a real store, counted through the real gateway.
 namespace syncd::test {
 
 using daemon::RelinkCounter;
@@ -26,24 +22,12 @@ core::LinkUpdate entry_update(const std::string& link, core::RelinkStatus status
   return update;
 }
 
-class RelinkCounterTest : public StoreTest {
+class RelinkCounterTest : public GatewayTest {
  protected:
   void SetUp() override {
-    open();
-    gateway_.emplace(*store_, io_.get_executor(), timers_, [](const core::CommitReport&) {});
+    GatewayTest::SetUp();
     live_.emplace(*gateway_, RelinkCounter::Half::live);
     ended_.emplace(*gateway_, RelinkCounter::Half::ended);
-  }
-  void TearDown() override {
-    run(gateway_->stop());
-    gateway_.reset();
-  }
-  void run(api::Task<void> task) {
-    group_.spawn(std::move(task));
-    while (group_.size() > 0) {
-      io_.restart();
-      io_.run_one();
-    }
   }
   api::Task<void> commit_into(core::LinkUpdate update, core::Result<void>& result) {
     result = co_await gateway_->commit(std::move(update));
@@ -63,18 +47,13 @@ class RelinkCounterTest : public StoreTest {
     return census ? census->entries : 0;
   }
 
-  boost::asio::io_context io_;
-  boost::asio::executor_work_guard<api::IoExecutor> work_{io_.get_executor()};
-  engine::SystemTimers timers_{io_.get_executor()};
-  engine::TaskGroup group_{io_.get_executor(),
-                           [](std::exception_ptr error) { std::rethrow_exception(error); }};
-  std::optional<engine::StoreGateway> gateway_;
   std::optional<RelinkCounter> live_, ended_;
 };
 
 TEST_F(RelinkCounterTest, CountsItsHalfToTheEnd) {
   const std::size_t entries = store::relink_places_counted_max + 1;
-  std::vector<core::LinkUpdate> updates{entry_update("ended", core::RelinkStatus::resolved)};
+  std::vector<core::LinkUpdate> updates;
+  updates.push_back(entry_update("ended", core::RelinkStatus::resolved));
   for (std::size_t i = 0; i < entries; ++i)
     updates.push_back(entry_update("live" + std::to_string(i), core::RelinkStatus::open));
   std::vector<const core::LinkUpdate*> group;

@@ -275,7 +275,7 @@ TEST(ValueBytes, RelinkEntry) {
 }
 
 TEST(ValueBytes, TheHeadOfARelinkEntryEndsBeforeItsHistory) {
-  constexpr std::size_t history_bytes = 7;
+  constexpr std::size_t history_bytes = 8;
   const auto value = sample_relink_value();
   core::RelinkEntry head = sample_relink();
   head.history_dropped = 0;

@@ -102,11 +102,11 @@ TEST_F(StoreReadTest, TheEstimateCountsLinksAndNotTheirUsers) {
     if (i % 3 != 0) update.record.customer_user_id = "user-" + std::to_string(i);
     commit(update);
   }
-  EXPECT_EQ(store_->links_estimate(), links);  // in memory
   reopen();
-  EXPECT_EQ(store_->links_estimate(), links);  // in a table
+  EXPECT_EQ(store_->links_estimate(), links);
   commit(update_of("one more", 0));
-  EXPECT_EQ(store_->links_estimate(), links + 1);
+  reopen();
+  EXPECT_EQ(store_->links_estimate(), links + 1);  // from two tables
 }
 
 TEST_F(StoreReadTest, ListingsPageThroughEverythingOnce) {
