@@ -8,8 +8,8 @@
 
 namespace syncd::daemon {
 
-// How many entries stand in one half of the relink queue. Counted again only when an entry has changed, and in
-// steps between which other work gets the store.
+// How many entries stand in one half of the relink queue. Counted again only when an entry has changed, and
+// in steps between which other work gets the store.
 //
 // Thread: the io thread. `store` outlives every task.
 class RelinkCounter {

@@ -1,10 +1,9 @@
-#include "store/link_count_impl.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <string>
 
 #include "store/keys.hpp"
+#include "store/link_count_impl.hpp"
 
 namespace syncd::store {
 namespace {

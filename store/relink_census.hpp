@@ -27,7 +27,7 @@ struct RelinkCensus {
     bool operator==(const Total&) const = default;
   };
   std::vector<Total> totals = {};  // one for each reason and status that occur, in no order
-  std::uint64_t entries = 0;  // all of them
+  std::uint64_t entries = 0;       // all of them
   // Of the first place: when the oldest live entry was opened, when the first of the others ended.
   std::optional<core::WallTime> earliest_at = {};
   std::string next = {};  // where the walk goes on, opaque; empty: at the start

@@ -204,8 +204,8 @@ class Store {
                                                               std::string_view after, std::size_t limit);
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
   // Live entries in the order of their opening, then the others in the order of their end. `after` is an
-  // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`. Without
-  // their history.
+  // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`.
+  // Without their history.
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
                                                           const RelinkFilter& filter);
   // Counts on from where `census` ends, in the live or in the other half of the queue, over

@@ -41,7 +41,8 @@ std::string search(std::string_view prefix) {
   return fmt::format("/v1/links?limit={}&search={}", page_size, cli::percent_encoded(prefix));
 }
 
-std::vector<cli::JsonValue> items_of(const cli::Client& client, const std::string& target, std::string& next) {
+std::vector<cli::JsonValue> items_of(const cli::Client& client, const std::string& target,
+                                     std::string& next) {
   const auto answer = client.get(target);
   if (!answer) throw std::runtime_error(target + ": " + answer.error().message);
   const cli::JsonValue* items = answer->value.find("items");
@@ -62,7 +63,8 @@ std::vector<std::string> deep_places(const AdminLoad& load) {
     if (!next.empty() && entries >= load.plan.live / 2) places.push_back(next);
   } while (!next.empty());
   if (entries != load.plan.live)
-    throw std::runtime_error(fmt::format("the queue has {} live entries instead of {}", entries, load.plan.live));
+    throw std::runtime_error(
+        fmt::format("the queue has {} live entries instead of {}", entries, load.plan.live));
   return places;
 }
 
@@ -84,7 +86,8 @@ std::vector<Kind> kinds_of(const AdminLoad& load, const std::vector<std::string>
        [](Random& random) { return queue(fmt::format("reason={}", admin_reason(below(random, 1000)))); }},
       {"queue_assignee",
        [](Random& random) {
-         return queue("assignee=" + cli::percent_encoded(admin_assignee(below(random, AdminPlan::assignees))));
+         return queue("assignee=" +
+                      cli::percent_encoded(admin_assignee(below(random, AdminPlan::assignees))));
        }},
       {"queue_search", [live_id](Random& random) { return queue("search=" + live_id(random).substr(0, 8)); }},
       {"queue_any_nothing",  // past every entry that there is, those that ended included
@@ -93,7 +96,9 @@ std::vector<Kind> kinds_of(const AdminLoad& load, const std::vector<std::string>
        },
        false},
       {"links_id",
-       [&ids](Random& random) { return search(ids[below(random, ids.size())].substr(0, 4 + below(random, 6))); }},
+       [&ids](Random& random) {
+         return search(ids[below(random, ids.size())].substr(0, 4 + below(random, 6)));
+       }},
       {"links_user",
        [&load](Random& random) {
          return search(admin_user(below(random, load.plan.links)).substr(0, 7 + below(random, 6)));
@@ -179,8 +184,8 @@ void admin_load(const AdminLoad& load) {
     std::ranges::sort(all);
     const double p99 = percentile(all, 0.99);
     worst = std::max(worst, p99);
-    std::printf(", \"%s_p50\": %.2f, \"%s_p99\": %.2f, \"%s_max\": %.2f", kinds[kind].name, percentile(all, 0.5),
-                kinds[kind].name, p99, kinds[kind].name, all.back());
+    std::printf(", \"%s_p50\": %.2f, \"%s_p99\": %.2f, \"%s_max\": %.2f", kinds[kind].name,
+                percentile(all, 0.5), kinds[kind].name, p99, kinds[kind].name, all.back());
   }
   std::printf(", \"worst_p99\": %.2f}\n", worst);
 }

@@ -20,8 +20,8 @@ namespace syncd::bench {
 namespace {
 
 constexpr std::uint32_t group_size = 1000;  // links that share a synced write
-constexpr std::array<std::string_view, 5> reasons = {"auth_expired", "invalid_credentials", "user_oauth_denied",
-                                                     "user_setup_required", "user_error"};
+constexpr std::array<std::string_view, 5> reasons = {
+    "auth_expired", "invalid_credentials", "user_oauth_denied", "user_setup_required", "user_error"};
 
 void write_body(const std::filesystem::path& path, std::string body, const std::string& link_id) {
   for (std::size_t at = body.find(link_id); at != std::string::npos; at = body.find(link_id, at + 2))
@@ -42,7 +42,8 @@ void add_history(core::RelinkEntry& entry, std::uint32_t link) {
   }
 }
 
-core::RelinkEntry entry_of(const core::LinkRecord& record, std::uint32_t link, bool live, core::WallTime now) {
+core::RelinkEntry entry_of(const core::LinkRecord& record, std::uint32_t link, bool live,
+                           core::WallTime now) {
   core::RelinkEntry entry{.link_id = record.link_id,
                           .reason = std::string(admin_reason(link)),
                           .institution_id = record.institution_id,

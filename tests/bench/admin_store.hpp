@@ -26,9 +26,9 @@ std::string admin_institution(std::uint32_t number);
 std::string admin_assignee(std::uint32_t number);
 std::string_view admin_reason(std::uint32_t number);
 
-// Fills an empty store. All links are due but those that wait for their owner. Beside it come the answers of a
-// server to each visit, <directory>/sync.body and accounts.body, in which `$1` stands for the link id. Throws
-// std::runtime_error.
+// Fills an empty store. All links are due but those that wait for their owner. Beside it come the answers of
+// a server to each visit, <directory>/sync.body and accounts.body, in which `$1` stands for the link id.
+// Throws std::runtime_error.
 void make_admin_store(const std::string& directory, const std::string& store_path, const AdminPlan& plan);
 
 }  // namespace syncd::bench

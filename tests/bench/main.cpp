@@ -21,7 +21,8 @@ namespace {
 
 struct Arguments {
   std::string site, url, ca_file, store, socket;
-  std::uint32_t links = 1000, months = 1, per_month = 5, connections = 64, workers = 0, requests = 2000, clients = 2;
+  std::uint32_t links = 1000, months = 1, per_month = 5, connections = 64, workers = 0, requests = 2000,
+                clients = 2;
   double seconds = 5;
 };
 

@@ -211,8 +211,8 @@ TEST(RelinkCensus, ReasonsBeyondTheBoundCountAsOthers) {
   EXPECT_EQ(census.entries, 2 * store::relink_totals_max + 1);
   EXPECT_EQ(census.totals.size(), store::relink_totals_max + 1);
   EXPECT_EQ(census.totals.front(), (Total{"reason0", RelinkStatus::open, 2}));
-  EXPECT_EQ(census.totals.back(), (Total{std::string(store::relink_reason_other), RelinkStatus::open,
-                                         store::relink_totals_max}));
+  EXPECT_EQ(census.totals.back(),
+            (Total{std::string(store::relink_reason_other), RelinkStatus::open, store::relink_totals_max}));
 }
 
 // ---- links by what people know of them ----
