@@ -5,6 +5,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "daemon/fill_page.hpp"
 #include "sync/core/conflict_codes.hpp"
 
 namespace syncd::daemon {
@@ -13,13 +14,12 @@ namespace {
 
 constexpr std::size_t page_limit = 1000;
 constexpr core::Millis incidents_look_every{2'000};
-constexpr std::size_t counted_pages_max = 10;  // of a queue, for the status
+constexpr std::size_t counted_pages_max = 10;  // of the dead letters, for the status
 // Acts between which other work gets the store: a few milliseconds.
 constexpr std::size_t audit_checked_at_once = 1000;
 
 struct StoreFigures {
   store::StoreStats stats;
-  StatusView::Length relinks_open;
   StatusView::Length dead_letters;
 };
 
@@ -40,14 +40,10 @@ core::Result<StatusView::Length> count_entries(Read read) {
 }
 
 core::Result<StoreFigures> figures_of(store::Store& store) {
-  const auto relinks = count_entries([&store](const std::string& after) {
-    return store.relink_entries(after, page_limit, store::RelinkFilter{});
-  });
-  if (!relinks) return std::unexpected(relinks.error());
   const auto letters =
       count_entries([&store](const std::string& after) { return store.dead_letters(after, page_limit); });
   if (!letters) return std::unexpected(letters.error());
-  return StoreFigures{.stats = store.stats(), .relinks_open = *relinks, .dead_letters = *letters};
+  return StoreFigures{.stats = store.stats(), .dead_letters = *letters};
 }
 
 }  // namespace
@@ -85,8 +81,10 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::L
 
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::links(
     std::string after, std::size_t limit, std::optional<core::LinkStatus> status) {
-  auto work = [&](store::Store& store) { return store.links(after, limit, status); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [status](store::Store& store, const std::string& from, std::size_t items) {
+    return store.links(from, items, status);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -132,8 +130,10 @@ api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, st
 
 api::Task<core::Result<store::Listing<core::RelinkEntry>>> LiveView::relink_entries(
     std::string after, std::size_t limit, store::RelinkFilter filter) {
-  auto work = [&](store::Store& store) { return store.relink_entries(after, limit, filter); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [&filter](store::Store& store, const std::string& from, std::size_t items) {
+    return store.relink_entries(from, items, filter);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -181,8 +181,10 @@ api::Task<std::uint64_t> LiveView::revision(std::uint64_t seen, core::Millis wai
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::search_links(std::string prefix,
                                                                                  std::string after,
                                                                                  std::size_t limit) {
-  auto work = [&](store::Store& store) { return store.search_links(prefix, after, limit); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [&prefix](store::Store& store, const std::string& from, std::size_t items) {
+    return store.search_links(prefix, from, items);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -210,9 +212,10 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   auto figures = co_await parts_.store.run(std::move(work));
   // A store that failed has no more entries to count; the rest of the status is wanted all the more.
   if (!figures) {
-    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}, {}}; };
+    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}}; };
     figures = co_await parts_.store.run(std::move(stats_alone));
   }
+  const auto relinks = co_await live_relinks_.count();
   const api::TransportStats connections = parts_.transport.stats();
   StatusView view;
   view.version = SYNCD_VERSION;
@@ -228,7 +231,7 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   view.space_low = parts_.care.space_low();
   view.scrubbed_at = parts_.care.scrubbed().finished_at;
   view.damaged_files = parts_.care.scrubbed().damaged_files;
-  view.relinks_open = figures->relinks_open;
+  if (relinks) view.relinks_open.count = relinks->entries;
   view.dead_letters = figures->dead_letters;
   view.discovery = parts_.observer.discovery();
   view.config_reload_ok = parts_.process.config_reload_ok;

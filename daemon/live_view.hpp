@@ -6,6 +6,8 @@
 #include "daemon/admin/token_book.hpp"
 #include "daemon/log.hpp"
 #include "daemon/observer.hpp"
+#include "daemon/relink_counter.hpp"
+#include "daemon/revision.hpp"
 #include "daemon/store_care.hpp"
 #include "sync/api/https_transport.hpp"
 #include "sync/engine/store_gateway.hpp"
@@ -112,10 +114,12 @@ class LiveView final : public AdminView {
 
  private:
   std::uint64_t revision_now() const {
-    return parts_.store.relink_revision() + parts_.engine.incidents_revision();
+    return first_revision(parts_.process.started_at) + parts_.store.relink_revision() +
+           parts_.engine.incidents_revision();
   }
 
   Parts parts_;
+  RelinkCounter live_relinks_{parts_.store, RelinkCounter::Half::live};
 };
 
 }  // namespace syncd::daemon

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/relink_census.hpp"
 #include "sync/core/audit.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
@@ -184,7 +185,7 @@ class Store {
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
-  // About how many links for_each_link() will visit.
+  // About how many links for_each_link() will visit, at the start.
   std::uint64_t links_estimate() const;
   core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
   core::Result<std::vector<core::GateFreeze>> freezes();
@@ -201,7 +202,7 @@ class Store {
   core::Result<std::string> link_object(const core::LinkId& link_id);
   // `after` empty: from the start. 1 <= limit <= 1,000 (clamped). Links come in the order of their ids'
   // length, then bytes. With a status, a page may hold fewer items than `limit`, even none, and still have a
-  // `next`: a call looks at 100,000 records at most.
+  // `next`: a call passes over 5,000 records at most.
   core::Result<Listing<core::LinkRecord>> links(std::string_view after, std::size_t limit,
                                                 std::optional<core::LinkStatus> status);
   core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,
@@ -211,8 +212,13 @@ class Store {
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
   // Live entries in the order of their opening, then the others in the order of their end. `after` is an
   // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`.
+  // Without their history.
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
                                                           const RelinkFilter& filter);
+  // Counts on from where `census` ends, in the live or in the other half of the queue, over
+  // relink_places_counted_max places at most; no entry is read. One that moves between two calls may be
+  // counted twice or not at all. Errc::invalid for a place that is none.
+  core::Result<RelinkCensus> count_relinks(bool live, RelinkCensus census);
   // Links whose id, or whose customer user id, begins with `prefix`; a link that does both comes once. As
   // links() for `after` and `limit`; the place is an opaque text.
   core::Result<Listing<core::LinkRecord>> search_links(std::string_view prefix, std::string_view after,

@@ -112,8 +112,8 @@ class AdminView {
                                                                        engine::Requester by) = 0;
   virtual api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
                                                               engine::Requester by) = 0;
-  // A number that is another one when an entry of the queue has changed since; waits up to `wait` for one
-  // that is not `seen`.
+  // A number that is another one when an entry of the queue has changed since, or the daemon was started
+  // again; waits up to `wait` for one that is not `seen`.
   virtual api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) = 0;
   virtual api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
                                                                                  std::string after,
