@@ -7,6 +7,7 @@
 
 #include "daemon/fill_page.hpp"
 #include "sync/core/conflict_codes.hpp"
+#include "sync/core/continuity.hpp"
 
 namespace syncd::daemon {
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t page_limit = 1000;
 constexpr core::Millis incidents_look_every{2'000};
+constexpr core::Millis continuity_look_every{200};
 constexpr std::size_t counted_pages_max = 10;  // of the dead letters, for the status
 // Acts between which other work gets the store: a few milliseconds.
 constexpr std::size_t audit_checked_at_once = 1000;
@@ -141,6 +143,21 @@ api::Task<core::Result<std::optional<core::RelinkEntry>>> LiveView::relink_entry
   auto work = [&](store::Store& store) { return store.relink_entry(link_id); };
   auto entry = co_await parts_.store.run(std::move(work));
   co_return std::move(entry);
+}
+
+// The report follows the end of the wait within moments, and nobody tells.
+api::Task<core::Result<std::optional<std::string>>> LiveView::continuity(core::LinkId link_id,
+                                                                         core::Millis wait) {
+  const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
+  for (;;) {
+    auto note = co_await parts_.store.note(core::continuity_note(link_id));
+    const bool under_way = note && *note && core::snapshot_from_note(**note);
+    const api::SteadyTime now = parts_.timers.steady_now();
+    if (!under_way || now >= deadline || parts_.process.stopping) co_return std::move(note);
+    co_await parts_.timers.sleep_until(std::min(deadline, now + continuity_look_every));
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) co_return std::move(note);
+  }
 }
 
 api::Task<core::Result<core::RelinkEntry>> LiveView::act_on_entry(core::LinkId link_id,

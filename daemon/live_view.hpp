@@ -62,6 +62,8 @@ class LiveView final : public AdminView {
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) override;
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override;
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           engine::Requester by) override;
   api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> issue_relink_session(

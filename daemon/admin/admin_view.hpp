@@ -101,6 +101,10 @@ class AdminView {
   virtual api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) = 0;
   virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;
+  // The note about the link's last relink, see core::continuity_note(); nullopt: there is none. While it is
+  // no report yet, waits up to `wait` for one.
+  virtual api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                         core::Millis wait) = 0;
   // Errors beside the usual ones: not_found, when the link has no entry.
   virtual api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id,
                                                                   core::RelinkRequest request,

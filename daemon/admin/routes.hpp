@@ -91,6 +91,7 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_revision(Call call);
   api::Task<HttpResponse> list_audit(Call call);
   api::Task<HttpResponse> check_audit(Call call);
+  api::Task<HttpResponse> show_continuity(Call call);  // routes_continuity.cpp
   // ---- routes_incidents.cpp ----
   api::Task<HttpResponse> list_incidents(Call call);
   // ---- routes_repair.cpp ----

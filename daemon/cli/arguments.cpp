@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "daemon/cli/continuity.hpp"
 #include "daemon/exit_codes.hpp"
 
 namespace syncd::cli {
@@ -137,6 +138,9 @@ void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
   add_relink_list(*relink, o, chosen);
   add_link_argument(add_verb(*relink, "show", "Show one entry with its history", o, chosen,
                              [&](const Session& s) { return show_relink(s, o.link_id); }),
+                    o);
+  add_link_argument(add_verb(*relink, "continuity", "Show what the last relink did to a link's data", o,
+                             chosen, [&](const Session& s) { return show_continuity(s, o.link_id); }),
                     o);
   const auto add_act = [&](const char* name, const char* help, Kind kind) {
     CLI::App* verb = add_verb(*relink, name, help, o, chosen, [&o, kind](const Session& s) {

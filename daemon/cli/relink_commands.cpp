@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/cli/continuity.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
@@ -140,7 +141,7 @@ CliResult<int> show_relink(const Session& session, const std::string& link_id) {
   const auto answer = session.client.get(entry_path(link_id));
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(render_relink(answer->value, wall_now()));
+  print(render_relink(answer->value, wall_now()) + continuity_line(session, link_id));
   return daemon::exit_ok;
 }
 

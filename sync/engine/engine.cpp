@@ -40,6 +40,7 @@ void Engine::start(api::IoExecutor executor) {
   impl.start_verifier(executor);
   impl.outages.start(*impl.group);
   impl.group->spawn(impl.watch_clock());
+  impl.group->spawn(impl.continuity.restore());
   if (impl.options.discovery) impl.group->spawn(impl.discover());
   impl.group->spawn(impl.retain());
 }

@@ -218,7 +218,8 @@ struct Engine::Impl final : VisitPort {
                                .stopping = stopping,
                                .pull_accounts = accounts_asked == slot,
                                .on_hold = &on_hold,
-                               .news = listened_to == slot ? listener : nullptr};
+                               .news = listened_to == slot ? listener : nullptr,
+                               .continuity = &continuity};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
     outcome.report.schedule_lag = std::max(lag, core::Millis(0));
@@ -546,6 +547,7 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> accounts_asked;         // the visit of this link pulls the accounts, too
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
+  Continuity continuity{store, timers, stopping, on_hold};
   std::uint64_t fence_floor = 0;   // no purged link had a higher one
   core::PurgedSends purged_sends;  // of the last minute
   std::unique_ptr<TaskGroup> group;

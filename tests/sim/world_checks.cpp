@@ -122,6 +122,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_pending(update, store_.net_changes(), findings_);
   check_relink(store_, link_id, findings_);
   check_entry(update);
+  check_first_look(update, before);
   check_counts(store_, link_id, findings_);
   check_cursor(update, before);
   check_tombstones(update);

@@ -184,6 +184,7 @@ void World::settle() {
     repair_what_is_left();
   }
   check_healed(store_, upstream_, timers_.true_now(), findings_);
+  check_reports();
   for (const auto& [link_id, record] : store_.links) {
     if (record.status != core::LinkStatus::active) continue;
     findings_.expect(Invariant::repair, !record.repairing,

@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "sync/core/continuity.hpp"
 #include "sync/engine/task_group.hpp"
 #include "tests/sim/damage.hpp"
 #include "tests/sim/dice.hpp"
@@ -157,6 +158,12 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_found(const core::VerifyReport& report, const Damage& damage);
   void check_audit(core::WallTime since);
 
+  // ---- around a relink (world_continuity.cpp) ----
+  std::optional<core::ContinuitySnapshot> first_look(const LinkId& link_id) const;
+  void check_continuity_note(const std::string& name, const std::string& value);
+  void check_first_look(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_reports();
+
   // ---- the process (world_process.cpp) ----
   void boot();
   void halt(Millis grace);
@@ -283,6 +290,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::vector<Damage> damages_;                      // that are left
   std::map<LinkId, std::set<std::string>> planted_;  // ids that ever were damaged
   bool damage_found_ = false;
+  std::map<LinkId, core::WallTime> awaited_reports_;  // by link: when the wait was opened that has ended
   std::optional<StrikePlan> strike_plan_;
   std::optional<FullDiskPlan> full_disk_plan_;
   std::optional<FullDisk> full_disk_;

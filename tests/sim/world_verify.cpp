@@ -306,6 +306,7 @@ void World::check_found(const core::VerifyReport& report, const Damage& damage) 
 
 // The audit's place is a note: the time and the link that has just had its turn.
 void World::on_note(const std::string& name, const std::string& value) {
+  check_continuity_note(name, value);
   if (name != "verify") return;
   tally("audit: a link had its turn");
   const std::string link(value.substr(std::min(value.find(' ') + 1, value.size())));

@@ -34,6 +34,25 @@ const providers = ['mx', 'finicity', 'plaid'];
 const reasons = ['auth_expired', 'auth_expired', 'auth_expired', 'invalid_credentials', 'user_oauth_denied', 'user_input_incorrect',
   'user_error', 'incomplete', 'user_setup_required'];
 
+// What a relink did to the data: one account under a new id, one that could be two others.
+function continuity({ link_id: id, opened_at: opened }) {
+  const account = (account_id, name, mask) => ({ account_id, name, account_type: 'depository.checking', account_mask: mask, currency: 'USD' });
+  const balances = { current: '812.40', available: null, limit: null };
+  const rows = { before: 60, after: 59, changed: 0, renumbered: 0, reworded: 0, duplicated: 0, vanished: 2, appeared: 0, news: 1 };
+  const evidence = { mask: 'same', type: 'same', currency: 'same', name: 'same', balance: 'unknown', rows_before: 40, rows_equal: 40,
+    rows_worded: 38, rows_after: 40 };
+  return {
+    link_id: id, verdict: 'attention', opened_at: opened, snapshot_at: opened, compared_at: opened, rows_from: '2025-02-01', rows_cut: false,
+    accounts_left_out: 0, rows,
+    summary: '1 account kept, 2 missing (what became of them: 1 certain, 0 likely, 1 nobody can tell), 3 new, 2 rows vanished',
+    kept: [{ ...account('acc_kept', 'Everyday', '1111'), rows, balances_before: balances, balances_after: { ...balances, current: '799.00' }, gap: null }],
+    missing: ['acc_old_1', 'acc_old_2'].map((old) => ({ ...account(old, hostile.institution_id, '2222'), balances, rows: 40, rows_left: 0 })),
+    new: ['acc_new_1', 'acc_new_2', 'acc_new_3'].map((fresh) => ({ ...account(fresh, 'Savings', '2222'), balances, rows: 40 })),
+    mappings: [{ from: 'acc_old_1', to: 'acc_new_1', verdict: 'certain', reason: null, evidence, candidates: [] },
+      { from: 'acc_old_2', to: null, verdict: 'ambiguous', reason: 'rivals', evidence, candidates: ['acc_new_2', 'acc_new_3'] }],
+  };
+}
+
 // Texts that want to be more than text: markup, a turn of direction, a terminal's escape, what cannot be seen.
 export const hostile = {
   link_id: 'mk_<img src=x onerror="window.hacked=1">',
@@ -250,6 +269,7 @@ export class MockApi {
     if (kind === 'relink' && !id) return this.#listEntries(query);
     if (kind === 'relink') {
       const entry = this.entries.get(id);
+      if (part === 'continuity' && entry) return { status: 200, body: continuity(entry) };
       return entry ? { status: 200, body: this.#shown(entry) }
         : problem(404, 'relink_entry_not_found', `link ${id} has never needed its owner: it has no relink entry`);
     }

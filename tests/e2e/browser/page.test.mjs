@@ -442,6 +442,25 @@ describe('an entry', () => {
       'the bank gave no date for it', 'Old <b>Savings</b>', 'no longer at the bank since']) assert.ok(text.includes(exact), `${exact} in ${text}`);
     await page.getByText(/MoneyKit last had balances from the bank: 5 h ago/).waitFor();
   });
+
+  test('what a relink did to the data is there once the owner has reconnected, and proposals are called that', async (context) => {
+    const { api, page } = await started(context);
+    const entry = plain(api);
+    await page.goto(`${api.url}/${entryHash(entry)}`);
+    await page.locator('.accounts').waitFor();
+    const card = page.locator('section', { hasText: 'The data before and after' });
+    assert.equal(await card.isVisible(), false, 'nothing to tell while it waits');
+    api.change(entry.link_id, (changed) => Object.assign(changed, { status: 'resolved', resolved_by: 'reconnected', resolved_at: new Date().toISOString() }));
+    await card.waitFor();
+    const text = await card.innerText();
+    for (const said of ['look at it', '2 rows vanished', '60 → 59', '812.40', '799.00', 'acc_new_1', 'certain', 'several accounts could be it',
+      'mask same, type same, currency same, name same, 40 of 40 rows equal', 'Nothing is merged because of them.', hostile.institution_id]) {
+      assert.ok(text.includes(said), `${said} in ${text}`);
+    }
+    await accessible(page, 'a report');
+    await page.setViewportSize({ width: 400, height: 860 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'at 400 pixels nothing is cut off');
+  });
 });
 
 describe('links', () => {

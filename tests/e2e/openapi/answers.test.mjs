@@ -161,6 +161,7 @@ test('the relink queue and the sessions for it', async () => {
   await world.sandbox.control('POST', `sessions/${token}/complete`, { username: 'user_good', password: 'pass_good' });
   await visit(id);
   assert.equal((await expect('getRelinkEntry', 200, { path })).resolved_by, 'reconnected');
+  assert.equal((await expect('getContinuity', 200, { path })).verdict, 'intact');
   assert.equal((await expect('listRelinkEntries', 200, { query: { status: 'resolved' } })).items.length, 1);
 });
 

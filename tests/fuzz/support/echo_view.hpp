@@ -8,6 +8,7 @@
 
 #include "daemon/admin/admin_view.hpp"
 #include "sync/api/secret.hpp"
+#include "sync/core/continuity.hpp"
 
 namespace syncd::fuzz {
 
@@ -94,6 +95,11 @@ class EchoView final : public daemon::AdminView {
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
     note({.verb = "relink", .link_id = link_id.str()});
     co_return entry(link_id);
+  }
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    note({.verb = "continuity", .link_id = link_id.str(), .wait = wait});
+    co_return core::report_note("{}");
   }
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest,
                                                           engine::Requester) override {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/continuity.hpp"
 #include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
@@ -157,6 +158,7 @@ std::vector<std::pair<std::string, Command>> commands() {
       {"GET /v1/relink?limit=1000&status=open",
        [](const Session& s) { return list_relinks(s, {.status = "open"}); }},
       {"GET /v1/relink/mk_1", [](const Session& s) { return show_relink(s, "mk_1"); }},
+      {"GET /v1/relink/mk_1/continuity", [](const Session& s) { return show_continuity(s, "mk_1"); }},
       {"GET /v1/status", [](const Session& s) { return tail_feed(s, std::nullopt, false); }},
       {"GET /v1/feed?after=7&limit=500", [](const Session& s) { return tail_feed(s, 7, false); }},
       {"GET /v1/tokens?limit=1000", [](const Session& s) { return list_tokens(s); }},

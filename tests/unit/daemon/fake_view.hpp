@@ -111,6 +111,12 @@ class FakeView final : public daemon::AdminView {
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
     co_return knows(link_id) && has_entry ? entry() : std::nullopt;
   }
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    waited = wait;
+    if (!continuity_note || !knows(link_id)) co_return std::nullopt;
+    co_return continuity_note;
+  }
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           engine::Requester by) override {
     asked_act = request;
@@ -326,6 +332,7 @@ class FakeView final : public daemon::AdminView {
   core::Millis waited{};
   std::string noted;
   std::optional<std::string> held_back;
+  std::optional<std::string> continuity_note;
   daemon::TokenTable token_table;
 };
 
