@@ -32,6 +32,30 @@ Member read_member(core::Reader& reader, std::string_view name, engine::NewLink&
   return Member::unknown;
 }
 
+bool read_item(core::Reader& reader, engine::NewLink& link) {
+  core::Reader::Object object;
+  if (!reader.enter(object)) return false;
+  std::string_view name;
+  while (reader.next(object, name)) {
+    const Member member = read_member(reader, name, link);
+    if (member == Member::unknown)
+      return reader.fail("has a member that is not known here; known are link_id, customer_user_id and tags");
+    if (member == Member::refused) return false;
+  }
+  if (!reader.ok()) return false;
+  return !link.link_id.empty() || reader.fail_member("link_id", "is missing");
+}
+
+bool read_items(core::Reader& reader, std::vector<engine::NewLink>& links) {
+  core::Reader::Array array;
+  if (!reader.enter(array)) return false;
+  while (reader.next(array)) {
+    if (links.size() == engine::import_links_max) return reader.fail("are more than 1000");
+    if (!reader.at(array, read_item(reader, links.emplace_back()))) return false;
+  }
+  return reader.ok();
+}
+
 }  // namespace
 
 bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
@@ -56,6 +80,20 @@ std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
   if (!done) return std::unexpected(done.error());
   if (link.link_id.empty()) return std::unexpected("the body: link_id is missing");
   return link;
+}
+
+std::expected<std::vector<engine::NewLink>, std::string> parse_import(std::string body) {
+  std::vector<engine::NewLink> links;
+  bool given = false;
+  const auto read = [&](core::Reader& reader, std::string_view name) {
+    if (name != "items") return Member::unknown;
+    given = true;
+    return read_as(reader.at("items", read_items(reader, links)));
+  };
+  auto done = read_body(std::move(body), "items", read);
+  if (!done) return std::unexpected(done.error());
+  if (!given) return std::unexpected("the body: items is missing");
+  return links;
 }
 
 }  // namespace syncd::daemon

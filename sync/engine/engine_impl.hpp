@@ -21,6 +21,7 @@
 #include "sync/engine/cycle.hpp"
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
+#include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
 #include "sync/engine/task_group.hpp"
@@ -63,7 +64,8 @@ inline core::AuditNote audit_note(std::string_view action, const Requester& by, 
 
 inline core::Error no_room_for_links() {
   return {.code = core::Errc::invalid,
-          .message = "the limit of registered links is reached; raise [daemon] links_max"};
+          .message = "the limit of registered links is reached; raise [daemon] links_max",
+          .api_code = "links_max"};
 }
 
 struct Engine::Impl final : VisitPort {
@@ -481,7 +483,9 @@ struct Engine::Impl final : VisitPort {
   static core::Result<Verdict> may_drop_letter(const core::LinkRecord& record, const core::Held& held);
 
   // `by`: nobody when the discovery adds it.
-  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by);
+  // `wait`: how long after now its first visit is due.
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by,
+                                               core::Millis wait = core::Millis{0});
   // How the link and its entry are afterwards.
   api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
   api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);
@@ -489,6 +493,14 @@ struct Engine::Impl final : VisitPort {
   static Act entry_act(core::RelinkRequest request, Requester by, api::Timers& timers);
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           Requester by);
+
+  // ---- import (engine_import.cpp) ----
+  struct ImportRun;  // of one import: what its tasks share
+  api::Task<core::Result<Imported>> import_links(std::vector<NewLink> links, Requester by);
+  api::Task<void> import_some(ImportRun& run);
+  Imported imported_before(const std::vector<NewLink>& links) const;
+  std::uint32_t sync_budget();
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
 
   // ---- sessions (engine_sessions.cpp) ----
   using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
@@ -562,6 +574,8 @@ struct Engine::Impl final : VisitPort {
   Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};
   std::deque<Slot> urgent;
+  ImportPace import_pace;
+  std::size_t adding = 0;  // links whose registration is being committed
   std::list<CycleWaiter*> cycle_waiters;
   std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
