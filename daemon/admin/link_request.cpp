@@ -1,5 +1,6 @@
 #include "daemon/admin/link_request.hpp"
 
+#include <algorithm>
 #include <string_view>
 
 #include "daemon/admin/body.hpp"
@@ -69,6 +70,20 @@ bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
     tags.emplace_back(tag);
   }
   return reader.ok();
+}
+
+std::optional<std::string> fault_of(const engine::NewLink& link) {
+  if (link.link_id.empty()) return "link_id is missing";
+  if (!core::is_valid_id(link.link_id.str()))
+    return "link_id must have 1 to 256 bytes of UTF-8 and no control characters";
+  if (!link.customer_user_id.empty() && !core::is_valid_id(link.customer_user_id))
+    return "customer_user_id must have 1 to 256 bytes of UTF-8 and no control characters";
+  if (link.tags.size() > tags_max) return "tags are more than 32";
+  const bool good_tags = std::ranges::all_of(link.tags, [](const std::string& tag) {
+    return tag.size() <= tag_bytes_max && core::is_valid_id(tag);
+  });
+  if (!good_tags) return "tags must have 1 to 128 bytes of UTF-8 each and no control characters";
+  return std::nullopt;
 }
 
 std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
