@@ -221,12 +221,14 @@ void add_export_verbs(CLI::App& app, Options& o, Command& chosen) {
   verb->add_option("--link", o.export_to.link_id, "Only of this link")->check(not_empty);
   verb->add_option("--format", o.export_to.format, "Instead of what the file's name says; ndjson without")
       ->check(CLI::IsMember({"ndjson", "csv"}));
-  verb->add_option("--output,-o", o.export_to.output, "This file, whole or not at all; standard output without")
+  verb->add_option("--output,-o", o.export_to.output,
+                   "This file, whole or not at all; standard output without")
       ->check(not_empty);
   verb->add_option("--after", o.export_to.after, "Of the feed: begin behind this sequence")
       ->check(whole_number);
   verb->add_flag("--raw", o.export_to.raw, "CSV: no apostrophe before cells that a spreadsheet would run");
-  verb->footer("docs/import-export.md lists the columns of CSV. Everybody's data: keep the file accordingly.");
+  verb->footer(
+      "docs/import-export.md lists the columns of CSV. Everybody's data: keep the file accordingly.");
 }
 
 void add_audit_verbs(CLI::App& app, Options& o, Command& chosen) {

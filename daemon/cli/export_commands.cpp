@@ -152,8 +152,8 @@ class Export {
     }
     const std::string epoch = page.at("epoch");
     if (head && epoch != epoch_) {
-      return std::unexpected(CliError{daemon::exit_failure,
-                                      "the feed began anew while it was exported: export it once more"});
+      return std::unexpected(
+          CliError{daemon::exit_failure, "the feed began anew while it was exported: export it once more"});
     }
     if (!head) head = now;
     epoch_ = epoch;

@@ -9,10 +9,10 @@
 namespace syncd::cli {
 
 struct ExportOptions {
-  std::string what;     // accounts, transactions, links or feed
-  std::string link_id;  // empty: of all links
-  std::string format;   // ndjson or csv; empty: by the name of `output`, or ndjson
-  std::string output;   // empty: standard output
+  std::string what;                    // accounts, transactions, links or feed
+  std::string link_id;                 // empty: of all links
+  std::string format;                  // ndjson or csv; empty: by the name of `output`, or ndjson
+  std::string output;                  // empty: standard output
   std::optional<std::uint64_t> after;  // of the feed: begin behind this sequence
   bool raw = false;                    // CSV: leave cells that a spreadsheet would run as they are
 };

@@ -162,8 +162,7 @@ std::string text_of(const JsonValue* value) {
 }  // namespace
 
 std::optional<Exported> parse_exported(std::string_view word) {
-  for (const Exported what :
-       {Exported::accounts, Exported::transactions, Exported::links, Exported::feed}) {
+  for (const Exported what : {Exported::accounts, Exported::transactions, Exported::links, Exported::feed}) {
     if (word == to_string(what)) return what;
   }
   return std::nullopt;

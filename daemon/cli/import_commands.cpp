@@ -170,9 +170,9 @@ class Import {
     const auto answer = client_.post("/v1/links:import", body());
     if (!answer) {
       CliError error = answer.error();
-      error.message += fmt::format(
-          "; the import stopped before line {}. Run it again: what is registered is passed over",
-          batch_.front().line);
+      error.message +=
+          fmt::format("; the import stopped before line {}. Run it again: what is registered is passed over",
+                      batch_.front().line);
       return std::unexpected(std::move(error));
     }
     const JsonValue* items = answer->value.find("items");

@@ -31,8 +31,8 @@ std::string render_work(const WorkDone& work, std::string_view things) {
   const std::uint64_t part = std::min(work.part, *work.whole);
   line += fmt::format(", {} %", part * whole_percent / *work.whole);
   if (!has_rate || part == 0 || part == *work.whole) return line;
-  const double left = static_cast<double>(elapsed_ms) * static_cast<double>(*work.whole - part) /
-                      static_cast<double>(part);
+  const double left =
+      static_cast<double>(elapsed_ms) * static_cast<double>(*work.whole - part) / static_cast<double>(part);
   return line + fmt::format(", about {} left", span_of(core::Millis(static_cast<std::int64_t>(left))));
 }
 

@@ -46,8 +46,7 @@ api::Task<void> Engine::Impl::import_some(ImportRun& run) {
     }
     run.results[at] = AddOutcome::existed;
     if (table.find(run.links[at].link_id.str())) continue;
-    const core::Millis wait =
-        import_pace.next(timers.steady_now(), run.budget, options.policy.max_interval);
+    const core::Millis wait = import_pace.next(timers.steady_now(), run.budget, options.policy.max_interval);
     NewLink link = std::move(run.links[at]);
     Requester by{.actor = run.actor};
     auto added = co_await add_link(std::move(link), core::Cause::backfill, std::move(by), wait);

@@ -124,9 +124,9 @@ Added count_added(Daemon& daemon) {
 }
 
 TEST_F(ImportExport, EachGoodLineIsRegisteredOnceAlthoughTheDaemonIsKilled) {
-  const std::vector<std::string> ids = sandbox_.add_links(
-      R"({"count":5000,"accounts":1,"history_months":1,"transactions_per_month":1,)"
-      R"("refresh_every_seconds":31536000})");
+  const std::vector<std::string> ids =
+      sandbox_.add_links(R"({"count":5000,"accounts":1,"history_months":1,"transactions_per_month":1,)"
+                         R"("refresh_every_seconds":31536000})");
   ASSERT_EQ(ids.size(), links_count);
   const std::array<std::string, 4> bad{",u,\n", "mk_a,u\n", "\"mk_b\" ,u,\n",
                                        std::string(257, 'x') + ",u,\n"};
@@ -213,9 +213,9 @@ std::vector<std::map<std::string, std::string>> read_csv(const std::string& text
 }
 
 TEST_F(ImportExport, AnExportIsWhatUpstreamHas) {
-  const std::vector<std::string> ids = sandbox_.add_links(
-      R"({"count":12,"accounts":2,"history_months":6,"transactions_per_month":60,)"
-      R"("refresh_every_seconds":31536000})");
+  const std::vector<std::string> ids =
+      sandbox_.add_links(R"({"count":12,"accounts":2,"history_months":6,"transactions_per_month":60,)"
+                         R"("refresh_every_seconds":31536000})");
   daemon_.start();
   for (const std::string& id : ids)
     daemon_.add_link(id);

@@ -227,8 +227,7 @@ FUZZ_TARGET(admin_request) {
   const bool adds = received.request.method == "POST" && received.request.target == "/v1/links" &&
                     received.request.content_type == "application/json";
   if (adds) check_new_link(view, received.request.body);
-  const bool imports = received.request.method == "POST" &&
-                       received.request.target == "/v1/links:import" &&
+  const bool imports = received.request.method == "POST" && received.request.target == "/v1/links:import" &&
                        received.request.content_type == "application/json";
   if (imports) check_import(view, received.request.body, response.status);
 }

@@ -61,13 +61,13 @@ TEST(Csv, ReadsCells) {
 }
 
 TEST(Csv, RefusesWhatTwoReadersWouldReadInTwoWays) {
-  for (const auto& [record, why] : std::vector<std::pair<std::string, std::string>>{
-           {R"("a)", "no closing one"},
-           {R"("a""b)", "no closing one"},
-           {R"("a"b)", "behind the closing quote"},
-           {R"("a" ,b)", "behind the closing quote"},
-           {R"(a"b)", "not quoted"},
-           {R"(x, "b")", "not quoted"}}) {
+  for (const auto& [record, why] :
+       std::vector<std::pair<std::string, std::string>>{{R"("a)", "no closing one"},
+                                                        {R"("a""b)", "no closing one"},
+                                                        {R"("a"b)", "behind the closing quote"},
+                                                        {R"("a" ,b)", "behind the closing quote"},
+                                                        {R"(a"b)", "not quoted"},
+                                                        {R"(x, "b")", "not quoted"}}) {
     const auto parsed = cli::parse_csv_record(record);
     ASSERT_FALSE(parsed) << record;
     EXPECT_THAT(parsed.error(), HasSubstr(why)) << record;
@@ -90,7 +90,7 @@ TEST(Csv, GuardsSpreadsheetsAgainstFormulas) {
     EXPECT_EQ(cell(start + "1"), "'" + start + "1");
   EXPECT_EQ(cell("\r1"), "\"'\r1\"");
   EXPECT_EQ(cell("=a,b"), "\"'=a,b\"");
-  EXPECT_EQ(cell("=HYPERLINK(\"x\")"), R"("'=HYPERLINK(""x"")")");
+  EXPECT_EQ(cell("=HYPERLINK(\"x\")"), R"x("'=HYPERLINK(""x"")")x");
   EXPECT_EQ(cell("a=1"), "a=1") << "only the beginning is read as a formula";
   EXPECT_EQ(cell("'=1"), "'=1");
   EXPECT_EQ(cell("=1", Formulas::keep), "=1");

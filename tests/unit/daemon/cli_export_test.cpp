@@ -70,8 +70,7 @@ TEST(ExportRows, TheColumnsAreAPublicInterface) {
 // The table in the documentation is of these columns and no other.
 TEST(ExportRows, TheDocumentationNamesEveryColumn) {
   const std::string docs = text_of(std::filesystem::path(SYNCD_SOURCE_DIR) / "docs/import-export.md");
-  for (const Exported what :
-       {Exported::accounts, Exported::transactions, Exported::links, Exported::feed}) {
+  for (const Exported what : {Exported::accounts, Exported::transactions, Exported::links, Exported::feed}) {
     std::string row = "| `" + std::string(cli::to_string(what)) + "` | ";
     for (const std::string_view column : cli::columns_of(what))
       row += (row.ends_with("| ") ? "`" : ", `") + std::string(column) + "`";
@@ -258,20 +257,21 @@ TEST_F(ExportCommand, ReadsEveryPageOfEveryLink) {
             "{\"link_id\":\"mk/1\",\"transaction_id\":\"b\",\"n\":1.10}\n");
   EXPECT_EQ(result_, daemon::exit_ok) << (result_ ? "" : result_.error().message);
   EXPECT_EQ(told_, "2 rows of transactions written to " + scratch_.path("out") + "\n");
-  EXPECT_THAT(daemon_.asked(),
-              ElementsAre(R"(POST /v1/exports {"what":"transactions"})", "GET /v1/status",
-                          "GET /v1/links?limit=1000", "GET /v1/links/mk%2F1/transactions?limit=1000",
-                          "GET /v1/links/mk%2F1/transactions?limit=1000&after=a",
-                          "GET /v1/links?limit=1000&after=mk%2F1",
-                          "GET /v1/links/mk_2/transactions?limit=1000",
-                          "GET /v1/links/mk_3/transactions?limit=1000"));
+  EXPECT_THAT(
+      daemon_.asked(),
+      ElementsAre(R"(POST /v1/exports {"what":"transactions"})", "GET /v1/status", "GET /v1/links?limit=1000",
+                  "GET /v1/links/mk%2F1/transactions?limit=1000",
+                  "GET /v1/links/mk%2F1/transactions?limit=1000&after=a",
+                  "GET /v1/links?limit=1000&after=mk%2F1", "GET /v1/links/mk_2/transactions?limit=1000",
+                  "GET /v1/links/mk_3/transactions?limit=1000"));
 }
 
 TEST_F(ExportCommand, OfOneLinkIsNoAct) {
   auto options = of("accounts", "mk_1");
   options.output = "accounts.csv";
-  EXPECT_EQ(run({{200, R"({"items":[{"account_id":"a","gone":false,"data":{"name":"@x"}}]})"}}, options, true),
-            cli::csv_header(Exported::accounts) + "mk_1,a,false,,,'@x,,,,,,,,\r\n");
+  EXPECT_EQ(
+      run({{200, R"({"items":[{"account_id":"a","gone":false,"data":{"name":"@x"}}]})"}}, options, true),
+      cli::csv_header(Exported::accounts) + "mk_1,a,false,,,'@x,,,,,,,,\r\n");
   EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links/mk_1/accounts?limit=1000"));
   EXPECT_EQ(told_, "{\"what\":\"accounts\",\"rows\":1,\"links\":0}\n");
   EXPECT_EQ(run({{200, R"({"link_id":"mk_1","data":{"a":1}})"}}, of("links", "mk_1")),
@@ -282,14 +282,19 @@ TEST_F(ExportCommand, OfOneLinkIsNoAct) {
 }
 
 TEST_F(ExportCommand, ReadsTheFeedToWhatWasItsEnd) {
-  const Canned first{200, R"({"items":[{"seq":5,"link_id":"mk_1"},{"seq":6,"link_id":"mk_2"}],"next":"6","epoch":7,"head":7})"};
-  const Canned second{200, R"({"items":[{"seq":7,"link_id":"mk_1"},{"seq":8,"link_id":"mk_1"}],"epoch":7,"head":8})"};
+  const Canned first{
+      200,
+      R"({"items":[{"seq":5,"link_id":"mk_1"},{"seq":6,"link_id":"mk_2"}],"next":"6","epoch":7,"head":7})"};
+  const Canned second{
+      200, R"({"items":[{"seq":7,"link_id":"mk_1"},{"seq":8,"link_id":"mk_1"}],"epoch":7,"head":8})"};
   auto options = of("feed");
   options.after = 4;
   EXPECT_EQ(run({begun, status, first, second}, options, true),
-            "{\"seq\":5,\"link_id\":\"mk_1\"}\n{\"seq\":6,\"link_id\":\"mk_2\"}\n{\"seq\":7,\"link_id\":\"mk_1\"}\n");
-  EXPECT_THAT(daemon_.asked(), ElementsAre(R"(POST /v1/exports {"what":"feed"})", "GET /v1/status",
-                                           "GET /v1/feed?after=4&limit=1000", "GET /v1/feed?after=6&limit=1000"));
+            "{\"seq\":5,\"link_id\":\"mk_1\"}\n{\"seq\":6,\"link_id\":\"mk_2\"}\n{\"seq\":7,\"link_id\":\"mk_"
+            "1\"}\n");
+  EXPECT_THAT(daemon_.asked(),
+              ElementsAre(R"(POST /v1/exports {"what":"feed"})", "GET /v1/status",
+                          "GET /v1/feed?after=4&limit=1000", "GET /v1/feed?after=6&limit=1000"));
   EXPECT_EQ(told_, "{\"what\":\"feed\",\"rows\":3,\"links\":0,\"epoch\":\"7\",\"last\":7}\n");
   options.link_id = "mk_2";
   EXPECT_EQ(run({first, second}, options), "{\"seq\":6,\"link_id\":\"mk_2\"}\n");
@@ -297,7 +302,9 @@ TEST_F(ExportCommand, ReadsTheFeedToWhatWasItsEnd) {
 
 TEST_F(ExportCommand, NoFileOfAFeedThatBeganAnew) {
   auto options = of("feed");
-  EXPECT_EQ(run({begun, status, {200, R"({"items":[{"seq":1,"link_id":"a"}],"next":"1","epoch":7,"head":9})"},
+  EXPECT_EQ(run({begun,
+                 status,
+                 {200, R"({"items":[{"seq":1,"link_id":"a"}],"next":"1","epoch":7,"head":9})"},
                  {200, R"({"items":[{"seq":2,"link_id":"a"}],"epoch":8,"head":9})"}},
                 options),
             "");
@@ -314,13 +321,17 @@ TEST_F(ExportCommand, GoesOnWhenTheDaemonIsRestartedAndWaitsWhenItIsTold) {
   EXPECT_EQ(run({begun, status, {0, {}}, {200, R"({"items":[{"link_id":"mk_1"}]})"}}, of("links")),
             "{\"link_id\":\"mk_1\"}\n");
   EXPECT_THAT(errors_, HasSubstr("trying again for 5m"));
-  EXPECT_EQ(run({begun, status, {429, R"({"code":"too_many","detail":"wait"})"}, {200, R"({"items":[{"link_id":"mk_1"}]})"}},
+  EXPECT_EQ(run({begun,
+                 status,
+                 {429, R"({"code":"too_many","detail":"wait"})"},
+                 {200, R"({"items":[{"link_id":"mk_1"}]})"}},
                 of("links")),
             "{\"link_id\":\"mk_1\"}\n");
 }
 
 TEST_F(ExportCommand, WithoutTheRoleNothingIsRead) {
-  EXPECT_EQ(run({{403, R"({"code":"role_too_low","detail":"this needs the role admin"})"}}, of("accounts")), "");
+  EXPECT_EQ(run({{403, R"({"code":"role_too_low","detail":"this needs the role admin"})"}}, of("accounts")),
+            "");
   ASSERT_FALSE(result_);
   EXPECT_EQ(result_.error().problem, "role_too_low");
   EXPECT_THAT(daemon_.asked(), ElementsAre(R"(POST /v1/exports {"what":"accounts"})"));

@@ -88,13 +88,13 @@ TEST(ImportSource, ReadsCsv) {
 }
 
 TEST(ImportSource, NamesWhatIsWrongWithALine) {
-  EXPECT_THAT(rows_of("\"mk_1\"\nmk_2\n{\"link_id\":\"mk_3\"\n{}\n{\"link_id\":\"a\",\"link_id\":\"b\"}\n"
-                      "{\"link_id\":\"a\",\"user\":1}\n7\n\"\"\n\"a\" \"b\"\n[1]\n\"mk_9\"\n"),
-              ElementsAre("1 mk_1", StartsWith("2! the line"), StartsWith("3! the line"),
-                          "4! link_id is missing", HasSubstr("twice"),
-                          HasSubstr("member \"user\" is not known here"), StartsWith("7! the line"),
-                          "8! link_id is missing", "9! the line is not one JSON string or object",
-                          HasSubstr("jq -c"), "11 mk_9"));
+  EXPECT_THAT(
+      rows_of("\"mk_1\"\nmk_2\n{\"link_id\":\"mk_3\"\n{}\n{\"link_id\":\"a\",\"link_id\":\"b\"}\n"
+              "{\"link_id\":\"a\",\"user\":1}\n7\n\"\"\n\"a\" \"b\"\n[1]\n\"mk_9\"\n"),
+      ElementsAre("1 mk_1", StartsWith("2! the line"), StartsWith("3! the line"), "4! link_id is missing",
+                  HasSubstr("twice"), HasSubstr("member \"user\" is not known here"),
+                  StartsWith("7! the line"), "8! link_id is missing",
+                  "9! the line is not one JSON string or object", HasSubstr("jq -c"), "11 mk_9"));
   EXPECT_THAT(rows_of("link_id,tags\nmk_1\nmk_2,a,b\n,a\n\"mk_4\nmk_5,a;;b\n"),
               ElementsAre("2! has 1 cells where the first line names 2 columns",
                           "3! has 3 cells where the first line names 2 columns", "4! link_id is missing",
@@ -185,8 +185,8 @@ RC_GTEST_PROP(ImportSourceProperty, PiecesDoNotMatter, ()) {
 }
 
 RC_GTEST_PROP(ImportSourceProperty, EveryLinkOfACsvIsReadBack, ()) {
-  const auto ids = *rc::gen::container<std::vector<std::string>>(
-      rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(std::string("\",;='\\ a\xC3\xA9")))));
+  const auto ids = *rc::gen::container<std::vector<std::string>>(rc::gen::nonEmpty(
+      rc::gen::container<std::string>(rc::gen::elementOf(std::string("\",;='\\ a\xC3\xA9")))));
   std::string text = "link_id,customer_user_id\r\n";
   std::vector<std::string> expected;
   for (const std::string& id : ids) {
@@ -234,7 +234,8 @@ class ImportCommand : public testing::Test {
     daemon_.answers(std::move(answers));
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    result_ = import_links({.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run}, options);
+    result_ =
+        import_links({.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run}, options);
     told_ = testing::internal::GetCapturedStderr();
     return testing::internal::GetCapturedStdout();
   }
@@ -254,9 +255,10 @@ class ImportCommand : public testing::Test {
 
 TEST_F(ImportCommand, SendsWhatTheFileSays) {
   const auto options = file("links.csv", "link_id,customer_user_id,tags\nmk_1,u1,a;b\nmk_2,,\n");
-  EXPECT_EQ(run({added(2)}, options),
-            R"({"lines":2,"added":2,"existed":0,"repeated":0,"bad":0,"refused":0,"complete":true,"dry_run":false})"
-            "\n");
+  EXPECT_EQ(
+      run({added(2)}, options),
+      R"({"lines":2,"added":2,"existed":0,"repeated":0,"bad":0,"refused":0,"complete":true,"dry_run":false})"
+      "\n");
   EXPECT_EQ(result_, daemon::exit_ok);
   EXPECT_THAT(
       daemon_.asked(),
@@ -327,8 +329,8 @@ TEST_F(ImportCommand, GoesOnWhenTheDaemonIsRestarted) {
 TEST_F(ImportCommand, ADaemonThatIsNotThereIsToldAtOnce) {
   const auto options = file("links", "\"mk_1\"\n");
   testing::internal::CaptureStdout();
-  result_ = import_links({.client = cli::Client(scratch_.path("nobody.sock")), .json = true, .dry_run = false},
-                         options);
+  result_ = import_links(
+      {.client = cli::Client(scratch_.path("nobody.sock")), .json = true, .dry_run = false}, options);
   const std::string summary = testing::internal::GetCapturedStdout();
   ASSERT_FALSE(result_);
   EXPECT_EQ(result_.error().exit_code, daemon::exit_unavailable);

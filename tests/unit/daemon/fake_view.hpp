@@ -34,8 +34,8 @@ class FakeView final : public daemon::AdminView {
     engine::Imported results(links.size(), engine::AddOutcome::added);
     if (!results.empty()) results.front() = engine::AddOutcome::existed;
     if (results.size() > 1)
-      results.back() =
-          std::unexpected(core::Error{.code = core::Errc::invalid, .message = "no room", .api_code = "links_max"});
+      results.back() = std::unexpected(
+          core::Error{.code = core::Errc::invalid, .message = "no room", .api_code = "links_max"});
     imported = std::move(links);
     co_return std::move(results);
   }

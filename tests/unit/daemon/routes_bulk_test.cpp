@@ -24,10 +24,11 @@ TEST_F(Routes, ImportAnswersForEachItemInItsOrder) {
           R"({"items":[{"link_id":"mk_1"},{"link_id":"mk_2","customer_user_id":"u","tags":["a","b"]},)"
           R"({"link_id":"mk_\u00e9"}]})");
   EXPECT_EQ(response.status, 200) << response.body;
-  EXPECT_EQ(response.body,
-            R"({"items":[{"link_id":"mk_1","result":"existed"},{"link_id":"mk_2","result":"added"},)"
-            "{\"link_id\":\"mk_\xC3\xA9\",\"result\":\"refused\",\"code\":\"links_max\",\"message\":\"no room\"}],"
-            R"("counts":{"added":1,"existed":1,"refused":1}})");
+  EXPECT_EQ(
+      response.body,
+      R"({"items":[{"link_id":"mk_1","result":"existed"},{"link_id":"mk_2","result":"added"},)"
+      "{\"link_id\":\"mk_\xC3\xA9\",\"result\":\"refused\",\"code\":\"links_max\",\"message\":\"no room\"}],"
+      R"("counts":{"added":1,"existed":1,"refused":1}})");
   ASSERT_EQ(view.imported.size(), 3u);
   EXPECT_EQ(view.imported[1].customer_user_id, "u");
   EXPECT_THAT(view.imported[1].tags, testing::ElementsAre("a", "b"));
@@ -96,8 +97,8 @@ TEST_F(Routes, ExportsBeginWithAnAct) {
     EXPECT_EQ(view.noted, "export.begin by uid:1000");
   }
   view.acts.clear();
-  for (const char* const body : {"", "{}", R"({"what":"everything"})", R"({"what":7})", R"({"what":"feed","x":1})",
-                                 R"({"what":"feed","what":"feed"})"})
+  for (const char* const body : {"", "{}", R"({"what":"everything"})", R"({"what":7})",
+                                 R"({"what":"feed","x":1})", R"({"what":"feed","what":"feed"})"})
     EXPECT_EQ(ask("POST", "/v1/exports", body).status, 400) << body;
   EXPECT_EQ(ask("POST", "/v1/exports?what=feed", R"({"what":"feed"})").status, 400);
   EXPECT_EQ(ask("GET", "/v1/exports").status, 405);
@@ -110,7 +111,8 @@ TEST(LinkFault, JudgesAsTheBodyIsJudged) {
     return engine::NewLink{core::LinkId{std::move(id)}, std::move(user), std::move(tags)};
   };
   EXPECT_FALSE(daemon::fault_of(link("mk_1", "", {})));
-  EXPECT_FALSE(daemon::fault_of(link(std::string(256, 'x'), std::string(256, 'u'), std::vector<std::string>(32, std::string(128, 't')))));
+  EXPECT_FALSE(daemon::fault_of(link(std::string(256, 'x'), std::string(256, 'u'),
+                                     std::vector<std::string>(32, std::string(128, 't')))));
   EXPECT_TRUE(daemon::fault_of(link("", "", {})));
   EXPECT_TRUE(daemon::fault_of(link(std::string(257, 'x'), "", {})));
   EXPECT_TRUE(daemon::fault_of(link("a\nb", "", {})));

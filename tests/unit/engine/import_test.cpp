@@ -81,7 +81,8 @@ api::Task<void> import(engine::Engine& engine, std::vector<engine::NewLink> link
   outcome = co_await engine.import_links(std::move(links), std::move(by));
 }
 
-api::Task<void> note(engine::Engine& engine, engine::Requester by, std::optional<core::Result<void>>& outcome) {
+api::Task<void> note(engine::Engine& engine, engine::Requester by,
+                     std::optional<core::Result<void>>& outcome) {
   outcome = co_await engine.record_act("export.begin", R"({"what":"feed"})", std::move(by));
 }
 
@@ -114,9 +115,8 @@ struct ImportWorld {
     return std::move(*outcome);
   }
   std::size_t visited(const std::string& prefix) const {
-    return static_cast<std::size_t>(std::ranges::count_if(observer.cycles, [&](const auto& report) {
-      return report.link_id.str().starts_with(prefix);
-    }));
+    return static_cast<std::size_t>(std::ranges::count_if(
+        observer.cycles, [&](const auto& report) { return report.link_id.str().starts_with(prefix); }));
   }
 
   VirtualIo io;
