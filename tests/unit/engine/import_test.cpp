@@ -20,6 +20,7 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using testing::AllOf;
 using testing::Each;
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -86,6 +87,20 @@ api::Task<void> note(engine::Engine& engine, engine::Requester by,
   outcome = co_await engine.record_act("export.begin", R"({"what":"feed"})", std::move(by));
 }
 
+using Words = std::vector<std::string>;
+
+// `added`, `existed`, or the code of the refusal.
+Words words(const core::Result<engine::Imported>& results) {
+  if (!results) return {results.error().message};
+  Words out;
+  for (const auto& result : *results) {
+    const std::string code = result ? "" : result.error().api_code;
+    out.push_back(!result ? (code.empty() ? "invalid" : code)
+                          : (*result == AddOutcome::added ? "added" : "existed"));
+  }
+  return out;
+}
+
 std::vector<engine::NewLink> links_named(const std::string& prefix, int count) {
   std::vector<engine::NewLink> links;
   for (int number = 0; number < count; ++number)
@@ -134,8 +149,7 @@ TEST(Import, RegistersEachLinkOnceWithAnActOfItsOwn) {
   links[7].customer_user_id = "user-7";
   links[7].tags = {"a", "b"};
   const auto results = world.run(links);
-  ASSERT_TRUE(results) << results.error().message;
-  EXPECT_THAT(*results, AllOf(SizeIs(300), Each(testing::Eq(AddOutcome::added))));
+  EXPECT_THAT(words(results), AllOf(SizeIs(300), Each("added")));
   EXPECT_EQ(world.store.memory.links.size(), 300u);
   EXPECT_EQ(world.store.memory.links["mk_7"].customer_user_id, "user-7");
   EXPECT_THAT(world.store.memory.links["mk_7"].tags, testing::ElementsAre("a", "b"));
@@ -154,8 +168,8 @@ TEST(Import, SentAgainChangesNothing) {
   ASSERT_TRUE(world.run(links_named("mk_", 20)));
   const auto again = world.run(links_named("mk_", 21));
   ASSERT_TRUE(again);
-  EXPECT_EQ(std::ranges::count(*again, core::Result<AddOutcome>(AddOutcome::existed)), 20);
-  EXPECT_EQ((*again)[20], AddOutcome::added);
+  EXPECT_EQ(std::ranges::count(words(again), "existed"), 20);
+  EXPECT_EQ(words(again)[20], "added");
   EXPECT_EQ(world.store.memory.links.size(), 21u);
   ASSERT_TRUE(world.run(links_named("mk_", 21)));
   EXPECT_THAT(world.store.acts, SizeIs(2)) << "what changes nothing is no act";
@@ -167,8 +181,8 @@ TEST(Import, OneLinkTwiceIsAddedOnce) {
   links.insert(links.end(), links.begin(), links.end());
   const auto results = world.run(links);
   ASSERT_TRUE(results);
-  EXPECT_EQ(std::ranges::count(*results, core::Result<AddOutcome>(AddOutcome::added)), 3);
-  EXPECT_EQ(std::ranges::count(*results, core::Result<AddOutcome>(AddOutcome::existed)), 3);
+  EXPECT_EQ(std::ranges::count(words(results), "added"), 3);
+  EXPECT_EQ(std::ranges::count(words(results), "existed"), 3);
   EXPECT_EQ(world.engine->status().links, 3u);
 }
 
@@ -176,10 +190,10 @@ TEST(Import, KeepsTheLimitOfLinksAlthoughManyAreAddedAtATime) {
   ImportWorld world({}, 50);
   const auto results = world.run(links_named("mk_", 300));
   ASSERT_TRUE(results);
-  EXPECT_EQ(std::ranges::count(*results, core::Result<AddOutcome>(AddOutcome::added)), 50);
+  EXPECT_EQ(std::ranges::count(words(results), "added"), 50);
   EXPECT_EQ(world.engine->status().links, 50u);
   EXPECT_EQ(world.store.memory.links.size(), 50u);
-  EXPECT_EQ(results->back().error().api_code, "links_max");
+  EXPECT_EQ(words(results).back(), "links_max");
 }
 
 TEST(Import, RefusesWhatIsNoIdAndTakesTheOthers) {
@@ -188,9 +202,7 @@ TEST(Import, RefusesWhatIsNoIdAndTakesTheOthers) {
   links[1].link_id = core::LinkId{std::string(257, 'x')};
   const auto results = world.run(links);
   ASSERT_TRUE(results);
-  EXPECT_EQ((*results)[0], AddOutcome::added);
-  EXPECT_EQ((*results)[1].error().code, Errc::invalid);
-  EXPECT_EQ((*results)[2], AddOutcome::added);
+  EXPECT_THAT(words(results), testing::ElementsAre("added", "invalid", "added"));
   const auto too_many = world.run(links_named("mk_", 1001));
   EXPECT_EQ(too_many.error().code, Errc::invalid);
   EXPECT_EQ(world.engine->status().links, 2u);
@@ -213,7 +225,7 @@ TEST(Import, OneKeyHasOneEffect) {
   world.store.memory.links.clear();
   const auto again = world.run(links_named("mk_", 5), by);
   ASSERT_TRUE(again);
-  EXPECT_THAT(*again, Each(testing::Eq(AddOutcome::existed)));
+  EXPECT_THAT(words(again), Each("existed"));
   EXPECT_TRUE(world.store.memory.links.empty()) << "nothing is done again";
   const auto more = world.run(links_named("mk_", 6), by);
   ASSERT_TRUE(more);
@@ -228,7 +240,7 @@ TEST(Import, OneKeyHasOneEffect) {
 TEST(Import, ActsUnderOneKeyCross) {
   ImportWorld world;
   const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
-  for (const std::uint8_t digest : {8, 9}) {
+  for (const std::uint8_t digest : {std::uint8_t{8}, std::uint8_t{9}}) {
     world.store.keys.clear();
     world.store.key_taken_meanwhile = core::AuditEntry{
         .sequence = 1, .at = {}, .link_id = {}, .note = {.actor = "uid:1", .action = "x"}, .hash = {}};
@@ -255,7 +267,7 @@ TEST(Import, LeavesTheOthersHalfOfTheBudget) {
   EXPECT_GE(world.visited("new_"), 290u);
   EXPECT_LE(world.visited("new_"), 301u);
   world.io.pass(hours(6) - minutes(10));
-  EXPECT_GE(world.visited("old_"), 19u) << "within an interval and its jitter";
+  EXPECT_GE(world.visited("old_"), 18u) << "within an interval and its jitter";
   EXPECT_GE(world.visited("new_"), 900u);
   const auto late = std::ranges::max(world.observer.cycles, {}, [](const auto& report) {
     return report.link_id.str().starts_with("old_") ? report.schedule_lag : core::Millis{0};
