@@ -126,6 +126,7 @@ int App::Impl::open_listeners() {
 // The rules of the admin socket: who may ask, and that a refusal is seen.
 ServerOptions App::Impl::admin_options(gid_t socket_group) {
   ServerOptions options = listener_options();
+  options.body_bytes_max = admin_body_bytes_max;
   options.admits = [this, own_user = geteuid(), socket_group](const Peer& peer) {
     if (may_use(peer, own_user, socket_group)) return true;
     log.warn("admin_refused", "a user who is not in the group of the admin socket was refused",
@@ -140,6 +141,7 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
   for (const Listener& listener : admin_listeners) {
     // No line in the log: that belongs to this thread.
     ServerOptions options = listener_options();
+    options.body_bytes_max = admin_body_bytes_max;
     options.admits = [own_user = geteuid(), group = listener.group()](const Peer& peer) {
       return may_use(peer, own_user, group);
     };
@@ -148,6 +150,7 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
   if (admin_tcp_listener) {
     ServerOptions options = listener_options();
     options.strangers_per_address_max = std::max<std::size_t>(options.connections_max / 4, 1);
+    options.body_bytes_max = admin_body_bytes_max;
     options.tls = admin_tls;
     places.push_back({.listener = &*admin_tcp_listener, .options = std::move(options)});
   }

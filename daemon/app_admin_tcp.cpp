@@ -137,6 +137,7 @@ void App::Impl::serve_admin_tcp() {
   ServerOptions options;
   options.connections_max = listener_connections_max();
   options.strangers_per_address_max = std::max<std::size_t>(options.connections_max / 4, 1);
+  options.body_bytes_max = admin_body_bytes_max;
   options.tls = admin_tls;
   admin_servers.push_back(std::make_unique<HttpServer>(io.get_executor(), timers, *routes,
                                                        std::move(*admin_tcp_listener), std::move(options),

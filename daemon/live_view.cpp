@@ -54,6 +54,22 @@ api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink l
   return parts_.engine.add_link(std::move(link), std::move(by));
 }
 
+api::Task<core::Result<engine::Imported>> LiveView::import_links(std::vector<engine::NewLink> links,
+                                                                 engine::Requester by) {
+  if (parts_.care.space_low()) {
+    co_return core::fail(
+        core::Errc::conflict,
+        "the disk of the store is nearly full: no links are imported until there is more room");
+  }
+  auto imported = co_await parts_.engine.import_links(std::move(links), std::move(by));
+  co_return std::move(imported);
+}
+
+api::Task<core::Result<void>> LiveView::record_act(std::string action, std::string detail,
+                                                   engine::Requester by) {
+  return parts_.engine.record_act(std::move(action), std::move(detail), std::move(by));
+}
+
 api::Task<core::Result<core::LinkStatus>> LiveView::pause(core::LinkId link_id, engine::Requester by) {
   return parts_.engine.pause(std::move(link_id), std::move(by));
 }

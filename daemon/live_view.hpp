@@ -43,6 +43,10 @@ class LiveView final : public AdminView {
   explicit LiveView(Parts parts) : parts_(std::move(parts)) {}
 
   api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link, engine::Requester by) override;
+  api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                         engine::Requester by) override;
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                           engine::Requester by) override;
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester by) override;
   api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester by) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,

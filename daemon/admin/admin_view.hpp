@@ -74,6 +74,11 @@ class AdminView {
 
   virtual api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link,
                                                                engine::Requester by) = 0;
+  // As Engine::import_links and Engine::record_act.
+  virtual api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                                 engine::Requester by) = 0;
+  virtual api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                                   engine::Requester by) = 0;
   virtual api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester by) = 0;
   virtual api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester by) = 0;
   // Makes the link due and waits up to `wait` for the end of the visit; nullopt: not waited for, or not ended

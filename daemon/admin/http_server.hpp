@@ -14,6 +14,9 @@ namespace syncd::daemon {
 
 inline constexpr core::Millis departure_look_every{500};
 
+// Of the admin API: room for an import of a thousand links.
+inline constexpr std::uint64_t admin_body_bytes_max = 1024 * 1024;
+
 struct ServerOptions {
   std::size_t connections_max = 64;  // one more is told to come back later
   // TCP: connections of one address, as limit_key() has it, over which nobody has been admitted yet; so that

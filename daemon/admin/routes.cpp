@@ -117,6 +117,8 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "relink", "*", "session"}, true, &AdminRoutes::issue_relink_session},
       {"POST", Role::operate, {"v1", "link-sessions"}, true, &AdminRoutes::issue_session},
       {"POST", Role::operate, {"v1", "links:exchange"}, true, &AdminRoutes::exchange_token},
+      {"POST", Role::admin, {"v1", "links:import"}, true, &AdminRoutes::import_links},
+      {"POST", Role::admin, {"v1", "exports"}, true, &AdminRoutes::begin_export},
       {"GET", Role::read, {"v1", "revision"}, false, &AdminRoutes::show_revision},
       {"GET", Role::admin, {"v1", "audit"}, false, &AdminRoutes::list_audit},
       {"GET", Role::admin, {"v1", "audit", "check"}, false, &AdminRoutes::check_audit},

@@ -94,6 +94,9 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_continuity(Call call);  // routes_continuity.cpp
   // ---- routes_incidents.cpp ----
   api::Task<HttpResponse> list_incidents(Call call);
+  // ---- routes_bulk.cpp ----
+  api::Task<HttpResponse> import_links(Call call);
+  api::Task<HttpResponse> begin_export(Call call);
   // ---- routes_repair.cpp ----
   api::Task<HttpResponse> verify_link(Call call);
   api::Task<HttpResponse> show_verify(Call call);

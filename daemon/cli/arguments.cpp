@@ -214,6 +214,42 @@ void add_session_verbs(CLI::App& app, CLI::App& links, Options& o, Command& chos
   exchange->add_option("--tag", o.exchange.tags, "A word to find it by; may be repeated")->check(not_empty);
 }
 
+void add_import_verb(CLI::App& links, Options& o, Command& chosen) {
+  CLI::App* verb = add_verb(links, "import", "Register the links that a file names", o, chosen,
+                            [&](const Session& s) { return import_links(s, o.import_from); });
+  verb->add_option("FILE", o.import_from.file, "NDJSON or CSV; -: standard input")
+      ->required()
+      ->check(not_empty);
+  verb->add_option("--format", o.import_from.format, "Instead of what the file's name or beginning says")
+      ->check(CLI::IsMember({"ndjson", "csv"}));
+  verb->add_option("--rejects", o.import_from.rejects, "Write lines that were not taken to this file")
+      ->check(not_empty);
+  verb->add_flag("--dry-run,--check", o.dry_run, "Check every line and send nothing");
+  verb->footer(
+      "A line of NDJSON is a link id in quotes, or an object with link_id, customer_user_id and tags. CSV "
+      "names these columns in its first line; tags are separated by ';'. Exit code: 0 only if every line "
+      "was taken.");
+}
+
+void add_export_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* verb = add_verb(app, "export", "Write all accounts, transactions, links or the feed to a file", o,
+                            chosen, [&](const Session& s) { return export_all(s, o.export_to); });
+  verb->add_option("WHAT", o.export_to.what, "accounts, transactions, links or feed")
+      ->required()
+      ->check(CLI::IsMember({"accounts", "transactions", "links", "feed"}));
+  verb->add_option("--link", o.export_to.link_id, "Only of this link")->check(not_empty);
+  verb->add_option("--format", o.export_to.format, "Instead of what the file's name says; ndjson without")
+      ->check(CLI::IsMember({"ndjson", "csv"}));
+  verb->add_option("--output,-o", o.export_to.output,
+                   "This file, whole or not at all; standard output without")
+      ->check(not_empty);
+  verb->add_option("--after", o.export_to.after, "Of the feed: begin behind this sequence")
+      ->check(whole_number);
+  verb->add_flag("--raw", o.export_to.raw, "CSV: no apostrophe before cells that a spreadsheet would run");
+  verb->footer(
+      "docs/import-export.md lists the columns of CSV. Everybody's data: keep the file accordingly.");
+}
+
 void add_audit_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* audit = app.add_subcommand("audit", "The log of what people did");
   audit->require_subcommand(1);
@@ -299,6 +335,8 @@ std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments
   add_reading_verbs(app, options, invocation.command);
   CLI::App* links = add_link_verbs(app, options, invocation.command);
   add_session_verbs(app, *links, options, invocation.command);
+  add_import_verb(*links, options, invocation.command);
+  add_export_verbs(app, options, invocation.command);
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/export_commands.hpp"
+#include "daemon/cli/import_commands.hpp"
 #include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
@@ -44,6 +46,8 @@ struct Options {
   bool yes = false;
   std::string letter;
   TokenOptions token;
+  ImportOptions import_from;
+  ExportOptions export_to;
 };
 
 // What a command line asks for.

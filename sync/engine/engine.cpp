@@ -79,6 +79,14 @@ api::Task<core::Result<AddOutcome>> Engine::add_link(NewLink link, Requester by)
   return impl_->add_link(std::move(link), core::Cause::manual, std::move(by));
 }
 
+api::Task<core::Result<Imported>> Engine::import_links(std::vector<NewLink> links, Requester by) {
+  return impl_->import_links(std::move(links), std::move(by));
+}
+
+api::Task<core::Result<void>> Engine::record_act(std::string action, std::string detail, Requester by) {
+  return impl_->record_act(std::move(action), std::move(detail), std::move(by));
+}
+
 api::Task<core::Result<core::LinkStatus>> Engine::pause(core::LinkId link_id, Requester by) {
   return impl_->change(std::move(link_id),
                        {"links.pause", &core::step_pause, &Impl::may_pause, std::move(by)});

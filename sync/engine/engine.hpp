@@ -119,6 +119,10 @@ struct Purged {
 
 enum class AddOutcome : std::uint8_t { added, existed };
 
+inline constexpr std::size_t import_links_max = 1000;
+// What became of each link of an import, in their order; an error: the link was not taken.
+using Imported = std::vector<core::Result<AddOutcome>>;
+
 struct EngineStatus {
   std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
   std::uint64_t links = 0;
@@ -162,6 +166,13 @@ class Engine {
 
   // ---- operator actions; errors: not_found, conflict, storage, invalid ----
   api::Task<core::Result<AddOutcome>> add_link(NewLink link, Requester by);
+  // As add_link() for each of at most import_links_max links, together and so in few synced writes; but the
+  // links wait for their first visit, with cause `backfill`, in a row that leaves the others half of the
+  // budget. Errors end the whole, with what was registered until then, and to repeat it is harmless: storage,
+  // cancelled, and conflict as of a Requester. One link's own is in its place: invalid.
+  api::Task<core::Result<Imported>> import_links(std::vector<NewLink> links, Requester by);
+  // Notes an act that is about no link and changes nothing. Errors: storage; conflict as of a Requester.
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, Requester by);
   api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, Requester by);
   // Makes the link due at once with cause `manual`. Errors: not_found; conflict when it is paused or gone.

@@ -55,7 +55,7 @@ core::Result<bool> Engine::Impl::is_repeated(const core::Held& held, const Reque
 }
 
 api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause,
-                                                           std::optional<Requester> by) {
+                                                           std::optional<Requester> by, core::Millis wait) {
   if (!core::is_valid_id(link.link_id.str())) {
     co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
   }
@@ -64,7 +64,7 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     co_return std::unexpected(
         conflict("the link was purged a moment ago and its last visit has not ended; try again in a minute"));
   }
-  if (table.size() >= options.links_max) {
+  if (table.size() + adding >= options.links_max) {
     co_return std::unexpected(no_room_for_links());
   }
   if (by) {
@@ -79,15 +79,19 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
   // What was computed from the record of a link that was purged must not fit the one that is added now.
   update.record.fence += fence_floor;
+  update.record.next_due_at += wait;
+  const core::WallTime due = update.record.next_due_at;
   if (by) update.audit = audit_note("links.add", *by, {});
+  ++adding;
   const auto committed = co_await store.commit(std::move(update));
+  --adding;
   if (!committed && committed.error().code != core::Errc::conflict)
     co_return std::unexpected(committed.error());
   // Two additions of the same link may have crossed: the table decides who was first.
   if (table.find(link.link_id.str())) co_return AddOutcome::existed;
   // Or two requests with one key, which is a conflict, too.
   if (!committed && by && by->request_key != core::Digest{}) co_return std::unexpected(committed.error());
-  const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
+  const Slot slot = add(link.link_id.str(), LinkStatus::active, due);
   table.set_fresh_since_s(slot, seconds_of(timers.wall_now()), false);
   if (committed && cause == core::Cause::manual) {
     want_now(slot, cause);

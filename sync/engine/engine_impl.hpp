@@ -22,6 +22,7 @@
 #include "sync/engine/cycle.hpp"
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
+#include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
 #include "sync/engine/task_group.hpp"
@@ -64,7 +65,8 @@ inline core::AuditNote audit_note(std::string_view action, const Requester& by, 
 
 inline core::Error no_room_for_links() {
   return {.code = core::Errc::invalid,
-          .message = "the limit of registered links is reached; raise [daemon] links_max"};
+          .message = "the limit of registered links is reached; raise [daemon] links_max",
+          .api_code = "links_max"};
 }
 
 struct Engine::Impl final : VisitPort {
@@ -445,7 +447,9 @@ struct Engine::Impl final : VisitPort {
   static core::Result<Verdict> may_drop_letter(const core::LinkRecord& record, const core::Held& held);
 
   // `by`: nobody when the discovery adds it.
-  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by);
+  // `wait`: how long after now its first visit is due.
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by,
+                                               core::Millis wait = core::Millis{0});
   // How the link and its entry are afterwards.
   api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
   api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);
@@ -462,6 +466,14 @@ struct Engine::Impl final : VisitPort {
   api::Task<bool> was_purged(core::LinkId link_id);
   api::Task<void> retain();
   api::Task<void> purge_expired();
+
+  // ---- import (engine_import.cpp) ----
+  struct ImportRun;  // of one import: what its tasks share
+  api::Task<core::Result<Imported>> import_links(std::vector<NewLink> links, Requester by);
+  api::Task<void> import_some(ImportRun& run);
+  Imported imported_before(const std::vector<NewLink>& links) const;
+  std::uint32_t sync_budget();
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
 
   // ---- sessions (engine_sessions.cpp) ----
   using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
@@ -535,6 +547,8 @@ struct Engine::Impl final : VisitPort {
   Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};
   std::deque<Slot> urgent;
+  ImportPace import_pace;
+  std::size_t adding = 0;  // links whose registration is being committed
   std::list<CycleWaiter*> cycle_waiters;
   std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose

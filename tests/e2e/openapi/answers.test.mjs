@@ -115,6 +115,14 @@ test('a link of which nothing is to be kept', async () => {
   assert.ok(items.filter(({ link_id: of }) => of === id).every(({ kind, before }) => kind === 'link.purged' && before === null));
 });
 
+test('links by the thousand, and everything at once', async () => {
+  const items = [{ link_id: 'mk_import_1', customer_user_id: 'user-import', tags: ['probe'] }, { link_id: 'mk_import_2' }];
+  const { counts } = await expect('importLinks', 200, { body: { items } });
+  assert.deepEqual(counts, { added: 2, existed: 0, refused: 0 });
+  await keyConflict('importLinks', { body: { items: [...items, { link_id: 'mk_import_3' }] } }, { body: { items } });
+  await keyConflict('beginExport', { status: 201, body: { what: 'accounts' } }, { body: { what: 'feed' } });
+});
+
 test('the feed, and the wait for it', async () => {
   const { head, items } = await expect('readFeed', 200, { query: { limit: '1000' } });
   assert.ok(items.some(({ kind }) => kind === 'transaction.created') && items.some(({ kind }) => kind === 'link.status'));
@@ -270,7 +278,7 @@ test('requests that are not exactly right', async () => {
   for (const operation of operations) {
     const raw = async (status, fields) => judge(operation, await askRaw(world.socket, rawHead(operation, world.socket, fields)), status);
     assert.equal((await raw(400, ['Host: another'])).status, 400);
-    assert.equal((await raw(413, ['Content-Type: application/json', 'Content-Length: 65537'])).status, 413);
+    assert.equal((await raw(413, ['Content-Type: application/json', 'Content-Length: 1048577'])).status, 413);
     assert.equal((await raw(431, [`X-Padding: ${'x'.repeat(16_384)}`])).status, 431);
     if (isProbe(operation)) continue;
     await refusedAll(operation, 400, { query: { nonsense: '1' }, body: operation.body ? '{}' : '' });

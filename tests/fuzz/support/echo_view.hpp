@@ -30,6 +30,19 @@ class EchoView final : public daemon::AdminView {
     added = std::move(link);
     co_return engine::AddOutcome::added;
   }
+  api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                         engine::Requester) override {
+    if (!links.empty()) note({.verb = "import", .limit = links.size(), .changes = true});
+    engine::Imported results(links.size(), engine::AddOutcome::added);
+    imported = std::move(links);
+    co_return std::move(results);
+  }
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                           engine::Requester) override {
+    note({.verb = std::move(action), .changes = true});
+    act_detail = std::move(detail);
+    co_return core::Result<void>{};
+  }
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester) override {
     note({.verb = "pause", .link_id = link_id.str(), .changes = true});
     co_return core::LinkStatus::paused;
@@ -226,6 +239,8 @@ class EchoView final : public daemon::AdminView {
 
   std::vector<Question> questions;
   std::optional<engine::NewLink> added;
+  std::vector<engine::NewLink> imported;
+  std::string act_detail;
   int actions = 0;
   daemon::TokenTable table;
 

@@ -26,6 +26,25 @@ class FakeView final : public daemon::AdminView {
     added = link;
     co_return link.link_id == core::LinkId{"mk_1"} ? engine::AddOutcome::existed : engine::AddOutcome::added;
   }
+  // The first existed, the last of several is refused, the others are added.
+  api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                         engine::Requester by) override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    asked_actor = by.actor;
+    engine::Imported results(links.size(), engine::AddOutcome::added);
+    if (!results.empty()) results.front() = engine::AddOutcome::existed;
+    if (results.size() > 1)
+      results.back() = std::unexpected(
+          core::Error{.code = core::Errc::invalid, .message = "no room", .api_code = "links_max"});
+    imported = std::move(links);
+    co_return std::move(results);
+  }
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                           engine::Requester by) override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    acts.push_back(action + " " + detail + " by " + by.actor);
+    co_return core::Result<void>{};
+  }
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId, engine::Requester) override {
     co_return core::LinkStatus::paused;
   }
@@ -316,6 +335,8 @@ class FakeView final : public daemon::AdminView {
   bool is_ready = true;
   bool has_entry = true;
   std::optional<engine::NewLink> added;
+  std::vector<engine::NewLink> imported;
+  std::vector<std::string> acts;
   std::string asked_after;
   std::size_t asked_limit = 0;
   std::optional<core::LinkStatus> asked_status;
