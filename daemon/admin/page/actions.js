@@ -67,6 +67,7 @@ async function askAfterConflict(context, name, present) {
 // What the answer to a 409 without a changed entry may be: the same act, said more clearly.
 const stronger = {
   claim: { member: 'take_over', title: 'Somebody else has this entry', yes: 'Take it over' },
+  release: { member: 'take_over', title: 'Somebody else has this entry', yes: 'Release it all the same' },
   session: { member: 'force', title: 'There is a reason to wait', yes: 'Issue it all the same' },
 };
 
@@ -87,7 +88,7 @@ export async function act(context, entry, name, extra = {}) {
       if (problem.code === 'version_conflict' && problem.entry) {
         if (!await askAfterConflict(context, name, problem.entry)) return { entry: problem.entry };
         entry = problem.entry;
-        if (name === 'claim' && entry.assignee) extra = { ...extra, take_over: true };
+        if (stronger[name]?.member === 'take_over' && entry.assignee) extra = { ...extra, take_over: true };
         key = crypto.randomUUID();
       } else if (problem.status === 409 && more && !extra[more.member] && (!problem.entry || isLive(problem.entry))) {
         if (!await confirm(more.title, problem.message, more.yes)) return {};
