@@ -42,7 +42,8 @@ std::string last_change(const RelinkEntry& entry) {
   return fmt::format("{} ({}, {})", who(last.actor), to_string(last.kind), format_wall_time(last.at));
 }
 
-// It was `actor` who claimed the entry for whoever has it now. Also false: its history does not say (any more).
+// It was `actor` who claimed the entry for whoever has it now. Also false: its history does not say (any
+// more).
 bool claimed_by(const RelinkEntry& entry, std::string_view actor) {
   for (auto event = entry.history.rbegin(); event != entry.history.rend(); ++event) {
     if (event->kind == RelinkEventKind::claimed)
@@ -81,8 +82,8 @@ Result<RelinkEntry> release(RelinkEntry entry, const RelinkRequest& request) {
   if (entry.assignee.empty()) return conflict("the entry is claimed by nobody: there is nothing to release");
   const bool own = entry.assignee == request.actor || claimed_by(entry, request.actor);
   if (!own && !request.take_over) {
-    return conflict(
-        fmt::format("the entry is claimed by {}; release it as a take-over if that is agreed", entry.assignee));
+    return conflict(fmt::format("the entry is claimed by {}; release it as a take-over if that is agreed",
+                                entry.assignee));
   }
   entry.assignee.clear();
   if (entry.status == RelinkStatus::claimed) entry.status = RelinkStatus::open;

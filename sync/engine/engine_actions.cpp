@@ -114,8 +114,9 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
     core::LinkUpdate update = act.action(input);
     update.audit = audit_note(act.name, act.by, detail_of(update));
     const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink};
-    const bool entry_moved = update.relink && input.held->relink &&
-                             core::is_live(update.relink->status) != core::is_live(input.held->relink->status);
+    const bool entry_moved =
+        update.relink && input.held->relink &&
+        core::is_live(update.relink->status) != core::is_live(input.held->relink->status);
     const auto committed = co_await store.commit(std::move(update));
     if (committed) {
       if (entry_moved) observer.on_entry_moved(*acted.entry);

@@ -170,7 +170,8 @@ TEST(RelinkActs, ARepeatedClaimIsNoNews) {
   const RelinkEntry self = after(after(open_entry(), request_of(Kind::claim)), request_of(Kind::release));
   const RelinkEntry sent = after(self, session);
   EXPECT_EQ(sent.assignee, "uid:1");
-  EXPECT_EQ(after(sent, request_of(Kind::claim)).version, sent.version + 1) << "the claim before was given up";
+  EXPECT_EQ(after(sent, request_of(Kind::claim)).version, sent.version + 1)
+      << "the claim before was given up";
   RelinkEntry forgotten = claimed;
   forgotten.history.clear();
   EXPECT_EQ(after(forgotten, for_ann).version, claimed.version + 1) << "nobody knows who claimed it";

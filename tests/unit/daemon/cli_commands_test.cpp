@@ -1,11 +1,6 @@
-#include <cstring>
-#include <deque>
 #include <functional>
-#include <mutex>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <thread>
-#include <unistd.h>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,7 +10,7 @@
 #include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
 #include "daemon/exit_codes.hpp"
-#include "tests/unit/daemon/scratch.hpp"
+#include "tests/unit/daemon/scripted_daemon.hpp"
 
 // Each command against a daemon that answers what the test says.
 namespace syncd::test {
@@ -24,93 +19,10 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct Canned {
-  int status = 200;
-  std::string body;
-};
-
-// Answers one connection after the other with what is in store, and notes what was asked; with nothing left
-// it closes the connection without an answer.
-class ScriptedDaemon {
- public:
-  ScriptedDaemon() : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path().c_str(), sizeof(address.sun_path) - 1);
-    EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(fd_, 8), 0);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~ScriptedDaemon() {
-    shutdown(fd_, SHUT_RDWR);
-    thread_.join();
-    close(fd_);
-  }
-  ScriptedDaemon(const ScriptedDaemon&) = delete;
-  ScriptedDaemon& operator=(const ScriptedDaemon&) = delete;
-
-  std::string path() const { return scratch_.path("admin.sock"); }
-  void answers(std::vector<Canned> answers) {
-    const std::lock_guard guard(mutex_);
-    answers_.assign(answers.begin(), answers.end());
-    asked_.clear();
-  }
-  // `METHOD target body` of each request since then.
-  std::vector<std::string> asked() {
-    const std::lock_guard guard(mutex_);
-    return asked_;
-  }
-
- private:
-  void serve() {
-    for (;;) {
-      const int client = accept(fd_, nullptr, nullptr);
-      if (client < 0) return;
-      const std::string request = read_request(client);
-      const std::string answer = take_answer(request);
-      send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
-      close(client);
-    }
-  }
-  static std::string read_request(int client) {
-    std::string text;
-    char buffer[4096];
-    for (;;) {
-      const std::size_t head = text.find("\r\n\r\n");
-      const std::size_t length = text.find("Content-Length: ");
-      if (head != std::string::npos) {
-        const std::size_t body = length < head ? std::stoul(text.substr(length + 16)) : 0;
-        if (text.size() >= head + 4 + body) return text;
-      }
-      const ssize_t got = recv(client, buffer, sizeof buffer, 0);
-      if (got <= 0) return text;
-      text.append(buffer, static_cast<std::size_t>(got));
-    }
-  }
-  std::string take_answer(const std::string& request) {
-    const std::lock_guard guard(mutex_);
-    const std::string body = request.substr(request.find("\r\n\r\n") + 4);
-    asked_.push_back(request.substr(0, request.find(" HTTP/")) + (body.empty() ? "" : " " + body));
-    if (answers_.empty()) return {};
-    const Canned answer = answers_.front();
-    answers_.pop_front();
-    return "HTTP/1.1 " + std::to_string(answer.status) +
-           " X\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\nConnection: close\r\n\r\n" +
-           answer.body;
-  }
-
-  ScratchDirectory scratch_;
-  int fd_;
-  std::thread thread_;
-  std::mutex mutex_;
-  std::deque<Canned> answers_;
-  std::vector<std::string> asked_;
-};
-
 class CliCommands : public testing::Test {
  protected:
   cli::Session session(bool json = false, bool dry_run = false) const {
-    return {.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run};
+    return {.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run, .confirmed = !dry_run};
   }
   // What the command printed; its result is in result_.
   std::string run(std::vector<Canned> answers, const std::function<cli::CliResult<int>()>& command) {
@@ -335,15 +247,12 @@ TEST_F(CliCommands, ADryRunAsksAndChangesNothing) {
 }
 
 TEST_F(CliCommands, ADryRunRefusesWhatNeedsNoDaemon) {
-  for (const char* wait : {"soon", "61s"}) {
-    run({}, [&] { return sync_link(session(false, true), "mk_1", wait); });
-    ASSERT_FALSE(result_) << wait;
-    EXPECT_EQ(result_.error().problem, "invalid_parameter");
-  }
   run({}, [&] {
     return add_link(session(false, true), {.link_id = "mk_1", .customer_user_id = {}, .tags = {""}});
   });
   ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, daemon::exit_usage);
+  EXPECT_EQ(result_.error().message, "--tag[0] must have 1 to 128 bytes each");
   EXPECT_EQ(result_.error().problem, "invalid_body");
   EXPECT_THAT(daemon_.asked(), ElementsAre());
 }
@@ -410,7 +319,7 @@ TEST_F(CliCommands, VerifyEndsWithOneOnlyWhenSomethingDiffers) {
     run({answer}, [&] { return command(session(false, true)); });
     return result_ ? *result_ : result_.error().exit_code;
   };
-  const Command repair = [](const cli::Session& s) { return repair_link(s, "mk_1", false); };
+  const Command repair = [](const cli::Session& s) { return repair_link(s, "mk_1"); };
   for (const Command& verify : {Command(verify_one), repair}) {
     EXPECT_EQ(code_after(verify_answer(1, "match"), verify), 0);
     EXPECT_EQ(code_after(verify_answer(1, "mismatch"), verify), 1);

@@ -166,8 +166,7 @@ TEST_F(Sessions, WhatBecomesOfAnEntryByHandIsTold) {
     world.io.group.spawn(act(*world.engine, {.kind = kind}));
     world.io.pass(seconds(1));
   }
-  EXPECT_EQ(world.observer.moved,
-            (std::vector<RelinkStatus>{RelinkStatus::dismissed, RelinkStatus::open}));
+  EXPECT_EQ(world.observer.moved, (std::vector<RelinkStatus>{RelinkStatus::dismissed, RelinkStatus::open}));
 }
 
 TEST_F(Sessions, AreNotMadeForALinkThatIsConnectedAgain) {
