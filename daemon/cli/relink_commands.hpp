@@ -21,11 +21,11 @@ struct RelinkListOptions {
 
 struct RelinkActOptions {
   core::RelinkRequest::Kind kind = core::RelinkRequest::Kind::claim;
-  std::string link_id;
-  std::optional<std::uint64_t> version;  // nullopt: the one that is found
-  std::string assignee;
+  std::string link_id = {};
+  std::optional<std::uint64_t> version = {};  // nullopt: the one that is found
+  std::string assignee = {};
   bool take_over = false;
-  std::string text;
+  std::string text = {};
 };
 
 CliResult<int> list_relinks(const Session& session, const RelinkListOptions& options);

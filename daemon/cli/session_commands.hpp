@@ -17,17 +17,17 @@ struct RelinkSessionOptions {
 };
 
 struct SessionOptions {
-  std::string customer_user_id;
-  std::string institution_id;
-  std::string redirect_uri;
-  std::string webhook;
-  std::vector<std::string> tags;
-  std::vector<std::string> products;
+  std::string customer_user_id = {};
+  std::string institution_id = {};
+  std::string redirect_uri = {};
+  std::string webhook = {};
+  std::vector<std::string> tags = {};
+  std::vector<std::string> products = {};
 };
 
 struct ExchangeOptions {
-  std::string customer_user_id;
-  std::vector<std::string> tags;
+  std::string customer_user_id = {};
+  std::vector<std::string> tags = {};
 };
 
 // The token is printed once, to standard output alone. A dry run only looks: it says what would be done.
