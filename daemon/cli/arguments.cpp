@@ -350,7 +350,8 @@ std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& ar
   add_completion_verbs(app, options, invocation.command);
   add_help_texts(app);
   try {
-    app.parse({arguments.rbegin(), arguments.rend()});  // as the parser wants them
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as the parser wants them
+    app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
     daemon::Ending ending = daemon::ending_of(app, error);
     if (ending.exit_code == daemon::exit_ok) return ending;

@@ -273,8 +273,7 @@ std::string fish_option(const GrammarVerb& verb, const GrammarOption& option) {
   std::string line = "complete -c moneykitctl" + fish_condition("__moneykitctl_in", verb);
   for (const std::string& name : option.names)
     line += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-  if (option.takes_value) line += " -x";
-  if (option.kind == "FILE") line += " -F";
+  if (option.takes_value) line += option.kind == "FILE" ? " -r -F" : " -x";
   const std::string kind = option.takes_value ? asked_kind(verb, option) : "";
   if (!option.values.empty()) line += " -a " + quoted(joined(option.values, " "));
   if (!kind.empty()) line += " -a " + quoted("(__moneykitctl_ask " + kind + ")");

@@ -93,7 +93,8 @@ std::string body_of(const RelinkActOptions& options, std::uint64_t version) {
 CliError with_next_step(CliError error, const RelinkActOptions& options, const JsonValue& entry) {
   const std::string assignee = entry.at("assignee", "");
   const bool of_claims = options.kind == Kind::claim || options.kind == Kind::release;
-  if (!of_claims || options.take_over || error.problem != "conflict" || assignee.empty()) return error;
+  const bool of_another = !assignee.empty() && entry.at("status") != "resolved";
+  if (!of_claims || !of_another || options.take_over || error.problem != "conflict") return error;
   error.message = fmt::format("the entry of link {} is claimed by {}: say --take-over if that is agreed",
                               printable(options.link_id), printable(assignee));
   return error;

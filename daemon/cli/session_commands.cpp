@@ -92,7 +92,7 @@ CliResult<std::size_t> count_links_of(const Client& client, const std::string& u
   if (user.empty()) {
     const auto answer = client.get("/v1/whoami");
     if (!answer) return std::unexpected(answer.error());
-    return 0;
+    return std::size_t{0};
   }
   const auto links = client.list("/v1/links", "search=" + percent_encoded(user), 0);
   if (!links) return std::unexpected(links.error());
@@ -122,16 +122,23 @@ CliResult<int> describe_for_user(const Session& session, std::string_view action
   return daemon::exit_ok;
 }
 
-// By the rules of upstream, before anybody is asked. Where the browser goes has a default that is not known
-// here.
+CliError wrong_use(std::string message) {
+  return {daemon::exit_usage, std::move(message), "invalid_body"};
+}
+
+// Empty: the configured one, which is not known here.
+std::optional<CliError> redirect_refusal(const std::string& redirect_uri) {
+  const auto fault = core::redirect_uri_fault(redirect_uri);
+  if (redirect_uri.empty() || !fault) return std::nullopt;
+  return wrong_use(fmt::format("--redirect-uri {}", *fault));
+}
+
+// By the rules of upstream, before anybody is asked.
 std::optional<CliError> refusal_of(const SessionOptions& options) {
-  const auto refuse = [](std::string message) {
-    return CliError{daemon::exit_usage, std::move(message), "invalid_body"};
-  };
-  const auto uri_fault = core::redirect_uri_fault(options.redirect_uri);
-  if (!options.redirect_uri.empty() && uri_fault) return refuse(fmt::format("--redirect-uri {}", *uri_fault));
+  if (auto refusal = redirect_refusal(options.redirect_uri)) return refusal;
   const auto webhook_fault = core::webhook_fault(options.webhook);
-  if (!options.webhook.empty() && webhook_fault) return refuse(fmt::format("--webhook {}", *webhook_fault));
+  if (!options.webhook.empty() && webhook_fault)
+    return wrong_use(fmt::format("--webhook {}", *webhook_fault));
   core::SessionRequest request;
   request.customer_user_id = options.customer_user_id;
   request.redirect_uri = "https://localhost/";
@@ -139,12 +146,13 @@ std::optional<CliError> refusal_of(const SessionOptions& options) {
   request.link_tags = options.tags;
   const auto body = core::session_body(request);
   if (body) return std::nullopt;
-  return in_flags(refuse(body.error().message), session_flags);
+  return in_flags(wrong_use(body.error().message), session_flags);
 }
 
 }  // namespace
 
 CliResult<int> issue_relink_session(const Session& session, const RelinkSessionOptions& options) {
+  if (const auto refusal = redirect_refusal(options.redirect_uri)) return std::unexpected(*refusal);
   const std::string path = "/v1/relink/" + percent_encoded(options.link_id);
   const auto entry = session.client.get(path);
   if (!entry) return std::unexpected(entry.error());

@@ -1,5 +1,7 @@
 #include <cstdio>
 #include <fcntl.h>
+#include <functional>
+#include <optional>
 #include <pty.h>
 #include <string>
 #include <unistd.h>
