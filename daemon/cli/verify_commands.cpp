@@ -235,11 +235,11 @@ CliResult<int> verify_links(const Session& session, const VerifyOptions& options
 
 CliResult<int> repair_link(const Session& session, const std::string& link_id) {
   if (session.dry_run) return verify_link(session, link_id);
-  const auto ended = confirm(
+  const auto declined = confirm(
       session, fmt::format("repair reads the whole history of link {} again and corrects what differs; "
                            "consumers of the feed see the corrections",
                            printable(link_id)));
-  if (ended) return *ended;
+  if (declined) return *declined;
   const std::string query = "/repair?wait=" + daemon::format_duration(wait_max);
   const auto answer = session.client.post(link_path(link_id, query), {}, wait_max);
   if (!answer) return std::unexpected(answer.error());
