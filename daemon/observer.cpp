@@ -97,6 +97,10 @@ void Observer::on_registered() {
   metrics_.record_discovery(discovery_->only_upstream, discovery_->only_here, discovery_->at);
 }
 
+void Observer::on_entry_moved(const core::RelinkEntry& entry) {
+  metrics_.record_act(entry);
+}
+
 void Observer::on_discovery_failed(const core::Error& error) {
   metrics_.record_discovery_failure();
   log_.warn(

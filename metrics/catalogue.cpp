@@ -206,9 +206,11 @@ void add_relinks(Table& table) {
   rows.add(Id::relinks_opened_total, counter, "moneykit_syncd_relinks_opened_total",
            "Relink entries that were opened or opened again, by reason.")
       .by({"reason"}, each(relink_reason_names()));
-  rows.add(Id::relinks_resolved_total, counter, "moneykit_syncd_relinks_resolved_total",
-           "Relink entries that were resolved: the owner reconnected, or the link is gone.")
-      .by({"how"}, each({"reconnected", "gone"}));
+  rows.add(
+          Id::relinks_resolved_total, counter, "moneykit_syncd_relinks_resolved_total",
+          "Relink entries that were resolved: the owner reconnected, the link is gone, or an admin dismissed "
+          "the entry.")
+      .by({"how"}, each({"reconnected", "gone", "dismissed"}));
   rows.add(Id::relink_held_back_links, gauge, "moneykit_syncd_relink_held_back_links",
            "Links whose relink entry waits for the end of an incident: nobody should act on it until then.");
 }

@@ -34,7 +34,7 @@ enum DiffSlot : std::size_t {
 };
 enum ResetSlot : std::size_t { reset_rejected };
 enum PurgeSlot : std::size_t { purged_on_request, purged_by_retention };
-enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone };
+enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone, resolved_dismissed };
 enum DiscoverySlot : std::size_t { only_upstream_side, only_here_side };
 enum ConnectionSlot : std::size_t { connection_busy, connection_idle };
 
@@ -165,6 +165,14 @@ void Metrics::record(const core::CycleReport& report) {
   if (report.relink_resolved) {
     const bool gone = report.status_after == core::LinkStatus::gone;
     to.counter(Id::relinks_resolved_total, gone ? resolved_gone : resolved_reconnected).Increment();
+  }
+}
+
+void Metrics::record_act(const core::RelinkEntry& entry) {
+  if (core::is_live(entry.status)) {
+    impl_->counter(Id::relinks_opened_total, relink_reason_slot(entry.reason)).Increment();
+  } else {
+    impl_->counter(Id::relinks_resolved_total, resolved_dismissed).Increment();
   }
 }
 

@@ -101,6 +101,8 @@ class Metrics {
   void record(const core::VerifyReport& report);
   void record_purge(bool by_retention);
   void record_incident_opened(core::IncidentScope scope);
+  // A person dismissed the entry, or opened it again.
+  void record_act(const core::RelinkEntry& entry);
   void record_discovery(std::uint64_t only_upstream, std::uint64_t only_here, core::WallTime at);
   void record_discovery_failure();
   // The first load, at start, counts as well.

@@ -26,6 +26,9 @@ struct Options {
   std::string config;
   bool json = false;
   bool dry_run = false;
+  bool confirmed = false;
+  std::string color = "auto";
+  std::string shell;  // completion
   std::string link_id;
   std::string state;
   std::string search;
@@ -43,7 +46,6 @@ struct Options {
   bool unlink = false;
   std::size_t entries_limit = 20;
   VerifyOptions verify;
-  bool yes = false;
   std::string letter;
   TokenOptions token;
   ImportOptions import_from;
@@ -62,7 +64,8 @@ struct Invocation {
 };
 
 // Reads the arguments behind the program's name. nullopt: `invocation` says what to run. Otherwise there is
-// nothing to run.
-std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation);
+// nothing to run; the error then is a message without the program's name and without the last line's end.
+std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& arguments,
+                                              Invocation& invocation);
 
 }  // namespace syncd::cli

@@ -45,8 +45,29 @@ std::string last_change(const RelinkEntry& entry) {
   return fmt::format("{} ({}, {})", who(last.actor), to_string(last.kind), format_wall_time(last.at));
 }
 
+// It was `actor` who claimed the entry for whoever has it now. Also false: its history does not say (any
+// more).
+bool claimed_by(const RelinkEntry& entry, std::string_view actor) {
+  for (auto event = entry.history.rbegin(); event != entry.history.rend(); ++event) {
+    if (event->kind == RelinkEventKind::claimed)
+      return event->actor == actor && event->text == entry.assignee;
+    if (event->kind == RelinkEventKind::released || event->kind == RelinkEventKind::reopened) return false;
+  }
+  return false;
+}
+
+const std::string& assignee_of(const RelinkRequest& request) {
+  return request.assignee.empty() ? request.actor : request.assignee;
+}
+
+// The same person has said the same before: no news for anybody.
+bool says_nothing_new(const RelinkEntry& entry, const RelinkRequest& request) {
+  return request.kind == RelinkRequest::Kind::claim && entry.status != RelinkStatus::open &&
+         entry.assignee == assignee_of(request) && claimed_by(entry, request.actor);
+}
+
 Result<RelinkEntry> claim(RelinkEntry entry, const RelinkRequest& request) {
-  const std::string& assignee = request.assignee.empty() ? request.actor : request.assignee;
+  const std::string& assignee = assignee_of(request);
   if (!is_valid_assignee(assignee)) {
     return fail(Errc::invalid,
                 fmt::format("assignee must be a name of 1 to {} ASCII letters, digits and . _ @ + - : (no "
@@ -65,8 +86,14 @@ Result<RelinkEntry> claim(RelinkEntry entry, const RelinkRequest& request) {
   return entry;
 }
 
-Result<RelinkEntry> release(RelinkEntry entry) {
+// One's own: what one works on, or claimed for somebody.
+Result<RelinkEntry> release(RelinkEntry entry, const RelinkRequest& request) {
   if (entry.assignee.empty()) return conflict("the entry is claimed by nobody: there is nothing to release");
+  const bool own = entry.assignee == request.actor || claimed_by(entry, request.actor);
+  if (!own && !request.take_over) {
+    return conflict(fmt::format("the entry is claimed by {}; release it as a take-over if that is agreed",
+                                entry.assignee));
+  }
   entry.assignee.clear();
   if (entry.status == RelinkStatus::claimed) entry.status = RelinkStatus::open;
   return entry;
@@ -119,7 +146,7 @@ Result<RelinkEntry> changed(const RelinkEntry& entry, const RelinkRequest& reque
     case RelinkRequest::Kind::claim:
       return claim(entry, request);
     case RelinkRequest::Kind::release:
-      return release(entry);
+      return release(entry, request);
     case RelinkRequest::Kind::note:
       return entry;
     case RelinkRequest::Kind::dismiss:
@@ -264,6 +291,7 @@ Result<RelinkEntry> apply(const RelinkEntry& entry, const RelinkRequest& request
     return late;
   }
   if (auto allowed = check_state(entry, request.kind); !allowed) return std::unexpected(allowed.error());
+  if (says_nothing_new(entry, request)) return entry;
   auto result = changed(entry, request, now);
   if (!result) return result;
   ++result->version;

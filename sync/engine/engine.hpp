@@ -69,6 +69,8 @@ class EngineObserver {
   }
   // An incident has opened, goes on after a restart, ramps, has relapsed or is closed.
   virtual void on_incident(const core::IncidentEvent&) {}
+  // A person has dismissed a relink entry, or opened it again; the entry afterwards.
+  virtual void on_entry_moved(const core::RelinkEntry&) {}
 };
 
 struct NewLink {

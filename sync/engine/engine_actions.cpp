@@ -131,6 +131,9 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
     update.audit = audit_note(act.name, act.by, detail_of(update));
     const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink,
                       record.counts};
+    const bool entry_moved =
+        update.relink && input.held->relink &&
+        core::is_live(update.relink->status) != core::is_live(input.held->relink->status);
     const bool purges = update.purge;
     const std::uint64_t fence = update.record.fence;
     const auto committed = co_await store.commit(std::move(update));
@@ -140,6 +143,7 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
         if (const auto slot = table.find(link_id.str())) forget(*slot);
         co_return acted;
       }
+      if (entry_moved) observer.on_entry_moved(*acted.entry);
       if (*verdict == Verdict::act_and_visit) apply_action(link_id, acted.status);
       co_return acted;
     }

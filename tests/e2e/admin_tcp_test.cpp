@@ -98,7 +98,8 @@ TEST_F(AdminTcp, TokensOutliveTheDaemonAndTheirTextIsNowhere) {
   EXPECT_EQ(ask(kept, "POST", "/v1/tokens/lost/revoke").status, 403);
   std::string output;
   EXPECT_EQ(
-      run({MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock", "tokens", "revoke", "lost"}, output),
+      run({MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock", "tokens", "revoke", "lost", "--yes"},
+          output),
       0);
   daemon_.kill_now();
   daemon_.start();

@@ -67,6 +67,7 @@ async function askAfterConflict(context, name, present) {
 // What the answer to a 409 of one of these codes may be: the same act, said more clearly.
 const stronger = {
   claim: { codes: ['claimed_by_other'], member: 'take_over', title: 'Somebody else has this entry', yes: 'Take it over' },
+  release: { codes: ['claimed_by_other'], member: 'take_over', title: 'Somebody else has this entry', yes: 'Release it all the same' },
   session: { codes: ['held_back', 'bank_down'], member: 'force', title: 'There is a reason to wait',
     yes: 'Issue it all the same' },
 };
@@ -93,7 +94,7 @@ export async function act(context, entry, name, extra = {}) {
       if (problem.code === 'version_conflict' && problem.entry) {
         if (!await askAfterConflict(context, name, problem.entry)) return { entry: problem.entry };
         entry = problem.entry;
-        if (name === 'claim' && entry.assignee) extra = { ...extra, take_over: true };
+        if (stronger[name]?.member === 'take_over' && entry.assignee) extra = { ...extra, take_over: true };
         key = crypto.randomUUID();
       } else if (more?.codes.includes(problem.code) && !extra[more.member]) {
         if (!await confirm(more.title, problem.message, more.yes)) return {};

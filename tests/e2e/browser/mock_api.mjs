@@ -384,6 +384,7 @@ export class MockApi {
       tell('claimed', entry.assignee);
     } else if (verb === 'release') {
       if (!entry.assignee) return state('nobody has the entry');
+      if (entry.assignee !== who.actor && !body.take_over) return state(`the entry is claimed by ${entry.assignee}; release it as a take-over if that is agreed`);
       entry.assignee = null;
       if (entry.status === 'claimed') entry.status = 'open';
       tell('released');

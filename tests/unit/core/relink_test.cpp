@@ -154,6 +154,48 @@ TEST(RelinkActs, AClaimIsNotTakenFromSomebodyUnasked) {
   EXPECT_EQ(after(claimed, request_of(Kind::claim)).assignee, "uid:1") << "one's own claim again";
 }
 
+TEST(RelinkActs, AClaimIsNotReleasedBySomebodyUnasked) {
+  RelinkRequest for_ann = request_of(Kind::claim);
+  for_ann.assignee = "ann";
+  const RelinkEntry claimed = after(open_entry(), for_ann);
+  RelinkRequest other = request_of(Kind::release, claimed.version, "uid:2");
+  EXPECT_THAT(refusal(claimed, other), HasSubstr("claimed by ann"));
+  other.take_over = true;
+  EXPECT_EQ(after(claimed, other).assignee, "");
+  EXPECT_EQ(after(claimed, request_of(Kind::release, 0, "ann")).assignee, "") << "who works on it";
+  EXPECT_EQ(after(claimed, request_of(Kind::release)).assignee, "") << "who claimed it for her";
+  RelinkRequest taken = request_of(Kind::claim, 0, "uid:2");
+  taken.take_over = true;
+  EXPECT_THAT(refusal(after(claimed, taken), request_of(Kind::release, claimed.version + 1)),
+              HasSubstr("claimed by uid:2"))
+      << "who had it before has it no more";
+}
+
+TEST(RelinkActs, ARepeatedClaimIsNoNews) {
+  RelinkRequest for_ann = request_of(Kind::claim);
+  for_ann.assignee = "ann";
+  const RelinkEntry claimed = after(open_entry(), for_ann);
+  EXPECT_EQ(after(claimed, for_ann), claimed);
+  EXPECT_EQ(after(after(claimed, request_of(Kind::dismiss)), request_of(Kind::reopen)).assignee, "");
+  RelinkRequest by_another = for_ann;
+  by_another.actor = "uid:2";
+  EXPECT_EQ(after(claimed, by_another).version, claimed.version + 1) << "another person says so too";
+  RelinkRequest session = request_of(Kind::session);
+  session.session_expires_at = now + 2h;
+  const RelinkEntry issued = after(claimed, session);
+  EXPECT_EQ(after(issued, for_ann), issued);
+  const RelinkEntry self = after(after(open_entry(), request_of(Kind::claim)), request_of(Kind::release));
+  const RelinkEntry sent = after(self, session);
+  EXPECT_EQ(sent.assignee, "uid:1");
+  EXPECT_EQ(after(sent, request_of(Kind::claim)).version, sent.version + 1)
+      << "the claim before was given up";
+  RelinkEntry forgotten = claimed;
+  forgotten.history.clear();
+  EXPECT_EQ(after(forgotten, for_ann).version, claimed.version + 1) << "nobody knows who claimed it";
+  for_ann.version = claimed.version - 1;
+  EXPECT_THAT(refusal(claimed, for_ann), HasSubstr("version 4 by now")) << "the version counts all the same";
+}
+
 TEST(RelinkActs, ASessionIsNotedWithItsEnd) {
   RelinkRequest request = request_of(Kind::session);
   request.session_expires_at = now + 2h;

@@ -38,6 +38,8 @@ TEST_F(Routes, ActsOnARelinkEntry) {
   const HttpResponse dismissed = ask("POST", "/v1/relink/mk_1/dismiss", R"({"version":1,"text":"left us"})");
   EXPECT_THAT(dismissed.body, HasSubstr(R"("status":"resolved")"));
   EXPECT_THAT(dismissed.body, HasSubstr(R"("resolved_by":"dismissed")"));
+  ask("POST", "/v1/relink/mk_1/release", R"({"version":1,"take_over":true})");
+  EXPECT_TRUE(view.asked_act->take_over);
 }
 
 TEST_F(Routes, ALinkThatIsNotThereIsNotOneThatNeverNeededItsOwner) {
@@ -104,6 +106,8 @@ TEST_F(Routes, RefusesActsThatAreNotExactlyRight) {
       {"note", R"({"text":""})", "text is empty"},
       {"note", R"([])", "the body"},
       {"claim", R"({"version":1,"take_over":1})", "take_over"},
+      {"release", R"({"version":1,"take_over":1})", "take_over"},
+      {"reopen", R"({"version":1,"take_over":true})", "known are version"},
   };
   for (const Case& test : cases) {
     const HttpResponse response = ask("POST", std::string("/v1/relink/mk_1/") + test.act, test.body);

@@ -144,6 +144,31 @@ TEST_F(Sessions, AreForgottenWhenTheEntryHasChangedMeanwhile) {
   EXPECT_EQ(entry().session, std::nullopt);
 }
 
+// ---- the other acts ----
+
+TEST_F(Sessions, ARepeatedClaimWritesNothing) {
+  const auto claim = [this](const char* assignee) {
+    world.io.group.spawn(
+        act(*world.engine, {.kind = core::RelinkRequest::Kind::claim, .assignee = assignee}));
+    world.io.pass(seconds(1));
+  };
+  claim("ann");
+  const core::RelinkEntry claimed = entry();
+  const std::size_t acts = world.port.model.audit.size();
+  claim("ann");
+  EXPECT_EQ(entry(), claimed);
+  EXPECT_EQ(world.port.model.audit.size(), acts);
+}
+
+TEST_F(Sessions, WhatBecomesOfAnEntryByHandIsTold) {
+  for (const auto kind : {core::RelinkRequest::Kind::claim, core::RelinkRequest::Kind::dismiss,
+                          core::RelinkRequest::Kind::reopen}) {
+    world.io.group.spawn(act(*world.engine, {.kind = kind}));
+    world.io.pass(seconds(1));
+  }
+  EXPECT_EQ(world.observer.moved, (std::vector<RelinkStatus>{RelinkStatus::dismissed, RelinkStatus::open}));
+}
+
 TEST_F(Sessions, AreNotMadeForALinkThatIsConnectedAgain) {
   state = "connected";
   error_code = "";
