@@ -74,13 +74,12 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
                               [&](const Session& s) { return resume_link(s, o.link_id); });
   add_link_argument(resume, o);
   add_dry_run(resume, o);
-  CLI::App* purge = add_verb(
-      *links, "purge", "Take away everything that is stored of a link", o, chosen, [&](const Session& s) {
-        return purge_link(s, {.link_id = o.link_id, .unlink = o.unlink, .confirmed = o.yes});
-      });
+  CLI::App* purge =
+      add_verb(*links, "purge", "Take away everything that is stored of a link", o, chosen,
+               [&](const Session& s) { return purge_link(s, {.link_id = o.link_id, .unlink = o.unlink}); });
   add_link_argument(purge, o);
   purge->add_flag("--unlink", o.unlink, "End it at MoneyKit first, for good");
-  purge->add_flag("--yes,-y", o.yes, "Do not ask");
+  add_yes(purge, o);
   add_dry_run(purge, o);
   return links;
 }
@@ -105,6 +104,7 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* tail = add_verb(*feed, "tail", "Print the last changes", o, chosen,
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
   tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(whole_number);
+  tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
   CLI::App* of_link =
       add_verb(*feed, "link", "Print the last changes of one link, newest first", o, chosen,
                [&](const Session& s) { return list_link_feed(s, o.link_id, o.entries_limit); });
@@ -112,7 +112,6 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   of_link->add_option("--limit", o.entries_limit, "At most this many; 0: all")
       ->check(whole_number)
       ->capture_default_str();
-  tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
 }
 
 void add_relink_list(CLI::App& relink, Options& o, Command& chosen) {

@@ -1,11 +1,8 @@
 #include "daemon/cli/purge_commands.hpp"
 
-#include <cstdio>
-#include <iostream>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
+#include "daemon/cli/confirm.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
@@ -16,18 +13,6 @@
 namespace syncd::cli {
 
 namespace {
-
-// A purge cannot be taken back: a key that is pressed too fast must not be enough.
-bool confirmed_on_terminal(const PurgeOptions& options) {
-  fmt::print(stderr,
-             "This takes away everything that is stored of link {}{}. It cannot be taken back.\n"
-             "Type the link's id to go on: ",
-             printable(options.link_id), options.unlink ? ", and ends it at MoneyKit" : "");
-  std::fflush(stderr);
-  std::string line;
-  std::getline(std::cin, line);
-  return line == options.link_id;
-}
 
 CliResult<int> describe_purge(const Session& session, const PurgeOptions& options) {
   const auto link = session.client.get(link_path(options.link_id));
@@ -51,16 +36,10 @@ CliResult<int> describe_purge(const Session& session, const PurgeOptions& option
 
 CliResult<int> purge_link(const Session& session, const PurgeOptions& options) {
   if (session.dry_run) return describe_purge(session, options);
-  if (!options.confirmed && isatty(STDIN_FILENO) != 1) {
-    return std::unexpected(
-        CliError{daemon::exit_usage,
-                 "purge asks before it takes anything away, and there is no terminal to ask "
-                 "on: say --yes, or --dry-run to see what there is"});
-  }
-  if (!options.confirmed && !confirmed_on_terminal(options)) {
-    print("nothing was changed\n");
-    return daemon::exit_failure;
-  }
+  const std::string consequence =
+      fmt::format("everything that is stored of link {} is taken away{}, for good",
+                  printable(options.link_id), options.unlink ? ", and the link is ended at MoneyKit" : "");
+  if (const auto ended = confirm(session, consequence)) return *ended;
   const std::string body = options.unlink ? "{\"unlink\":true}" : "{}";
   const auto answer = session.client.post(link_path(options.link_id, "/purge"), body);
   if (!answer) return std::unexpected(answer.error());

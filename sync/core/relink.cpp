@@ -91,8 +91,10 @@ Result<RelinkEntry> release(RelinkEntry entry, const RelinkRequest& request) {
   if (entry.assignee.empty()) return conflict("the entry is claimed by nobody: there is nothing to release");
   const bool own = entry.assignee == request.actor || claimed_by(entry, request.actor);
   if (!own && !request.take_over) {
-    return conflict(fmt::format("the entry is claimed by {}; release it as a take-over if that is agreed",
-                                entry.assignee));
+    auto refused = conflict(fmt::format(
+        "the entry is claimed by {}; release it as a take-over if that is agreed", entry.assignee));
+    refused.error().api_code = claimed_by_other;
+    return refused;
   }
   entry.assignee.clear();
   if (entry.status == RelinkStatus::claimed) entry.status = RelinkStatus::open;

@@ -242,7 +242,10 @@ struct Engine::Impl final : VisitPort {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
-    if (table.buried(slot)) return;  // purged meanwhile: whatever its visit found is no more
+    if (table.buried(slot)) {  // purged meanwhile: whatever its visit found is no more
+      if (!stopping) group->spawn(empty_notes(core::LinkId{std::string(table.id(slot))}));
+      return;
+    }
     if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
     switch (outcome.end) {
       case CycleEnd::finished:
@@ -462,6 +465,7 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<Purged>> purge(core::LinkId link_id, bool unlink, Requester by);
   Act purge_act(bool unlinked, Requester by);
   void note_purge(core::LinkUpdate& update);
+  api::Task<void> empty_notes(core::LinkId link_id);
   api::Task<core::Result<void>> unlink(core::LinkId link_id);
   api::Task<bool> was_purged(core::LinkId link_id);
   api::Task<void> retain();

@@ -22,6 +22,14 @@ void Engine::Impl::note_purge(core::LinkUpdate& update) {
   update.notes.push_back({core::purged_note(link_id), core::format_wall_time(update.at)});
   update.notes.push_back({std::string(core::purged_sends_note), core::encode_purged_sends(purged_sends)});
   update.notes.push_back({verify_result_note(link_id), std::nullopt});
+  update.notes.push_back({core::continuity_note(link_id), std::nullopt});
+}
+
+// What a visit that had begun before may have noted since.
+api::Task<void> Engine::Impl::empty_notes(core::LinkId link_id) {
+  std::string name = core::continuity_note(link_id);
+  const auto emptied = co_await store.put_note(std::move(name), {});
+  if (!emptied) observer.on_store_failed(emptied.error());
 }
 
 Engine::Impl::Act Engine::Impl::purge_act(bool unlinked, Requester by) {

@@ -97,7 +97,7 @@ TEST_F(Purge, LeavesTheReceiptAndNothingElse) {
 
   const Result unasked = ctl({"links", "purge", link_id});
   EXPECT_EQ(unasked.code, 2) << unasked.output;
-  EXPECT_THAT(unasked.output, HasSubstr("--yes"));
+  EXPECT_THAT(unasked.output, HasSubstr("say --yes"));
   const Result dry = ctl({"links", "purge", link_id, "--dry-run"});
   EXPECT_EQ(dry.code, 0) << dry.output;
   EXPECT_THAT(dry.output, HasSubstr("2 accounts"));

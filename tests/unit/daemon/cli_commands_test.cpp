@@ -56,13 +56,8 @@ std::vector<std::pair<std::string, Command>> commands() {
       {"POST /v1/links/mk_1/pause", [](const Session& s) { return pause_link(s, "mk_1"); }},
       {"POST /v1/links/mk_1/resume", [](const Session& s) { return resume_link(s, "mk_1"); }},
       {R"(POST /v1/links/mk_1/purge {"unlink":true})",
-       [](const Session& s) {
-         return purge_link(s, {.link_id = "mk_1", .unlink = true, .confirmed = true});
-       }},
-      {"POST /v1/links/mk_1/purge {}",
-       [](const Session& s) {
-         return purge_link(s, {.link_id = "mk_1", .unlink = false, .confirmed = true});
-       }},
+       [](const Session& s) { return purge_link(s, {.link_id = "mk_1", .unlink = true}); }},
+      {"POST /v1/links/mk_1/purge {}", [](const Session& s) { return purge_link(s, {.link_id = "mk_1"}); }},
       {"GET /v1/links/mk_1/feed?limit=20", [](const Session& s) { return list_link_feed(s, "mk_1", 20); }},
       {"GET /v1/links/mk_1/accounts?limit=1000", [](const Session& s) { return list_accounts(s, "mk_1"); }},
       {"GET /v1/links/mk_1/transactions?limit=5",
