@@ -152,8 +152,9 @@ void BatchBuilder::put_record(const core::LinkUpdate& update, Touched& link) {
     encode_blob_head(value_);
     put(Family::accounts, link_object_key(update.link_id.str()), value_, *update.link_object);
   }
-  const bool is_new = link.fence == 0;
-  if (is_new && !update.record.customer_user_id.empty())
+  // Whose link it is comes with its registration, or later by an act that completes that.
+  const bool may_name_user = link.fence == 0 || update.audit.has_value();
+  if (may_name_user && !update.record.customer_user_id.empty())
     put(Family::links, user_link_key(update.record.customer_user_id, update.link_id.str()), {});
   link.fence = update.record.fence;
 }

@@ -45,6 +45,11 @@ struct Registration {
   std::vector<std::string> tags;
 };
 LinkUpdate step_add(const Registration& registration, WallTime now, Cause cause = Cause::manual);
+// Whether the registration says whose link it is, or tags, and the record does not.
+bool completes(const Registration& registration, const LinkRecord& record);
+// The record, and its entry that waits, get what they lack of the registration; what they have stays. Not in
+// the feed, which is about upstream.
+LinkUpdate step_complete(const StepInput& input, const Registration& registration);
 // Visited by nothing until resumed; data stays readable.
 LinkUpdate step_pause(const StepInput& input);
 // Due at once; back in the relink status when its entry is still open.

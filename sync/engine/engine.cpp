@@ -157,7 +157,7 @@ api::Task<core::Result<IssuedSession>> Engine::issue_session(core::SessionReques
 }
 
 api::Task<core::Result<Exchanged>> Engine::exchange(ExchangeRequest request, Requester by) {
-  return impl_->exchange(std::move(request), std::move(by));
+  return impl_->await_exchange(std::move(request), std::move(by));
 }
 
 void Engine::set_session_settings(const SessionSettings& settings) {

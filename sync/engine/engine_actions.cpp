@@ -59,7 +59,11 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   if (!core::is_valid_id(link.link_id.str())) {
     co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
   }
-  if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  if (table.find(link.link_id.str())) {
+    if (!by) co_return AddOutcome::existed;
+    const auto completed = co_await complete(std::move(link), *std::move(by));
+    co_return completed;
+  }
   if (table.leaving(link.link_id.str())) {
     co_return std::unexpected(
         conflict("the link was purged a moment ago and its last visit has not ended; try again in a minute"));
@@ -75,7 +79,7 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
           conflict("this request was answered before, and the link has been removed since; send a new one"));
     }
   }
-  core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
+  const core::Registration registration{link.link_id, link.customer_user_id, link.tags};
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
   // What was computed from the record of a link that was purged must not fit the one that is added now.
   update.record.fence += fence_floor;
@@ -88,7 +92,11 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
   if (!committed && committed.error().code != core::Errc::conflict)
     co_return std::unexpected(committed.error());
   // Two additions of the same link may have crossed: the table decides who was first.
-  if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  if (table.find(link.link_id.str())) {
+    if (!by) co_return AddOutcome::existed;
+    const auto completed = co_await complete(std::move(link), *std::move(by));
+    co_return completed;
+  }
   // Or two requests with one key, which is a conflict, too.
   if (!committed && by && by->request_key != core::Digest{}) co_return std::unexpected(committed.error());
   const Slot slot = add(link.link_id.str(), LinkStatus::active, due);
@@ -100,6 +108,23 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     pump();
   }
   co_return committed ? AddOutcome::added : AddOutcome::existed;
+}
+
+// The discovery may have been faster than whoever knows whose link it is.
+api::Task<core::Result<AddOutcome>> Engine::Impl::complete(NewLink link, Requester by) {
+  if (link.customer_user_id.empty() && link.tags.empty()) co_return AddOutcome::existed;
+  const core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
+  const auto action = [registration](const core::StepInput& input) {
+    return core::step_complete(input, registration);
+  };
+  const auto check = [registration](const core::LinkRecord& record,
+                                    const core::Held&) -> core::Result<Verdict> {
+    return core::completes(registration, record) ? Verdict::act : Verdict::nothing_to_do;
+  };
+  Act completion{.name = "links.complete", .action = action, .check = check, .by = std::move(by)};
+  const auto acted = co_await act(std::move(link.link_id), std::move(completion));
+  if (!acted) co_return std::unexpected(acted.error());
+  co_return AddOutcome::existed;
 }
 
 // Applies an operator's action to the record as it is now; a cycle that commits in between makes it try

@@ -22,6 +22,7 @@
 #include "sync/engine/cycle.hpp"
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
+#include "sync/engine/errand.hpp"
 #include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
@@ -453,6 +454,8 @@ struct Engine::Impl final : VisitPort {
   // `wait`: how long after now its first visit is due.
   api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by,
                                                core::Millis wait = core::Millis{0});
+  // Of a link that is registered already: it gets what its record lacks of `link`.
+  api::Task<core::Result<AddOutcome>> complete(NewLink link, Requester by);
   // How the link and its entry are afterwards.
   api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
   api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);
@@ -491,6 +494,9 @@ struct Engine::Impl final : VisitPort {
   static core::Result<bool> is_repeated(const core::Held& held, const Requester& by);
   api::Task<core::Result<void>> refuse_repeated(Requester by);
   api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);
+  // Waits for the exchange as a task of the group; one with the request's key that is under way is this one.
+  api::Task<core::Result<Exchanged>> await_exchange(ExchangeRequest request, Requester by);
+  api::Task<void> run_exchange(std::shared_ptr<Errand> errand, ExchangeRequest request);
   api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
   api::Task<core::Result<Exchanged>> recover_exchange(ExchangeRequest request, core::Error error,
                                                       Requester by);
@@ -530,8 +536,10 @@ struct Engine::Impl final : VisitPort {
       waiter->done.notify_all();
     if (verifier) verifier->stop();
     if (!group) co_return;
-    if (in_flight == 0) group->cancel();
-    while (in_flight > 0 && timers.steady_now() < grace_end) {
+    // What is asked once and cannot be asked again may end, as pages may.
+    const auto at_work = [this] { return in_flight > 0 || !exchanges.empty(); };
+    if (!at_work()) group->cancel();
+    while (at_work() && timers.steady_now() < grace_end) {
       co_await timers.sleep_until(std::min(grace_end, timers.steady_now() + core::Millis(20)));
     }
     group->cancel();
@@ -555,6 +563,7 @@ struct Engine::Impl final : VisitPort {
   std::size_t adding = 0;  // links whose registration is being committed
   std::list<CycleWaiter*> cycle_waiters;
   std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
+  Errands exchanges;                    // also those whose caller has left
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
   Tick clock_wakes_at = 0;
   std::unique_ptr<api::Waiters> hold_ended;

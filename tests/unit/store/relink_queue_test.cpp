@@ -262,6 +262,15 @@ TEST_F(SearchTest, ALinkThatIsFoundInBothWaysComesOnce) {
   EXPECT_EQ(found("bob"), (Links{"bobby", "mk_b", "mk_long_b"}));
 }
 
+// The discovery had registered the link, and somebody says later whose it is.
+TEST_F(SearchTest, FindsALinkWhoseUserWasNamedLater) {
+  auto update = update_of("x", 1);
+  update.record.customer_user_id = "xenia";
+  update.audit = core::AuditNote{.actor = "uid:1", .action = "links.complete", .detail = {}};
+  commit(update);
+  EXPECT_EQ(found("xen"), (Links{"x"}));
+}
+
 TEST_F(SearchTest, RefusesAPlaceThatIsNone) {
   for (const char* place : {"x", "i:", "u:", "u:9:a", "u:1:a", "u:x:ab"})
     EXPECT_FALSE(store_->search_links("a", place, 10)) << place;
