@@ -178,7 +178,8 @@ TEST(Import, SentAgainChangesNothing) {
 TEST(Import, OneLinkTwiceIsAddedOnce) {
   ImportWorld world;
   auto links = links_named("mk_", 3);
-  links.insert(links.end(), links.begin(), links.end());
+  const auto again = links;
+  links.insert(links.end(), again.begin(), again.end());
   const auto results = world.run(links);
   ASSERT_TRUE(results);
   EXPECT_EQ(std::ranges::count(words(results), "added"), 3);
