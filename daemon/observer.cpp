@@ -97,6 +97,10 @@ void Observer::on_registered() {
   metrics_.record_discovery(discovery_->only_upstream, discovery_->only_here, discovery_->at);
 }
 
+void Observer::on_entry_moved(const core::RelinkEntry& entry) {
+  metrics_.record_act(entry);
+}
+
 void Observer::on_discovery_failed(const core::Error& error) {
   metrics_.record_discovery_failure();
   log_.warn(
@@ -134,6 +138,14 @@ void Observer::on_verify(const core::VerifyReport& report) {
       log_.info("verify", "the link could not be compared with upstream", fields);
       return;
   }
+}
+
+void Observer::on_purged(const core::LinkId& link_id, bool by_retention, const core::Counts& counts) {
+  metrics_.record_purge(by_retention);
+  LogFields fields;
+  fields.add("link", std::string_view(log_.links().in_log(link_id))).add("by_retention", by_retention);
+  fields.add("accounts", counts.accounts).add("transactions", counts.transactions);
+  log_.info("link_purged", "everything that was stored of the link was taken away", fields);
 }
 
 void Observer::on_incident(const core::IncidentEvent& event) {

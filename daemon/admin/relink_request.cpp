@@ -14,6 +14,8 @@ std::string_view members_of(Kind kind) {
   switch (kind) {
     case Kind::claim:
       return "version, assignee and take_over";
+    case Kind::release:
+      return "version and take_over";
     case Kind::note:
     case Kind::dismiss:
       return "version and text";
@@ -31,7 +33,7 @@ Member read_member(Kind kind, core::Reader& reader, std::string_view name, core:
     return read_as(
         reader.at("assignee", read_text(reader, request.assignee, core::relink_assignee_bytes_max)));
   }
-  if (name == "take_over" && kind == Kind::claim)
+  if (name == "take_over" && (kind == Kind::claim || kind == Kind::release))
     return read_as(reader.at("take_over", reader.boolean(request.take_over)));
   return Member::unknown;
 }

@@ -44,8 +44,9 @@ CliError unreachable(const std::string& socket, const error_code& ec) {
 CliError refused(const Answer& answer) {
   const std::string detail = answer.value.at("detail", "");
   const std::string problem = answer.value.at("code", "");
+  const bool asks_to_wait = answer.status == 503 || answer.status == 429;
   const int code = problem == "storage_failed" ? daemon::exit_io
-                   : answer.status == 503      ? daemon::exit_unavailable
+                   : asks_to_wait              ? daemon::exit_unavailable
                                                : daemon::exit_failure;
   return {code, detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail, problem};
 }

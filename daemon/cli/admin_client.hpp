@@ -42,6 +42,9 @@ class Client {
   explicit Client(std::string socket, Patience patience = {})
       : socket_(std::move(socket)), patience_(patience) {}
 
+  // The same daemon, asked with other patience.
+  Client with(Patience patience) const { return Client(socket_, patience); }
+
   // Any 2xx answer; the problem's detail as an error otherwise. `wait`: how long the daemon was asked to
   // wait.
   CliResult<Answer> get(const std::string& target, core::Millis wait = core::Millis{0}) const {

@@ -4,7 +4,15 @@
 #include <utility>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
+#include "daemon/cli/argument_checks.hpp"
+#include "daemon/cli/completion.hpp"
+#include "daemon/cli/continuity.hpp"
+#include "daemon/cli/grammar.hpp"
+#include "daemon/cli/help_texts.hpp"
+#include "daemon/cli/output.hpp"
+#include "daemon/cli/text.hpp"
 #include "daemon/exit_codes.hpp"
 
 namespace syncd::cli {
@@ -20,22 +28,17 @@ CLI::App* add_verb(CLI::App& parent, const char* name, const char* help, Options
   return verb;
 }
 
-// An empty text is mostly a variable of a script that is not set: never what was meant.
-std::string not_empty(const std::string& text) {
-  return text.empty() ? "is empty" : "";
-}
-
-std::string whole_number(const std::string& text) {
-  const bool digits = !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  return digits ? "" : "must be a whole number, 0 or more";
-}
-
 void add_link_argument(CLI::App* verb, Options& options) {
-  verb->add_option("LINK", options.link_id, "Link id; links ls prints them")->required()->check(not_empty);
+  verb->add_option("LINK", options.link_id, "Link id; links ls prints them")->required()->check(valid_id);
 }
 
 void add_dry_run(CLI::App* verb, Options& options) {
   verb->add_flag("--dry-run", options.dry_run, "Say what would happen and change nothing");
+}
+
+// For a verb that asks first, see confirm().
+void add_yes(CLI::App* verb, Options& options) {
+  verb->add_flag("--yes,-y", options.confirmed, "Do not ask");
 }
 
 CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
@@ -48,20 +51,20 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   which->add_option("--state", o.state, "Only links of this status")
       ->check(CLI::IsMember({"active", "backoff", "relink", "blocked", "quarantined", "paused", "gone"}));
   which->add_option("--search", o.search, "Only links whose id, or whose user's id, begins so")
-      ->check(not_empty);
+      ->check(text_up_to(core::id_bytes_max));
   add_link_argument(add_verb(*links, "show", "Show one link", o, chosen,
                              [&](const Session& s) { return show_link(s, o.link_id); }),
                     o);
   CLI::App* add = add_verb(*links, "add", "Register a link; it is synced at once", o, chosen,
                            [&](const Session& s) { return add_link(s, o.add); });
-  add->add_option("LINK", o.add.link_id, "Link id")->required()->check(not_empty);
-  add->add_option("--user", o.add.customer_user_id, "Your id of the user whose link it is")->check(not_empty);
+  add->add_option("LINK", o.add.link_id, "Link id")->required()->check(valid_id);
+  add->add_option("--user", o.add.customer_user_id, "Your id of the user whose link it is")->check(valid_id);
   add->add_option("--tag", o.add.tags, "A word to find it by; may be repeated")->check(not_empty);
   add_dry_run(add, o);
   CLI::App* sync = add_verb(*links, "sync", "Visit a link now, inside the budgets", o, chosen,
                             [&](const Session& s) { return sync_link(s, o.link_id, o.wait); });
   add_link_argument(sync, o);
-  sync->add_option("--wait", o.wait, "Wait for the result, for example 30s (60s at most)")->check(not_empty);
+  sync->add_option("--wait", o.wait, "Wait for the result, for example 30s (60s at most)")->check(valid_wait);
   add_dry_run(sync, o);
   CLI::App* pause = add_verb(*links, "pause", "Stop visiting a link", o, chosen,
                              [&](const Session& s) { return pause_link(s, o.link_id); });
@@ -71,6 +74,13 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
                               [&](const Session& s) { return resume_link(s, o.link_id); });
   add_link_argument(resume, o);
   add_dry_run(resume, o);
+  CLI::App* purge =
+      add_verb(*links, "purge", "Take away everything that is stored of a link", o, chosen,
+               [&](const Session& s) { return purge_link(s, {.link_id = o.link_id, .unlink = o.unlink}); });
+  add_link_argument(purge, o);
+  purge->add_flag("--unlink", o.unlink, "End it at MoneyKit first, for good");
+  add_yes(purge, o);
+  add_dry_run(purge, o);
   return links;
 }
 
@@ -95,6 +105,13 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
   tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(whole_number);
   tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
+  CLI::App* of_link =
+      add_verb(*feed, "link", "Print the last changes of one link, newest first", o, chosen,
+               [&](const Session& s) { return list_link_feed(s, o.link_id, o.entries_limit); });
+  add_link_argument(of_link, o);
+  of_link->add_option("--limit", o.entries_limit, "At most this many; 0: all")
+      ->check(whole_number)
+      ->capture_default_str();
 }
 
 void add_relink_list(CLI::App& relink, Options& o, Command& chosen) {
@@ -104,11 +121,13 @@ void add_relink_list(CLI::App& relink, Options& o, Command& chosen) {
                  "live (open, claimed or session_issued), one of these, resolved or all")
       ->check(CLI::IsMember({"live", "open", "claimed", "session_issued", "resolved", "all"}))
       ->capture_default_str();
-  ls->add_option("--institution", o.relinks.institution, "Only of this institution")->check(not_empty);
-  ls->add_option("--reason", o.relinks.reason, "Only for this reason")->check(not_empty);
-  ls->add_option("--assignee", o.relinks.assignee, "Only those somebody works on")->check(not_empty);
+  ls->add_option("--institution", o.relinks.institution, "Only of this institution")
+      ->check(text_up_to(core::id_bytes_max));
+  ls->add_option("--reason", o.relinks.reason, "Only for this reason")->check(text_up_to(core::id_bytes_max));
+  ls->add_option("--assignee", o.relinks.assignee, "Only those somebody works on")
+      ->check(text_up_to(core::relink_assignee_bytes_max));
   ls->add_option("--search", o.relinks.search, "Only links whose id, or whose user's id, begins so")
-      ->check(not_empty);
+      ->check(text_up_to(core::id_bytes_max));
   ls->add_flag("--newest", o.relinks.newest_first, "Newest first");
   ls->add_option("--limit", o.relinks.limit, "At most this many; 0: all")
       ->check(whole_number)
@@ -123,6 +142,9 @@ void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
   add_link_argument(add_verb(*relink, "show", "Show one entry with its history", o, chosen,
                              [&](const Session& s) { return show_relink(s, o.link_id); }),
                     o);
+  add_link_argument(add_verb(*relink, "continuity", "Show what the last relink did to a link's data", o,
+                             chosen, [&](const Session& s) { return show_continuity(s, o.link_id); }),
+                    o);
   const auto add_act = [&](const char* name, const char* help, Kind kind) {
     CLI::App* verb = add_verb(*relink, name, help, o, chosen, [&o, kind](const Session& s) {
       o.relink_act.kind = kind;
@@ -130,7 +152,7 @@ void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
     });
     verb->add_option("LINK", o.relink_act.link_id, "Link id; relink ls prints them")
         ->required()
-        ->check(not_empty);
+        ->check(valid_id);
     verb->add_option("--version", o.relink_act.version,
                      "Only if the entry still has this version; without: whatever it has now")
         ->check(whole_number);
@@ -138,21 +160,26 @@ void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
     return verb;
   };
   CLI::App* claim = add_act("claim", "Say that you, or somebody, works on an entry", Kind::claim);
-  claim->add_option("--for", o.relink_act.assignee, "Who works on it, instead of you")->check(not_empty);
+  claim->add_option("--for", o.relink_act.assignee, "Who works on it, instead of you")
+      ->check(text_up_to(core::relink_assignee_bytes_max));
   claim->add_flag("--take-over", o.relink_act.take_over, "Also from somebody else");
-  add_act("release", "Say that nobody works on an entry", Kind::release);
+  CLI::App* release = add_act("release", "Say that nobody works on an entry", Kind::release);
+  release->add_flag("--take-over", o.relink_act.take_over, "Also what somebody else works on");
   CLI::App* note = add_act("note", "Write a note into an entry's history", Kind::note);
-  note->add_option("TEXT", o.relink_act.text, "The note")->required()->check(not_empty);
+  note->add_option("TEXT", o.relink_act.text, "The note")
+      ->required()
+      ->check(text_up_to(core::relink_text_bytes_max));
   CLI::App* dismiss = add_act("dismiss", "Close an entry although its link still waits", Kind::dismiss);
-  dismiss->add_option("--reason", o.relink_act.text, "Why, for its history")->check(not_empty);
-  dismiss->add_flag("--yes,-y", o.relink_act.confirmed, "Do not ask");
+  dismiss->add_option("--reason", o.relink_act.text, "Why, for its history")
+      ->check(text_up_to(core::relink_text_bytes_max));
+  add_yes(dismiss, o);
   add_act("reopen", "Open an entry that was dismissed", Kind::reopen);
   CLI::App* session =
       add_verb(*relink, "session", "Make a session with which the owner reconnects the link", o, chosen,
                [&](const Session& s) { return issue_relink_session(s, o.relink_session); });
   session->add_option("LINK", o.relink_session.link_id, "Link id; relink ls prints them")
       ->required()
-      ->check(not_empty);
+      ->check(valid_id);
   session
       ->add_option("--version", o.relink_session.version,
                    "Only if the entry still has this version; without: whatever it has now")
@@ -185,14 +212,16 @@ void add_session_verbs(CLI::App& app, CLI::App& links, Options& o, Command& chos
   create
       ->add_option("--product", o.new_session.products, "A product that the link must have; may be repeated")
       ->check(CLI::IsMember({"account_numbers", "identity", "transactions", "investments"}));
+  add_dry_run(create, o);
   CLI::App* exchange =
       add_verb(links, "exchange", "Turn an exchangeable token, read from standard input, into a link", o,
                chosen, [&](const Session& s) { return exchange_token(s, o.exchange); });
   exchange
       ->add_option("--user", o.exchange.customer_user_id,
                    "Your id of the user: finds the link where the answer of an exchange was lost")
-      ->check(not_empty);
+      ->check(valid_id);
   exchange->add_option("--tag", o.exchange.tags, "A word to find it by; may be repeated")->check(not_empty);
+  add_dry_run(exchange, o);
 }
 
 void add_import_verb(CLI::App& links, Options& o, Command& chosen) {
@@ -247,16 +276,16 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* verify = add_verb(app, "verify", "Visit links, compare them with upstream and correct nothing", o,
                               chosen, [&](const Session& s) { return verify_links(s, o.verify); });
   auto* which = verify->add_option_group("links")->require_option(1);
-  which->add_option("--link", o.verify.link_id, "This link")->check(not_empty);
+  which->add_option("--link", o.verify.link_id, "This link")->check(valid_id)->type_name("LINK");
   which->add_option("--sample", o.verify.sample, "So many active links, drawn by lot")
       ->check(CLI::Range(1, 1'000'000));
   verify->footer(
       "Exit code: 0 all is as upstream has it, 1 something differs, 65 the daemon refused, 69 nothing "
       "differs but something could not be compared.");
   CLI::App* repair = add_verb(app, "repair", "Read a link's whole history again and correct what differs", o,
-                              chosen, [&](const Session& s) { return repair_link(s, o.link_id, o.yes); });
+                              chosen, [&](const Session& s) { return repair_link(s, o.link_id); });
   add_link_argument(repair, o);
-  repair->add_flag("--yes,-y", o.yes, "Do not ask");
+  add_yes(repair, o);
   repair->add_flag("--dry-run", o.dry_run, "Verify instead: say what differs and correct nothing");
   CLI::App* letters = app.add_subcommand("dead-letters", "Evidence of answers that were refused");
   letters->require_subcommand(1);
@@ -267,15 +296,17 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
     const char* help;
     CliResult<int> (*run)(const Session&, const std::string&);
     bool changes;
+    bool asks;
   };
-  for (const Verb& entry :
-       {Verb{"show", "Show one dead letter", &show_dead_letter, false},
-        Verb{"retry", "Take its link out of the quarantine and visit it at once", &retry_dead_letter, true},
-        Verb{"drop", "Throw a dead letter away", &drop_dead_letter, true}}) {
+  for (const Verb& entry : {Verb{"show", "Show one dead letter", &show_dead_letter, false, false},
+                            Verb{"retry", "Take its link out of the quarantine and visit it at once",
+                                 &retry_dead_letter, true, false},
+                            Verb{"drop", "Throw a dead letter away", &drop_dead_letter, true, true}}) {
     CLI::App* verb = add_verb(*letters, entry.name, entry.help, o, chosen,
                               [&o, run = entry.run](const Session& s) { return run(s, o.letter); });
-    verb->add_option("LETTER", o.letter, "Its name, as ls prints it")->required()->check(not_empty);
+    verb->add_option("LETTER", o.letter, "Its name, as ls prints it")->required()->check(valid_letter);
     if (entry.changes) add_dry_run(verb, o);
+    if (entry.asks) add_yes(verb, o);
   }
 }
 
@@ -287,29 +318,79 @@ void add_token_verbs(CLI::App& app, Options& o, Command& chosen) {
                               [&](const Session& s) { return create_token(s, o.token); });
   create->add_option("NAME", o.token.name, "Its name in the audit log: a-z, 0-9, '.', '_' and '-'")
       ->required()
-      ->check(not_empty);
+      ->check(valid_token_name);
   create->add_option("--role", o.token.role, "read: look; operate: act on links too; admin: everything")
       ->required()
       ->check(CLI::IsMember({"read", "operate", "admin"}));
   create->add_option("--lifetime", o.token.lifetime, "How long it is good for, 365d at most")
-      ->check(not_empty)
+      ->check(valid_lifetime)
       ->capture_default_str();
   add_dry_run(create, o);
   CLI::App* revoke = add_verb(*tokens, "revoke", "Admit nobody with a token any more", o, chosen,
                               [&](const Session& s) { return revoke_token(s, o.token.name); });
-  revoke->add_option("NAME", o.token.name, "Its name, as ls prints it")->required()->check(not_empty);
+  revoke->add_option("NAME", o.token.name, "Its name, as ls prints it")->required()->check(valid_token_name);
   add_dry_run(revoke, o);
+  add_yes(revoke, o);
+}
+
+void add_completion_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* script = app.add_subcommand("completion", "Print a script that completes words in your shell");
+  script->add_option("SHELL", o.shell, "Your shell")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  script->callback([&] {
+    chosen = [text = completion_script(o.shell, grammar_of(app))](const Session&) {
+      print(text);
+      return daemon::exit_ok;
+    };
+  });
+  // What the scripts ask while one types.
+  CLI::App* candidates = app.add_subcommand("__complete", "Words that begin so");
+  candidates->group("");
+  candidates->add_option("KIND", o.shell)->required();
+  candidates->add_option("PREFIX", o.search);
+  candidates->callback(
+      [&] { chosen = [&o](const Session& s) { return print_candidates(s, o.shell, o.search); }; });
+}
+
+// The parser's complaint, without its advice.
+std::string complaint_of(const daemon::Ending& ending) {
+  return printable(ending.error.substr(0, ending.error.find('\n')));
+}
+
+// What is wrong with a command line that the parser refused.
+daemon::Ending explained(const std::vector<GrammarVerb>& grammar, const std::vector<std::string>& arguments,
+                         const daemon::Ending& refused) {
+  const std::string path = path_of(grammar, arguments);
+  const GrammarVerb& verb = *find_verb(grammar, path);
+  const std::string help = fmt::format("moneykitctl {}{}--help", path, path.empty() ? "" : " ");
+  std::string message;
+  if (const auto unknown = unknown_word(grammar, arguments)) {
+    message = *unknown;
+  } else if (!verb.verbs.empty()) {
+    message = fmt::format("{}a verb is missing: {}\n{} says more", path.empty() ? "" : path + ": ",
+                          fmt::join(verb.verbs, ", "), help);
+  } else {
+    message = fmt::format("{}\n{} says more", complaint_of(refused), help);
+  }
+  return {daemon::exit_usage, {}, std::move(message)};
 }
 
 }  // namespace
 
-std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation) {
+std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& arguments,
+                                              Invocation& invocation) {
   CLI::App app{"Asks and steers a running moneykit-syncd.", "moneykitctl"};
   Options& options = invocation.options;
   app.add_option("--socket", options.socket, "The daemon's admin socket (or environment MONEYKITCTL_SOCKET)")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->type_name("FILE");
   app.add_option("--config", options.config, "Take the socket from this configuration of the daemon")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->type_name("FILE");
+  app.add_option("--color", options.color, "Whether states and headings are coloured")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
   app.set_version_flag("--version", std::string("moneykitctl " SYNCD_VERSION));
   app.require_subcommand(1);
   app.fallthrough();
@@ -322,11 +403,15 @@ std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments
   add_repair_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);
   add_token_verbs(app, options, invocation.command);
-  std::ranges::reverse(arguments);  // as the parser wants them
+  add_completion_verbs(app, options, invocation.command);
+  add_help_texts(app);
   try {
-    app.parse(std::move(arguments));
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as the parser wants them
+    app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
-    return daemon::ending_of(app, error);
+    daemon::Ending ending = daemon::ending_of(app, error);
+    if (ending.exit_code == daemon::exit_ok) return ending;
+    return explained(grammar_of(app), arguments, ending);
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/export_commands.hpp"
 #include "daemon/cli/import_commands.hpp"
+#include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
@@ -25,6 +26,9 @@ struct Options {
   std::string config;
   bool json = false;
   bool dry_run = false;
+  bool confirmed = false;
+  std::string color = "auto";
+  std::string shell;  // completion
   std::string link_id;
   std::string state;
   std::string search;
@@ -39,8 +43,9 @@ struct Options {
   std::size_t limit = 0;
   std::optional<std::uint64_t> after;
   bool follow = false;
+  bool unlink = false;
+  std::size_t entries_limit = 20;
   VerifyOptions verify;
-  bool yes = false;
   std::string letter;
   TokenOptions token;
   ImportOptions import_from;
@@ -59,7 +64,8 @@ struct Invocation {
 };
 
 // Reads the arguments behind the program's name. nullopt: `invocation` says what to run. Otherwise there is
-// nothing to run.
-std::optional<daemon::Ending> parse_arguments(std::vector<std::string> arguments, Invocation& invocation);
+// nothing to run; the error then is a message without the program's name and without the last line's end.
+std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& arguments,
+                                              Invocation& invocation);
 
 }  // namespace syncd::cli

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "daemon/admin/link_request.hpp"
+#include "daemon/cli/flags.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
@@ -131,11 +132,15 @@ std::string new_link_body(const AddOptions& options) {
   return writer.take();
 }
 
-// The link id of a new link is checked by the daemon, whom we ask about it, the rest here.
+// By the rules of the daemon, before it is asked.
+std::optional<CliError> refusal_of(const AddOptions& options) {
+  const auto body = daemon::parse_new_link(new_link_body(options));
+  if (body) return std::nullopt;
+  return in_flags(CliError{daemon::exit_usage, body.error(), "invalid_body"},
+                  {{"link_id", "LINK"}, {"customer_user_id", "--user"}, {"tags", "--tag"}});
+}
+
 CliResult<int> describe_add(const Session& session, const AddOptions& options) {
-  if (const auto body = daemon::parse_new_link(new_link_body(options)); !body) {
-    return std::unexpected(CliError{daemon::exit_failure, body.error(), "invalid_body"});
-  }
   const auto known = session.client.get(link_path(options.link_id));
   if (known) return print_dry_run(session, "add", options.link_id, known->value.at("status"), false);
   if (known.error().problem != "link_not_found") return std::unexpected(known.error());
@@ -156,7 +161,7 @@ CliResult<int> show_status(const Session& session) {
   const auto answer = session.client.get("/v1/status");
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(render_status(answer->value, wall_now()));
+  print(render_status(answer->value, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -167,7 +172,7 @@ CliResult<int> list_links(const Session& session, const std::string& state, cons
   const auto links = session.client.list("/v1/links", query, 0);
   if (!links) return std::unexpected(links.error());
   if (session.json) return print_items(*links);
-  print(render_links(*links, wall_now()));
+  print(render_links(*links, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -175,11 +180,12 @@ CliResult<int> show_link(const Session& session, const std::string& link_id) {
   const auto answer = session.client.get(link_path(link_id));
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(render_link(answer->value, wall_now()));
+  print(render_link(answer->value, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
 CliResult<int> add_link(const Session& session, const AddOptions& options) {
+  if (const auto refusal = refusal_of(options)) return std::unexpected(*refusal);
   if (session.dry_run) return describe_add(session, options);
   const auto answer = session.client.post("/v1/links", new_link_body(options));
   if (!answer) return std::unexpected(answer.error());
@@ -192,16 +198,9 @@ CliResult<int> add_link(const Session& session, const AddOptions& options) {
 }
 
 CliResult<int> sync_link(const Session& session, const std::string& link_id, const std::string& wait) {
+  if (session.dry_run) return describe_change(session, link_id, "sync");
   const auto wanted = daemon::parse_duration(wait);
-  if (session.dry_run) {
-    if (!wait.empty() && (!wanted || *wanted > wait_max)) {
-      return std::unexpected(CliError{
-          daemon::exit_failure, "wait must be a duration up to 1m, for example 10s", "invalid_parameter"});
-    }
-    return describe_change(session, link_id, "sync");
-  }
   const std::string query = wait.empty() ? "" : "?wait=" + percent_encoded(wait);
-  // One that is not well formed is refused by the daemon.
   const core::Millis waiting = wanted.value_or(core::Millis{0});
   const auto answer = session.client.post(link_path(link_id, "/sync" + query), {}, waiting);
   if (!answer) return std::unexpected(answer.error());
@@ -214,7 +213,7 @@ CliResult<int> sync_link(const Session& session, const std::string& link_id, con
     return code;
   }
   if (ended) {
-    print(render_cycle(answer->value, wall_now()));
+    print(render_cycle(answer->value, wall_now(), session.look));
   } else {
     print(fmt::format("link {} is queued{}\n", printable(link_id),
                       wait.empty() ? ""
@@ -236,7 +235,7 @@ CliResult<int> list_accounts(const Session& session, const std::string& link_id)
   const auto accounts = session.client.list(link_path(link_id, "/accounts"), {}, 0);
   if (!accounts) return std::unexpected(accounts.error());
   if (session.json) return print_items(*accounts);
-  print(render_accounts(*accounts, wall_now()));
+  print(render_accounts(*accounts, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -244,7 +243,7 @@ CliResult<int> list_transactions(const Session& session, const std::string& link
   const auto rows = session.client.list(link_path(link_id, "/transactions"), {}, limit);
   if (!rows) return std::unexpected(rows.error());
   if (session.json) return print_items(*rows);
-  print(render_transactions(*rows));
+  print(render_transactions(*rows, session.look));
   return daemon::exit_ok;
 }
 
@@ -269,6 +268,7 @@ CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> af
       answered = true;
       pause = retry_first;
       const bool printed = print_feed_page(session, answer->value, position);
+      if (print_failed()) return daemon::exit_io;  // nobody reads on
       const std::uint64_t head = to_number(answer->value.at("head", "0"));
       if (printed && position.sequence > head) return std::unexpected(ahead_of(position.sequence, head));
       if (printed && !follow && answer->value.at("next", "").empty()) return daemon::exit_ok;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/cli/admin_client.hpp"
+#include "daemon/cli/look.hpp"
 
 namespace syncd::cli {
 
@@ -15,6 +16,8 @@ struct Session {
   Client client;
   bool json = false;
   bool dry_run = false;
+  bool confirmed = false;  // --yes: nothing is asked about, see confirm()
+  Look look = {};          // of standard output
 };
 
 // Why the daemon would refuse to `sync`, `pause` or `resume` a link of this status; nullopt: it would not.
@@ -30,7 +33,7 @@ struct AddOptions {
   std::vector<std::string> tags;
 };
 CliResult<int> add_link(const Session& session, const AddOptions& options);
-// `wait` empty: do not wait.
+// `wait` empty: do not wait; a duration up to wait_max, as the parser has checked.
 CliResult<int> sync_link(const Session& session, const std::string& link_id, const std::string& wait);
 CliResult<int> pause_link(const Session& session, const std::string& link_id);
 CliResult<int> resume_link(const Session& session, const std::string& link_id);

@@ -9,6 +9,8 @@
 
 #include "daemon/cli/arguments.hpp"
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/look.hpp"
+#include "daemon/cli/output.hpp"
 #include "daemon/config.hpp"
 #include "daemon/exit_codes.hpp"
 
@@ -30,26 +32,45 @@ cli::CliResult<std::string> choose_socket(const cli::Options& options) {
   return std::unexpected(cli::CliError{daemon::exit_config, std::move(message)});
 }
 
+cli::ColorChoice color_choice(const cli::Options& options) {
+  if (options.color == "always") return cli::ColorChoice::always;
+  return options.color == "never" ? cli::ColorChoice::never : cli::ColorChoice::automatic;
+}
+
+void complain(const std::string& message, cli::ColorChoice color) {
+  const cli::Look look = cli::look_of(fileno(stderr), color);
+  fmt::print(stderr, "{} {}\n", cli::painted("moneykitctl:", cli::Tone::bad, look), message);
+}
+
+cli::CliResult<int> carry_out(const cli::Invocation& invocation) {
+  const cli::Options& options = invocation.options;
+  const auto socket = choose_socket(options);
+  if (!socket) return std::unexpected(socket.error());
+  return invocation.command(cli::Session{.client = cli::Client(*socket),
+                                         .json = options.json,
+                                         .dry_run = options.dry_run,
+                                         .confirmed = options.confirmed,
+                                         .look = cli::look_of(fileno(stdout), color_choice(options))});
+}
+
 int run(int argc, char** argv) {
   cli::Invocation invocation;
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  if (const auto ending = cli::parse_arguments(arguments, invocation)) {
-    fmt::print("{}", ending->out);
-    fmt::print(stderr, "{}", ending->error);
+  const auto ending = cli::parse_arguments(arguments, invocation);
+  if (ending && ending->exit_code != daemon::exit_ok) {
+    complain(ending->error, cli::ColorChoice::automatic);
     return ending->exit_code;
   }
-  const cli::Options& options = invocation.options;
-  const auto socket = choose_socket(options);
-  const auto result =
-      socket ? invocation.command(cli::Session{cli::Client(*socket), options.json, options.dry_run})
-             : cli::CliResult<int>(std::unexpected(socket.error()));
+  if (ending) cli::print(ending->out);
+  const auto result = ending ? cli::CliResult<int>(ending->exit_code) : carry_out(invocation);
+  const cli::ColorChoice color = color_choice(invocation.options);
   // What was printed may be a token that is shown once: that it is lost must be known.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fmt::print(stderr, "moneykitctl: standard output cannot be written: what was to be printed is lost\n");
+  if (std::fflush(stdout) != 0 || cli::print_failed()) {
+    complain("standard output cannot be written: what was to be printed is lost", color);
     return daemon::exit_io;
   }
   if (result) return *result;
-  fmt::print(stderr, "moneykitctl: {}\n", result.error().message);
+  complain(result.error().message, color);
   return result.error().exit_code;
 }
 

@@ -19,6 +19,10 @@ void print(std::string_view text) {
   std::fflush(stdout);
 }
 
+bool print_failed() {
+  return std::ferror(stdout) != 0;
+}
+
 int print_json(std::string_view json) {
   print(std::string(json) + "\n");
   return daemon::exit_ok;

@@ -15,6 +15,8 @@ inline constexpr core::Millis wait_max{60'000};  // how long the daemon waits at
 
 core::WallTime wall_now();
 void print(std::string_view text);
+// Something of what was printed so far went nowhere: a full disk, a closed descriptor.
+bool print_failed();
 // With a line's end behind it; answers the exit code of success.
 int print_json(std::string_view json);
 int print_items(const std::vector<JsonValue>& items);

@@ -1,11 +1,14 @@
 #include "daemon/cli/relink_commands.hpp"
 
 #include <charconv>
-#include <cstdio>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "daemon/cli/confirm.hpp"
+#include "daemon/cli/continuity.hpp"
+#include "daemon/cli/flags.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
@@ -60,14 +63,12 @@ core::RelinkStatus status_of(const JsonValue& entry) {
                                                 : core::RelinkStatus::resolved;
 }
 
-// As far as the rules for an act look at it.
-core::RelinkEntry entry_of(const JsonValue& shown) {
-  core::RelinkEntry entry;
-  entry.status = status_of(shown);
-  entry.version = to_number(shown.at("version", "0"));
-  entry.assignee = shown.at("assignee", "");
-  entry.resolved_by = shown.at("resolved_by", "");
-  return entry;
+std::optional<core::RelinkEventKind> event_kind_of(std::string_view word) {
+  for (std::size_t number = 1; number <= core::relink_event_kind_count; ++number) {
+    const auto kind = static_cast<core::RelinkEventKind>(number);
+    if (core::to_string(kind) == word) return kind;
+  }
+  return std::nullopt;
 }
 
 core::RelinkRequest request_of(const RelinkActOptions& options, std::uint64_t version) {
@@ -89,16 +90,52 @@ std::string body_of(const RelinkActOptions& options, std::uint64_t version) {
   return writer.take();
 }
 
+// What the daemon says about somebody else's claim, with what to type about it.
+CliError with_next_step(CliError error, const RelinkActOptions& options, const JsonValue& entry) {
+  const std::string assignee = entry.at("assignee", "");
+  const bool of_claims = options.kind == Kind::claim || options.kind == Kind::release;
+  const bool of_another = !assignee.empty() && entry.at("status") != "resolved";
+  if (!of_claims || !of_another || options.take_over || error.problem != "conflict") return error;
+  error.message = fmt::format("the entry of link {} is claimed by {}: say --take-over if that is agreed",
+                              printable(options.link_id), printable(assignee));
+  return error;
+}
+
+CliError refused_act(CliError error, const RelinkActOptions& options, const JsonValue& entry) {
+  const char* const text = options.kind == Kind::note ? "TEXT" : "--reason";
+  return with_next_step(
+      in_flags(
+          std::move(error),
+          {{"assignee", "--for"}, {"take_over", "--take-over"}, {"text", text}, {"version", "--version"}}),
+      options, entry);
+}
+
 CliResult<int> describe_act(const Session& session, const RelinkActOptions& options, const Answer& found,
                             std::uint64_t version) {
   const auto would = core::apply(entry_of(found.value), request_of(options, version), wall_now());
-  if (!would) return std::unexpected(CliError{daemon::exit_failure, would.error().message, "conflict"});
+  if (!would) {
+    const bool malformed = would.error().code == core::Errc::invalid;
+    const bool moved = would.error().api_code == core::relink_version_conflict;
+    return std::unexpected(refused_act({.exit_code = daemon::exit_failure,
+                                        .message = would.error().message,
+                                        .problem = malformed ? "invalid"
+                                                   : moved   ? "version_conflict"
+                                                             : "conflict"},
+                                       options, found.value));
+  }
+  const bool would_change = would->version != version;
   if (session.json) {
     daemon::JsonWriter writer;
     writer.begin_object().member("dry_run", true).member("action", verb_of(options.kind));
     writer.member("link_id", std::string_view(options.link_id));
-    writer.member("status", core::to_string(would->status)).member("version", would->version).end_object();
+    writer.member("status", core::to_string(would->status)).member("version", would->version);
+    writer.member("would_change", would_change).end_object();
     return print_json(writer.take());
+  }
+  if (!would_change) {
+    print(fmt::format("the entry of link {} is claimed so already; nothing would change\n",
+                      printable(options.link_id)));
+    return daemon::exit_ok;
   }
   print(fmt::format("would {} the entry of link {} (now {}, version {}); nothing was changed\n",
                     verb_of(options.kind), printable(options.link_id), printable(found.value.at("status")),
@@ -106,33 +143,33 @@ CliResult<int> describe_act(const Session& session, const RelinkActOptions& opti
   return daemon::exit_ok;
 }
 
-// nullopt: go on.
-std::optional<CliResult<int>> ask_first(const RelinkActOptions& options) {
-  if (options.kind != Kind::dismiss || options.confirmed) return std::nullopt;
-  if (isatty(STDIN_FILENO) != 1) {
-    return std::unexpected(
-        CliError{daemon::exit_usage,
-                 "dismiss asks before it closes an entry whose link still waits, and there is "
-                 "no terminal to ask on: say --yes, or --dry-run to see what would happen"});
-  }
-  fmt::print(stderr,
-             "link {} still waits for its owner; dismissed, nobody is told of it until the reason changes. "
-             "Go on? [y/N] ",
-             printable(options.link_id));
-  std::fflush(stderr);
-  const int answer = std::getchar();
-  if (answer == 'y' || answer == 'Y') return std::nullopt;
-  print("nothing was changed\n");
-  return CliResult<int>{daemon::exit_failure};
-}
-
 }  // namespace
+
+core::RelinkEntry entry_of(const JsonValue& shown) {
+  core::RelinkEntry entry;
+  entry.status = status_of(shown);
+  entry.version = to_number(shown.at("version", "0"));
+  entry.assignee = shown.at("assignee", "");
+  entry.resolved_by = shown.at("resolved_by", "");
+  if (const auto at = core::parse_upstream_time(shown.at("resolved_at", "")))
+    entry.resolved_at = std::chrono::floor<core::Millis>(*at);
+  const JsonValue* history = shown.find("history");
+  if (history == nullptr) return entry;
+  for (const JsonValue& event : history->items) {
+    const auto kind = event_kind_of(event.at("kind"));
+    const auto at = core::parse_upstream_time(event.at("at", ""));
+    if (!kind || !at) continue;
+    entry.history.push_back(
+        {std::chrono::floor<core::Millis>(*at), *kind, event.at("actor", ""), event.at("text", "")});
+  }
+  return entry;
+}
 
 CliResult<int> list_relinks(const Session& session, const RelinkListOptions& options) {
   const auto entries = session.client.list("/v1/relink", query_of(options), options.limit);
   if (!entries) return std::unexpected(entries.error());
   if (session.json) return print_items(*entries);
-  print(render_relinks(*entries, wall_now()));
+  print(render_relinks(*entries, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -140,7 +177,7 @@ CliResult<int> show_relink(const Session& session, const std::string& link_id) {
   const auto answer = session.client.get(entry_path(link_id));
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(render_relink(answer->value, wall_now()));
+  print(render_relink(answer->value, wall_now(), session.look) + continuity_line(session, link_id));
   return daemon::exit_ok;
 }
 
@@ -149,12 +186,19 @@ CliResult<int> act_on_relink(const Session& session, const RelinkActOptions& opt
   if (!found) return std::unexpected(found.error());
   const std::uint64_t version = options.version.value_or(to_number(found->value.at("version", "0")));
   if (session.dry_run) return describe_act(session, options, *found, version);
-  if (auto ended = ask_first(options)) return std::move(*ended);
+  if (options.kind == Kind::dismiss) {
+    const auto ended = confirm(
+        session,
+        fmt::format("link {} still waits for its owner; dismissed, nobody is told of it until the reason "
+                    "changes",
+                    printable(options.link_id)));
+    if (ended) return *ended;
+  }
   const auto answer = session.client.post(
       entry_path(options.link_id, fmt::format("/{}", verb_of(options.kind))), body_of(options, version));
-  if (!answer) return std::unexpected(answer.error());
+  if (!answer) return std::unexpected(refused_act(answer.error(), options, found->value));
   if (session.json) return print_json(answer->body);
-  print(render_relink(answer->value, wall_now()));
+  print(render_relink(answer->value, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -162,7 +206,7 @@ CliResult<int> list_acts(const Session& session, std::size_t limit) {
   const auto acts = session.client.list("/v1/audit", {}, limit);
   if (!acts) return std::unexpected(acts.error());
   if (session.json) return print_items(*acts);
-  print(render_acts(*acts, wall_now()));
+  print(render_acts(*acts, wall_now(), session.look));
   return daemon::exit_ok;
 }
 

@@ -21,19 +21,20 @@ struct RelinkListOptions {
 
 struct RelinkActOptions {
   core::RelinkRequest::Kind kind = core::RelinkRequest::Kind::claim;
-  std::string link_id;
-  std::optional<std::uint64_t> version;  // nullopt: the one that is found
-  std::string assignee;
+  std::string link_id = {};
+  std::optional<std::uint64_t> version = {};  // nullopt: the one that is found
+  std::string assignee = {};
   bool take_over = false;
-  std::string text;
-  bool confirmed = false;
+  std::string text = {};
 };
 
 CliResult<int> list_relinks(const Session& session, const RelinkListOptions& options);
 CliResult<int> show_relink(const Session& session, const std::string& link_id);
-// A dry run says what would become of the entry, by the rules of the daemon. To dismiss is asked about on the
-// terminal unless `confirmed`.
+// A dry run says what would become of the entry, by the rules of the daemon. To dismiss is asked about first.
 CliResult<int> act_on_relink(const Session& session, const RelinkActOptions& options);
+
+// The entry, as the daemon shows it, as far as the rules for an act look at it.
+core::RelinkEntry entry_of(const JsonValue& shown);
 
 CliResult<int> list_acts(const Session& session, std::size_t limit);
 // Exit code 1: an act was changed, or is missing.

@@ -31,6 +31,17 @@ std::string error_line(const JsonValue& link) {
   return code.empty() ? error->at("kind") : code;
 }
 
+// Every link is visited once a day at least.
+constexpr core::Millis success_age_max = std::chrono::days{1};
+
+Cell age_cell(const std::string& timestamp, core::WallTime now, core::Millis limit) {
+  return {age_of(timestamp, now), tone_of_age(timestamp, now, limit)};
+}
+
+Cell state_cell(const std::string& word) {
+  return {word, tone_of_state(word)};
+}
+
 }  // namespace
 
 std::string tally(const Items& items, std::string_view member) {
@@ -48,16 +59,17 @@ std::string time_and_age(const JsonValue& value, std::string_view path, core::Wa
   return time == "-" ? time : fmt::format("{} ({})", printable(time), age_of(time, now));
 }
 
-std::string render_status(const JsonValue& status, core::WallTime now) {
-  Sheet sheet;
+std::string render_status(const JsonValue& status, core::WallTime now, const Look& look) {
+  Sheet sheet(look);
   sheet.add("daemon", fmt::format("moneykit-syncd {}, {}, up {}", status.at("version"),
                                   status.at("environment"), uptime_of(status)));
   const bool healthy = status.at("healthy") == "true";
   const bool ready = status.at("ready") == "true";
-  sheet.add("health", healthy ? (ready ? "healthy, ready" : "healthy, not ready")
-                              : "NOT HEALTHY: see the daemon's log");
+  sheet.add("health",
+            healthy ? (ready ? "healthy, ready" : "healthy, not ready") : "NOT HEALTHY: see the daemon's log",
+            healthy ? (ready ? Tone::good : Tone::warning) : Tone::bad);
   if (status.at("upstream.auth_refused") == "true") {
-    sheet.add("upstream", "REFUSES OUR CREDENTIALS: " + status.at("upstream.auth_error"));
+    sheet.add("upstream", "REFUSES OUR CREDENTIALS: " + status.at("upstream.auth_error"), Tone::bad);
   }
   std::string links = grouped(status.at("links.total"));
   if (const JsonValue* by_status = status.find("links.by_status")) {
@@ -79,16 +91,18 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
   if (incidents != nullptr && !incidents->items.empty()) {
     sheet.add("incidents",
               plural(incidents->items.size(), "institution or provider is", "institutions or providers are") +
-                  " down: see moneykitctl incidents");
+                  " down: see moneykitctl incidents",
+              Tone::warning);
   }
   sheet.add(
       "store",
       fmt::format("{} on disk, {} free, {} commits since start", bytes_of(status.at("store.disk_bytes")),
                   bytes_of(status.at("store.disk_free_bytes")), grouped(status.at("store.commits"))));
   if (status.at("store.space_low") == "true")
-    sheet.add("disk", "NEARLY FULL: nothing is fetched until there is more room");
+    sheet.add("disk", "NEARLY FULL: nothing is fetched until there is more room", Tone::bad);
   if (status.at("store.damaged_files", "0") != "0")
-    sheet.add("damage", status.at("store.damaged_files") + " FILES: see the daemon's log for what to do");
+    sheet.add("damage", status.at("store.damaged_files") + " FILES: see the daemon's log for what to do",
+              Tone::bad);
   sheet.add("connections",
             fmt::format("{} open, {} idle, {} waiting", status.at("upstream.connections.open"),
                         status.at("upstream.connections.idle"), status.at("upstream.connections.waiting")));
@@ -98,8 +112,15 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
                                        grouped(status.at("upstream.discovery.only_upstream")),
                                        grouped(status.at("upstream.discovery.only_here"))));
   }
+  if (status.at("admin_tcp.certificate_expires_at") != "-")
+    sheet.add("certificate", "ends " + age_of(status.at("admin_tcp.certificate_expires_at"), now));
+  if (status.at("admin_tcp.problem") != "-") {
+    const bool open = status.at("admin_tcp.open") == "true";
+    sheet.add("admin over TCP",
+              (open ? "OLD CERTIFICATE IN USE: " : "SHUT: ") + status.at("admin_tcp.problem"));
+  }
   if (status.at("config.last_reload_ok") == "false")
-    sheet.add("configuration", "LAST RELOAD FAILED: see the daemon's log");
+    sheet.add("configuration", "LAST RELOAD FAILED: see the daemon's log", Tone::bad);
   Table budget({{"BUDGET A MINUTE"}, {"USED", true}, {"LIMIT", true}, {"WAITING", true}, {"FROZEN"}});
   if (const JsonValue* rows = status.find("budget")) {
     for (const JsonValue& row : rows->items) {
@@ -107,10 +128,10 @@ std::string render_status(const JsonValue& status, core::WallTime now) {
                   grouped(row.at("waiting")), age_of(row.at("frozen_until"), now)});
     }
   }
-  return sheet.take() + "\n" + budget.text();
+  return sheet.take() + "\n" + budget.text(look);
 }
 
-std::string render_links(const Items& links, core::WallTime now) {
+std::string render_links(const Items& links, core::WallTime now, const Look& look) {
   Table table({{"LINK"},
                {"STATUS"},
                {"INSTITUTION", false, 24},
@@ -120,21 +141,21 @@ std::string render_links(const Items& links, core::WallTime now) {
                {"NEXT DUE"},
                {"LAST ERROR", false, 32}});
   for (const JsonValue& link : links) {
-    table.add({link.at("link_id"), link.at("status"), link.at("institution_id"),
+    table.add({link.at("link_id"), state_cell(link.at("status")), link.at("institution_id"),
                grouped(link.at("counts.accounts")), grouped(link.at("counts.transactions")),
-               age_of(link.at("last_success_at"), now), age_of(link.at("next_due_at"), now),
-               error_line(link)});
+               age_cell(link.at("last_success_at"), now, success_age_max),
+               age_of(link.at("next_due_at"), now), error_line(link)});
   }
   if (links.empty()) return "no links\n";
-  return table.text() +
+  return table.text(look) +
          fmt::format("\n{}: {}\n", plural(links.size(), "link", "links"), tally(links, "status"));
 }
 
-std::string render_link(const JsonValue& link, core::WallTime now) {
-  Sheet sheet;
+std::string render_link(const JsonValue& link, core::WallTime now, const Look& look) {
+  Sheet sheet(look);
   sheet.add("link", link.at("link_id"));
   sheet.add("name in logs", link.at("link_ref"));
-  sheet.add("status", link.at("status"));
+  sheet.add("status", link.at("status"), tone_of_state(link.at("status")));
   sheet.add("institution", link.at("institution_id"));
   sheet.add("provider", link.at("provider"));
   sheet.add("upstream state",
@@ -154,7 +175,8 @@ std::string render_link(const JsonValue& link, core::WallTime now) {
   sheet.add("cursor", link.at("cursor_set") == "true" ? "set" : "not set");
   sheet.add("added", time_and_age(link, "added_at", now));
   sheet.add("last attempt", time_and_age(link, "last_attempt_at", now));
-  sheet.add("last success", time_and_age(link, "last_success_at", now));
+  sheet.add("last success", time_and_age(link, "last_success_at", now),
+            tone_of_age(link.at("last_success_at"), now, success_age_max));
   sheet.add("next due", time_and_age(link, "next_due_at", now));
   sheet.add("failures", link.at("failures") + " in a row");
   const JsonValue* error = link.find("last_error");
@@ -166,13 +188,14 @@ std::string render_link(const JsonValue& link, core::WallTime now) {
   return sheet.take();
 }
 
-std::string render_cycle(const JsonValue& report, core::WallTime now) {
-  Sheet sheet;
+std::string render_cycle(const JsonValue& report, core::WallTime now, const Look& look) {
+  Sheet sheet(look);
   sheet.add("link", report.at("link_id"));
-  sheet.add("outcome", report.at("error") == "-"
-                           ? report.at("outcome")
-                           : fmt::format("{}: {}", report.at("outcome"), report.at("error")));
-  sheet.add("status", report.at("status"));
+  sheet.add("outcome",
+            report.at("error") == "-" ? report.at("outcome")
+                                      : fmt::format("{}: {}", report.at("outcome"), report.at("error")),
+            tone_of_state(report.at("outcome")));
+  sheet.add("status", report.at("status"), tone_of_state(report.at("status")));
   sheet.add("transactions", fmt::format("{} created, {} updated, {} removed in {} pages",
                                         grouped(report.at("created")), grouped(report.at("updated")),
                                         grouped(report.at("removed")), grouped(report.at("pages"))));
@@ -182,7 +205,7 @@ std::string render_cycle(const JsonValue& report, core::WallTime now) {
   return sheet.take();
 }
 
-std::string render_accounts(const Items& accounts, core::WallTime now) {
+std::string render_accounts(const Items& accounts, core::WallTime now, const Look& look) {
   if (accounts.empty()) return "no accounts\n";
   Table table({{"ACCOUNT"},
                {"NAME", false, 28},
@@ -196,10 +219,10 @@ std::string render_accounts(const Items& accounts, core::WallTime now) {
                account.at("data.balances.currency"), account.at("data.balances.current"),
                account.at("data.balances.available"), age_of(account.at("gone_since"), now)});
   }
-  return table.text() + fmt::format("\n{}\n", plural(accounts.size(), "account", "accounts"));
+  return table.text(look) + fmt::format("\n{}\n", plural(accounts.size(), "account", "accounts"));
 }
 
-std::string render_transactions(const Items& transactions) {
+std::string render_transactions(const Items& transactions, const Look& look) {
   if (transactions.empty()) return "no transactions\n";
   Table table({{"DATE"},
                {"AMOUNT", true},
@@ -217,20 +240,20 @@ std::string render_transactions(const Items& transactions) {
                row.at("data.type"), is_pending ? "pending" : "posted", row.at("data.description"),
                row.at("account_id"), row.at("transaction_id")});
   }
-  return table.text() + fmt::format("\n{}, {} of them pending\n",
-                                    plural(transactions.size(), "transaction", "transactions"), pending);
+  return table.text(look) + fmt::format("\n{}, {} of them pending\n",
+                                        plural(transactions.size(), "transaction", "transactions"), pending);
 }
 
-std::string render_tokens(const Items& tokens, core::WallTime now) {
+std::string render_tokens(const Items& tokens, core::WallTime now, const Look& look) {
   if (tokens.empty()) return "no tokens\n";
   Table table(
       {{"TOKEN"}, {"ROLE"}, {"STATE"}, {"CREATED"}, {"CREATED BY", false, 32}, {"EXPIRES"}, {"REVOKED"}});
   for (const JsonValue& token : tokens) {
-    table.add({token.at("name"), token.at("role"), token.at("state"), age_of(token.at("created_at"), now),
-               token.at("created_by"), age_of(token.at("expires_at"), now),
-               age_of(token.at("revoked_at"), now)});
+    table.add({token.at("name"), token.at("role"), state_cell(token.at("state")),
+               age_of(token.at("created_at"), now), token.at("created_by"),
+               age_of(token.at("expires_at"), now), age_of(token.at("revoked_at"), now)});
   }
-  return table.text() +
+  return table.text(look) +
          fmt::format("\n{}: {}\n", plural(tokens.size(), "token", "tokens"), tally(tokens, "state"));
 }
 

@@ -51,8 +51,8 @@ std::uint64_t count_of(const JsonValue& report, const char* kind) {
 
 }  // namespace
 
-std::string render_verify(const JsonValue& answer, core::WallTime now) {
-  Sheet sheet;
+std::string render_verify(const JsonValue& answer, core::WallTime now, const Look& look) {
+  Sheet sheet(look);
   sheet.add("link", answer.at("link_id"));
   const JsonValue* report = answer.find("report");
   if (report == nullptr || report->kind != JsonValue::Kind::object) {
@@ -60,9 +60,11 @@ std::string render_verify(const JsonValue& answer, core::WallTime now) {
     return sheet.take();
   }
   const std::string result = report->at("result");
-  sheet.add("result", result == "incomplete"
-                          ? fmt::format("incomplete ({}): {}", report->at("reason"), report->at("detail"))
-                          : result);
+  sheet.add("result",
+            result == "incomplete"
+                ? fmt::format("incomplete ({}): {}", report->at("reason"), report->at("detail"))
+                : result,
+            tone_of_state(result));
   if (result != "incomplete") {
     for (const char* what : {"transactions", "accounts"}) {
       sheet.add(what, tally_of(*report, what));
@@ -76,7 +78,7 @@ std::string render_verify(const JsonValue& answer, core::WallTime now) {
   return sheet.take();
 }
 
-std::string render_verifies(const Items& answers) {
+std::string render_verifies(const Items& answers, const Look& look) {
   if (answers.empty()) return "no links\n";
   Table table(
       {{"LINK"}, {"RESULT"}, {"MISSING", true}, {"EXTRA", true}, {"CHANGED", true}, {"REASON", false, 60}});
@@ -91,13 +93,14 @@ std::string render_verifies(const Items& answers) {
     incomplete += result != "mismatch" && result != "match" ? 1 : 0;
     std::string reason = from.at("reason", "");
     if (!reason.empty()) reason += ": " + from.at("detail");
-    table.add({answer.at("link_id"), result, grouped(std::to_string(count_of(from, "missing"))),
+    table.add({answer.at("link_id"), Cell(result, tone_of_state(result)),
+               grouped(std::to_string(count_of(from, "missing"))),
                grouped(std::to_string(count_of(from, "extra"))),
                grouped(std::to_string(count_of(from, "changed"))), reason.empty() ? "-" : reason});
   }
-  return table.text() + fmt::format("\n{}, {} as upstream has them, {} different, {} incomplete\n",
-                                    plural(answers.size(), "link", "links"),
-                                    answers.size() - differing - incomplete, differing, incomplete);
+  return table.text(look) + fmt::format("\n{}, {} as upstream has them, {} different, {} incomplete\n",
+                                        plural(answers.size(), "link", "links"),
+                                        answers.size() - differing - incomplete, differing, incomplete);
 }
 
 std::string render_progress(std::size_t done, std::size_t all, std::size_t differing) {
@@ -106,18 +109,18 @@ std::string render_progress(std::size_t done, std::size_t all, std::size_t diffe
                      std::string(bar_width - filled, '.'), done, all, differing);
 }
 
-std::string render_dead_letters(const Items& letters, core::WallTime now) {
+std::string render_dead_letters(const Items& letters, core::WallTime now, const Look& look) {
   if (letters.empty()) return "no dead letters\n";
   Table table({{"LETTER"}, {"WRITTEN"}, {"ENDPOINT"}, {"BYTES", true}, {"RETRIED"}, {"REASON", false, 60}});
   for (const JsonValue& letter : letters) {
     table.add({letter.at("id"), age_of(letter.at("at"), now), letter.at("endpoint"),
                grouped(letter.at("body_bytes")), age_of(letter.at("retried_at"), now), letter.at("reason")});
   }
-  return table.text() + fmt::format("\n{}\n", plural(letters.size(), "dead letter", "dead letters"));
+  return table.text(look) + fmt::format("\n{}\n", plural(letters.size(), "dead letter", "dead letters"));
 }
 
-std::string render_dead_letter(const JsonValue& letter, core::WallTime now) {
-  Sheet sheet;
+std::string render_dead_letter(const JsonValue& letter, core::WallTime now, const Look& look) {
+  Sheet sheet(look);
   sheet.add("letter", letter.at("id"));
   sheet.add("link", letter.at("link_id"));
   sheet.add("endpoint", letter.at("endpoint"));

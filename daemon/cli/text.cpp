@@ -2,20 +2,20 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "daemon/cli/width.hpp"
 #include "sync/core/json_text.hpp"
 
 namespace syncd::cli {
 
 namespace {
 
-std::size_t width_of(std::string_view text) {
-  // Continuation bytes take no column of their own.
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
+constexpr std::size_t gap_columns = 2;
+// A column of text keeps so many, or it says nothing any more.
+constexpr std::size_t text_columns_min = 8;
 
 std::optional<std::uint64_t> to_number(std::string_view text) {
   std::uint64_t value = 0;
@@ -27,7 +27,10 @@ std::optional<std::uint64_t> to_number(std::string_view text) {
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t width_max) {
-  std::vector<std::string> characters;
+  std::string out;
+  std::size_t columns = 0;
+  // What is left when a character more would leave no room for the ellipsis.
+  std::size_t kept = 0;
   while (!text.empty()) {
     const core::CodePoint point = core::first_code_point(text);
     const std::size_t length = std::max(point.length, 1U);
@@ -35,16 +38,12 @@ std::string printable(std::string_view text, std::size_t width_max) {
     const bool harmful =
         point.length == 0 || point.value < 0x20 || (point.value >= 0x7F && point.value < 0xA0) ||
         (point.value >= 0x202A && point.value <= 0x202E) || (point.value >= 0x2066 && point.value <= 0x2069);
-    characters.emplace_back(harmful ? "?" : std::string(text.substr(0, length)));
+    columns += harmful ? 1 : columns_of(point.value);
+    if (width_max > 0 && columns > width_max) return out.substr(0, kept) + "\u2026";
+    out += harmful ? std::string_view("?") : text.substr(0, length);
+    if (columns < width_max) kept = out.size();
     text.remove_prefix(length);
   }
-  if (width_max > 0 && characters.size() > width_max) {
-    characters.resize(width_max - 1);
-    characters.emplace_back("\u2026");
-  }
-  std::string out;
-  for (const std::string& character : characters)
-    out += character;
   return out;
 }
 
@@ -63,6 +62,12 @@ std::string age_of(std::string_view timestamp, core::WallTime now) {
   if (age >= core::Millis{1000}) return span_of(age) + " ago";
   if (age <= core::Millis{-1000}) return "in " + span_of(-age);
   return "now";
+}
+
+Tone tone_of_age(std::string_view timestamp, core::WallTime now, core::Millis limit) {
+  const auto time = core::parse_upstream_time(timestamp);
+  const bool old = time && now - std::chrono::floor<core::Millis>(*time) >= limit;
+  return old ? Tone::warning : Tone::plain;
 }
 
 std::string grouped(std::string_view number) {
@@ -89,39 +94,71 @@ std::string plural(std::size_t count, std::string_view one, std::string_view man
   return fmt::format("{} {}", grouped(std::to_string(count)), count == 1 ? one : many);
 }
 
-void Sheet::add(std::string_view name, std::string_view value) {
-  text_ += fmt::format("{:<18}{}\n", name, printable(value));
+void Sheet::add(std::string_view name, std::string_view value, Tone tone) {
+  text_ += fmt::format("{:<18}{}\n", name, painted(printable(value), tone, look_));
 }
 
-void Table::add(std::vector<std::string> cells) {
-  cells.resize(columns_.size());
-  for (std::size_t at = 0; at < cells.size(); ++at)
-    cells[at] = printable(cells[at], columns_[at].width_max);
+void Table::add(std::vector<Cell> cells) {
+  cells.resize(columns_.size(), Cell(""));
+  for (Cell& cell : cells)
+    cell.text = printable(cell.text);
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::text() const {
+std::vector<std::size_t> Table::natural_widths(const Look& look) const {
   std::vector<std::size_t> widths;
   for (std::size_t at = 0; at < columns_.size(); ++at) {
-    std::size_t width = width_of(columns_[at].heading);
+    const Column& column = columns_[at];
+    std::size_t width = columns_of(column.heading);
     for (const auto& row : rows_)
-      width = std::max(width, width_of(row[at]));
-    widths.push_back(width);
+      width = std::max(width, columns_of(row[at].text));
+    const bool bounded = look.columns > 0 && column.width_max > 0;
+    widths.push_back(bounded ? std::min(width, std::max(column.width_max, columns_of(column.heading)))
+                             : width);
   }
+  return widths;
+}
+
+std::vector<std::size_t> Table::widths(const Look& look) const {
+  std::vector<std::size_t> widths = natural_widths(look);
+  std::size_t total = gap_columns * (columns_.size() - 1);
+  for (const std::size_t width : widths)
+    total += width;
+  for (const bool any_text : {false, true}) {
+    while (look.columns > 0 && total > look.columns) {
+      std::optional<std::size_t> widest;
+      for (std::size_t at = 0; at < columns_.size(); ++at) {
+        const bool shortens = columns_[at].width_max > 0 || (any_text && at > 0 && !columns_[at].right);
+        const bool may =
+            shortens && widths[at] > std::max(text_columns_min, columns_of(columns_[at].heading));
+        if (may && (!widest || widths[at] > widths[*widest])) widest = at;
+      }
+      if (!widest) break;
+      --widths[*widest];
+      --total;
+    }
+  }
+  return widths;
+}
+
+std::string Table::text(const Look& look) const {
+  const std::vector<std::size_t> widths = this->widths(look);
   const auto line = [&](const auto& cell_at) {
     std::string out;
     for (std::size_t at = 0; at < columns_.size(); ++at) {
-      const std::string& cell = cell_at(at);
-      const std::string padding(widths[at] - width_of(cell), ' ');
-      if (at > 0) out += "  ";
-      out += columns_[at].right ? padding + cell : cell + padding;
+      const Cell& cell = cell_at(at);
+      const std::string shown = printable(cell.text, widths[at]);
+      const std::string padding(widths[at] - columns_of(shown), ' ');
+      if (at > 0) out.append(gap_columns, ' ');
+      const std::string text = painted(shown, cell.tone, look);
+      out += columns_[at].right ? padding + text : text + padding;
     }
     out.erase(out.find_last_not_of(' ') + 1);
     return out + '\n';
   };
-  std::string out = line([&](std::size_t at) -> const std::string& { return columns_[at].heading; });
+  std::string out = line([&](std::size_t at) { return Cell(columns_[at].heading, Tone::strong); });
   for (const auto& row : rows_)
-    out += line([&](std::size_t at) -> const std::string& { return row[at]; });
+    out += line([&](std::size_t at) -> const Cell& { return row[at]; });
   return out;
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/cli/confirm.hpp"
+#include "daemon/cli/flags.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
@@ -59,7 +61,7 @@ CliResult<int> list_tokens(const Session& session) {
   const auto tokens = session.client.list("/v1/tokens", {}, 0);
   if (!tokens) return std::unexpected(tokens.error());
   if (session.json) return print_items(*tokens);
-  print(render_tokens(*tokens, wall_now()));
+  print(render_tokens(*tokens, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -75,7 +77,10 @@ CliResult<int> create_token(const Session& session, const TokenOptions& options)
     return print_dry_run(session, "create", options.name, state->value_or(""), true);
   }
   const auto answer = session.client.post("/v1/tokens", body_of(options));
-  if (!answer) return std::unexpected(answer.error());
+  if (!answer) {
+    return std::unexpected(
+        in_flags(answer.error(), {{"name", "NAME"}, {"role", "--role"}, {"lifetime", "--lifetime"}}));
+  }
   if (session.json) return print_json(answer->body);
   fmt::print(stderr, "token {} has the role {} until {}; it is shown only now:\n",
              printable(answer->value.at("name")), printable(answer->value.at("role")),
@@ -94,6 +99,9 @@ CliResult<int> revoke_token(const Session& session, const std::string& name) {
     }
     return print_dry_run(session, "revoke", name, **state, **state != "revoked");
   }
+  const auto ended =
+      confirm(session, fmt::format("nobody is admitted with token {} any more, for ever", printable(name)));
+  if (ended) return *ended;
   const auto answer = session.client.post("/v1/tokens/" + percent_encoded(name) + "/revoke", {});
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);

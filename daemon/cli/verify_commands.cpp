@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/cli/confirm.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
 #include "daemon/cli/text.hpp"
@@ -67,7 +68,7 @@ CliResult<int> verify_link(const Session& session, const std::string& link_id) {
   if (session.json) {
     print_json(answer->body);
   } else {
-    print(render_verify(answer->value, wall_now()));
+    print(render_verify(answer->value, wall_now(), session.look));
   }
   return code_of(answer->value);
 }
@@ -188,24 +189,13 @@ CliResult<int> verify_sample(const Session& session, std::size_t count) {
   if (session.json) {
     print_json(json + "]}");
   } else {
-    print(render_verifies(items));
+    print(render_verifies(items, session.look));
   }
   if (!sample.broken_off) return code;
   if (code != daemon::exit_failure) code = sample.broken_off->exit_code;
   return std::unexpected(
       CliError{code, fmt::format("{}; {} of {} links were not compared", sample.broken_off->message,
                                  sample.unheard, ids->size())});
-}
-
-bool confirmed_on_terminal(const std::string& link_id) {
-  fmt::print(
-      stderr,
-      "repair reads the whole history of link {} again and corrects what differs; consumers of the feed "
-      "see the corrections. Go on? [y/N] ",
-      printable(link_id));
-  std::fflush(stderr);
-  const int answer = std::getchar();
-  return answer == 'y' || answer == 'Y';
 }
 
 std::string letter_path(const std::string& id, std::string_view rest = {}) {
@@ -219,6 +209,12 @@ CliResult<int> change_letter(const Session& session, const std::string& id, std:
     if (session.json) return print_json(letter->body);
     print(fmt::format("would {} dead letter {}; nothing was changed\n", verb, printable(id)));
     return daemon::exit_ok;
+  }
+  if (verb == "drop") {
+    const auto ended = confirm(
+        session,
+        fmt::format("dead letter {} is deleted, and what it says of the answer with it", printable(id)));
+    if (ended) return *ended;
   }
   const auto answer = session.client.post(letter_path(id, fmt::format("/{}", verb)), {});
   if (!answer) return std::unexpected(answer.error());
@@ -237,17 +233,13 @@ CliResult<int> verify_links(const Session& session, const VerifyOptions& options
   return verify_sample(session, options.sample);
 }
 
-CliResult<int> repair_link(const Session& session, const std::string& link_id, bool confirmed) {
+CliResult<int> repair_link(const Session& session, const std::string& link_id) {
   if (session.dry_run) return verify_link(session, link_id);
-  if (!confirmed && isatty(STDIN_FILENO) != 1) {
-    return std::unexpected(CliError{daemon::exit_usage,
-                                    "repair asks before it changes anything, and there is no terminal to ask "
-                                    "on: say --yes, or --dry-run to see what differs"});
-  }
-  if (!confirmed && !confirmed_on_terminal(link_id)) {
-    print("nothing was changed\n");
-    return daemon::exit_failure;
-  }
+  const auto declined = confirm(
+      session, fmt::format("repair reads the whole history of link {} again and corrects what differs; "
+                           "consumers of the feed see the corrections",
+                           printable(link_id)));
+  if (declined) return *declined;
   const std::string query = "/repair?wait=" + daemon::format_duration(wait_max);
   const auto answer = session.client.post(link_path(link_id, query), {}, wait_max);
   if (!answer) return std::unexpected(answer.error());
@@ -256,7 +248,7 @@ CliResult<int> repair_link(const Session& session, const std::string& link_id, b
   if (session.json) {
     print_json(answer->body);
   } else if (ended) {
-    print(render_cycle(answer->value, wall_now()));
+    print(render_cycle(answer->value, wall_now(), session.look));
   } else {
     print(fmt::format("the repair of link {} goes on; what it corrects is in the feed, with cause verify\n",
                       printable(link_id)));
@@ -268,7 +260,7 @@ CliResult<int> list_dead_letters(const Session& session) {
   const auto letters = session.client.list("/v1/dead-letters", {}, 0);
   if (!letters) return std::unexpected(letters.error());
   if (session.json) return print_items(*letters);
-  print(render_dead_letters(*letters, wall_now()));
+  print(render_dead_letters(*letters, wall_now(), session.look));
   return daemon::exit_ok;
 }
 
@@ -276,7 +268,7 @@ CliResult<int> show_dead_letter(const Session& session, const std::string& id) {
   const auto answer = session.client.get(letter_path(id));
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(render_dead_letter(answer->value, wall_now()));
+  print(render_dead_letter(answer->value, wall_now(), session.look));
   return daemon::exit_ok;
 }
 

@@ -16,12 +16,13 @@ struct VerifyOptions {
 // refused, 69 nothing differs but something could not be compared. A sample of which the daemon heard only a
 // part is printed as far as it goes, with every other link as incomplete, and is an error all the same.
 CliResult<int> verify_links(const Session& session, const VerifyOptions& options);
-// A dry run verifies. Asks on the terminal unless `confirmed`.
-CliResult<int> repair_link(const Session& session, const std::string& link_id, bool confirmed);
+// A dry run verifies. Asks first.
+CliResult<int> repair_link(const Session& session, const std::string& link_id);
 
 CliResult<int> list_dead_letters(const Session& session);
 CliResult<int> show_dead_letter(const Session& session, const std::string& id);
 CliResult<int> retry_dead_letter(const Session& session, const std::string& id);
+// Asks first.
 CliResult<int> drop_dead_letter(const Session& session, const std::string& id);
 
 }  // namespace syncd::cli

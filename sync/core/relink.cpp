@@ -5,11 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "sync/core/conflict_codes.hpp"
 #include "sync/core/json_text.hpp"
 
 namespace syncd::core {
 
 namespace {
+
+constexpr std::string_view assignee_marks = "._@+-:";  // beside letters and digits
 
 void append_time_or_null(std::string& out, WallTime time) {
   if (time == WallTime{}) {
@@ -42,22 +45,57 @@ std::string last_change(const RelinkEntry& entry) {
   return fmt::format("{} ({}, {})", who(last.actor), to_string(last.kind), format_wall_time(last.at));
 }
 
+// It was `actor` who claimed the entry for whoever has it now. Also false: its history does not say (any
+// more).
+bool claimed_by(const RelinkEntry& entry, std::string_view actor) {
+  for (auto event = entry.history.rbegin(); event != entry.history.rend(); ++event) {
+    if (event->kind == RelinkEventKind::claimed)
+      return event->actor == actor && event->text == entry.assignee;
+    if (event->kind == RelinkEventKind::released || event->kind == RelinkEventKind::reopened) return false;
+  }
+  return false;
+}
+
+const std::string& assignee_of(const RelinkRequest& request) {
+  return request.assignee.empty() ? request.actor : request.assignee;
+}
+
+// The same person has said the same before: no news for anybody.
+bool says_nothing_new(const RelinkEntry& entry, const RelinkRequest& request) {
+  return request.kind == RelinkRequest::Kind::claim && entry.status != RelinkStatus::open &&
+         entry.assignee == assignee_of(request) && claimed_by(entry, request.actor);
+}
+
 Result<RelinkEntry> claim(RelinkEntry entry, const RelinkRequest& request) {
-  const std::string& assignee = request.assignee.empty() ? request.actor : request.assignee;
-  if (assignee.size() > relink_assignee_bytes_max)
-    return fail(Errc::invalid, fmt::format("assignee has more than {} bytes", relink_assignee_bytes_max));
+  const std::string& assignee = assignee_of(request);
+  if (!is_valid_assignee(assignee)) {
+    return fail(Errc::invalid,
+                fmt::format("assignee must be a name of 1 to {} ASCII letters, digits and . _ @ + - : (no "
+                            "blanks); what else there is to say belongs in a note",
+                            relink_assignee_bytes_max));
+  }
   const bool taken = !entry.assignee.empty() && entry.assignee != assignee;
   if (taken && !request.take_over) {
-    return conflict(
-        fmt::format("the entry is claimed by {}; take it over if that is agreed", entry.assignee));
+    auto refused =
+        conflict(fmt::format("the entry is claimed by {}; take it over if that is agreed", entry.assignee));
+    refused.error().api_code = claimed_by_other;
+    return refused;
   }
   entry.assignee = assignee;
   if (entry.status == RelinkStatus::open) entry.status = RelinkStatus::claimed;
   return entry;
 }
 
-Result<RelinkEntry> release(RelinkEntry entry) {
+// One's own: what one works on, or claimed for somebody.
+Result<RelinkEntry> release(RelinkEntry entry, const RelinkRequest& request) {
   if (entry.assignee.empty()) return conflict("the entry is claimed by nobody: there is nothing to release");
+  const bool own = entry.assignee == request.actor || claimed_by(entry, request.actor);
+  if (!own && !request.take_over) {
+    auto refused = conflict(fmt::format(
+        "the entry is claimed by {}; release it as a take-over if that is agreed", entry.assignee));
+    refused.error().api_code = claimed_by_other;
+    return refused;
+  }
   entry.assignee.clear();
   if (entry.status == RelinkStatus::claimed) entry.status = RelinkStatus::open;
   return entry;
@@ -110,7 +148,7 @@ Result<RelinkEntry> changed(const RelinkEntry& entry, const RelinkRequest& reque
     case RelinkRequest::Kind::claim:
       return claim(entry, request);
     case RelinkRequest::Kind::release:
-      return release(entry);
+      return release(entry, request);
     case RelinkRequest::Kind::note:
       return entry;
     case RelinkRequest::Kind::dismiss:
@@ -161,6 +199,14 @@ std::string_view to_string(RelinkStatus status) {
       return "resolved";
   }
   return "unknown";
+}
+
+bool is_valid_assignee(std::string_view text) {
+  const bool named = std::ranges::all_of(text, [](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter || (c >= '0' && c <= '9') || assignee_marks.contains(c);
+  });
+  return named && !text.empty() && text.size() <= relink_assignee_bytes_max;
 }
 
 bool is_live(RelinkStatus status) {
@@ -247,6 +293,7 @@ Result<RelinkEntry> apply(const RelinkEntry& entry, const RelinkRequest& request
     return late;
   }
   if (auto allowed = check_state(entry, request.kind); !allowed) return std::unexpected(allowed.error());
+  if (says_nothing_new(entry, request)) return entry;
   auto result = changed(entry, request, now);
   if (!result) return result;
   ++result->version;

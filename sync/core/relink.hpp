@@ -16,6 +16,11 @@ namespace syncd::core {
 
 inline constexpr std::size_t relink_text_bytes_max = 2'000;  // of a note
 inline constexpr std::size_t relink_assignee_bytes_max = 128;
+// Names somebody who works on entries, as `token:NAME`, `uid:1000` or an account elsewhere: 1 to
+// relink_assignee_bytes_max ASCII letters, digits and `. _ @ + - :`. So nobody writes into it what belongs in
+// a note: it stands in the audit log, which is kept whatever becomes of the link. Entries of before may hold
+// other texts.
+bool is_valid_assignee(std::string_view text);
 // Of the history the last so many steps are kept; how many went before is counted.
 inline constexpr std::size_t relink_history_max = 100;
 
@@ -98,7 +103,7 @@ struct RelinkRequest {
   std::string actor = {};
   std::optional<std::uint64_t> version = {};  // the entry as the person saw it; nullopt: any (notes)
   std::string assignee = {};                  // claim: for whom; empty: the actor
-  bool take_over = false;                     // claim: also from somebody else
+  bool take_over = false;                     // claim, release: also from somebody else
   std::string text = {};                      // note, dismiss
   WallTime session_expires_at{};              // session
 };
@@ -108,8 +113,8 @@ std::string_view action_name(RelinkRequest::Kind kind);
 
 // Error::api_code of a conflict because of the version alone.
 inline constexpr std::string_view relink_version_conflict = "version_conflict";
-// The entry afterwards. Errors: conflict (another version, or a state in which this cannot be done), with
-// what is so and what to do; invalid (a text that is empty or too long).
+// The entry afterwards; the same version: there was nothing to do. Errors: conflict (another version, or a
+// state in which this cannot be done), with what is so and what to do; invalid (a text, empty or too long).
 Result<RelinkEntry> apply(const RelinkEntry& entry, const RelinkRequest& request, WallTime now);
 
 // Whole days without data: from the last success (or, without one, the opening) to `now` or the resolution.

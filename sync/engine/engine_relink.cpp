@@ -27,7 +27,7 @@ Engine::Impl::Act Engine::Impl::entry_act(core::RelinkRequest request, Requester
     if (!held.relink) return std::unexpected(no_entry());
     const auto changed = core::apply(*held.relink, request, timers.wall_now());
     if (!changed) return std::unexpected(changed.error());
-    return Verdict::act;
+    return changed->version == held.relink->version ? Verdict::nothing_to_do : Verdict::act;
   };
   return {.name = core::action_name(request.kind), .action = action, .check = check, .by = std::move(by)};
 }

@@ -82,6 +82,27 @@ TEST_F(AdminCli, SaysWhenNobodyAnswers) {
   EXPECT_EQ(ctl({"links", "ls", "--state", "happy"}).code, 2);
 }
 
+TEST_F(AdminCli, SaysWhenNothingCanBePrinted) {
+  daemon_.start();
+  for (const char* words : {"status", "--help", "completion bash", "feed tail --after 0 --follow"}) {
+    const std::string command = std::string(MONEYKITCTL_PROGRAM) + " --socket " +
+                                (dir_.path() / "admin.sock").string() + " " + words + " > /dev/full";
+    if (std::string_view(words).starts_with("feed")) daemon_.add_link(link_id_);
+    Process process({"/bin/sh", "-c", command}, dir_.path() / ("full-" + std::to_string(++runs_) + ".log"));
+    EXPECT_EQ(process.wait(end_limit).code, 74) << words;
+    EXPECT_THAT(process.log(), HasSubstr("standard output cannot be written"));
+  }
+}
+
+TEST_F(AdminCli, ColorsOnlyWhatIsAskedFor) {
+  daemon_.start();
+  EXPECT_THAT(ctl({"status"}).output, Not(HasSubstr("\x1b"))) << "a file is no terminal";
+  const Result colored = ctl({"--color", "always", "status"});
+  EXPECT_THAT(colored.output, HasSubstr("\x1b[32mhealthy, ready\x1b[0m"));
+  EXPECT_THAT(ctl({"links", "show", "mk_nobody", "--color", "always"}).output,
+              HasSubstr("\x1b[31mmoneykitctl:\x1b[0m no link mk_nobody"));
+}
+
 // What the command line names comes before what the environment does: otherwise another daemon is steered.
 TEST_F(AdminCli, TheCommandLineChoosesTheDaemon) {
   daemon_.start();
@@ -114,7 +135,7 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   EXPECT_EQ(ctl({"links", "add", link_id_, "--dry-run", "--json"}).output,
             R"({"dry_run":true,"action":"add","link_id":")" + link_id_ +
                 "\",\"status\":null,\"would_change\":true}\n");
-  // What would be refused in earnest is refused here.
+  // What is not well formed is refused before anybody is asked, in earnest or not.
   for (const std::vector<std::string>& wrong :
        std::vector<std::vector<std::string>>{{"links", "add", std::string(257, 'x')},
                                              {"links", "add", "two\nlines"},
@@ -122,8 +143,8 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
                                              {"links", "add", link_id_, "--tag", std::string(129, 't')}}) {
     std::vector<std::string> dry_run = wrong;
     dry_run.emplace_back("--dry-run");
-    EXPECT_EQ(ctl(dry_run).code, 1) << ctl(dry_run).output;
-    EXPECT_EQ(ctl(wrong).code, 1);
+    EXPECT_EQ(ctl(dry_run).code, 2) << ctl(dry_run).output;
+    EXPECT_EQ(ctl(wrong).code, 2);
   }
   const Result nobody = ctl({"links", "pause", "mk_nobody", "--dry-run"});
   EXPECT_EQ(nobody.code, 1);
@@ -303,13 +324,15 @@ class DeadLetters : public AdminCli {
   }
 
   void expect_dropped(const std::string& letter) {
-    const Result dropped = ctl({"dead-letters", "drop", letter});
+    EXPECT_EQ(ctl({"dead-letters", "drop", letter}).code, 2) << "asks first, and there is no terminal";
+    const Result dropped = ctl({"dead-letters", "drop", letter, "--yes"});
     EXPECT_EQ(dropped.code, 0) << dropped.output;
     EXPECT_THAT(dropped.output, HasSubstr("is gone; its link is active"));
     EXPECT_EQ(daemon_.ask("GET", "/v1/dead-letters/" + letter).status, 404);
+    EXPECT_EQ(ctl({"dead-letters", "drop", letter, "--yes"}).code, 1);
+    EXPECT_EQ(ctl({"dead-letters", "retry", letter}).code, 1);
     for (const char* verb : {"retry", "drop"}) {
       EXPECT_EQ(daemon_.ask("POST", "/v1/dead-letters/" + letter + "/" + verb).status, 404);
-      EXPECT_EQ(ctl({"dead-letters", verb, letter}).code, 1);
     }
     EXPECT_THAT(ctl({"dead-letters", "ls"}).output, HasSubstr("no dead letters"));
   }

@@ -177,9 +177,32 @@ TEST_F(RelinkQueue, ADismissedEntryStaysClosedUntilSomethingElseHappens) {
   EXPECT_THAT(ctl({"relink", "ls"}).output, HasSubstr("no relink entries"));
   daemon_.admin("POST", "/v1/links/" + link_id + "/sync?wait=30s");
   EXPECT_EQ(entry_of(link_id)["resolved_by"].text(), "dismissed");
+  EXPECT_THAT(daemon_.scrape(), HasSubstr("relinks_resolved_total{how=\"dismissed\"} 1\n"));
   EXPECT_EQ(status_of(link_id), "relink");
   EXPECT_EQ(ctl({"relink", "reopen", link_id}).code, 0);
   EXPECT_EQ(entry_of(link_id)["status"].text(), "open");
+}
+
+TEST_F(RelinkQueue, AClaimThatIsRepeatedIsNoActAndSomebodyElsesIsLeftAlone) {
+  daemon_.start();
+  const std::string link_id = add_link();
+  expire(link_id);
+  EXPECT_EQ(ctl({"relink", "claim", link_id, "--for", "ann"}).code, 0);
+  const Json claimed = entry_of(link_id);
+  EXPECT_THAT(ctl({"relink", "claim", link_id, "--for", "ann", "--dry-run"}).output,
+              HasSubstr("nothing would change"));
+  EXPECT_EQ(ctl({"relink", "claim", link_id, "--for", "ann"}).code, 0);
+  EXPECT_EQ(entry_of(link_id).canonical(), claimed.canonical());
+  std::size_t claims = 0;
+  for (const Json& act : daemon_.list("/v1/audit"))
+    claims += act["action"].text() == "relink.claim" ? 1 : 0;
+  EXPECT_EQ(claims, 1U);
+  const Result taken = ctl({"relink", "claim", link_id, "--for", "bob"});
+  EXPECT_EQ(taken.code, 1);
+  EXPECT_THAT(taken.output, HasSubstr("is claimed by ann: say --take-over if that is agreed"));
+  EXPECT_EQ(ctl({"relink", "claim", link_id, "--for", "bob", "--take-over"}).code, 0);
+  EXPECT_EQ(ctl({"relink", "release", link_id}).code, 0) << "who claimed it may release it";
+  EXPECT_TRUE(entry_of(link_id)["assignee"].is_null());
 }
 
 TEST_F(RelinkQueue, OfTwoWhoActAtOnceOneWins) {
@@ -283,6 +306,20 @@ TEST_F(RelinkQueue, AKillLeavesNoEntryBehindAndLosesNone) {
   }
   EXPECT_EQ(daemon_.list("/v1/relink").size(), 1U);
   EXPECT_EQ(ctl({"audit", "check"}).code, 0);
+}
+
+TEST_F(RelinkQueue, WhoWaitsForAChangeHearsOfARestart) {
+  daemon_.start();
+  const auto revision = [this](const std::string& query) {
+    return Json::parse(daemon_.ask("GET", "/v1/revision" + query).body)["revision"].text();
+  };
+  const std::string seen = revision("");
+  EXPECT_EQ(revision("?after=" + seen), seen);
+  daemon_.kill_now();
+  daemon_.start();
+  const std::string now = revision("?wait=30s&after=" + seen);
+  EXPECT_NE(now, seen);
+  EXPECT_EQ(revision("?after=" + seen), now);
 }
 
 TEST_F(RelinkQueue, ANewLinkFromTheSessionToItsRows) {

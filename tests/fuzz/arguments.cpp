@@ -10,7 +10,8 @@
 
 // The command line of moneykitctl. Any words lead to a command, to help, or to a refusal with the exit code
 // of wrong usage and something to read; nothing is thrown. A command line that is put together by the rules
-// is taken, and each value is what was given: a link id that looks like a number or a path stays as it is.
+// is taken, and each value is what was given: a link id that looks like a number or a path stays as it is,
+// and what can be no id is refused.
 namespace syncd::fuzz {
 namespace {
 
@@ -58,6 +59,10 @@ void try_good(Choices& choices) {
   line.push_back(link_id);
   cli::Invocation invocation;
   const auto ending = cli::parse_arguments(line, invocation);
+  if (!core::is_valid_id(link_id) || !core::is_valid_id(user)) {
+    FUZZ_CHECK(ending && ending->exit_code == daemon::exit_usage, "what is no id is refused here");
+    return check_ending(*ending);
+  }
   FUZZ_CHECK_SAYING(!ending, "a good command line is taken", ending ? ending->error : "");
   const cli::Options& options = invocation.options;
   FUZZ_CHECK(options.add.link_id == link_id, "the link id is the one given");

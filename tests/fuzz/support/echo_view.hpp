@@ -8,6 +8,7 @@
 
 #include "daemon/admin/admin_view.hpp"
 #include "sync/api/secret.hpp"
+#include "sync/core/continuity.hpp"
 
 namespace syncd::fuzz {
 
@@ -108,6 +109,11 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "relink", .link_id = link_id.str()});
     co_return entry(link_id);
   }
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    note({.verb = "continuity", .link_id = link_id.str(), .wait = wait});
+    co_return core::report_note("{}");
+  }
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest,
                                                           engine::Requester) override {
     note({.verb = "relink act", .link_id = link_id.str(), .changes = true});
@@ -186,6 +192,15 @@ class EchoView final : public daemon::AdminView {
                                                                        core::WallTime at) override {
     note({.verb = "dead letter"});
     co_return letter(link_id, at);
+  }
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId, bool, engine::Requester) override {
+    note({.verb = "purge", .changes = true});
+    co_return engine::Purged{};
+  }
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId, std::uint64_t,
+                                                                   std::size_t limit) override {
+    note({.verb = "link_feed", .limit = limit});
+    co_return std::vector<store::FeedEntry>{};
   }
   api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime,
                                                          engine::Requester) override {

@@ -128,6 +128,23 @@ TEST(RelinkActs, AClaimIsForWhomItNames) {
   EXPECT_THAT(refusal(open_entry(), request, Errc::invalid), HasSubstr("assignee"));
 }
 
+TEST(RelinkActs, AnAssigneeIsANameAndNoText) {
+  for (const char* name : {"ann", "uid:1000", "token:help-desk.2", "Ann_B+1@example.com"})
+    EXPECT_TRUE(is_valid_assignee(name)) << name;
+  for (const char* text : {"", "Ann B", "owes\n12", "J\xc3\xb6rg", "a/b", "a\"b", "tel;1", "a,b"})
+    EXPECT_FALSE(is_valid_assignee(text)) << text;
+  EXPECT_TRUE(is_valid_assignee(std::string(relink_assignee_bytes_max, 'x')));
+  EXPECT_FALSE(is_valid_assignee(std::string(relink_assignee_bytes_max + 1, 'x')));
+
+  RelinkRequest request = request_of(Kind::claim);
+  request.assignee = "call +49 170 1";
+  EXPECT_THAT(refusal(open_entry(), request, Errc::invalid), HasSubstr("belongs in a note"));
+  RelinkEntry before = open_entry();
+  before.assignee = "Ann from support";  // of an earlier version
+  before.status = RelinkStatus::claimed;
+  EXPECT_EQ(after(before, request_of(Kind::release)).assignee, "") << "what is there stays usable";
+}
+
 TEST(RelinkActs, AClaimIsNotTakenFromSomebodyUnasked) {
   const RelinkEntry claimed = after(open_entry(), request_of(Kind::claim));
   RelinkRequest other = request_of(Kind::claim, claimed.version, "uid:2");
@@ -135,6 +152,48 @@ TEST(RelinkActs, AClaimIsNotTakenFromSomebodyUnasked) {
   other.take_over = true;
   EXPECT_EQ(after(claimed, other).assignee, "uid:2");
   EXPECT_EQ(after(claimed, request_of(Kind::claim)).assignee, "uid:1") << "one's own claim again";
+}
+
+TEST(RelinkActs, AClaimIsNotReleasedBySomebodyUnasked) {
+  RelinkRequest for_ann = request_of(Kind::claim);
+  for_ann.assignee = "ann";
+  const RelinkEntry claimed = after(open_entry(), for_ann);
+  RelinkRequest other = request_of(Kind::release, claimed.version, "uid:2");
+  EXPECT_THAT(refusal(claimed, other), HasSubstr("claimed by ann"));
+  other.take_over = true;
+  EXPECT_EQ(after(claimed, other).assignee, "");
+  EXPECT_EQ(after(claimed, request_of(Kind::release, 0, "ann")).assignee, "") << "who works on it";
+  EXPECT_EQ(after(claimed, request_of(Kind::release)).assignee, "") << "who claimed it for her";
+  RelinkRequest taken = request_of(Kind::claim, 0, "uid:2");
+  taken.take_over = true;
+  EXPECT_THAT(refusal(after(claimed, taken), request_of(Kind::release, claimed.version + 1)),
+              HasSubstr("claimed by uid:2"))
+      << "who had it before has it no more";
+}
+
+TEST(RelinkActs, ARepeatedClaimIsNoNews) {
+  RelinkRequest for_ann = request_of(Kind::claim);
+  for_ann.assignee = "ann";
+  const RelinkEntry claimed = after(open_entry(), for_ann);
+  EXPECT_EQ(after(claimed, for_ann), claimed);
+  EXPECT_EQ(after(after(claimed, request_of(Kind::dismiss)), request_of(Kind::reopen)).assignee, "");
+  RelinkRequest by_another = for_ann;
+  by_another.actor = "uid:2";
+  EXPECT_EQ(after(claimed, by_another).version, claimed.version + 1) << "another person says so too";
+  RelinkRequest session = request_of(Kind::session);
+  session.session_expires_at = now + 2h;
+  const RelinkEntry issued = after(claimed, session);
+  EXPECT_EQ(after(issued, for_ann), issued);
+  const RelinkEntry self = after(after(open_entry(), request_of(Kind::claim)), request_of(Kind::release));
+  const RelinkEntry sent = after(self, session);
+  EXPECT_EQ(sent.assignee, "uid:1");
+  EXPECT_EQ(after(sent, request_of(Kind::claim)).version, sent.version + 1)
+      << "the claim before was given up";
+  RelinkEntry forgotten = claimed;
+  forgotten.history.clear();
+  EXPECT_EQ(after(forgotten, for_ann).version, claimed.version + 1) << "nobody knows who claimed it";
+  for_ann.version = claimed.version - 1;
+  EXPECT_THAT(refusal(claimed, for_ann), HasSubstr("version 4 by now")) << "the version counts all the same";
 }
 
 TEST(RelinkActs, ASessionIsNotedWithItsEnd) {

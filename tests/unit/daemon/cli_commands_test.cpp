@@ -1,9 +1,13 @@
 #include <functional>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/continuity.hpp"
+#include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
@@ -20,7 +24,7 @@ using testing::HasSubstr;
 class CliCommands : public testing::Test {
  protected:
   cli::Session session(bool json = false, bool dry_run = false) const {
-    return {.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run};
+    return {.client = cli::Client(daemon_.path()), .json = json, .dry_run = dry_run, .confirmed = !dry_run};
   }
   // What the command printed; its result is in result_.
   std::string run(std::vector<Canned> answers, const std::function<cli::CliResult<int>()>& command) {
@@ -51,12 +55,17 @@ std::vector<std::pair<std::string, Command>> commands() {
       {"POST /v1/links/mk_1/sync", [](const Session& s) { return sync_link(s, "mk_1", ""); }},
       {"POST /v1/links/mk_1/pause", [](const Session& s) { return pause_link(s, "mk_1"); }},
       {"POST /v1/links/mk_1/resume", [](const Session& s) { return resume_link(s, "mk_1"); }},
+      {R"(POST /v1/links/mk_1/purge {"unlink":true})",
+       [](const Session& s) { return purge_link(s, {.link_id = "mk_1", .unlink = true}); }},
+      {"POST /v1/links/mk_1/purge {}", [](const Session& s) { return purge_link(s, {.link_id = "mk_1"}); }},
+      {"GET /v1/links/mk_1/feed?limit=20", [](const Session& s) { return list_link_feed(s, "mk_1", 20); }},
       {"GET /v1/links/mk_1/accounts?limit=1000", [](const Session& s) { return list_accounts(s, "mk_1"); }},
       {"GET /v1/links/mk_1/transactions?limit=5",
        [](const Session& s) { return list_transactions(s, "mk_1", 5); }},
       {"GET /v1/relink?limit=1000&status=open",
        [](const Session& s) { return list_relinks(s, {.status = "open"}); }},
       {"GET /v1/relink/mk_1", [](const Session& s) { return show_relink(s, "mk_1"); }},
+      {"GET /v1/relink/mk_1/continuity", [](const Session& s) { return show_continuity(s, "mk_1"); }},
       {"GET /v1/status", [](const Session& s) { return tail_feed(s, std::nullopt, false); }},
       {"GET /v1/feed?after=7&limit=500", [](const Session& s) { return tail_feed(s, 7, false); }},
       {"GET /v1/tokens?limit=1000", [](const Session& s) { return list_tokens(s); }},
@@ -245,15 +254,12 @@ TEST_F(CliCommands, ADryRunAsksAndChangesNothing) {
 }
 
 TEST_F(CliCommands, ADryRunRefusesWhatNeedsNoDaemon) {
-  for (const char* wait : {"soon", "61s"}) {
-    run({}, [&] { return sync_link(session(false, true), "mk_1", wait); });
-    ASSERT_FALSE(result_) << wait;
-    EXPECT_EQ(result_.error().problem, "invalid_parameter");
-  }
   run({}, [&] {
     return add_link(session(false, true), {.link_id = "mk_1", .customer_user_id = {}, .tags = {""}});
   });
   ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, daemon::exit_usage);
+  EXPECT_EQ(result_.error().message, "--tag[0] must have 1 to 128 bytes each");
   EXPECT_EQ(result_.error().problem, "invalid_body");
   EXPECT_THAT(daemon_.asked(), ElementsAre());
 }
@@ -320,7 +326,7 @@ TEST_F(CliCommands, VerifyEndsWithOneOnlyWhenSomethingDiffers) {
     run({answer}, [&] { return command(session(false, true)); });
     return result_ ? *result_ : result_.error().exit_code;
   };
-  const Command repair = [](const cli::Session& s) { return repair_link(s, "mk_1", false); };
+  const Command repair = [](const cli::Session& s) { return repair_link(s, "mk_1"); };
   for (const Command& verify : {Command(verify_one), repair}) {
     EXPECT_EQ(code_after(verify_answer(1, "match"), verify), 0);
     EXPECT_EQ(code_after(verify_answer(1, "mismatch"), verify), 1);

@@ -94,6 +94,10 @@ class CountingView final : public daemon::AdminView {
   Answer<std::optional<core::DeadLetter>> dead_letter(core::LinkId, core::WallTime) override {
     return fail();
   }
+  Answer<engine::Purged> purge(core::LinkId, bool, engine::Requester) override { return fail(); }
+  Answer<std::vector<store::FeedEntry>> link_feed(core::LinkId, std::uint64_t, std::size_t) override {
+    return fail();
+  }
   Answer<core::LinkStatus> retry_letter(core::LinkId, core::WallTime, engine::Requester) override {
     return fail();
   }
