@@ -108,7 +108,7 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"GET", Role::read, {"v1", "feed"}, false, &AdminRoutes::list_feed, true},
       {"GET", Role::read, {"v1", "relink"}, false, &AdminRoutes::list_relink},
       {"GET", Role::read, {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
-      {"GET", Role::read, {"v1", "relink", "*", "continuity"}, false, &AdminRoutes::show_continuity},
+      {"GET", Role::read, {"v1", "relink", "*", "continuity"}, false, &AdminRoutes::show_continuity, true},
       {"POST", Role::operate, {"v1", "relink", "*", "claim"}, true, &AdminRoutes::claim_relink},
       {"POST", Role::operate, {"v1", "relink", "*", "release"}, true, &AdminRoutes::release_relink},
       {"POST", Role::operate, {"v1", "relink", "*", "note"}, true, &AdminRoutes::note_relink},

@@ -35,6 +35,8 @@ api::Task<HttpResponse> AdminRoutes::show_continuity(Call call) {
   const std::string text = std::move(*note).value_or(std::string());
   const std::optional<std::string> report = core::report_from_note(text);
   if (!report) co_return no_report(link_id, core::snapshot_from_note(text).has_value());
+  // Names and balances of the link's accounts.
+  note_read(call, {.link_id = link_id, .kind = DataKind::accounts, .rows = 1});
   JsonWriter writer;
   writer.raw(*report);
   co_return json(200, writer);

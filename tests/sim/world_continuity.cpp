@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "sync/core/continuity.hpp"
+#include "sync/core/schedule.hpp"
 #include "tests/sim/world_impl.hpp"
 
 namespace syncd::test {
@@ -112,7 +113,7 @@ void World::check_first_look(const core::LinkUpdate& update, const core::LinkRec
 void World::check_reports() {
   const auto outstanding = [this](const auto& awaited) {
     const auto record = store_.links.find(awaited.first);
-    return record != store_.links.end() && visited_by_schedule(record->second.status);
+    return record != store_.links.end() && core::visited_by_schedule(record->second.status);
   };
   if (std::ranges::any_of(awaited_reports_, outstanding)) {
     tally("relink: a report that comes with the next visit");
