@@ -148,7 +148,8 @@ TEST_F(Purge, AKillLeavesNoHalf) {
   int survived = 0;
   for (int round = 0; round < kills; ++round) {
     const std::string link_id = add_link();
-    std::jthread purge([&] { daemon_.ask("POST", "/v1/links/" + link_id + "/purge", "{}"); });
+    std::jthread purge(
+        [&] { static_cast<void>(daemon_.ask("POST", "/v1/links/" + link_id + "/purge", "{}")); });
     std::this_thread::sleep_for(
         std::chrono::microseconds(300 * round));  // tidy: allow sleep: another moment each time
     daemon_.kill_now();

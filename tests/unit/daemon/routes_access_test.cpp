@@ -59,6 +59,7 @@ class CountingView final : public daemon::AdminView {
     return fail();
   }
   Answer<std::optional<core::RelinkEntry>> relink_entry(core::LinkId) override { return fail(); }
+  Answer<std::optional<std::string>> continuity(core::LinkId, core::Millis) override { return fail(); }
   Answer<core::RelinkEntry> act_on_entry(core::LinkId, core::RelinkRequest, engine::Requester) override {
     return fail();
   }
