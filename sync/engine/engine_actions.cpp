@@ -64,10 +64,6 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     const auto completed = co_await complete(std::move(link), *std::move(by));
     co_return completed;
   }
-  if (table.leaving(link.link_id.str())) {
-    co_return std::unexpected(
-        conflict("the link was purged a moment ago and its last visit has not ended; try again in a minute"));
-  }
   if (table.size() + adding >= options.links_max) {
     co_return std::unexpected(no_room_for_links());
   }

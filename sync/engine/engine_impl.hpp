@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -243,8 +244,9 @@ struct Engine::Impl final : VisitPort {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
-    if (table.buried(slot)) {  // purged meanwhile: whatever its visit found is no more
+    if (of_purged.erase(slot) != 0) {  // whatever the visit has found is no more
       if (!stopping) group->spawn(empty_notes(core::LinkId{std::string(table.id(slot))}));
+      if (!table.buried(slot)) reschedule(slot, now_tick());  // the link was added again since
       return;
     }
     if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
@@ -342,6 +344,7 @@ struct Engine::Impl final : VisitPort {
 
   // The record is gone from the store.
   void forget(Slot slot) {
+    if (in_flight_numbers.contains(slot)) of_purged.insert(slot);
     outages.forget(slot);
     if (verifier) verifier->forget(table.id(slot));
     --by_status[index_of(table.status(slot))];
@@ -575,6 +578,7 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
   Continuity continuity{store, timers, stopping, on_hold};
+  std::unordered_set<Slot> of_purged;  // whose visits in flight began before a purge
   std::uint64_t fence_floor = 0;   // no purged link had a higher one
   core::PurgedSends purged_sends;  // of the last minute
   std::unique_ptr<TaskGroup> group;

@@ -40,14 +40,15 @@ LinkTable::Slot LinkTable::add(std::string_view link_id, core::LinkStatus status
   return slot;
 }
 
-// A queue that the link waited in may still hold the slot: `urgent` says so and stays.
+// A queue that the link waited in may still hold the slot: `urgent` says so and stays. So does a visit.
 LinkTable::Slot LinkTable::revive(Slot slot, core::LinkStatus status) {
-  assert(buried(slot) && !in_flight(slot));
-  const bool in_queue = urgent(slot);
+  assert(buried(slot));
+  const Link before = links_[slot];
   Link link;
-  link.id_at = links_[slot].id_at;
+  link.id_at = before.id_at;
   link.status = std::to_underlying(status) & 0xf;
-  link.urgent = in_queue;
+  link.urgent = before.urgent;
+  link.in_flight = before.in_flight;
   links_[slot] = link;
   fresh_since_s_[slot] = 0;
   --buried_;
@@ -65,11 +66,6 @@ void LinkTable::bury(Slot slot) {
 std::optional<LinkTable::Slot> LinkTable::find(std::string_view link_id) const {
   const auto slot = find_any(link_id);
   return slot && !buried(*slot) ? slot : std::nullopt;
-}
-
-bool LinkTable::leaving(std::string_view link_id) const {
-  const auto slot = find_any(link_id);
-  return slot && buried(*slot) && in_flight(*slot);
 }
 
 std::optional<LinkTable::Slot> LinkTable::find_any(std::string_view link_id) const {

@@ -24,7 +24,8 @@ class LinkTable {
   static constexpr Slot no_slot = 0xffffffff;
 
   void reserve(std::size_t links);
-  // The link must not be in the table, and a slot of it that is buried not in flight. 1 <= id bytes <= 256.
+  // The link must not be in the table. One that was buried gets its slot back, and the visit that is in flight
+  // with it. 1 <= id bytes <= 256.
   Slot add(std::string_view link_id, core::LinkStatus status);
   std::optional<Slot> find(std::string_view link_id) const;
   std::string_view id(Slot slot) const;
@@ -34,8 +35,6 @@ class LinkTable {
   // Takes the link out of the table. A visit that is in flight keeps the slot until it ends.
   void bury(Slot slot);
   bool buried(Slot slot) const { return links_[slot].status == buried_status; }
-  // Whether a visit of the link was in flight when it was buried, and still is.
-  bool leaving(std::string_view link_id) const;
 
   // Of a buried one: gone.
   core::LinkStatus status(Slot slot) const {

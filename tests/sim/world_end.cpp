@@ -59,6 +59,8 @@ void World::quiet() {
   note("quiet");
   live(minutes(1));  // a reload just before has its minute
   end_hazards();
+  // Whoever wanted a link gone comes to an end first: it may have to wait for the end of a window.
+  timers_.run_until(timers_.steady_now() + hours(2), [this] { return purging_ == 0; });
   for (const std::string& link : links_) {
     register_link(link);
     if (start_dice_.chance(70)) tasks_.spawn(resume_task(LinkId{link}));
@@ -86,6 +88,7 @@ void World::quiet() {
                      "in quiet, link " + link_id + ": visited though paused");
   }
   check_act_chain();
+  check_continuity_notes();
   check_quiet_links();
   check_sync_now();
   read_feed();

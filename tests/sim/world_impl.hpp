@@ -94,9 +94,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::map<core::Endpoint, std::string> answers;  // the last body of each that has arrived
     std::uint64_t relink_version = 0;
     api::SteadyTime registered_at{};
-    bool history_was_read = false;  // a drain has ended, at any time
-    std::set<std::string> removed;  // rows that are gone
-    bool purged = false;            // by an act, and not registered since
+    bool history_was_read = false;   // a drain has ended, at any time
+    std::set<std::string> removed;   // rows that are gone
+    core::WallTime begun_in_wait{};  // the opening of the entry in whose wait the history was begun
+    bool purged = false;             // by an act, and not registered since
   };
 
   void note(std::string what) {
@@ -160,6 +161,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
 
   // ---- around a relink (world_continuity.cpp) ----
   std::optional<core::ContinuitySnapshot> first_look(const LinkId& link_id) const;
+  void check_continuity_notes();
   void check_continuity_note(const std::string& name, const std::string& value);
   void check_first_look(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_reports();
@@ -314,6 +316,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::uint64_t acts_ = 0;  // that a person has asked for
   std::uint64_t queue_acts_ = 0;
   std::set<std::string> ended_;  // upstream was asked to end them
+  std::uint64_t purging_ = 0;    // somebody waits for the end of a purge
   std::uint64_t purges_ = 0;     // that were thought of
   bool queue_act_at_commit_ = false;
 };

@@ -1,5 +1,6 @@
 // Links that are purged in the simulated world, and what must be true of them then.
 #include <algorithm>
+#include <memory>
 
 #include "sync/core/purge.hpp"
 #include "tests/sim/world_impl.hpp"
@@ -31,6 +32,8 @@ api::Task<void> World::purge_task(LinkId link_id, bool unlink, engine::Requester
                                   std::optional<Millis> until_back) {
   Process* const process = process_.get();
   const std::string actor = by.actor;
+  ++purging_;
+  const std::shared_ptr<void> over(nullptr, [this](void*) { --purging_; });
   const bool with_key = by.request_key != core::Digest{};
   const auto purged = co_await process->engine.purge(link_id, unlink, std::move(by));
   if (process->state.dead) co_return;

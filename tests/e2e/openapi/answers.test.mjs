@@ -104,7 +104,7 @@ test('a link of which nothing is to be kept', async () => {
   const path = { link_id: id };
   const changes = await pages('listLinkFeed', { limit: '20' }, path);
   assert.ok(changes.some(({ kind }) => kind === 'transaction.created') && changes.every(({ link_id: of }) => of === id));
-  await faulty('purgeLink', { path, body: { unlink: true } }, 'delete_link');
+  await faulty('purgeLink', { path, body: { unlink: true } }, 'link_delete');
   await expect('getLink', 200, { path });
   await keyConflict('purgeLink', { path, body: {} }, { path: { link_id: other }, body: {} });
   await expect('getLink', 404, { path });
@@ -169,7 +169,8 @@ test('the relink queue and the sessions for it', async () => {
   await world.sandbox.control('POST', `sessions/${token}/complete`, { username: 'user_good', password: 'pass_good' });
   await visit(id);
   assert.equal((await expect('getRelinkEntry', 200, { path })).resolved_by, 'reconnected');
-  assert.equal((await expect('getContinuity', 200, { path })).verdict, 'intact');
+  const report = await expect('getContinuity', 200, { path });
+  assert.equal(report.verdict, 'intact', JSON.stringify(report));
   assert.equal((await expect('listRelinkEntries', 200, { query: { status: 'resolved' } })).items.length, 1);
 });
 

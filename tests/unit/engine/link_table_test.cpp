@@ -59,17 +59,16 @@ TEST(LinkTable, ABuriedLinkIsNotThereUntilItIsAddedAgain) {
   EXPECT_FALSE(table.scheduled(first));
 }
 
-TEST(LinkTable, ABuriedLinkLeavesUntilItsVisitEnds) {
+TEST(LinkTable, AVisitKeepsItsSlotOverABurial) {
   LinkTable table;
   const auto slot = table.add("a", LinkStatus::active);
-  EXPECT_FALSE(table.leaving("a"));
   table.set_in_flight(slot, true);
-  EXPECT_FALSE(table.leaving("a")) << "it is there";
+  table.set_urgent(slot, true);
   table.bury(slot);
-  EXPECT_TRUE(table.leaving("a"));
-  EXPECT_FALSE(table.leaving("b"));
-  table.set_in_flight(slot, false);
-  EXPECT_FALSE(table.leaving("a"));
+  EXPECT_TRUE(table.in_flight(slot));
+  EXPECT_EQ(table.add("a", LinkStatus::active), slot);
+  EXPECT_TRUE(table.in_flight(slot)) << "no second one begins beside it";
+  EXPECT_TRUE(table.urgent(slot)) << "nor is it put into a queue twice";
 }
 
 TEST(LinkTable, ReservingChangesNothing) {
