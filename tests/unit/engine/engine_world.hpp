@@ -23,11 +23,9 @@ class NotingObserver final : public engine::EngineObserver {
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error&) override {}
   void on_incident(const core::IncidentEvent& event) override { outages.push_back(event); }
-  void on_entry_moved(const core::RelinkEntry& entry) override { moved.push_back(entry.status); }
 
   std::vector<core::CycleReport> cycles;
   std::vector<core::IncidentEvent> outages;
-  std::vector<core::RelinkStatus> moved;
   std::vector<bool> incidents;  // true: began
 };
 

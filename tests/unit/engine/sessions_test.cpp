@@ -15,6 +15,7 @@ namespace {
 using core::Errc;
 using core::RelinkStatus;
 using std::chrono::minutes;
+using std::chrono::seconds;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -48,10 +48,12 @@ class VerifyObserver final : public engine::EngineObserver {
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error& error) override { store_failures.push_back(error); }
   void on_verify(const core::VerifyReport& report) override { verifies.push_back(report); }
+  void on_entry_moved(const core::RelinkEntry& entry) override { moved.push_back(entry.status); }
 
   std::vector<core::CycleReport> cycles;
   std::vector<core::VerifyReport> verifies;
   std::vector<core::Error> store_failures;
+  std::vector<core::RelinkStatus> moved;
   bool auth_refused = false;  // at any time
 };
 
