@@ -43,7 +43,7 @@ TEST(CliGrammar, WhatIsUnknownIsNamedWithWhatIsLikeIt) {
       {{"status", "--colour", "never"}, "status has no option --colour; did you mean --color?\n"},
       {{"relink", "dismiss", "mk_1", "--forse"}, "relink dismiss has no option --forse\n"},
       {{"links", "show", "mk_1", "mk_2"}, "links show has no place for mk_2\n"},
-      {{"status", "now"}, "status has no place for now\n"},
+      {{"status", "today"}, "status has no place for today\n"},
       {{"lnks\x1b[2J"}, "there is no verb lnks?[2J"},
       {{}, "a verb is missing: status, "},
       {{"relink"}, "relink: a verb is missing: ls, show, claim, "},
