@@ -152,8 +152,8 @@ TEST(Metrics, RelinksAreCountedByReasonAndByHowTheyEnded) {
   gone.relink_resolved = true;
   gone.status_after = core::LinkStatus::gone;
   metrics.record(gone);
-  metrics.record_act({.status = core::RelinkStatus::dismissed, .reason = "auth_expired"});
-  metrics.record_act({.status = core::RelinkStatus::open, .reason = "user_oauth_denied"});
+  metrics.record_act({.link_id = {}, .status = core::RelinkStatus::dismissed, .reason = "auth_expired"});
+  metrics.record_act({.link_id = {}, .status = core::RelinkStatus::open, .reason = "user_oauth_denied"});
   const Scrape scrape(metrics);
   EXPECT_EQ(scrape["relinks_opened_total{reason=\"auth_expired\"}"], 1);
   EXPECT_EQ(scrape["relinks_opened_total{reason=\"user_oauth_denied\"}"], 2);
