@@ -121,6 +121,7 @@ TEST(CliGrammar, RefusalsNameFlags) {
   EXPECT_EQ(translated("text is no text").message, "--reason is no text") << "only where it is a name";
   EXPECT_EQ(translated("the value of customer_user_id is odd").message, "the value of --user is odd");
   EXPECT_EQ(translated("text is empty").exit_code, 2);
+  EXPECT_EQ(translated("upstream refused the token", "invalid").exit_code, 1) << "nobody typed that";
   EXPECT_EQ(translated("text is taken", "conflict").message, "text is taken");
   EXPECT_EQ(translated("text is taken", "conflict").exit_code, 1);
 }
