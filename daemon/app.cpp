@@ -19,6 +19,7 @@
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/start_pulse.hpp"
+#include "sync/core/purge.hpp"
 
 namespace syncd::daemon {
 
@@ -125,6 +126,7 @@ int App::Impl::open_listeners() {
 // The rules of the admin socket: who may ask, and that a refusal is seen.
 ServerOptions App::Impl::admin_options(gid_t socket_group) {
   ServerOptions options = listener_options();
+  options.body_bytes_max = admin_body_bytes_max;
   options.admits = [this, own_user = geteuid(), socket_group](const Peer& peer) {
     if (may_use(peer, own_user, socket_group)) return true;
     log.warn("admin_refused", "a user who is not in the group of the admin socket was refused",
@@ -139,6 +141,7 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
   for (const Listener& listener : admin_listeners) {
     // No line in the log: that belongs to this thread.
     ServerOptions options = listener_options();
+    options.body_bytes_max = admin_body_bytes_max;
     options.admits = [own_user = geteuid(), group = listener.group()](const Peer& peer) {
       return may_use(peer, own_user, group);
     };
@@ -146,6 +149,8 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
   }
   if (admin_tcp_listener) {
     ServerOptions options = listener_options();
+    options.strangers_per_address_max = std::max<std::size_t>(options.connections_max / 4, 1);
+    options.body_bytes_max = admin_body_bytes_max;
     options.tls = admin_tls;
     places.push_back({.listener = &*admin_tcp_listener, .options = std::move(options)});
   }
@@ -293,9 +298,50 @@ int App::Impl::register_links() {
   const auto incidents = store->note(engine::incidents_note);
   if (!incidents) return fail(exit_io, "store_read_failed", incidents.error().message);
   if (*incidents) engine->restore_incidents(**incidents);
+  const auto purged = store->note(core::purged_sends_note);
+  if (!purged) return fail(exit_io, "store_read_failed", purged.error().message);
+  if (*purged) engine->restore_purged_sends(**purged);
   release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;
+}
+
+// Two lists of the same, for parts that do not know each other.
+static_assert(static_cast<int>(metrics::RowKind::accounts) == static_cast<int>(DataKind::accounts));
+static_assert(static_cast<int>(metrics::RowKind::transactions) == static_cast<int>(DataKind::transactions));
+static_assert(static_cast<int>(metrics::RowKind::feed) == static_cast<int>(DataKind::feed));
+static_assert(static_cast<int>(metrics::RowKind::dead_letters) == static_cast<int>(DataKind::dead_letters));
+
+void App::Impl::make_reads() {
+  reads = std::make_unique<DataReads>(DataReads::Parts{
+      .timers = timers,
+      .record = [this](std::vector<store::LinkAct> acts) { return record_reads(std::move(acts)); },
+      .on_held_back =
+          [this](const HeldBackReads& held) {
+            metrics.record_reads_limited(held.by_rows);
+            if (!held.first) return;
+            log.warn("reads_limited", "a caller has read as much of people's data as it may in a minute",
+                     LogFields{}
+                         .add("actor", std::string_view(held.caller.actor))
+                         .add("reason", std::string_view(held.by_rows ? "rows" : "requests")));
+          },
+      .on_read =
+          [this](const DataRead& read) {
+            metrics.record_rows_read(static_cast<metrics::RowKind>(read.kind), read.rows);
+          },
+      .on_lost =
+          [this](const core::Error& error, std::size_t acts) {
+            log.error("reads_not_traced", "reads of people's data could not be written to the audit log",
+                      LogFields{}.add("acts", acts).add("error", std::string_view(error.message)));
+          }});
+  reads->set(read_rates_of(config), config.admin.read_trace_window);
+}
+
+api::Task<core::Result<void>> App::Impl::record_reads(std::vector<store::LinkAct> acts) {
+  const core::WallTime now = timers.wall_now();
+  auto work = [&](store::Store& open) { return open.record_acts(now, acts); };
+  auto written = co_await gateway->run(std::move(work));
+  co_return std::move(written);
 }
 
 void App::Impl::start_serving() {
@@ -309,7 +355,8 @@ void App::Impl::start_serving() {
   view = std::make_unique<LiveView>(LiveView::Parts{timers, *gate, *transport, *gateway, *engine, observer,
                                                     *care, log, process, tokens, environment_of(config)});
   make_access();
-  routes = std::make_unique<AdminRoutes>(*view, access.get());
+  make_reads();
+  routes = std::make_unique<AdminRoutes>(*view, access.get(), reads.get());
   scraper = std::make_unique<Scraper>(metrics, timers, *gate, *transport, *gateway, *engine);
   metrics_service =
       std::make_unique<MetricsService>([this] { return scraper->scrape(); },

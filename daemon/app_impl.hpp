@@ -43,6 +43,8 @@ struct App::Impl {
   int start();
   int open_listeners();
   int open_admin_tcp();
+  core::Result<void> listen_on_admin_tcp();
+  bool load_certificate();
   std::unique_ptr<StartupServer> answer_while_starting();
   void wait_for_room(StartupServer& meanwhile);
   std::optional<std::string> missing_room() const;
@@ -57,6 +59,8 @@ struct App::Impl {
   void start_serving();
   AccessOptions access_options(const ListenAddress& bound);
   void make_access();
+  void make_reads();
+  api::Task<core::Result<void>> record_reads(std::vector<store::LinkAct> acts);
   void serve_admin_tcp();
 
   // ---- while it runs ----
@@ -66,7 +70,7 @@ struct App::Impl {
   api::Task<void> ping_watchdog(core::Millis interval);
   void reload();
   void take_new_secret(std::shared_ptr<const api::Secret> secret);
-  void take_new_certificate(std::shared_ptr<const ServerTls> tls);
+  void renew_admin_tcp();
   void take_new_values(const Config& wanted, const ConfigChanges& changes);
   std::string status_line() const;
   void request_stop(int code);
@@ -105,6 +109,7 @@ struct App::Impl {
   std::unique_ptr<StoreCare> care;
   std::unique_ptr<LiveView> view;
   std::unique_ptr<Access> access;  // null: no TCP
+  std::unique_ptr<DataReads> reads;
   std::unique_ptr<AdminRoutes> routes;
   std::unique_ptr<Scraper> scraper;
   std::unique_ptr<MetricsService> metrics_service;

@@ -8,7 +8,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
-#include "daemon/admin_tls.hpp"
 #include "daemon/app_impl.hpp"
 #include "daemon/config_check.hpp"
 #include "daemon/secret_file.hpp"
@@ -48,6 +47,7 @@ api::Task<void> App::Impl::live() {
     server->start();
   }
   if (metrics_server) metrics_server->start();
+  background.spawn(reads->keep_trace());
   background.spawn(care->watch_space());  // before the first link is visited
   engine->start(io.get_executor());
   process.started = true;
@@ -119,7 +119,7 @@ api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
 // All or nothing: the secret that is taken belongs to what is judged.
 void App::Impl::reload() {
   notifier.reloading();
-  const auto loaded = load_checked_config(path, process_environment());
+  const auto loaded = load_checked_config(path, process_environment(), MachineCheck::needed);
   std::vector<ConfigProblem> problems = loaded ? std::vector<ConfigProblem>() : loaded.error();
   std::shared_ptr<const api::Secret> secret;
   if (loaded) {
@@ -127,9 +127,6 @@ void App::Impl::reload() {
     if (read) secret = std::make_shared<const api::Secret>(std::move(*read));
     if (!read) problems.push_back(read.error());
   }
-  // From the files that are in use: others take effect at the next start.
-  auto tls = load_admin_tls(config, timers.wall_now());
-  if (!tls) problems.push_back(tls.error());
   const core::WallTime now = timers.wall_now();
   const bool good = problems.empty();
   metrics.record_config_load(good, now);
@@ -138,7 +135,7 @@ void App::Impl::reload() {
     process.config_loaded_at = now;
     take_new_values(loaded->config, compare_configs(config, loaded->config));
     take_new_secret(std::move(secret));
-    take_new_certificate(std::move(*tls));
+    renew_admin_tcp();
   } else {
     for (const ConfigProblem& problem : problems) {
       log.error("config_problem", describe(problem));
@@ -153,7 +150,9 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
   config = merge_reloadable(config, wanted);
   if (engine) engine->set_policy(policy_of(config));
   if (engine) engine->set_session_settings(session_settings_of(config));
+  if (engine) engine->set_retention(config.retention.gone_links);
   if (gate) gate->set_budgets(budgets_of(config));
+  if (reads) reads->set(read_rates_of(config), config.admin.read_trace_window);
   log.set_level(parse_log_level(config.log.level));
   log.links().set_plain(config.log.link_ids == "plain");
   log.info("reloaded", "the configuration was read again",
@@ -201,6 +200,7 @@ api::Task<void> App::Impl::stop() {
     stops.spawn(server->stop());
   }
   co_await stops.join();
+  co_await reads->finish();  // nobody asks any more
   const std::string snapshot = gate->snapshot();
   if (gateway->healthy() && !snapshot.empty()) {
     auto work = [&](store::Store& open) { return open.put_note(budget_note, snapshot); };

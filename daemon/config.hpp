@@ -56,6 +56,9 @@ struct Config {
     std::uint64_t protocol_failures_max = 0;
     std::uint64_t resyncs_per_day_max = 0;
   } cycle;
+  struct Retention {
+    core::Millis gone_links{};
+  } retention;
   struct Incidents {
     bool enabled = false;
     std::uint64_t min_links = 0;
@@ -90,10 +93,13 @@ struct Config {
   struct Admin {
     std::string socket;
     std::string group;
-    std::string listen;                // empty: no TCP
-    std::string tls_certificate_file;  // empty: plain http
-    std::string tls_key_file;          // empty: the systemd credential
-    std::string allowed_hosts;         // separated by blanks; allowed_hosts_of() reads it
+    std::string listen;                          // empty: no TCP
+    std::string tls_certificate_file;            // empty: plain http
+    std::string tls_key_file;                    // empty: the systemd credential
+    std::string allowed_hosts;                   // separated by blanks; allowed_hosts_of() reads it
+    std::uint64_t read_requests_per_minute = 0;  // 0: any number; so for rows
+    std::uint64_t read_rows_per_minute = 0;
+    core::Millis read_trace_window{};
   } admin;
   struct Metrics {
     std::string listen;  // empty: none

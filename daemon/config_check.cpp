@@ -122,23 +122,24 @@ void check_store_place(const ConfigReading& reading, std::vector<ConfigProblem>&
 
 }  // namespace
 
-std::vector<ConfigProblem> check_machine(const ConfigReading& reading) {
+std::vector<ConfigProblem> check_machine(const ConfigReading& reading, MachineCheck extent) {
   std::vector<ConfigProblem> problems;
   if (!reading.unknown.contains("upstream.client_secret_file")) {
     const auto secret = read_client_secret(reading.loaded.config);
     if (!secret) problems.push_back(secret.error());
   }
   if (!reading.unknown.contains(ca_key)) check_authorities(reading, problems);
-  check_admin_tls(reading, problems);
+  if (extent == MachineCheck::everything) check_admin_tls(reading, problems);
   if (!reading.unknown.contains(socket_key)) check_socket_place(reading, problems);
   if (!reading.unknown.contains(store_key)) check_store_place(reading, problems);
   return problems;
 }
 
 std::expected<LoadedConfig, std::vector<ConfigProblem>> load_checked_config(const std::string& path,
-                                                                            const Environment& environment) {
+                                                                            const Environment& environment,
+                                                                            MachineCheck extent) {
   ConfigReading reading = read_config(path, environment);
-  std::ranges::move(check_machine(reading), std::back_inserter(reading.problems));
+  std::ranges::move(check_machine(reading, extent), std::back_inserter(reading.problems));
   if (!reading.problems.empty()) return std::unexpected(std::move(reading.problems));
   return std::move(reading.loaded);
 }

@@ -255,6 +255,14 @@ void add_cycle(std::vector<ConfigKey>& keys) {
       1, 1000, "Full resyncs of one link in 24 hours.")));
 }
 
+void add_retention(std::vector<ConfigKey>& keys) {
+  keys.push_back(live(span_of(
+      "retention", "gone_links", [](C& c) -> core::Millis& { return c.retention.gone_links; },
+      core::Millis{0}, core::Millis{0}, 3650 * day,
+      "A link that has been gone upstream for so long is purged: everything that is stored of it is taken "
+      "away, as by `moneykitctl links purge`. `0s`: never.")));
+}
+
 void add_incidents(std::vector<ConfigKey>& keys) {
   constexpr auto section = "incidents";
   keys.push_back(live(flag(
@@ -356,7 +364,8 @@ void add_admin(std::vector<ConfigKey>& keys) {
       "admin", "tls_certificate_file", [](C& c) -> std::string& { return c.admin.tls_certificate_file; }, "",
       check_tls_file, "absolute path",
       "PEM file with the certificate of the TCP listener, followed by those between it and its authority; it "
-      "is read again on SIGHUP. Empty: plain http."));
+      "is read again on SIGHUP. One that has expired or cannot be used keeps the listener shut, or the one "
+      "before in use. Empty: plain http."));
   keys.push_back(text(
       "admin", "tls_key_file", [](C& c) -> std::string& { return c.admin.tls_key_file; }, "", check_tls_file,
       "absolute path",
@@ -368,6 +377,24 @@ void add_admin(std::vector<ConfigKey>& keys) {
       "Further names under which the TCP listener is reached, as a browser sends them in `Host`: with the "
       "port, unless it is 443 (TLS) or 80. `localhost` and the address of `listen` need not be named. Every "
       "other host is refused."));
+  keys.push_back(live(number(
+      "admin", "read_requests_per_minute",
+      [](C& c) -> std::uint64_t& { return c.admin.read_requests_per_minute; }, 6'000, 0, 1'000'000,
+      "Requests that show rows of people's data (accounts, transactions, the feed, dead letters) one token "
+      "or "
+      "user may make in a minute; with the role admin, which every user of the socket has, ten times as "
+      "many. "
+      "One more is answered with 429 and Retry-After. 0: any number.")));
+  keys.push_back(live(number(
+      "admin", "read_rows_per_minute", [](C& c) -> std::uint64_t& { return c.admin.read_rows_per_minute; },
+      300'000, 0, 100'000'000,
+      "Rows that these requests may show one token or user in a minute, with the role admin ten times as "
+      "many: as many as the default budgets bring in, so a consumer of the feed keeps up. 0: any number.")));
+  keys.push_back(live(span_of(
+      "admin", "read_trace_window", [](C& c) -> core::Millis& { return c.admin.read_trace_window; }, hour,
+      minute, day,
+      "What one token or user reads of one link is one act in the audit log (`data.read`) at once, and one "
+      "more at the end of this time for what was read meanwhile.")));
 }
 
 void add_process(std::vector<ConfigKey>& keys) {
@@ -409,6 +436,7 @@ std::vector<ConfigKey> make_keys() {
   add_store(keys);
   add_schedule(keys);
   add_cycle(keys);
+  add_retention(keys);
   add_incidents(keys);
   add_budget(keys);
   add_link_session(keys);

@@ -5,19 +5,23 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "daemon/fill_page.hpp"
+#include "sync/core/conflict_codes.hpp"
+#include "sync/core/continuity.hpp"
+
 namespace syncd::daemon {
 
 namespace {
 
 constexpr std::size_t page_limit = 1000;
 constexpr core::Millis incidents_look_every{2'000};
-constexpr std::size_t counted_pages_max = 10;  // of a queue, for the status
+constexpr core::Millis continuity_look_every{200};
+constexpr std::size_t counted_pages_max = 10;  // of the dead letters, for the status
 // Acts between which other work gets the store: a few milliseconds.
 constexpr std::size_t audit_checked_at_once = 1000;
 
 struct StoreFigures {
   store::StoreStats stats;
-  StatusView::Length relinks_open;
   StatusView::Length dead_letters;
 };
 
@@ -38,20 +42,32 @@ core::Result<StatusView::Length> count_entries(Read read) {
 }
 
 core::Result<StoreFigures> figures_of(store::Store& store) {
-  const auto relinks = count_entries([&store](const std::string& after) {
-    return store.relink_entries(after, page_limit, store::RelinkFilter{});
-  });
-  if (!relinks) return std::unexpected(relinks.error());
   const auto letters =
       count_entries([&store](const std::string& after) { return store.dead_letters(after, page_limit); });
   if (!letters) return std::unexpected(letters.error());
-  return StoreFigures{.stats = store.stats(), .relinks_open = *relinks, .dead_letters = *letters};
+  return StoreFigures{.stats = store.stats(), .dead_letters = *letters};
 }
 
 }  // namespace
 
 api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink link, engine::Requester by) {
   return parts_.engine.add_link(std::move(link), std::move(by));
+}
+
+api::Task<core::Result<engine::Imported>> LiveView::import_links(std::vector<engine::NewLink> links,
+                                                                 engine::Requester by) {
+  if (parts_.care.space_low()) {
+    co_return core::fail(
+        core::Errc::conflict,
+        "the disk of the store is nearly full: no links are imported until there is more room");
+  }
+  auto imported = co_await parts_.engine.import_links(std::move(links), std::move(by));
+  co_return std::move(imported);
+}
+
+api::Task<core::Result<void>> LiveView::record_act(std::string action, std::string detail,
+                                                   engine::Requester by) {
+  return parts_.engine.record_act(std::move(action), std::move(detail), std::move(by));
 }
 
 api::Task<core::Result<core::LinkStatus>> LiveView::pause(core::LinkId link_id, engine::Requester by) {
@@ -65,8 +81,11 @@ api::Task<core::Result<core::LinkStatus>> LiveView::resume(core::LinkId link_id,
 api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::LinkId link_id,
                                                                          core::Millis wait) {
   if (parts_.care.space_low()) {
-    co_return core::fail(core::Errc::conflict,
-                         "the disk of the store is nearly full: nothing is fetched until there is more room");
+    core::Error full{
+        .code = core::Errc::conflict,
+        .message = "the disk of the store is nearly full: nothing is fetched until there is more room",
+        .api_code = std::string(core::space_low)};
+    co_return std::unexpected(std::move(full));
   }
   const auto begun = parts_.engine.sync_now(link_id);
   if (!begun) co_return std::unexpected(begun.error());
@@ -80,8 +99,10 @@ api::Task<core::Result<std::optional<core::CycleReport>>> LiveView::sync(core::L
 
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::links(
     std::string after, std::size_t limit, std::optional<core::LinkStatus> status) {
-  auto work = [&](store::Store& store) { return store.links(after, limit, status); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [status](store::Store& store, const std::string& from, std::size_t items) {
+    return store.links(from, items, status);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -127,8 +148,10 @@ api::Task<core::Result<store::FeedSlice>> LiveView::feed(std::uint64_t after, st
 
 api::Task<core::Result<store::Listing<core::RelinkEntry>>> LiveView::relink_entries(
     std::string after, std::size_t limit, store::RelinkFilter filter) {
-  auto work = [&](store::Store& store) { return store.relink_entries(after, limit, filter); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [&filter](store::Store& store, const std::string& from, std::size_t items) {
+    return store.relink_entries(from, items, filter);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -136,6 +159,21 @@ api::Task<core::Result<std::optional<core::RelinkEntry>>> LiveView::relink_entry
   auto work = [&](store::Store& store) { return store.relink_entry(link_id); };
   auto entry = co_await parts_.store.run(std::move(work));
   co_return std::move(entry);
+}
+
+// The report follows the end of the wait within moments, and nobody tells.
+api::Task<core::Result<std::optional<std::string>>> LiveView::continuity(core::LinkId link_id,
+                                                                         core::Millis wait) {
+  const api::SteadyTime deadline = parts_.timers.steady_now() + wait;
+  for (;;) {
+    auto note = co_await parts_.store.note(core::continuity_note(link_id));
+    const bool under_way = note && *note && core::snapshot_from_note(**note);
+    const api::SteadyTime now = parts_.timers.steady_now();
+    if (!under_way || now >= deadline || parts_.process.stopping) co_return std::move(note);
+    co_await parts_.timers.sleep_until(std::min(deadline, now + continuity_look_every));
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) co_return std::move(note);
+  }
 }
 
 api::Task<core::Result<core::RelinkEntry>> LiveView::act_on_entry(core::LinkId link_id,
@@ -176,8 +214,10 @@ api::Task<std::uint64_t> LiveView::revision(std::uint64_t seen, core::Millis wai
 api::Task<core::Result<store::Listing<core::LinkRecord>>> LiveView::search_links(std::string prefix,
                                                                                  std::string after,
                                                                                  std::size_t limit) {
-  auto work = [&](store::Store& store) { return store.search_links(prefix, after, limit); };
-  auto listing = co_await parts_.store.run(std::move(work));
+  auto read = [&prefix](store::Store& store, const std::string& from, std::size_t items) {
+    return store.search_links(prefix, from, items);
+  };
+  auto listing = co_await fill_page(parts_.store, std::move(after), limit, std::move(read));
   co_return std::move(listing);
 }
 
@@ -205,9 +245,10 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   auto figures = co_await parts_.store.run(std::move(work));
   // A store that failed has no more entries to count; the rest of the status is wanted all the more.
   if (!figures) {
-    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}, {}}; };
+    auto stats_alone = [](store::Store& store) { return StoreFigures{store.stats(), {}}; };
     figures = co_await parts_.store.run(std::move(stats_alone));
   }
+  const auto relinks = co_await live_relinks_.count();
   const api::TransportStats connections = parts_.transport.stats();
   StatusView view;
   view.version = SYNCD_VERSION;
@@ -223,12 +264,13 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   view.space_low = parts_.care.space_low();
   view.scrubbed_at = parts_.care.scrubbed().finished_at;
   view.damaged_files = parts_.care.scrubbed().damaged_files;
-  view.relinks_open = figures->relinks_open;
+  if (relinks) view.relinks_open.count = relinks->entries;
   view.dead_letters = figures->dead_letters;
   view.discovery = parts_.observer.discovery();
   view.config_reload_ok = parts_.process.config_reload_ok;
   view.config_loaded_at = parts_.process.config_loaded_at;
   view.auth_error = parts_.observer.auth_error();
+  view.admin_tcp = parts_.process.admin_tcp;
   co_return view;
 }
 
@@ -267,6 +309,19 @@ api::Task<core::Result<std::optional<core::DeadLetter>>> LiveView::dead_letter(c
   auto work = [&](store::Store& store) { return store.dead_letter(at, link_id); };
   auto letter = co_await parts_.store.run(std::move(work));
   co_return std::move(letter);
+}
+
+api::Task<core::Result<engine::Purged>> LiveView::purge(core::LinkId link_id, bool unlink,
+                                                        engine::Requester by) {
+  return parts_.engine.purge(std::move(link_id), unlink, std::move(by));
+}
+
+api::Task<core::Result<std::vector<store::FeedEntry>>> LiveView::link_feed(core::LinkId link_id,
+                                                                           std::uint64_t before,
+                                                                           std::size_t limit) {
+  auto work = [&](store::Store& store) { return store.link_feed(link_id, before, limit); };
+  auto entries = co_await parts_.store.run(std::move(work));
+  co_return std::move(entries);
 }
 
 api::Task<core::Result<core::LinkStatus>> LiveView::retry_letter(core::LinkId link_id, core::WallTime at,

@@ -6,6 +6,8 @@
 #include "daemon/admin/token_book.hpp"
 #include "daemon/log.hpp"
 #include "daemon/observer.hpp"
+#include "daemon/relink_counter.hpp"
+#include "daemon/revision.hpp"
 #include "daemon/store_care.hpp"
 #include "sync/api/https_transport.hpp"
 #include "sync/engine/store_gateway.hpp"
@@ -14,6 +16,7 @@ namespace syncd::daemon {
 
 // The state of the process that no part holds.
 struct ProcessState {
+  StatusView::AdminTcp admin_tcp;
   core::WallTime started_at{};
   core::WallTime config_loaded_at{};
   bool config_reload_ok = true;
@@ -40,6 +43,10 @@ class LiveView final : public AdminView {
   explicit LiveView(Parts parts) : parts_(std::move(parts)) {}
 
   api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link, engine::Requester by) override;
+  api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                         engine::Requester by) override;
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                           engine::Requester by) override;
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester by) override;
   api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester by) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> sync(core::LinkId link_id,
@@ -59,6 +66,8 @@ class LiveView final : public AdminView {
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) override;
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override;
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           engine::Requester by) override;
   api::Task<core::Result<std::pair<engine::IssuedSession, core::RelinkEntry>>> issue_relink_session(
@@ -82,6 +91,10 @@ class LiveView final : public AdminView {
   api::Task<core::Result<engine::VerifyState>> verify_state(core::LinkId link_id, core::Millis wait) override;
   api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id, core::Millis wait,
                                                                    engine::Requester by) override;
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
+                                                engine::Requester by) override;
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id, std::uint64_t before,
+                                                                   std::size_t limit) override;
   api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
                                                                          std::size_t limit) override;
   api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,
@@ -107,10 +120,12 @@ class LiveView final : public AdminView {
 
  private:
   std::uint64_t revision_now() const {
-    return parts_.store.relink_revision() + parts_.engine.incidents_revision();
+    return first_revision(parts_.process.started_at) + parts_.store.relink_revision() +
+           parts_.engine.incidents_revision();
   }
 
   Parts parts_;
+  RelinkCounter live_relinks_{parts_.store, RelinkCounter::Half::live};
 };
 
 }  // namespace syncd::daemon

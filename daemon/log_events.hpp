@@ -71,12 +71,24 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "What was visited in the ramp fails as before: the incident goes on."},
     {"incident_closed", "info", "incident scope institution provider links_failing links_total held_back how",
      "The incident is over; whose entry is still open really needs its owner."},
+    {"link_purged", "info", "link by_retention accounts transactions",
+     "Everything that was stored of a link was taken away: an operator asked for it, or "
+     "`retention.gone_links` "
+     "says so."},
     {"operator_action", "info", "action link actor", "Somebody changed something through the admin API."},
     {"admin_refused", "warn", "uid",
      "A user who may not use the admin socket reached it and was refused (403)."},
     {"admin_token_refused", "warn", "remote reason name",
      "A request to the admin API over TCP came with a bad token (401). Not written while whoever sends them "
      "is turned away (429)."},
+    {"reads_limited", "warn", "actor reason",
+     "A token or user has read as much of people's data as it may in a minute; `reason` is `requests` or "
+     "`rows`. Written once until it has been quiet for a minute."},
+    {"reads_not_traced", "error", "acts error",
+     "Reads of people's data could not be written to the audit log, because the store failed."},
+    {"admin_certificate", "info warn error", "expires_at error",
+     "The certificate of the admin API's TCP listener was read: it is in use, it is and expires within 14 "
+     "days, or it cannot be used, and the listener stays shut or keeps the one before."},
     {"token_created", "info", "name role actor", "An operator made a token of the admin API."},
     {"token_revoked", "info", "name actor", "An operator revoked a token of the admin API."},
     {"tokens_damaged", "error", "error",
@@ -112,12 +124,15 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
 
 inline constexpr auto log_members = std::to_array<LogMember>({
     {"account_changes", "accounts created, updated, gone or returned"},
+    {"accounts", "that were taken away"},
     {"action",
      "as in the audit log: `links.add`, `links.pause`, `relink.claim`, `relink.session`, "
      "`dead_letters.drop` ...; also `links.sync` and `links.verify`, which change nothing by themselves"},
     {"actor", "who did it: `uid:1000`, of the unix socket, or `token:NAME`"},
+    {"acts", "entries of the audit log"},
     {"address", "of the listener: `127.0.0.1:9464`, a path, or `systemd`"},
     {"asked_by", "`operator` or `audit`"},
+    {"by_retention", "`true` or `false`"},
     {"bytes", "how many"},
     {"cause", "why the link was visited: `schedule`, `manual`, `probe`, ..."},
     {"changed", "keys, separated by blanks"},
@@ -128,6 +143,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"environment", "`sandbox` or `live`"},
     {"error", "what failed, for people; never a row's text or a secret"},
     {"exit_code", "of the process"},
+    {"expires_at", "of the certificate"},
     {"files", "how many"},
     {"heartbeat_moved", "whether the scheduler moved since the last look"},
     {"held_back", "links whose relink entry waits for the incident's end"},
@@ -167,6 +183,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"status", "of the link, afterwards"},
     {"store", "directory of the store"},
     {"store_writes", "whether a durable write of the probe was done"},
+    {"transactions", "that were taken away"},
     {"uid", "the user at the other end of the admin socket, as the kernel says"},
     {"updated", "transactions"},
     {"version", "of the program"},

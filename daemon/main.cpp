@@ -46,7 +46,7 @@ int dump(const std::string& path) {
 }
 
 int run_daemon(const std::string& path) {
-  auto loaded = load_checked_config(path, process_environment());
+  auto loaded = load_checked_config(path, process_environment(), MachineCheck::needed);
   if (!loaded) return report(loaded.error());
   App app(std::move(*loaded), path);
   return app.run();

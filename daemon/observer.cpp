@@ -140,6 +140,14 @@ void Observer::on_verify(const core::VerifyReport& report) {
   }
 }
 
+void Observer::on_purged(const core::LinkId& link_id, bool by_retention, const core::Counts& counts) {
+  metrics_.record_purge(by_retention);
+  LogFields fields;
+  fields.add("link", std::string_view(log_.links().in_log(link_id))).add("by_retention", by_retention);
+  fields.add("accounts", counts.accounts).add("transactions", counts.transactions);
+  log_.info("link_purged", "everything that was stored of the link was taken away", fields);
+}
+
 void Observer::on_incident(const core::IncidentEvent& event) {
   const core::IncidentView& incident = event.incident;
   const bool of_institution = incident.scope == core::IncidentScope::institution;

@@ -1,52 +1,41 @@
 #include "daemon/scrape.hpp"
 
-#include <map>
+#include <algorithm>
 #include <utility>
 
 namespace syncd::daemon {
 
 namespace {
 
-constexpr core::Millis relinks_count_every{15'000};  // a walk over the queue
-constexpr std::size_t relink_page = 1000;
+constexpr core::Millis relinks_count_every{15'000};
+// Of the time, at most this part goes into counting, however long the queue is.
+constexpr int relinks_count_part = 50;
+
+void add_counts(const store::RelinkCensus& census, std::vector<metrics::RelinkCount>& counts) {
+  for (const store::RelinkCensus::Total& total : census.totals) {
+    const bool dismissed = total.status == core::RelinkStatus::dismissed;
+    counts.push_back({.reason = total.reason,
+                      .status = dismissed ? core::RelinkStatus::resolved : total.status,
+                      .links = total.entries});
+  }
+}
 
 }  // namespace
 
-struct Scraper::RelinkTotals {
-  std::map<std::pair<std::string, core::RelinkStatus>, std::uint64_t> links;
-  std::optional<core::WallTime> oldest_open_at;
-};
-
-core::Result<Scraper::RelinkTotals> Scraper::count_relinks(store::Store& store) {
-  RelinkTotals totals;
-  std::string after;
-  do {
-    auto page = store.relink_entries(after, relink_page, {.state = store::RelinkFilter::State::any});
-    if (!page) return std::unexpected(page.error());
-    for (const core::RelinkEntry& entry : page->items) {
-      const bool dismissed = entry.status == core::RelinkStatus::dismissed;
-      ++totals.links[{entry.reason, dismissed ? core::RelinkStatus::resolved : entry.status}];
-      if (!core::is_live(entry.status)) continue;
-      if (!totals.oldest_open_at || entry.opened_at < *totals.oldest_open_at)
-        totals.oldest_open_at = entry.opened_at;
-    }
-    after = std::move(page->next);
-  } while (!after.empty());
-  return totals;
-}
-
 api::Task<void> Scraper::refresh_relinks() {
   const api::SteadyTime now = timers_.steady_now();
-  if (relinks_counted_at_ && now - *relinks_counted_at_ < relinks_count_every) co_return;
-  relinks_counted_at_ = now;
-  auto work = [](store::Store& store) { return count_relinks(store); };
-  const auto totals = co_await store_.run(std::move(work));
-  if (!totals) co_return;
+  if (now < relinks_due_at_) co_return;
+  relinks_due_at_ = now + relinks_count_every;  // also for a scrape that comes meanwhile
+  const auto live = co_await live_relinks_.count();
+  if (!live) co_return;
+  const auto ended = co_await ended_relinks_.count();
+  if (!ended) co_return;
+  const auto took = std::chrono::duration_cast<core::Millis>(timers_.steady_now() - now);
+  relinks_due_at_ = now + std::max(relinks_count_every, relinks_count_part * took);
   std::vector<metrics::RelinkCount> counts;
-  for (const auto& [key, links] : totals->links) {
-    counts.push_back({.reason = key.first, .status = key.second, .links = links});
-  }
-  metrics_.set_relink_queue(counts, totals->oldest_open_at);
+  add_counts(*live, counts);
+  add_counts(*ended, counts);
+  metrics_.set_relink_queue(counts, live->earliest_at);
 }
 
 api::Task<std::string> Scraper::scrape() {

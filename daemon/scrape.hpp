@@ -1,10 +1,10 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/admin/admin_view.hpp"
+#include "daemon/relink_counter.hpp"
 #include "metrics/metrics.hpp"
 #include "sync/api/https_transport.hpp"
 #include "sync/engine/store_gateway.hpp"
@@ -26,8 +26,6 @@ class Scraper {
   api::Task<std::string> scrape();
 
  private:
-  struct RelinkTotals;
-  static core::Result<RelinkTotals> count_relinks(store::Store& store);
   api::Task<void> refresh_relinks();
 
   metrics::Metrics& metrics_;
@@ -36,7 +34,9 @@ class Scraper {
   api::HttpsTransport& transport_;
   engine::StoreGateway& store_;
   engine::Engine& engine_;
-  std::optional<api::SteadyTime> relinks_counted_at_;
+  RelinkCounter live_relinks_{store_, RelinkCounter::Half::live};
+  RelinkCounter ended_relinks_{store_, RelinkCounter::Half::ended};
+  api::SteadyTime relinks_due_at_{};
 };
 
 }  // namespace syncd::daemon

@@ -65,7 +65,8 @@ engine::EngineOptions engine_options_of(const Config& config) {
           .discovery = config.schedule.discovery != "off",
           .discovery_registers = config.schedule.discovery == "register",
           .discovery_interval = config.schedule.discovery_interval,
-          .sessions = session_settings_of(config)};
+          .sessions = session_settings_of(config),
+          .gone_links_kept = config.retention.gone_links};
 }
 
 api::TransportOptions transport_options_of(const Config& config) {
@@ -88,6 +89,11 @@ store::StoreOptions store_options_of(const Config& config) {
   options.open_files_max = static_cast<int>(config.store.open_files);
   options.min_free_bytes = config.store.min_free_to_open_mib << 20;
   return options;
+}
+
+ReadRates read_rates_of(const Config& config) {
+  return {.requests_per_minute = config.admin.read_requests_per_minute,
+          .rows_per_minute = config.admin.read_rows_per_minute};
 }
 
 std::string environment_of(const Config& config) {

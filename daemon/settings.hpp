@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 
+#include "daemon/admin/read_limit.hpp"
 #include "daemon/config.hpp"
 #include "store/store.hpp"
 #include "sync/api/https_transport.hpp"
@@ -20,6 +21,7 @@ engine::EngineOptions engine_options_of(const Config& config);
 // `config.upstream.base_url` must have been accepted.
 api::TransportOptions transport_options_of(const Config& config);
 store::StoreOptions store_options_of(const Config& config);
+ReadRates read_rates_of(const Config& config);
 // `sandbox` for client ids that begin with `sandbox_`, else `live`.
 std::string environment_of(const Config& config);
 // Connections that one listener of ours serves at the same time: 4 to 64, an eighth of the descriptors that

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "daemon/admin/answers.hpp"
 #include "metrics/exposition.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
@@ -14,6 +15,8 @@
 namespace syncd::daemon {
 
 namespace {
+
+constexpr core::Millis start_takes{2'000};  // usually
 
 class StartupService final : public HttpService {
  public:
@@ -33,8 +36,9 @@ class StartupService final : public HttpService {
                              .body = trouble_.empty() ? "moneykit-syncd is starting.\n" : trouble_ + ".\n",
                              .allow = {}};
     }
-    if (!trouble_.empty()) co_return problem(503, "waiting", trouble_);
-    co_return problem(503, "starting", "the daemon is starting and still opens its store; try again soon");
+    if (!trouble_.empty()) co_return try_later(503, "waiting", trouble_, look_again_after);
+    co_return try_later(503, "starting", "the daemon is starting and still opens its store; try again soon",
+                        start_takes);
   }
 
   void set_trouble(std::string trouble) { trouble_ = std::move(trouble); }

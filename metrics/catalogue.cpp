@@ -94,6 +94,21 @@ void add_process_identity(Table& table) {
            "Requests to the admin API that came with a bad token: refused with 401, or turned away with 429 "
            "because too many had come before.")
       .by({"outcome"}, each({"refused", "turned_away"}));
+  rows.add(Id::admin_rows_read_total, counter, "moneykit_syncd_admin_rows_read_total",
+           "Rows of people's data that the admin API has shown, by kind. Who read them is in the audit log.")
+      .by({"kind"}, each({"accounts", "transactions", "feed", "dead_letters"}));
+  rows.add(Id::admin_reads_limited_total, counter, "moneykit_syncd_admin_reads_limited_total",
+           "Requests for people's data that were answered with 429, because their caller had asked too often "
+           "or read too many rows within a minute.")
+      .by({"limit"}, each({"requests", "rows"}));
+  rows.add(
+      Id::admin_certificate_refused, gauge, "moneykit_syncd_admin_certificate_refused",
+      "Whether the certificate of the admin API's TCP listener that was read last cannot be used (1): the "
+      "listener is shut, or keeps the certificate before.");
+  rows.add(Id::admin_certificate_expiry_timestamp_seconds, gauge,
+           "moneykit_syncd_admin_certificate_expiry_timestamp_seconds",
+           "When the certificate in use expires; NaN without one. The days left are (this - time()) / 86400.")
+      .none_is_nan();
 }
 
 void add_links(Table& table) {
@@ -118,6 +133,11 @@ void add_links(Table& table) {
            "is longer ago than the maximum interval.")
       .by({"where"}, each({"local"}))
       .none_is_nan();
+  rows.add(Id::links_purged_total, counter, "moneykit_syncd_links_purged_total",
+           "Links of which everything was taken away: an operator asked for it, or they had been gone for "
+           "long "
+           "enough.")
+      .by({"how"}, each({"request", "retention"}));
   rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",
            "Links that the last discovery found on one side only.")
       .by({"side"}, each({"only_upstream", "only_here"}));

@@ -16,6 +16,10 @@ enum class MetricId : std::uint8_t {
   config_last_reload_successful,
   config_last_reload_success_timestamp_seconds,
   admin_bad_tokens_total,
+  admin_rows_read_total,
+  admin_reads_limited_total,
+  admin_certificate_refused,
+  admin_certificate_expiry_timestamp_seconds,
 
   links,
   links_due,
@@ -24,6 +28,7 @@ enum class MetricId : std::uint8_t {
   schedule_resident_bytes,
   oldest_successful_sync_timestamp_seconds,
   stale_links,
+  links_purged_total,
   discovery_links,
   discovery_failures_total,
   discovery_last_success_timestamp_seconds,

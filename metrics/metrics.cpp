@@ -33,6 +33,7 @@ enum DiffSlot : std::size_t {
   account_changed
 };
 enum ResetSlot : std::size_t { reset_rejected };
+enum PurgeSlot : std::size_t { purged_on_request, purged_by_retention };
 enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone, resolved_dismissed };
 enum DiscoverySlot : std::size_t { only_upstream_side, only_here_side };
 enum ConnectionSlot : std::size_t { connection_busy, connection_idle };
@@ -223,7 +224,23 @@ void Metrics::record_bad_token(bool turned_away) {
   impl_->counter(Id::admin_bad_tokens_total, turned_away ? 1 : 0).Increment();
 }
 
+void Metrics::record_reads_limited(bool by_rows) {
+  impl_->counter(Id::admin_reads_limited_total, by_rows ? 1 : 0).Increment();
+}
+
+void Metrics::record_rows_read(RowKind kind, std::uint64_t rows) {
+  impl_->counter(Id::admin_rows_read_total, std::to_underlying(kind)).Increment(number(rows));
+}
+
 // ---- states ----
+
+void Metrics::set_admin_certificate_refused(bool refused) {
+  impl_->gauge(Id::admin_certificate_refused).Set(refused ? 1 : 0);
+}
+
+void Metrics::set_admin_certificate_expiry(core::WallTime expires_at) {
+  impl_->gauge(Id::admin_certificate_expiry_timestamp_seconds).Set(timestamp(expires_at));
+}
 
 void Metrics::set(const ScheduleGauges& gauges) {
   for (std::size_t slot = 0; slot < core::link_status_count; ++slot) {
@@ -235,6 +252,10 @@ void Metrics::set(const ScheduleGauges& gauges) {
   impl_->gauge(Id::oldest_successful_sync_timestamp_seconds).Set(timestamp(gauges.oldest_success_at));
   impl_->gauge(Id::next_due_timestamp_seconds).Set(timestamp(gauges.next_due_at));
   impl_->gauge(Id::stale_links).Set(gauges.stale.has_value() ? number(*gauges.stale) : nothing);
+}
+
+void Metrics::record_purge(bool by_retention) {
+  impl_->counter(Id::links_purged_total, by_retention ? purged_by_retention : purged_on_request).Increment();
 }
 
 void Metrics::record_incident_opened(core::IncidentScope scope) {

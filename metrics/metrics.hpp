@@ -74,6 +74,9 @@ struct StoreGauges {
   std::uint64_t dead_letters_evicted = 0;
 };
 
+// What of people's data the admin API shows.
+enum class RowKind : std::uint8_t { accounts, transactions, feed, dead_letters };
+
 struct MetricsOptions {
   std::string version;        // label of build_info
   core::WallTime started_at;  // of the process, by our own clock: /proc/stat is hidden in a hardened unit
@@ -96,6 +99,7 @@ class Metrics {
   void record(const core::HttpReport& report);
   void record(const core::CommitReport& report);
   void record(const core::VerifyReport& report);
+  void record_purge(bool by_retention);
   void record_incident_opened(core::IncidentScope scope);
   // A person dismissed the entry, or opened it again.
   void record_act(const core::RelinkEntry& entry);
@@ -105,6 +109,10 @@ class Metrics {
   void record_config_load(bool successful, core::WallTime at);
   // `turned_away`: too many had come before.
   void record_bad_token(bool turned_away);
+  // A request of the admin API for people's data was held back: its caller has read too many rows, or asked
+  // too often.
+  void record_reads_limited(bool by_rows);
+  void record_rows_read(RowKind kind, std::uint64_t rows);
 
   // ---- states ----
   void set(const ScheduleGauges& gauges);
@@ -117,6 +125,9 @@ class Metrics {
   void set(const StoreGauges& gauges);
   void set_auth_refused(bool refused);
   void set_space_low(bool low);
+  // The certificate of the admin API that was read last could not be used.
+  void set_admin_certificate_refused(bool refused);
+  void set_admin_certificate_expiry(core::WallTime expires_at);
   // `finished_at` the epoch: no scrub has ended yet.
   void set_scrub(core::WallTime finished_at, std::uint64_t damaged_files);
   void set(const ProcessUsage& usage);

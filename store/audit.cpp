@@ -171,6 +171,27 @@ core::Result<CommitOutcome> Store::record_act(core::WallTime at, const core::Aud
   return CommitOutcome::committed;
 }
 
+core::Result<void> Store::record_acts(core::WallTime at, std::span<const LinkAct> acts) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  if (acts.empty()) return {};
+  auto& batch = impl_->batch;
+  batch.Clear();
+  std::string value;
+  for (const LinkAct& act : acts) {
+    const core::AuditEntry entry = impl_->audit.add(at, act.link_id, act.note);
+    value.clear();
+    encode_audit_entry(value, entry);
+    batch.Put(impl_->database->family(Family::audit), audit_key(entry.sequence), value);
+  }
+  value.clear();
+  encode_audit_head(value, impl_->audit.head());
+  batch.Put(impl_->database->family(Family::meta), to_slice(meta_key::audit), value);
+  if (auto written = impl_->database->write(batch, impl_->options.sync_writes); !written)
+    return std::unexpected(written.error());
+  ++impl_->commits;
+  return {};
+}
+
 core::Result<AuditSlice> Store::audit_entries(std::uint64_t before, std::size_t limit) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   AuditSlice slice{.entries = {}, .head = impl_->audit.head()};

@@ -50,6 +50,11 @@ core::Result<void> check_update(const core::LinkUpdate& update) {
   for (const auto& account : update.account_puts) {
     if (auto ok = check_id("account", account.account_id); !ok) return ok;
   }
+  const bool writes_more = update.relink || update.dead_letter || update.link_object ||
+                           !update.transaction_puts.empty() || !update.staged_puts.empty() ||
+                           !update.account_puts.empty();
+  if (update.purge && (writes_more || update.expected_fence == 0))
+    return core::fail(core::Errc::invalid, "an update both purges a link and writes something of it");
   if (update.relink && update.relink->link_id != update.link_id) {
     return core::fail(core::Errc::invalid, "an update carries the relink entry of another link");
   }
@@ -76,6 +81,17 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   if (touched.fence != update.expected_fence) return CommitOutcome::conflict;
   if (update.audit && audit_.find(update.audit->request_key)) return CommitOutcome::conflict;
 
+  // Scans find nothing of what a batch has put itself. Only a caller that knew what is not written yet can
+  // ask for that; as any other, it tries again.
+  if (update.purge && touched.written) return CommitOutcome::conflict;
+  if (update.purge) {
+    if (auto purged = purge(update, touched); !purged) return std::unexpected(purged.error());
+    put_feed(update);
+    put_notes(update);
+    put_audit(update);
+    return CommitOutcome::committed;
+  }
+  touched.written = true;
   put_rows(update);
   if (auto staged = put_staged(update, touched); !staged) return std::unexpected(staged.error());
   put_accounts(update);
@@ -83,6 +99,7 @@ core::Result<CommitOutcome> BatchBuilder::add(const core::LinkUpdate& update) {
   put_feed(update);
   if (auto relink = put_relink(update, touched); !relink) return std::unexpected(relink.error());
   if (auto letters = put_letters(update); !letters) return std::unexpected(letters.error());
+  put_notes(update);
   put_audit(update);
   return CommitOutcome::committed;
 }
@@ -135,8 +152,9 @@ void BatchBuilder::put_record(const core::LinkUpdate& update, Touched& link) {
     encode_blob_head(value_);
     put(Family::accounts, link_object_key(update.link_id.str()), value_, *update.link_object);
   }
-  const bool is_new = link.fence == 0;
-  if (is_new && !update.record.customer_user_id.empty())
+  // Whose link it is comes with its registration, or later by an act that completes that.
+  const bool may_name_user = link.fence == 0 || update.audit.has_value();
+  if (may_name_user && !update.record.customer_user_id.empty())
     put(Family::links, user_link_key(update.record.customer_user_id, update.link_id.str()), {});
   link.fence = update.record.fence;
 }
@@ -201,6 +219,7 @@ void BatchBuilder::put_feed(const core::LinkUpdate& update) {
   value_.clear();
   encode_feed_block(value_, update);
   put(Family::feed, feed_key(feed_.epoch, feed_.head + 1), value_);
+  put(Family::accounts, link_feed_key(update.link_id.str(), feed_.epoch, feed_.head + 1), {});
   feed_.head += update.changes.size();
   feed_moved_ = true;
 }
@@ -229,6 +248,18 @@ core::Result<void> BatchBuilder::put_relink(const core::LinkUpdate& update, Touc
   put(Family::relink, place, value_);
   link.queue_place = std::move(place);
   return {};
+}
+
+void BatchBuilder::put_notes(const core::LinkUpdate& update) {
+  for (const core::NotePut& note : update.notes) {
+    if (!note.value) {
+      erase(Family::meta, note_key(note.name));
+      continue;
+    }
+    value_.clear();
+    encode_blob_head(value_);
+    put(Family::meta, note_key(note.name), value_, *note.value);
+  }
 }
 
 void BatchBuilder::put_audit(const core::LinkUpdate& update) {

@@ -39,6 +39,7 @@ class BatchBuilder {
     std::uint64_t fence = 0;          // as of the updates so far; 0: there is no such link
     std::vector<std::string> staged;  // ids staged by this batch, which no scan of the database can find
     std::optional<std::string> queue_place;  // of the entry that this batch has put; nullopt: it put none
+    bool written = false;                    // by this batch
   };
 
   core::Result<Touched*> touch(const core::LinkId& link_id);
@@ -49,7 +50,15 @@ class BatchBuilder {
   void put_feed(const core::LinkUpdate& update);
   core::Result<void> put_relink(const core::LinkUpdate& update, Touched& link);
   core::Result<void> put_letters(const core::LinkUpdate& update);
+  void put_notes(const core::LinkUpdate& update);
   void put_audit(const core::LinkUpdate& update);
+  // ---- batch_purge.cpp ----
+  // Takes away what the link has in the database; this batch must not have written to it.
+  core::Result<void> purge(const core::LinkUpdate& update, Touched& link);
+  core::Result<void> purge_feed(const std::string& link_id);
+  core::Result<void> purge_entry(const std::string& link_id);
+  core::Result<void> purge_letters(const std::string& link_id);
+  core::Result<void> purge_keys(Family family, const std::string& link_id);
 
   void put(Family family, std::string_view key, std::string_view value);
   void put(Family family, std::string_view key, std::string_view head, std::string_view tail);

@@ -52,6 +52,8 @@ core::Result<std::string_view> decode_blob(std::string_view what, std::string_vi
 inline constexpr std::uint8_t relink_format = 2;
 void encode_relink(std::string& out, const core::RelinkEntry& entry);
 core::Result<core::RelinkEntry> decode_relink(std::string_view link_id, std::string_view value);
+// Without its history, which is not looked at.
+core::Result<core::RelinkEntry> decode_relink_head(std::string_view link_id, std::string_view value);
 // What the queue is filtered by, without the rest: the value of an entry's place in it.
 struct RelinkPlace {
   core::RelinkStatus status = core::RelinkStatus::open;

@@ -10,6 +10,7 @@
 
 #include "store/advice.hpp"
 #include "store/database_impl.hpp"
+#include "store/link_count_impl.hpp"
 
 namespace syncd::store {
 namespace {
@@ -101,6 +102,7 @@ rocksdb::ColumnFamilyOptions family_options(const StoreOptions& options, Family 
   }
 
   rocksdb::ColumnFamilyOptions column;
+  if (family == Family::links) column.table_properties_collector_factories = {make_link_counter()};
   column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   column.compression = rocksdb::kLZ4Compression;
   column.force_consistency_checks = true;

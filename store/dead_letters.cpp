@@ -34,6 +34,15 @@ void DeadLetterIndex::remove(core::WallTime at, std::string_view link_id) {
   forget(dead_letter_key(at, link_id));
 }
 
+std::vector<std::string> DeadLetterIndex::remove_all(std::string_view link_id) {
+  const auto of_link = by_link_.find(link_id);
+  if (of_link == by_link_.end()) return {};
+  std::vector<std::string> keys(of_link->second.begin(), of_link->second.end());
+  for (const std::string& key : keys)
+    forget(key);
+  return keys;
+}
+
 void DeadLetterIndex::evict(const std::string& key, std::vector<std::string>& keys) {
   forget(key);
   keys.push_back(key);

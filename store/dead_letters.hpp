@@ -29,6 +29,8 @@ class DeadLetterIndex {
   // Takes note of a letter that is about to be written; answers the keys that have to go for it.
   std::vector<std::string> add(core::WallTime at, std::string_view link_id);
   void remove(core::WallTime at, std::string_view link_id);
+  // Of a link that is purged; answers their keys.
+  std::vector<std::string> remove_all(std::string_view link_id);
   // How many went for a newer one since the store was opened.
   std::uint64_t evicted() const { return evicted_; }
 

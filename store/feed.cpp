@@ -1,5 +1,6 @@
 #include "store/feed.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <lz4.h>
 #include <utility>
@@ -19,7 +20,7 @@ core::ChangeKind get_kind(Reader& in) {
 }
 
 // How a block's content is written behind its count of entries.
-enum Packing : std::uint8_t { plain = 0, lz4 = 1 };
+enum Packing : std::uint8_t { plain = 0, lz4 = 1, erased = 2 };
 
 // Below this a block is not worth packing.
 constexpr std::size_t packed_bytes_min = 512;
@@ -60,10 +61,17 @@ bool pack(std::string& out, const std::string& content) {
   return gained;
 }
 
+// A block in reading: what stands before its entries, and the reader of them.
+struct OpenBlock {
+  FeedBlockHead head;
+  bool is_erased = false;
+  std::string unpacked;  // owns what `in` reads of a packed block
+  Reader in{std::string_view{}};
+};
+
 // The content of a block: a view into `in`, or into `unpacked`. Refuses `in` when it is damaged.
-std::string_view get_content(Reader& in, std::string& unpacked) {
-  const auto packing = in.u8();
-  if (packing == plain) return in.raw(in.rest().size());
+std::string_view get_content(Reader& in, std::uint8_t packing, std::string& unpacked) {
+  if (packing == plain || packing == erased) return in.raw(in.rest().size());
   if (packing != lz4) in.refuse();
   const auto bytes = in.varint();
   const auto packed = in.raw(in.rest().size());
@@ -84,6 +92,42 @@ core::Cause get_cause(Reader& in) {
     in.refuse();
   }
   return static_cast<core::Cause>(cause);
+}
+
+// `block` stays where it is: its reader may point into it.
+core::Result<void> open_block(std::string_view value, OpenBlock& block) {
+  Reader whole(value);
+  if (auto format = read_format(whole, block_name); !format) return format;
+  block.head.count = whole.varint();
+  const auto packing = whole.u8();
+  block.is_erased = packing == erased;
+  block.in = Reader(get_content(whole, packing, block.unpacked));
+  if (!whole.finished()) return std::unexpected(damaged(block_name));
+  block.head.at = get_wall_time(block.in);
+  block.head.cause = get_cause(block.in);
+  block.head.link_id = block.in.text();
+  if (!block.in.ok() || block.head.count == 0) return std::unexpected(damaged(block_name));
+  return {};
+}
+
+struct BlockEntry {
+  core::ChangeKind kind = core::ChangeKind::link_purged;
+  std::string_view id;
+  std::string_view before;
+  std::string_view after;
+};
+
+BlockEntry get_entry(OpenBlock& block) {
+  BlockEntry entry;
+  if (block.is_erased) {
+    entry.id = block.head.link_id;
+    return entry;
+  }
+  entry.kind = get_kind(block.in);
+  entry.id = block.in.text();
+  entry.before = block.in.text();
+  entry.after = block.in.text();
+  return entry;
 }
 
 }  // namespace
@@ -109,41 +153,55 @@ core::Result<std::uint64_t> decode_feed_block_size(std::string_view value) {
   return count;
 }
 
+core::Result<FeedBlockHead> decode_feed_block_head(std::string_view value) {
+  OpenBlock block;
+  if (auto opened = open_block(value, block); !opened) return std::unexpected(opened.error());
+  block.head.purges_only = true;
+  for (std::uint64_t i = 0; i < block.head.count && block.head.purges_only; ++i) {
+    block.head.purges_only = get_entry(block).kind == core::ChangeKind::link_purged;
+    if (!block.in.ok()) return std::unexpected(damaged(block_name));
+    if (block.is_erased) break;
+  }
+  return std::move(block.head);
+}
+
+void encode_erased_feed_block(std::string& out, const FeedBlockHead& head) {
+  Writer writer(out);
+  writer.u8(value_format);
+  writer.varint(head.count);
+  writer.u8(erased);
+  put_time(writer, head.at);
+  writer.u8(std::to_underlying(head.cause));
+  writer.text(head.link_id);
+}
+
 core::Result<std::uint64_t> decode_feed_block(std::string_view value, std::uint64_t epoch,
                                               std::uint64_t first_sequence, FeedWindow& window,
                                               std::vector<FeedEntry>& entries) {
-  Reader whole(value);
-  if (auto format = read_format(whole, block_name); !format) return std::unexpected(format.error());
-  const auto count = whole.varint();
-  std::string unpacked;
-  Reader in(get_content(whole, unpacked));
-  if (!whole.finished()) return std::unexpected(damaged(block_name));
-  const auto at = get_wall_time(in);
-  const auto cause = get_cause(in);
-  const auto link_id = in.text();
-  if (!in.ok() || count == 0) return std::unexpected(damaged(block_name));
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto kind = get_kind(in);
-    const auto id = in.text();
-    const auto before = in.text();
-    const auto after = in.text();
-    if (!in.ok()) return std::unexpected(damaged(block_name));
+  OpenBlock block;
+  if (auto opened = open_block(value, block); !opened) return std::unexpected(opened.error());
+  // Entries of an erased block take no bytes: a damaged count must not be counted up to.
+  const bool skips = block.is_erased && window.after >= first_sequence;
+  std::uint64_t i = skips ? std::min(block.head.count, window.after - first_sequence + 1) : 0;
+  for (; i < block.head.count; ++i) {
     const auto sequence = first_sequence + i;
+    const BlockEntry entry = get_entry(block);
+    if (!block.in.ok()) return std::unexpected(damaged(block_name));
     if (sequence <= window.after) continue;
-    if (window.full(entries.size())) return count;
-    window.bytes += id.size() + before.size() + after.size();
+    if (window.full(entries.size())) return block.head.count;
+    window.bytes += entry.id.size() + entry.before.size() + entry.after.size();
     entries.push_back({.epoch = epoch,
                        .sequence = sequence,
-                       .at = at,
-                       .link_id = core::LinkId{std::string(link_id)},
-                       .kind = kind,
-                       .id = std::string(id),
-                       .before = std::string(before),
-                       .after = std::string(after),
-                       .cause = cause});
+                       .at = block.head.at,
+                       .link_id = core::LinkId{block.head.link_id},
+                       .kind = entry.kind,
+                       .id = std::string(entry.id),
+                       .before = std::string(entry.before),
+                       .after = std::string(entry.after),
+                       .cause = block.head.cause});
   }
-  if (!in.finished()) return std::unexpected(damaged(block_name));
-  return count;
+  if (!block.in.finished()) return std::unexpected(damaged(block_name));
+  return block.head.count;
 }
 
 void encode_feed_state(std::string& out, const FeedState& state) {

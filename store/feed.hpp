@@ -17,6 +17,17 @@ namespace syncd::store {
 // `changes` is not empty.
 void encode_feed_block(std::string& out, const core::LinkUpdate& update);
 
+// A block of a purged link: what it held is gone, and each of its `count` entries reads as link.purged.
+struct FeedBlockHead {
+  std::uint64_t count = 0;
+  core::WallTime at{};
+  core::Cause cause = core::Cause::schedule;
+  std::string link_id;
+  bool purges_only = false;  // no entry of it is anything but link.purged
+};
+core::Result<FeedBlockHead> decode_feed_block_head(std::string_view value);
+void encode_erased_feed_block(std::string& out, const FeedBlockHead& head);
+
 // The number of entries in a block, without reading them.
 core::Result<std::uint64_t> decode_feed_block_size(std::string_view value);
 

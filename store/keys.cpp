@@ -66,6 +66,10 @@ std::string feed_key(std::uint64_t epoch, std::uint64_t first_sequence) {
   return key;
 }
 
+std::string link_feed_key(std::string_view link_id, std::uint64_t epoch, std::uint64_t first_sequence) {
+  return linked_key(link_id, std::to_underlying(AccountKind::feed_block), feed_key(epoch, first_sequence));
+}
+
 std::string dead_letter_key(core::WallTime at, std::string_view link_id) {
   std::string key;
   Writer(key).u64(static_cast<std::uint64_t>(at.time_since_epoch().count()) ^ sign_bit);
@@ -124,6 +128,13 @@ std::string kind_prefix_end(std::string_view link_id, std::uint8_t kind) {
   return linked_key(link_id, static_cast<std::uint8_t>(kind + 1), {});
 }
 
+// Behind every kind.
+std::string link_key_end(std::string_view link_id) {
+  std::string key = link_key(link_id);
+  key.push_back('\xff');
+  return key;
+}
+
 std::optional<std::string_view> parse_link_key(std::string_view key) {
   Reader in(key);
   const auto link_id = read_link(in);
@@ -148,6 +159,12 @@ std::optional<FeedKey> parse_feed_key(std::string_view key) {
   parsed.first_sequence = in.u64();
   if (!in.finished()) return std::nullopt;
   return parsed;
+}
+
+std::optional<FeedKey> parse_link_feed_key(std::string_view key) {
+  const auto linked = parse_linked_key(key);
+  if (!linked || linked->kind != std::to_underlying(AccountKind::feed_block)) return std::nullopt;
+  return parse_feed_key(linked->id);
 }
 
 std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key) {

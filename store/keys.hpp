@@ -21,6 +21,8 @@ namespace syncd::store {
 //                                                            time of their opening, others by their end
 //   accounts               link, kind 1, account id          the account
 //                          link, kind 2                      upstream's link object
+//                          link, kind 3, epoch, sequence     empty value: a block of the feed is about the
+//                          link
 //   transactions           link, kind 1, transaction id      the visible row
 //                          link, kind 2, transaction id      empty value: the visible row is pending
 //                          link, kind 3, transaction id      a staged pending row, invisible to readers
@@ -29,7 +31,7 @@ namespace syncd::store {
 //   audit                  sequence, 8 bytes, big-endian
 //   meta                   a name
 enum class RowKind : std::uint8_t { visible = 1, pending_index = 2, staged = 3 };
-enum class AccountKind : std::uint8_t { account = 1, link_object = 2 };
+enum class AccountKind : std::uint8_t { account = 1, link_object = 2, feed_block = 3 };
 
 // 1 to core::id_bytes_max bytes: what a key can hold.
 bool is_storable_id(std::string_view id);
@@ -39,6 +41,8 @@ std::string account_key(std::string_view link_id, std::string_view account_id);
 std::string link_object_key(std::string_view link_id);
 std::string row_key(std::string_view link_id, RowKind kind, std::string_view transaction_id);
 std::string feed_key(std::uint64_t epoch, std::uint64_t first_sequence);
+// That the block of that feed_key() is about the link.
+std::string link_feed_key(std::string_view link_id, std::uint64_t epoch, std::uint64_t first_sequence);
 std::string dead_letter_key(core::WallTime at, std::string_view link_id);
 std::string audit_key(std::uint64_t sequence);
 
@@ -59,6 +63,9 @@ std::string queue_key(bool live, core::WallTime at, std::string_view link_id);
 // All keys with one link and kind are in [prefix, prefix_end).
 std::string kind_prefix(std::string_view link_id, std::uint8_t kind);
 std::string kind_prefix_end(std::string_view link_id, std::uint8_t kind);
+
+// All keys of a link in the families of accounts and transactions are in [link_key, link_key_end).
+std::string link_key_end(std::string_view link_id);
 
 struct LinkedKey {
   std::string_view link_id;
@@ -87,6 +94,8 @@ struct UserLinkKey {
 std::optional<std::string_view> parse_link_key(std::string_view key);
 std::optional<LinkedKey> parse_linked_key(std::string_view key);
 std::optional<FeedKey> parse_feed_key(std::string_view key);
+// The block's place, of a link_feed_key().
+std::optional<FeedKey> parse_link_feed_key(std::string_view key);
 std::optional<DeadLetterKey> parse_dead_letter_key(std::string_view key);
 std::optional<QueueKey> parse_queue_key(std::string_view key);
 std::optional<UserLinkKey> parse_user_link_key(std::string_view key);

@@ -4,6 +4,7 @@
 
 #include "store/advice.hpp"
 #include "store/codec.hpp"
+#include "store/feed.hpp"
 #include "store/keys.hpp"
 #include "store/migration_impl.hpp"
 
@@ -91,6 +92,27 @@ core::Result<bool> add_places(Database& database, std::string& position, rocksdb
   return false;
 }
 
+// ---- from 2 to 3: which blocks of the feed are about a link ----
+
+constexpr std::size_t blocks_per_batch = 2'000;
+
+// Position: the feed key behind which it goes on.
+core::Result<bool> add_link_feeds(Database& database, std::string& position, rocksdb::WriteBatch& batch) {
+  Scan scan(database, Family::feed, position.empty() ? position : position + '\0', {});
+  for (std::size_t blocks = 0; scan.valid(); scan.next(), ++blocks) {
+    if (blocks == blocks_per_batch) return false;
+    const auto key = parse_feed_key(scan.key());
+    if (!key) return std::unexpected(damaged("feed key"));
+    const auto head = decode_feed_block_head(scan.value());
+    if (!head) return std::unexpected(head.error());
+    batch.Put(database.family(Family::accounts),
+              link_feed_key(head->link_id, key->epoch, key->first_sequence), {});
+    position = scan.key();
+  }
+  if (auto done = scan.finish("convert the store"); !done) return std::unexpected(done.error());
+  return true;
+}
+
 core::Result<void> run_step(Database& database, const Migration& migration) {
   auto position = position_in(database, migration.from);
   if (!position) return std::unexpected(position.error());
@@ -116,7 +138,7 @@ core::Result<void> run_step(Database& database, const Migration& migration) {
 }  // namespace
 
 std::span<const Migration> migrations() {
-  static const Migration steps[] = {{.from = 1, .step = &add_places}};
+  static const Migration steps[] = {{.from = 1, .step = &add_places}, {.from = 2, .step = &add_link_feeds}};
   return steps;
 }
 

@@ -13,8 +13,8 @@ namespace syncd::store {
 namespace {
 
 constexpr std::size_t limit_max = 1000;
-// As for every filtered listing: bounds the time that one request keeps the store busy.
-constexpr std::size_t skipped_max = 100'000;
+// As for every filtered listing: bounds the time that one call keeps the store busy.
+constexpr std::size_t skipped_max = 5'000;
 
 std::size_t clamp_limit(std::size_t limit) {
   return std::clamp<std::size_t>(limit, 1, limit_max);
@@ -143,6 +143,16 @@ class PrefixWalk {
   std::string prefix_;
 };
 
+// What a list shows of the entry whose place was found; an entry and its place are written together.
+core::Result<core::RelinkEntry> listed_entry(Database& database, std::string_view link_id) {
+  const auto value = database.get(Family::relink, link_key(link_id));
+  if (!value) return std::unexpected(value.error());
+  auto entry = *value ? decode_relink_head(link_id, **value)
+                      : core::Result<core::RelinkEntry>(std::unexpected(damaged("place")));
+  if (!entry) return std::unexpected(database.failed("list the relink queue", entry.error()));
+  return entry;
+}
+
 core::Error bad_place(std::string_view list) {
   return {.code = core::Errc::invalid,
           .message = fmt::format("this is not a place in {}; start without one", list)};
@@ -256,14 +266,51 @@ core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view 
         ++skipped;
         continue;
       }
-      auto entry = relink_entry(core::LinkId{std::string(key->link_id)});
+      auto entry = listed_entry(database, key->link_id);
       if (!entry) return std::unexpected(entry.error());
-      if (!*entry) return std::unexpected(database.failed("list the relink queue", damaged("place")));
-      listing.items.push_back(std::move(**entry));
+      listing.items.push_back(std::move(*entry));
     }
     if (auto done = walk.finish(); !done) return std::unexpected(done.error());
   }
   return listing;
+}
+
+void RelinkCensus::add(std::string_view reason, core::RelinkStatus status) {
+  ++entries;
+  const auto counts = [&](std::string_view counted) {
+    return std::ranges::find_if(
+        totals, [&](const Total& total) { return total.status == status && total.reason == counted; });
+  };
+  auto found = counts(reason);
+  if (found == totals.end() && totals.size() >= relink_totals_max) {
+    reason = relink_reason_other;
+    found = counts(reason);
+  }
+  if (found == totals.end()) found = totals.insert(found, {.reason = std::string(reason), .status = status});
+  ++found->entries;
+}
+
+core::Result<RelinkCensus> Store::count_relinks(bool live, RelinkCensus census) {
+  if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  auto& database = *impl_->database;
+  const auto place = census.next.empty() ? std::nullopt : parse_place(census.next);
+  if (!census.next.empty() && (!place || place->live != live))
+    return std::unexpected(bad_place("this half of the relink queue"));
+  QueueWalk walk(database, live, false, place);
+  for (std::size_t counted = 0; walk.valid(); walk.next()) {
+    const auto key = parse_queue_key(walk.key());
+    const auto found = decode_relink_place(walk.value());
+    if (!key) return std::unexpected(database.failed("count the relink queue", damaged("place")));
+    if (!found) return std::unexpected(database.failed("count the relink queue", found.error()));
+    if (!census.earliest_at) census.earliest_at = key->at;
+    census.add(found->reason, found->status);
+    if (++counted < relink_places_counted_max) continue;
+    census.next = place_text(*key);
+    return census;
+  }
+  if (auto done = walk.finish(); !done) return std::unexpected(done.error());
+  census.finished = true;
+  return census;
 }
 
 core::Result<Listing<core::LinkRecord>> Store::search_links(std::string_view prefix, std::string_view after,

@@ -95,7 +95,10 @@ void encode_relink(std::string& out, const core::RelinkEntry& entry) {
   put_history(writer, entry);
 }
 
-core::Result<core::RelinkEntry> decode_relink(std::string_view link_id, std::string_view value) {
+namespace {
+
+core::Result<core::RelinkEntry> decode_entry(std::string_view link_id, std::string_view value,
+                                             bool with_history) {
   Reader in(value);
   const auto format = read_relink_format(in);
   if (!format) return std::unexpected(format.error());
@@ -114,11 +117,22 @@ core::Result<core::RelinkEntry> decode_relink(std::string_view link_id, std::str
     entry.customer_user_id = in.text();
     entry.assignee = in.text();
     entry.session = get_session(in);
-    get_history(in, entry);
+    if (with_history) get_history(in, entry);
   }
-  if (!in.finished()) return std::unexpected(damaged(relink_name));
+  const bool history_left = !with_history && *format == relink_format;
+  if (history_left ? !in.ok() : !in.finished()) return std::unexpected(damaged(relink_name));
   entry.link_id = core::LinkId{std::string(link_id)};
   return entry;
+}
+
+}  // namespace
+
+core::Result<core::RelinkEntry> decode_relink(std::string_view link_id, std::string_view value) {
+  return decode_entry(link_id, value, true);
+}
+
+core::Result<core::RelinkEntry> decode_relink_head(std::string_view link_id, std::string_view value) {
+  return decode_entry(link_id, value, false);
 }
 
 void encode_relink_place(std::string& out, const core::RelinkEntry& entry) {

@@ -9,6 +9,7 @@
 #include "store/batch_impl.hpp"
 #include "store/codec.hpp"
 #include "store/keys.hpp"
+#include "store/link_count_impl.hpp"
 #include "store/store_impl.hpp"
 
 namespace syncd::store {
@@ -100,11 +101,7 @@ core::Result<std::vector<CommitOutcome>> Store::commit(std::span<const core::Lin
 }
 
 std::uint64_t Store::links_estimate() const {
-  if (!impl_->database) return 0;
-  std::uint64_t links = 0;
-  impl_->database->db().GetIntProperty(impl_->database->family(Family::links),
-                                       rocksdb::DB::Properties::kEstimateNumKeys, &links);
-  return links;
+  return impl_->database ? estimate_links(*impl_->database) : 0;
 }
 
 core::Result<void> Store::for_each_link(const std::function<void(const LinkSummary&)>& visit) {

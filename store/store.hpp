@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/relink_census.hpp"
 #include "sync/core/audit.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
@@ -86,6 +87,12 @@ struct Listing {
 struct NoteChange {
   std::string name;
   std::string value;
+};
+
+// An act that changes nothing in its link (empty: about none), for instance that somebody read its rows.
+struct LinkAct {
+  core::LinkId link_id;
+  core::AuditNote note;
 };
 
 struct AuditSlice {
@@ -169,15 +176,16 @@ class Store {
   core::Result<std::optional<core::LinkRecord>> load(const core::LinkId& link_id);
   core::Result<core::Held> lookup(const core::LookupRequest& request);
   // Writes all updates whose fence matches in one atomic synced batch: rows, record, feed entries with the
-  // next gap-free sequences, relink entry, dead letter, the act in the audit log. Outcomes are in the order
-  // of `updates`. Two updates of the same link in one call are allowed; the second sees the first.
-  // Errc::invalid, with nothing of the whole call written, for an update that contradicts itself (an id that
-  // is empty or longer than 256 bytes, the record of another link): a defect of the caller, the store stays
-  // healthy.
+  // next gap-free sequences, relink entry, dead letter, notes, the act in the audit log; one that purges
+  // takes everything of the link away in it, which costs time in proportion to the link's history. Outcomes
+  // are in the order of `updates`. Two updates of the same link in one call are allowed; the second sees the
+  // first, and is a conflict if it purges. Errc::invalid, with nothing of the whole call written, for an
+  // update that contradicts itself (an id that is empty or longer than 256 bytes, the record of another
+  // link): a defect of the caller, the store stays healthy.
   core::Result<std::vector<CommitOutcome>> commit(std::span<const core::LinkUpdate* const> updates);
 
   // ---- start-up and shutdown ----
-  // About how many links for_each_link() will visit.
+  // About how many links for_each_link() will visit, at the start.
   std::uint64_t links_estimate() const;
   core::Result<void> for_each_link(const std::function<void(const LinkSummary&)>& visit);
   core::Result<std::vector<core::GateFreeze>> freezes();
@@ -194,7 +202,7 @@ class Store {
   core::Result<std::string> link_object(const core::LinkId& link_id);
   // `after` empty: from the start. 1 <= limit <= 1,000 (clamped). Links come in the order of their ids'
   // length, then bytes. With a status, a page may hold fewer items than `limit`, even none, and still have a
-  // `next`: a call looks at 100,000 records at most.
+  // `next`: a call passes over 5,000 records at most.
   core::Result<Listing<core::LinkRecord>> links(std::string_view after, std::size_t limit,
                                                 std::optional<core::LinkStatus> status);
   core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,
@@ -204,8 +212,13 @@ class Store {
   core::Result<std::optional<core::RelinkEntry>> relink_entry(const core::LinkId& link_id);
   // Live entries in the order of their opening, then the others in the order of their end. `after` is an
   // opaque text (Errc::invalid for any other). As for links, a page may hold fewer items than `limit`.
+  // Without their history.
   core::Result<Listing<core::RelinkEntry>> relink_entries(std::string_view after, std::size_t limit,
                                                           const RelinkFilter& filter);
+  // Counts on from where `census` ends, in the live or in the other half of the queue, over
+  // relink_places_counted_max places at most; no entry is read. One that moves between two calls may be
+  // counted twice or not at all. Errc::invalid for a place that is none.
+  core::Result<RelinkCensus> count_relinks(bool live, RelinkCensus census);
   // Links whose id, or whose customer user id, begins with `prefix`; a link that does both comes once. As
   // links() for `after` and `limit`; the place is an opaque text.
   core::Result<Listing<core::LinkRecord>> search_links(std::string_view prefix, std::string_view after,
@@ -222,9 +235,15 @@ class Store {
   // already (within a day); nothing was written.
   core::Result<CommitOutcome> record_act(core::WallTime at, const core::AuditNote& note,
                                          const std::optional<NoteChange>& change);
+  // Acts that change nothing, in this order and in one synced write; no request_key is looked for.
+  core::Result<void> record_acts(core::WallTime at, std::span<const LinkAct> acts);
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
+  // What the feed's present epoch tells of one link, newest first; 1 <= limit <= 1,000 (clamped), and 8 MiB
+  // of texts. Only entries with a sequence below `before` (0: from the last one). Publishes as feed() does.
+  core::Result<std::vector<FeedEntry>> link_feed(const core::LinkId& link_id, std::uint64_t before,
+                                                 std::size_t limit);
 
   // Reads the next table file from the disk and compares all of its checksums. Damage is an answer and no
   // error: the rows that are whole stay readable, and reading a damaged one fails by itself.

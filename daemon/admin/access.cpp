@@ -10,7 +10,7 @@ namespace syncd::daemon {
 
 namespace {
 
-constexpr std::string_view bearer = "Bearer ";
+constexpr std::string_view bearer = "bearer ";
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
 
@@ -41,11 +41,15 @@ HttpResponse unauthorized(std::string_view reason) {
 
 HttpResponse too_many(core::Millis wait) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
-  HttpResponse response =
-      problem(429, "too_many_bad_tokens",
-              fmt::format("too many requests with bad tokens; try again in {} s", seconds));
-  response.headers.emplace_back("Retry-After", fmt::format("{}", seconds));
-  return response;
+  return try_later(429, "too_many_bad_tokens",
+                   fmt::format("too many requests with bad tokens; try again in {} s", seconds), wait);
+}
+
+// The token behind the scheme, whose name may be written in any case (RFC 9110 section 11.1); empty: another
+// scheme.
+std::string_view bearer_token(std::string_view value) {
+  if (lower(value.substr(0, bearer.size())) != bearer) return {};
+  return value.substr(bearer.size());
 }
 
 }  // namespace
@@ -133,10 +137,9 @@ HttpResponse Access::refuse_token(const HttpRequest& request, std::string_view r
 
 std::expected<Caller, HttpResponse> Access::identify(const HttpRequest& request) {
   if (!request.authorization) return std::unexpected(unauthorized("token_missing"));
-  const std::string_view value = request.authorization->reveal();
-  if (!value.starts_with(bearer) || !has_token_form(value.substr(bearer.size())))
-    return std::unexpected(refuse_token(request, "token_malformed", {}));
-  const Token* const token = tokens_().match(hash_of_token(value.substr(bearer.size())));
+  const std::string_view text = bearer_token(request.authorization->reveal());
+  if (!has_token_form(text)) return std::unexpected(refuse_token(request, "token_malformed", {}));
+  const Token* const token = tokens_().match(hash_of_token(text));
   if (token == nullptr) return std::unexpected(refuse_token(request, "token_unknown", {}));
   switch (state_of(*token, options_.wall_now())) {
     case TokenState::live:

@@ -51,6 +51,13 @@ struct StatusView {
   bool config_reload_ok = true;
   core::WallTime config_loaded_at{};
   std::string auth_error;  // why our credentials are refused; empty: they are not
+  // The TCP listener of the admin API.
+  struct AdminTcp {
+    bool configured = false;
+    bool open = false;
+    std::optional<core::WallTime> certificate_expires_at = {};  // of the one in use
+    std::string problem = {};  // why it is shut, or keeps the certificate before; empty: all is well
+  } admin_tcp;
 };
 
 // A token just made; its text exists nowhere else.
@@ -67,6 +74,11 @@ class AdminView {
 
   virtual api::Task<core::Result<engine::AddOutcome>> add_link(engine::NewLink link,
                                                                engine::Requester by) = 0;
+  // As Engine::import_links and Engine::record_act.
+  virtual api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                                 engine::Requester by) = 0;
+  virtual api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                                   engine::Requester by) = 0;
   virtual api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester by) = 0;
   virtual api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, engine::Requester by) = 0;
   // Makes the link due and waits up to `wait` for the end of the visit; nullopt: not waited for, or not ended
@@ -87,9 +99,17 @@ class AdminView {
   // Waits up to `wait` for an entry above `after` if there is none.
   virtual api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
                                                          core::Millis wait) = 0;
+  // What the feed tells of one link, newest first, below the sequence `before` (0: from the last one).
+  virtual api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id,
+                                                                           std::uint64_t before,
+                                                                           std::size_t limit) = 0;
   virtual api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) = 0;
   virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;
+  // The note about the link's last relink, see core::continuity_note(); nullopt: there is none. While it is
+  // no report yet, waits up to `wait` for one.
+  virtual api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                         core::Millis wait) = 0;
   // Errors beside the usual ones: not_found, when the link has no entry.
   virtual api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id,
                                                                   core::RelinkRequest request,
@@ -101,8 +121,8 @@ class AdminView {
                                                                        engine::Requester by) = 0;
   virtual api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
                                                               engine::Requester by) = 0;
-  // A number that is another one when an entry of the queue has changed since; waits up to `wait` for one
-  // that is not `seen`.
+  // A number that is another one when an entry of the queue has changed since, or the daemon was started
+  // again; waits up to `wait` for one that is not `seen`.
   virtual api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) = 0;
   virtual api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
                                                                                  std::string after,
@@ -126,6 +146,9 @@ class AdminView {
   virtual api::Task<core::Result<std::optional<core::CycleReport>>> repair(core::LinkId link_id,
                                                                            core::Millis wait,
                                                                            engine::Requester by) = 0;
+  // As Engine::purge.
+  virtual api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
+                                                        engine::Requester by) = 0;
   virtual api::Task<core::Result<store::Listing<core::DeadLetter>>> dead_letters(std::string after,
                                                                                  std::size_t limit) = 0;
   virtual api::Task<core::Result<std::optional<core::DeadLetter>>> dead_letter(core::LinkId link_id,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daemon/admin/shapes.hpp"
+#include "sync/core/conflict_codes.hpp"
 
 namespace syncd::daemon {
 
@@ -10,23 +11,38 @@ HttpResponse refuse_parameter(std::string_view detail) {
   return problem(400, "invalid_parameter", detail);
 }
 
+namespace {
+
+HttpResponse conflict_answer(const core::Error& error) {
+  if (error.api_code == core::space_low) return try_later(503, "space_low", error.message, look_again_after);
+  return problem(409, conflict_code(error), error.message);
+}
+
+}  // namespace
+
+std::string_view conflict_code(const core::Error& error) {
+  return error.api_code.empty() ? "conflict" : std::string_view(error.api_code);
+}
+
 HttpResponse from_error(const core::Error& error) {
   switch (error.code) {
     case core::Errc::not_found:
       return problem(404, "not_found", error.message);
     case core::Errc::conflict:
-      return problem(409, "conflict", error.message);
+      return conflict_answer(error);
     case core::Errc::invalid:
       return problem(400, "invalid", error.message);
     case core::Errc::storage:
-      return problem(503, "storage_failed", error.message);
+      return try_later(503, "storage_failed", error.message, back_after_restart);
     case core::Errc::cancelled:
-      return problem(503, "stopping", "the daemon is stopping; try again later");
+      return try_later(503, "stopping", "the daemon is stopping; try again later", back_after_restart);
     case core::Errc::auth:
-      return problem(503, "upstream_credentials_refused",
-                     "upstream refuses this daemon's credentials; moneykitctl status says more");
+      return try_later(503, "upstream_credentials_refused",
+                       "upstream refuses this daemon's credentials; moneykitctl status says more",
+                       credentials_after);
     case core::Errc::throttled:
-      return problem(503, "upstream_throttled", "upstream asks us to wait: " + error.message);
+      return try_later(503, "upstream_throttled", "not before upstream's limits allow it: " + error.message,
+                       error.retry_after.value_or(credentials_after));
     case core::Errc::gone:
     case core::Errc::upstream_state:
     case core::Errc::relink_required:
@@ -38,9 +54,10 @@ HttpResponse from_error(const core::Error& error) {
     case core::Errc::server:
     case core::Errc::protocol:
     case core::Errc::cursor_rejected:
-      return problem(502, "upstream_failed", error.message);
+      break;
   }
-  return problem(500, "internal", error.message);
+  // Asked again, upstream may do it again: whoever tries once more should know.
+  return problem(502, error.outcome_unknown ? "upstream_outcome_unknown" : "upstream_failed", error.message);
 }
 
 HttpResponse no_such_link(const core::LinkId& link_id) {

@@ -20,8 +20,15 @@ inline constexpr std::size_t after_bytes_max = 256;  // an id: `next` of most li
 // Of the lists whose places are more than an id: two, or one with a time.
 inline constexpr std::size_t place_bytes_max = 2 * core::id_bytes_max + 32;
 
+// When to ask again where nobody can know it better.
+inline constexpr core::Millis back_after_restart{5'000};  // RestartSec= of the unit
+inline constexpr core::Millis look_again_after{10'000};   // at what a person must mend
+inline constexpr core::Millis credentials_after{60'000};  // are tried by themselves in between
+
 HttpResponse refuse_parameter(std::string_view detail);
 HttpResponse from_error(const core::Error& error);
+// `conflict`, or why it is one (sync/core/conflict_codes.hpp).
+std::string_view conflict_code(const core::Error& error);
 HttpResponse no_such_link(const core::LinkId& link_id);
 HttpResponse json(int status, JsonWriter& writer);
 // 200 with the report of a visit that ended, 202 for one that is still to come.

@@ -15,7 +15,7 @@ namespace syncd::daemon {
 enum class Role : std::uint8_t {
   read = 1,     // look at everything but the audit log and the tokens
   operate = 2,  // act on links, relink entries and dead letters
-  admin = 3,    // tokens and the audit log
+  admin = 3,    // tokens, the audit log, and what goes in and out by the thousand
 };
 std::string_view to_string(Role role);
 std::optional<Role> parse_role(std::string_view text);  // read, operate or admin

@@ -11,6 +11,13 @@ bool may_use(const Peer& peer, uid_t own_user, gid_t socket_group) {
   return std::ranges::find(peer.groups, socket_group) != peer.groups.end();
 }
 
+HttpResponse try_later(int status, std::string_view code, std::string_view detail, core::Millis wait) {
+  HttpResponse response = problem(status, code, detail);
+  const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
+  return response;
+}
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 200:
@@ -43,6 +50,8 @@ std::string_view reason_phrase(int status) {
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 502:
+      return "Bad Gateway";
     case 503:
       return "Service Unavailable";
     default:

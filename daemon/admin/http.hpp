@@ -52,6 +52,7 @@ struct HttpResponse {
   std::string allow;  // of a 405
   // Beside those that every answer has; names and values are ours, without line breaks.
   std::vector<std::pair<std::string_view, std::string>> headers = {};
+  bool admitted = false;  // it is known who asked
 };
 
 // Answers requests of one listener. Thread: the io thread. A cancelled task answers at once.
@@ -66,6 +67,9 @@ HttpResponse problem(int status, std::string_view code, std::string_view detail)
 // With one more member, `extra`, whose value is the JSON text `json` (RFC 9457 section 3.2).
 HttpResponse problem(int status, std::string_view code, std::string_view detail, std::string_view extra,
                      std::string_view json);
+// A problem of status 429 or 503 that says when it is worth asking again: Retry-After, in whole seconds, at
+// least one.
+HttpResponse try_later(int status, std::string_view code, std::string_view detail, core::Millis wait);
 std::string_view reason_phrase(int status);
 
 }  // namespace syncd::daemon

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <map>
 #include <optional>
 #include <sys/socket.h>
 #include <utility>
@@ -19,6 +20,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <fmt/format.h>
 
+#include "daemon/admin/failure_limit.hpp"
 #include "daemon/admin/http_stream.hpp"
 #include "daemon/admin/page.hpp"
 #include "sync/engine/task_group.hpp"
@@ -154,13 +156,52 @@ std::string head_of(const HttpResponse& response, unsigned version, bool keep_al
                                  response.status, reason_phrase(response.status), response.content_type,
                                  response.body.size(), common_headers());
   if (!response.allow.empty()) head += fmt::format("Allow: {}\r\n", response.allow);
-  if (response.status == 503) head += "Retry-After: 1\r\n";
+  const bool says_when =
+      std::ranges::any_of(response.headers, [](const auto& header) { return header.first == "Retry-After"; });
+  if (response.status == 503 && !says_when) head += "Retry-After: 1\r\n";
   for (const auto& [name, value] : response.headers)
     head += fmt::format("{}: {}\r\n", name, value);
   if (!keep_alive) head += "Connection: close\r\n";
   if (keep_alive && minor == 0) head += "Connection: keep-alive\r\n";
   return head + "\r\n";
 }
+
+// How many connections each address has over which nobody has been admitted yet.
+class Strangers {
+ public:
+  // One of them, until forget() or its end. Outlived by the count.
+  class Mark {
+   public:
+    Mark() = default;
+    Mark(Strangers& all, std::string key) : all_(&all), key_(std::move(key)) { ++all.counts_[key_]; }
+    Mark(Mark&& other) noexcept : all_(std::exchange(other.all_, nullptr)), key_(std::move(other.key_)) {}
+    Mark& operator=(Mark&& other) noexcept {
+      Mark taken(std::move(other));
+      std::swap(all_, taken.all_);
+      std::swap(key_, taken.key_);
+      return *this;
+    }
+    ~Mark() { forget(); }
+    void forget() {
+      if (all_ == nullptr) return;
+      Strangers* const all = std::exchange(all_, nullptr);
+      const auto place = all->counts_.find(key_);
+      if (--place->second == 0) all->counts_.erase(place);
+    }
+
+   private:
+    Strangers* all_ = nullptr;
+    std::string key_;
+  };
+
+  std::size_t of(const std::string& key) const {
+    const auto found = counts_.find(key);
+    return found == counts_.end() ? 0 : found->second;
+  }
+
+ private:
+  std::map<std::string, std::size_t> counts_;
+};
 
 }  // namespace
 
@@ -169,6 +210,7 @@ struct HttpServer::Impl {
   struct Sender {
     std::optional<Peer> peer;
     std::string remote;
+    Strangers::Mark stranger;  // until somebody is admitted
   };
   // What became of one request.
   struct Answered {
@@ -185,6 +227,7 @@ struct HttpServer::Impl {
   Acceptor acceptor;
   engine::TaskGroup group;
   std::size_t connections = 0;
+  Strangers strangers;
   bool stopping = false;
 
   Impl(api::IoExecutor io, api::Timers& clock, HttpService& answers, Listener socket, ServerOptions limits,
@@ -204,9 +247,10 @@ struct HttpServer::Impl {
 
   api::Task<void> accept_all();
   api::Task<void> serve(Socket socket);
-  api::Task<void> converse(HttpStream& stream);
+  std::optional<Sender> receive(int descriptor);
+  api::Task<void> converse(HttpStream& stream, Sender sender);
   api::Task<beast::error_code> read_request(HttpStream& stream, beast::flat_buffer& buffer, Parser& parser);
-  api::Task<bool> answer_one(HttpStream& stream, beast::flat_buffer& buffer, const Sender& sender);
+  api::Task<bool> answer_one(HttpStream& stream, beast::flat_buffer& buffer, Sender& sender);
   api::Task<Answered> ask_service(HttpStream& stream, HttpRequest request);
   api::Task<void> handle(HttpRequest request, Answered& answered);
   api::Task<void> watch_peer(HttpStream& stream, Answered& answered);
@@ -232,16 +276,31 @@ api::Task<void> HttpServer::Impl::accept_all() {
   }
 }
 
+// Who has just connected; nullopt: too many have.
+std::optional<HttpServer::Impl::Sender> HttpServer::Impl::receive(int descriptor) {
+  if (connections > options.connections_max) return std::nullopt;
+  if (listener.is_unix()) return Sender{.peer = peer_of(descriptor), .remote = {}, .stranger = {}};
+  Sender sender{.peer = {}, .remote = remote_address(descriptor), .stranger = {}};
+  if (options.strangers_per_address_max == 0) return sender;
+  std::string key = limit_key(sender.remote);
+  if (strangers.of(key) >= options.strangers_per_address_max) return std::nullopt;
+  sender.stranger = Strangers::Mark(strangers, std::move(key));
+  return sender;
+}
+
 api::Task<void> HttpServer::Impl::serve(Socket socket) {
   ++connections;
-  const bool too_many = connections > options.connections_max;
+  std::optional<Sender> sender = receive(socket.native_handle());
   // Kept as long as the connection: the next reload may bring another one.
   const std::shared_ptr<const ServerTls> tls = options.tls;
   HttpStream stream(std::move(socket), tls.get());
-  if (!too_many) {
-    co_await converse(stream);
+  if (sender) {
+    co_await converse(stream, std::move(*sender));
   } else if (!tls) {
-    HttpResponse busy = problem(503, "too_many_connections", "all connections are in use; try again later");
+    // By then connections that idle are closed.
+    HttpResponse busy =
+        try_later(503, "too_many_connections",
+                  "all connections that you may have are in use; try again later", options.read_deadline);
     co_await send(stream, std::move(busy), 11, false, false);
   }
   stream.expires_after(options.stop_write_deadline);
@@ -249,14 +308,7 @@ api::Task<void> HttpServer::Impl::serve(Socket socket) {
   --connections;
 }
 
-api::Task<void> HttpServer::Impl::converse(HttpStream& stream) {
-  Sender sender;
-  const int descriptor = stream.socket().native_handle();
-  if (listener.is_unix()) {
-    sender.peer = peer_of(descriptor);
-  } else {
-    sender.remote = remote_address(descriptor);
-  }
+api::Task<void> HttpServer::Impl::converse(HttpStream& stream, Sender sender) {
   stream.expires_after(options.read_deadline);
   const HttpStream::ErrorCode refused = co_await stream.handshake();
   if (refused) co_return;
@@ -298,8 +350,7 @@ api::Task<beast::error_code> HttpServer::Impl::read_request(HttpStream& stream, 
 }
 
 // One request and its answer; false: the connection is done.
-api::Task<bool> HttpServer::Impl::answer_one(HttpStream& stream, beast::flat_buffer& buffer,
-                                             const Sender& sender) {
+api::Task<bool> HttpServer::Impl::answer_one(HttpStream& stream, beast::flat_buffer& buffer, Sender& sender) {
   Parser parser;
   parser.header_limit(options.header_bytes_max);
   parser.body_limit(options.body_bytes_max);
@@ -332,6 +383,7 @@ api::Task<bool> HttpServer::Impl::answer_one(HttpStream& stream, beast::flat_buf
     answered.response = problem(403, "not_permitted", "you are neither root nor in the group of this socket");
   }
   // Also to a peer that left: it may have closed only its sending half.
+  if (answered.response.admitted) sender.stranger.forget();
   const bool again = keep_alive && !answered.peer_left && !stopping;
   const bool sent = co_await send(stream, std::move(answered.response), version, again, head);
   co_return sent&& again;

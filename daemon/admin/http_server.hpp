@@ -14,8 +14,14 @@ namespace syncd::daemon {
 
 inline constexpr core::Millis departure_look_every{500};
 
+// Of the admin API: room for an import of a thousand links.
+inline constexpr std::uint64_t admin_body_bytes_max = 1024 * 1024;
+
 struct ServerOptions {
   std::size_t connections_max = 64;  // one more is told to come back later
+  // TCP: connections of one address, as limit_key() has it, over which nobody has been admitted yet; so that
+  // whoever has no token cannot take the place of those who have. 0: as many as there are.
+  std::size_t strangers_per_address_max = 0;
   std::uint32_t header_bytes_max = 16 * 1024;
   std::uint64_t body_bytes_max = 64 * 1024;
   // For a whole request, or for the greeting of TLS; also how long a connection may idle.

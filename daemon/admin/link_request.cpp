@@ -1,5 +1,6 @@
 #include "daemon/admin/link_request.hpp"
 
+#include <algorithm>
 #include <string_view>
 
 #include "daemon/admin/body.hpp"
@@ -32,6 +33,30 @@ Member read_member(core::Reader& reader, std::string_view name, engine::NewLink&
   return Member::unknown;
 }
 
+bool read_item(core::Reader& reader, engine::NewLink& link) {
+  core::Reader::Object object;
+  if (!reader.enter(object)) return false;
+  std::string_view name;
+  while (reader.next(object, name)) {
+    const Member member = read_member(reader, name, link);
+    if (member == Member::unknown)
+      return reader.fail("has a member that is not known here; known are link_id, customer_user_id and tags");
+    if (member == Member::refused) return false;
+  }
+  if (!reader.ok()) return false;
+  return !link.link_id.empty() || reader.fail_member("link_id", "is missing");
+}
+
+bool read_items(core::Reader& reader, std::vector<engine::NewLink>& links) {
+  core::Reader::Array array;
+  if (!reader.enter(array)) return false;
+  while (reader.next(array)) {
+    if (links.size() == engine::import_links_max) return reader.fail("are more than 1000");
+    if (!reader.at(array, read_item(reader, links.emplace_back()))) return false;
+  }
+  return reader.ok();
+}
+
 }  // namespace
 
 bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
@@ -47,6 +72,20 @@ bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
   return reader.ok();
 }
 
+std::optional<std::string> fault_of(const engine::NewLink& link) {
+  if (link.link_id.empty()) return "link_id is missing";
+  if (!core::is_valid_id(link.link_id.str()))
+    return "link_id must have 1 to 256 bytes of UTF-8 and no control characters";
+  if (!link.customer_user_id.empty() && !core::is_valid_id(link.customer_user_id))
+    return "customer_user_id must have 1 to 256 bytes of UTF-8 and no control characters";
+  if (link.tags.size() > tags_max) return "tags are more than 32";
+  const bool good_tags = std::ranges::all_of(link.tags, [](const std::string& tag) {
+    return tag.size() <= tag_bytes_max && core::is_valid_id(tag);
+  });
+  if (!good_tags) return "tags must have 1 to 128 bytes of UTF-8 each and no control characters";
+  return std::nullopt;
+}
+
 std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
   engine::NewLink link;
   const auto read = [&link](core::Reader& reader, std::string_view name) {
@@ -56,6 +95,20 @@ std::expected<engine::NewLink, std::string> parse_new_link(std::string body) {
   if (!done) return std::unexpected(done.error());
   if (link.link_id.empty()) return std::unexpected("the body: link_id is missing");
   return link;
+}
+
+std::expected<std::vector<engine::NewLink>, std::string> parse_import(std::string body) {
+  std::vector<engine::NewLink> links;
+  bool given = false;
+  const auto read = [&](core::Reader& reader, std::string_view name) {
+    if (name != "items") return Member::unknown;
+    given = true;
+    return read_as(reader.at("items", read_items(reader, links)));
+  };
+  auto done = read_body(std::move(body), "items", read);
+  if (!done) return std::unexpected(done.error());
+  if (!given) return std::unexpected("the body: items is missing");
+  return links;
 }
 
 }  // namespace syncd::daemon

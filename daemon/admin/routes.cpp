@@ -40,6 +40,14 @@ void identify_request(HttpRequest& request, const Caller& caller) {
   request.content_digest = core::digest_of(request.method + "\n" + request.target + "\n" + request.body);
 }
 
+DataRead read_of(const store::FeedSlice& slice) {
+  if (slice.entries.empty()) return {};
+  return {.kind = DataKind::feed,
+          .rows = slice.entries.size(),
+          .first_sequence = slice.entries.front().sequence,
+          .last_sequence = slice.entries.back().sequence};
+}
+
 // `of`: the path's word for what the id names.
 std::optional<HttpResponse> refuse_id(std::string_view of, const std::string& id) {
   if (of == "dead-letters" && !parse_dead_letter_id(id)) {
@@ -65,6 +73,7 @@ struct AdminRoutes::Route {
   std::vector<std::string_view> segments;  // "*" is the variable one
   bool takes_body = false;
   api::Task<HttpResponse> (AdminRoutes::*handler)(Call);
+  bool shows_data = false;  // what it shows goes through note_read()
 
   // The variable segment, empty if there is none; nullopt: another path.
   std::optional<std::string> match(const std::vector<std::string>& path) const {
@@ -92,11 +101,14 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "links", "*", "verify"}, false, &AdminRoutes::verify_link},
       {"GET", Role::read, {"v1", "links", "*", "verify"}, false, &AdminRoutes::show_verify},
       {"POST", Role::operate, {"v1", "links", "*", "repair"}, false, &AdminRoutes::repair_link},
-      {"GET", Role::read, {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts},
-      {"GET", Role::read, {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions},
-      {"GET", Role::read, {"v1", "feed"}, false, &AdminRoutes::list_feed},
+      {"POST", Role::admin, {"v1", "links", "*", "purge"}, true, &AdminRoutes::purge_link},
+      {"GET", Role::read, {"v1", "links", "*", "feed"}, false, &AdminRoutes::list_link_feed, true},
+      {"GET", Role::read, {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts, true},
+      {"GET", Role::read, {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions, true},
+      {"GET", Role::read, {"v1", "feed"}, false, &AdminRoutes::list_feed, true},
       {"GET", Role::read, {"v1", "relink"}, false, &AdminRoutes::list_relink},
       {"GET", Role::read, {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
+      {"GET", Role::read, {"v1", "relink", "*", "continuity"}, false, &AdminRoutes::show_continuity, true},
       {"POST", Role::operate, {"v1", "relink", "*", "claim"}, true, &AdminRoutes::claim_relink},
       {"POST", Role::operate, {"v1", "relink", "*", "release"}, true, &AdminRoutes::release_relink},
       {"POST", Role::operate, {"v1", "relink", "*", "note"}, true, &AdminRoutes::note_relink},
@@ -105,11 +117,13 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "relink", "*", "session"}, true, &AdminRoutes::issue_relink_session},
       {"POST", Role::operate, {"v1", "link-sessions"}, true, &AdminRoutes::issue_session},
       {"POST", Role::operate, {"v1", "links:exchange"}, true, &AdminRoutes::exchange_token},
+      {"POST", Role::admin, {"v1", "links:import"}, true, &AdminRoutes::import_links},
+      {"POST", Role::admin, {"v1", "exports"}, true, &AdminRoutes::begin_export},
       {"GET", Role::read, {"v1", "revision"}, false, &AdminRoutes::show_revision},
       {"GET", Role::admin, {"v1", "audit"}, false, &AdminRoutes::list_audit},
       {"GET", Role::admin, {"v1", "audit", "check"}, false, &AdminRoutes::check_audit},
       {"GET", Role::read, {"v1", "dead-letters"}, false, &AdminRoutes::list_dead_letters},
-      {"GET", Role::read, {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter},
+      {"GET", Role::read, {"v1", "dead-letters", "*"}, false, &AdminRoutes::show_dead_letter, true},
       {"POST", Role::operate, {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
       {"POST", Role::operate, {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
       {"GET", Role::read, {"v1", "incidents"}, false, &AdminRoutes::list_incidents},
@@ -129,7 +143,7 @@ std::vector<AdminRoutes::RouteInfo> AdminRoutes::list_routes() {
     std::string path;
     for (const std::string_view segment : route.segments)
       path += "/" + std::string(segment);
-    rows.push_back({route.method, std::move(path), route.role});
+    rows.push_back({route.method, std::move(path), route.role, route.shows_data});
   }
   return rows;
 }
@@ -168,6 +182,7 @@ api::Task<HttpResponse> AdminRoutes::handle(HttpRequest request) {
   if (!caller) co_return std::move(caller.error());
   request.authorization.reset();
   HttpResponse response = co_await dispatch(std::move(request), std::move(*caller));
+  response.admitted = true;
   co_return response;
 }
 
@@ -210,6 +225,9 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request, Caller caller
   const bool takes_id = std::ranges::find(chosen->segments, "*") != chosen->segments.end();
   if (takes_id) {
     if (auto refusal = refuse_id(chosen->segments[1], call.id)) co_return std::move(*refusal);
+  }
+  if (chosen->shows_data && reads_ != nullptr) {
+    if (auto refusal = reads_->refuse(caller)) co_return std::move(*refusal);
   }
   identify_request(request, caller);
   call.caller = std::move(caller);
@@ -319,6 +337,7 @@ api::Task<HttpResponse> AdminRoutes::list_accounts(Call call) {
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto listing = co_await view_.accounts(link_id, after, limit);
   if (!listing) co_return from_error(listing.error());
+  note_read(call, {.link_id = link_id, .kind = DataKind::accounts, .rows = listing->items.size()});
   co_return list_of(*listing, write_account);
 }
 
@@ -331,6 +350,7 @@ api::Task<HttpResponse> AdminRoutes::list_transactions(Call call) {
   if (!view_.knows(link_id)) co_return no_such_link(link_id);
   auto listing = co_await view_.transactions(link_id, after, limit);
   if (!listing) co_return from_error(listing.error());
+  note_read(call, {.link_id = link_id, .kind = DataKind::transactions, .rows = listing->items.size()});
   co_return list_of(*listing, write_transaction);
 }
 
@@ -342,6 +362,7 @@ api::Task<HttpResponse> AdminRoutes::list_feed(Call call) {
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   auto slice = co_await view_.feed(after, limit, wait);
   if (!slice) co_return from_error(slice.error());
+  note_read(call, read_of(*slice));
   JsonWriter writer;
   writer.begin_object().key("items").begin_array();
   for (const store::FeedEntry& entry : slice->entries)

@@ -7,6 +7,7 @@
 #include "daemon/admin/access.hpp"
 #include "daemon/admin/admin_view.hpp"
 #include "daemon/admin/caller.hpp"
+#include "daemon/admin/data_reads.hpp"
 #include "daemon/admin/http.hpp"
 #include "daemon/admin/target.hpp"
 #include "daemon/json_writer.hpp"
@@ -20,8 +21,12 @@ std::optional<HttpResponse> answer_probe(const HttpRequest& request, bool health
 // refused, and so is every unknown parameter and member. Knows nothing of sockets.
 class AdminRoutes final : public HttpService {
  public:
-  // Both outlive every task. `access`: the rules for requests over TCP; nullptr: those are refused.
-  explicit AdminRoutes(AdminView& view, Access* access = nullptr) : view_(view), access_(access) {}
+  // All outlive every task. `access`: the rules for requests over TCP; nullptr: those are refused. `reads`:
+  // how much of people's data one caller may read, and its trace; nullptr: without limit and trace.
+  explicit AdminRoutes(AdminView& view, Access* access = nullptr, DataReads* reads = nullptr)
+      : view_(view), access_(access), reads_(reads) {}
+  // For requests from now on.
+  void set_access(Access* access) { access_ = access; }
   api::Task<HttpResponse> handle(HttpRequest request) override;
 
   // A row of the table: `/v1/links/*`, where `*` stands for an id.
@@ -29,6 +34,7 @@ class AdminRoutes final : public HttpService {
     std::string_view method;
     std::string path;
     Role role;
+    bool shows_data = false;  // rows of people's data, which DataReads bounds and traces
   };
   static std::vector<RouteInfo> list_routes();
 
@@ -43,6 +49,9 @@ class AdminRoutes final : public HttpService {
   struct Route;
   static const std::vector<Route>& table();
 
+  void note_read(const Call& call, const DataRead& read) {
+    if (reads_ != nullptr) reads_->note(call.caller, read);
+  }
   std::optional<HttpResponse> answer_without_token(const HttpRequest& request) const;
   api::Task<HttpResponse> dispatch(HttpRequest request, Caller caller);
   api::Task<HttpResponse> add_link(Call call);
@@ -71,6 +80,8 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> dismiss_relink(Call call);
   api::Task<HttpResponse> reopen_relink(Call call);
   api::Task<HttpResponse> act_on_entry(Call call, core::RelinkRequest::Kind kind);
+  // 404, for the link or for its entry.
+  HttpResponse without_entry(const core::LinkId& link_id) const;
   // `error` as a problem; a conflict comes with the entry as it is.
   api::Task<HttpResponse> entry_problem(core::LinkId link_id, core::Error error);
   // ---- routes_sessions.cpp ----
@@ -80,8 +91,12 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_revision(Call call);
   api::Task<HttpResponse> list_audit(Call call);
   api::Task<HttpResponse> check_audit(Call call);
+  api::Task<HttpResponse> show_continuity(Call call);  // routes_continuity.cpp
   // ---- routes_incidents.cpp ----
   api::Task<HttpResponse> list_incidents(Call call);
+  // ---- routes_bulk.cpp ----
+  api::Task<HttpResponse> import_links(Call call);
+  api::Task<HttpResponse> begin_export(Call call);
   // ---- routes_repair.cpp ----
   api::Task<HttpResponse> verify_link(Call call);
   api::Task<HttpResponse> show_verify(Call call);
@@ -90,6 +105,9 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_dead_letter(Call call);
   api::Task<HttpResponse> retry_dead_letter(Call call);
   api::Task<HttpResponse> drop_dead_letter(Call call);
+  // ---- routes_purge.cpp ----
+  api::Task<HttpResponse> purge_link(Call call);
+  api::Task<HttpResponse> list_link_feed(Call call);
   // ---- routes_access.cpp ----
   api::Task<HttpResponse> show_caller(Call call);
   api::Task<HttpResponse> list_tokens(Call call);
@@ -98,6 +116,7 @@ class AdminRoutes final : public HttpService {
 
   AdminView& view_;
   Access* access_;
+  DataReads* reads_;
 };
 
 }  // namespace syncd::daemon

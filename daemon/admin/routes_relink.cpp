@@ -35,6 +35,10 @@ HttpResponse no_entry(const core::LinkId& link_id) {
 
 }  // namespace
 
+HttpResponse AdminRoutes::without_entry(const core::LinkId& link_id) const {
+  return view_.knows(link_id) ? no_entry(link_id) : no_such_link(link_id);
+}
+
 void AdminRoutes::write_entry(JsonWriter& writer, const core::RelinkEntry& entry, bool whole) const {
   EntryMoment moment{.now = view_.wall_now(), .held_back = {}};
   if (core::is_live(entry.status)) moment.held_back = view_.held_back_by(entry.link_id);
@@ -67,7 +71,7 @@ api::Task<HttpResponse> AdminRoutes::show_relink(Call call) {
   const core::LinkId link_id{call.id};
   auto entry = co_await view_.relink_entry(link_id);
   if (!entry) co_return from_error(entry.error());
-  if (!*entry) co_return no_entry(link_id);
+  if (!*entry) co_return without_entry(link_id);
   JsonWriter writer;
   write_entry(writer, **entry, true);
   co_return json(200, writer);
@@ -112,14 +116,13 @@ api::Task<HttpResponse> AdminRoutes::act_on_entry(Call call, Kind kind) {
 }
 
 api::Task<HttpResponse> AdminRoutes::entry_problem(core::LinkId link_id, core::Error error) {
-  if (error.code == core::Errc::not_found) co_return no_entry(link_id);
+  if (error.code == core::Errc::not_found) co_return without_entry(link_id);
   if (error.code != core::Errc::conflict) co_return from_error(error);
   auto entry = co_await view_.relink_entry(link_id);
   if (!entry || !*entry) co_return from_error(error);
-  const bool moved = error.api_code == core::relink_version_conflict;
   JsonWriter writer;
   write_entry(writer, **entry, true);
-  co_return problem(409, moved ? "version_conflict" : "conflict", error.message, "entry", writer.text());
+  co_return problem(409, conflict_code(error), error.message, "entry", writer.text());
 }
 
 api::Task<HttpResponse> AdminRoutes::show_revision(Call call) {

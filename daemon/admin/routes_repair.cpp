@@ -82,6 +82,7 @@ api::Task<HttpResponse> AdminRoutes::show_dead_letter(Call call) {
   auto letter = co_await view_.dead_letter(id.link_id, id.at);
   if (!letter) co_return from_error(letter.error());
   if (!*letter) co_return no_such_letter(call.id);
+  note_read(call, {.link_id = id.link_id, .kind = DataKind::dead_letters, .rows = 1});
   JsonWriter writer;
   write_dead_letter(writer, **letter, true);
   co_return json(200, writer);

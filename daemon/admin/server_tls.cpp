@@ -1,5 +1,6 @@
 #include "daemon/admin/server_tls.hpp"
 
+#include <chrono>
 #include <ctime>
 #include <string_view>
 #include <utility>
@@ -144,6 +145,13 @@ core::Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::stri
   if (auto loaded = impl->load_key(key, key_place); !loaded) return std::unexpected(loaded.error());
   if (auto valid = impl->check_validity(certificate_file, now); !valid) return std::unexpected(valid.error());
   return std::shared_ptr<const ServerTls>(new ServerTls(std::move(impl)));
+}
+
+core::WallTime ServerTls::expires_at() const {
+  std::tm end{};
+  const X509* const certificate = SSL_CTX_get0_certificate(impl_->ctx.get());
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) return {};
+  return core::WallTime{std::chrono::seconds(timegm(&end))};
 }
 
 SSL* ServerTls::new_session() const {

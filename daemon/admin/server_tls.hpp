@@ -26,6 +26,8 @@ class ServerTls {
   ServerTls(const ServerTls&) = delete;
   ServerTls& operator=(const ServerTls&) = delete;
 
+  // When the certificate ends to be valid.
+  core::WallTime expires_at() const;
   // The server's side of one connection, which the caller frees; nullptr: no memory.
   SSL* new_session() const;
 

@@ -142,6 +142,25 @@ void write_status_upstream(JsonWriter& writer, const StatusView& status) {
   writer.end_object();
 }
 
+void write_status_admin_tcp(JsonWriter& writer, const StatusView& status) {
+  writer.key("admin_tcp");
+  const StatusView::AdminTcp& tcp = status.admin_tcp;
+  if (!tcp.configured) {
+    writer.null();
+    return;
+  }
+  writer.begin_object().member("open", tcp.open);
+  write_optional_time(writer, "certificate_expires_at", tcp.certificate_expires_at);
+  writer.key("certificate_days_left");
+  if (tcp.certificate_expires_at) {
+    writer.integer(std::chrono::floor<std::chrono::days>(*tcp.certificate_expires_at - status.now).count());
+  } else {
+    writer.null();
+  }
+  write_optional_text(writer, "problem", tcp.problem);
+  writer.end_object();
+}
+
 void write_session(JsonWriter& writer, const std::optional<core::RelinkSession>& session,
                    core::WallTime now) {
   writer.key("session");
@@ -429,6 +448,7 @@ void write_status(JsonWriter& writer, const StatusView& status) {
   for (const engine::Incident& incident : status.engine.incidents)
     write_incident(writer, incident);
   writer.end_array();
+  write_status_admin_tcp(writer, status);
   writer.key("config").begin_object();
   writer.member("last_reload_ok", status.config_reload_ok);
   write_time(writer, "loaded_at", status.config_loaded_at);

@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 
 #include "daemon/json_writer.hpp"
+#include "sync/core/conflict_codes.hpp"
 
 namespace syncd::daemon {
 
@@ -55,6 +56,25 @@ std::string detail_of(const Token& token, bool created) {
   return writer.take();
 }
 
+// The act's key is known: of the same request, or of another.
+core::Error why_not_again(store::Store& store, const core::AuditNote& act) {
+  core::LookupRequest request;
+  request.request_key = act.request_key;
+  const auto held = store.lookup(request);
+  if (!held) return held.error();
+  const bool same = held->earlier_act && held->earlier_act->note.request_digest == act.request_digest;
+  if (same) {
+    return {.code = core::Errc::conflict,
+            .message =
+                "this request was answered already, and a token is shown only once; send another "
+                "Idempotency-Key for a new token",
+            .api_code = std::string(core::token_shown_before)};
+  }
+  return {.code = core::Errc::conflict,
+          .message = "this Idempotency-Key was used for another request; send a new one",
+          .api_code = std::string(core::idempotency_key_reused)};
+}
+
 }  // namespace
 
 // A table with one change, and the token it is about.
@@ -67,11 +87,7 @@ struct TokenBook::Change {
     const store::NoteChange change{.name = std::string(note_name), .value = table.encode()};
     const auto outcome = store.record_act(at, act, change);
     if (!outcome) return std::unexpected(outcome.error());
-    if (*outcome == store::CommitOutcome::conflict) {
-      return core::fail(
-          core::Errc::conflict,
-          "a request with this Idempotency-Key was answered already; a token is shown only once");
-    }
+    if (*outcome == store::CommitOutcome::conflict) return std::unexpected(why_not_again(store, act));
     return std::move(*this);
   }
 };

@@ -1,6 +1,9 @@
 #include "daemon/cli/admin_client.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 
 #include <boost/asio/io_context.hpp>
@@ -41,10 +44,20 @@ CliError unreachable(const std::string& socket, const error_code& ec) {
 CliError refused(const Answer& answer) {
   const std::string detail = answer.value.at("detail", "");
   const std::string problem = answer.value.at("code", "");
+  const bool asks_to_wait = answer.status == 503 || answer.status == 429;
   const int code = problem == "storage_failed" ? daemon::exit_io
-                   : answer.status == 503      ? daemon::exit_unavailable
+                   : asks_to_wait              ? daemon::exit_unavailable
                                                : daemon::exit_failure;
   return {code, detail.empty() ? fmt::format("the daemon answered HTTP {}", answer.status) : detail, problem};
+}
+
+// A 429 is asked again when the daemon says, and in a second where it does not.
+core::Millis retry_after_of(const http::response<http::string_body>& response) {
+  if (response.result_int() != 429) return core::Millis{0};
+  const auto field = response[http::field::retry_after];
+  std::uint32_t seconds = 0;
+  std::from_chars(field.data(), field.data() + field.size(), seconds);
+  return std::chrono::seconds(std::clamp<std::uint32_t>(seconds, 1, 300));
 }
 
 using Socket = asio::local::stream_protocol::socket;
@@ -124,7 +137,9 @@ CliResult<Answer> Client::send(std::string_view method, const std::string& targe
   Parser parser;
   parser.body_limit(answer_bytes_max);
   if (const error_code ec = conversation.exchange(request, parser, patience_.answer + wait); ec) {
-    return std::unexpected(unreachable(socket_, ec));
+    CliError error = unreachable(socket_, ec);
+    error.was_there = true;
+    return std::unexpected(std::move(error));
   }
   Answer answer;
   answer.status = static_cast<int>(parser.get().result_int());
@@ -136,7 +151,12 @@ CliResult<Answer> Client::send(std::string_view method, const std::string& targe
                  fmt::format("the answer of {} is not JSON: is this the daemon's socket?", socket_)});
   }
   answer.value = std::move(*value);
-  if (answer.status < 200 || answer.status > 299) return std::unexpected(refused(answer));
+  if (answer.status < 200 || answer.status > 299) {
+    CliError error = refused(answer);
+    error.was_there = true;
+    error.retry_after = retry_after_of(parser.get());
+    return std::unexpected(std::move(error));
+  }
   return answer;
 }
 

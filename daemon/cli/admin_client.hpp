@@ -14,6 +14,9 @@ struct CliError {
   int exit_code = 1;
   std::string message;
   std::string problem = {};  // the `code` of the daemon's answer; empty: it did not answer
+  bool was_there = false;    // somebody took the connection
+  // Of a 429: how long the daemon wants to be left alone. Zero: it did not say so.
+  core::Millis retry_after = core::Millis{0};
 
   // The daemon is not there, or about to end: nobody else will be answered now, and it may be started anew.
   bool daemon_is_away() const;

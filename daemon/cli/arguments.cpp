@@ -8,6 +8,7 @@
 
 #include "daemon/cli/argument_checks.hpp"
 #include "daemon/cli/completion.hpp"
+#include "daemon/cli/continuity.hpp"
 #include "daemon/cli/grammar.hpp"
 #include "daemon/cli/help_texts.hpp"
 #include "daemon/cli/output.hpp"
@@ -73,6 +74,13 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
                               [&](const Session& s) { return resume_link(s, o.link_id); });
   add_link_argument(resume, o);
   add_dry_run(resume, o);
+  CLI::App* purge =
+      add_verb(*links, "purge", "Take away everything that is stored of a link", o, chosen,
+               [&](const Session& s) { return purge_link(s, {.link_id = o.link_id, .unlink = o.unlink}); });
+  add_link_argument(purge, o);
+  purge->add_flag("--unlink", o.unlink, "End it at MoneyKit first, for good");
+  add_yes(purge, o);
+  add_dry_run(purge, o);
   return links;
 }
 
@@ -97,6 +105,13 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
                             [&](const Session& s) { return tail_feed(s, o.after, o.follow); });
   tail->add_option("--after", o.after, "Begin behind this sequence instead")->check(whole_number);
   tail->add_flag("--follow,-f", o.follow, "Go on until interrupted");
+  CLI::App* of_link =
+      add_verb(*feed, "link", "Print the last changes of one link, newest first", o, chosen,
+               [&](const Session& s) { return list_link_feed(s, o.link_id, o.entries_limit); });
+  add_link_argument(of_link, o);
+  of_link->add_option("--limit", o.entries_limit, "At most this many; 0: all")
+      ->check(whole_number)
+      ->capture_default_str();
 }
 
 void add_relink_list(CLI::App& relink, Options& o, Command& chosen) {
@@ -126,6 +141,9 @@ void add_relink_verbs(CLI::App& app, Options& o, Command& chosen) {
   add_relink_list(*relink, o, chosen);
   add_link_argument(add_verb(*relink, "show", "Show one entry with its history", o, chosen,
                              [&](const Session& s) { return show_relink(s, o.link_id); }),
+                    o);
+  add_link_argument(add_verb(*relink, "continuity", "Show what the last relink did to a link's data", o,
+                             chosen, [&](const Session& s) { return show_continuity(s, o.link_id); }),
                     o);
   const auto add_act = [&](const char* name, const char* help, Kind kind) {
     CLI::App* verb = add_verb(*relink, name, help, o, chosen, [&o, kind](const Session& s) {
@@ -204,6 +222,42 @@ void add_session_verbs(CLI::App& app, CLI::App& links, Options& o, Command& chos
       ->check(valid_id);
   exchange->add_option("--tag", o.exchange.tags, "A word to find it by; may be repeated")->check(not_empty);
   add_dry_run(exchange, o);
+}
+
+void add_import_verb(CLI::App& links, Options& o, Command& chosen) {
+  CLI::App* verb = add_verb(links, "import", "Register the links that a file names", o, chosen,
+                            [&](const Session& s) { return import_links(s, o.import_from); });
+  verb->add_option("FILE", o.import_from.file, "NDJSON or CSV; -: standard input")
+      ->required()
+      ->check(not_empty);
+  verb->add_option("--format", o.import_from.format, "Instead of what the file's name or beginning says")
+      ->check(CLI::IsMember({"ndjson", "csv"}));
+  verb->add_option("--rejects", o.import_from.rejects, "Write lines that were not taken to this file")
+      ->check(not_empty);
+  verb->add_flag("--dry-run,--check", o.dry_run, "Check every line and send nothing");
+  verb->footer(
+      "A line of NDJSON is a link id in quotes, or an object with link_id, customer_user_id and tags. CSV "
+      "names these columns in its first line; tags are separated by ';'. Exit code: 0 only if every line "
+      "was taken.");
+}
+
+void add_export_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* verb = add_verb(app, "export", "Write all accounts, transactions, links or the feed to a file", o,
+                            chosen, [&](const Session& s) { return export_all(s, o.export_to); });
+  verb->add_option("WHAT", o.export_to.what, "accounts, transactions, links or feed")
+      ->required()
+      ->check(CLI::IsMember({"accounts", "transactions", "links", "feed"}));
+  verb->add_option("--link", o.export_to.link_id, "Only of this link")->check(not_empty);
+  verb->add_option("--format", o.export_to.format, "Instead of what the file's name says; ndjson without")
+      ->check(CLI::IsMember({"ndjson", "csv"}));
+  verb->add_option("--output,-o", o.export_to.output,
+                   "This file, whole or not at all; standard output without")
+      ->check(not_empty);
+  verb->add_option("--after", o.export_to.after, "Of the feed: begin behind this sequence")
+      ->check(whole_number);
+  verb->add_flag("--raw", o.export_to.raw, "CSV: no apostrophe before cells that a spreadsheet would run");
+  verb->footer(
+      "docs/import-export.md lists the columns of CSV. Everybody's data: keep the file accordingly.");
 }
 
 void add_audit_verbs(CLI::App& app, Options& o, Command& chosen) {
@@ -343,6 +397,8 @@ std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& ar
   add_reading_verbs(app, options, invocation.command);
   CLI::App* links = add_link_verbs(app, options, invocation.command);
   add_session_verbs(app, *links, options, invocation.command);
+  add_import_verb(*links, options, invocation.command);
+  add_export_verbs(app, options, invocation.command);
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/export_commands.hpp"
+#include "daemon/cli/import_commands.hpp"
+#include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
@@ -40,9 +43,13 @@ struct Options {
   std::size_t limit = 0;
   std::optional<std::uint64_t> after;
   bool follow = false;
+  bool unlink = false;
+  std::size_t entries_limit = 20;
   VerifyOptions verify;
   std::string letter;
   TokenOptions token;
+  ImportOptions import_from;
+  ExportOptions export_to;
 };
 
 // What a command line asks for.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "daemon/cli/confirm.hpp"
+#include "daemon/cli/continuity.hpp"
 #include "daemon/cli/flags.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/render.hpp"
@@ -176,7 +177,7 @@ CliResult<int> show_relink(const Session& session, const std::string& link_id) {
   const auto answer = session.client.get(entry_path(link_id));
   if (!answer) return std::unexpected(answer.error());
   if (session.json) return print_json(answer->body);
-  print(render_relink(answer->value, wall_now(), session.look));
+  print(render_relink(answer->value, wall_now(), session.look) + continuity_line(session, link_id));
   return daemon::exit_ok;
 }
 

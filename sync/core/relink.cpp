@@ -5,11 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "sync/core/conflict_codes.hpp"
 #include "sync/core/json_text.hpp"
 
 namespace syncd::core {
 
 namespace {
+
+constexpr std::string_view assignee_marks = "._@+-:";  // beside letters and digits
 
 void append_time_or_null(std::string& out, WallTime time) {
   if (time == WallTime{}) {
@@ -65,12 +68,18 @@ bool says_nothing_new(const RelinkEntry& entry, const RelinkRequest& request) {
 
 Result<RelinkEntry> claim(RelinkEntry entry, const RelinkRequest& request) {
   const std::string& assignee = assignee_of(request);
-  if (assignee.size() > relink_assignee_bytes_max)
-    return fail(Errc::invalid, fmt::format("assignee has more than {} bytes", relink_assignee_bytes_max));
+  if (!is_valid_assignee(assignee)) {
+    return fail(Errc::invalid,
+                fmt::format("assignee must be a name of 1 to {} ASCII letters, digits and . _ @ + - : (no "
+                            "blanks); what else there is to say belongs in a note",
+                            relink_assignee_bytes_max));
+  }
   const bool taken = !entry.assignee.empty() && entry.assignee != assignee;
   if (taken && !request.take_over) {
-    return conflict(
-        fmt::format("the entry is claimed by {}; take it over if that is agreed", entry.assignee));
+    auto refused =
+        conflict(fmt::format("the entry is claimed by {}; take it over if that is agreed", entry.assignee));
+    refused.error().api_code = claimed_by_other;
+    return refused;
   }
   entry.assignee = assignee;
   if (entry.status == RelinkStatus::open) entry.status = RelinkStatus::claimed;
@@ -82,8 +91,10 @@ Result<RelinkEntry> release(RelinkEntry entry, const RelinkRequest& request) {
   if (entry.assignee.empty()) return conflict("the entry is claimed by nobody: there is nothing to release");
   const bool own = entry.assignee == request.actor || claimed_by(entry, request.actor);
   if (!own && !request.take_over) {
-    return conflict(fmt::format("the entry is claimed by {}; release it as a take-over if that is agreed",
-                                entry.assignee));
+    auto refused = conflict(fmt::format(
+        "the entry is claimed by {}; release it as a take-over if that is agreed", entry.assignee));
+    refused.error().api_code = claimed_by_other;
+    return refused;
   }
   entry.assignee.clear();
   if (entry.status == RelinkStatus::claimed) entry.status = RelinkStatus::open;
@@ -188,6 +199,14 @@ std::string_view to_string(RelinkStatus status) {
       return "resolved";
   }
   return "unknown";
+}
+
+bool is_valid_assignee(std::string_view text) {
+  const bool named = std::ranges::all_of(text, [](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter || (c >= '0' && c <= '9') || assignee_marks.contains(c);
+  });
+  return named && !text.empty() && text.size() <= relink_assignee_bytes_max;
 }
 
 bool is_live(RelinkStatus status) {

@@ -16,6 +16,11 @@ namespace syncd::core {
 
 inline constexpr std::size_t relink_text_bytes_max = 2'000;  // of a note
 inline constexpr std::size_t relink_assignee_bytes_max = 128;
+// Names somebody who works on entries, as `token:NAME`, `uid:1000` or an account elsewhere: 1 to
+// relink_assignee_bytes_max ASCII letters, digits and `. _ @ + - :`. So nobody writes into it what belongs in
+// a note: it stands in the audit log, which is kept whatever becomes of the link. Entries of before may hold
+// other texts.
+bool is_valid_assignee(std::string_view text);
 // Of the history the last so many steps are kept; how many went before is counted.
 inline constexpr std::size_t relink_history_max = 100;
 

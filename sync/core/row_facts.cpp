@@ -49,6 +49,7 @@ std::optional<RowFacts> row_facts(std::string_view json) {
   facts.currency = text_member(object, "currency");
   facts.date = text_member(object, "date").substr(0, 10);
   facts.raw_description = text_member(object, "raw_description");
+  facts.description = text_member(object, "description");
   return facts;
 }
 

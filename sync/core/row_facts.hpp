@@ -6,14 +6,15 @@
 
 namespace syncd::core {
 
-// The few members of a stored transaction that the matching of pending and posted rows looks at; empty where
-// they are missing or null.
+// The few members of a stored transaction that tell one payment from another; empty where they are missing or
+// null.
 struct RowFacts {
   std::string amount;  // text
   std::string type;
   std::string currency;
   std::string date;  // YYYY-MM-DD
   std::string raw_description;
+  std::string description;  // the cleaned one
 };
 
 // `json`: a transaction object that was accepted once. nullopt when it is not one.

@@ -45,6 +45,11 @@ struct Registration {
   std::vector<std::string> tags;
 };
 LinkUpdate step_add(const Registration& registration, WallTime now, Cause cause = Cause::manual);
+// Whether the registration says whose link it is, or tags, and the record does not.
+bool completes(const Registration& registration, const LinkRecord& record);
+// The record, and its entry that waits, get what they lack of the registration; what they have stays. Not in
+// the feed, which is about upstream.
+LinkUpdate step_complete(const StepInput& input, const Registration& registration);
 // Visited by nothing until resumed; data stays readable.
 LinkUpdate step_pause(const StepInput& input);
 // Due at once; back in the relink status when its entry is still open.
@@ -55,6 +60,9 @@ LinkUpdate step_repair(const StepInput& input);
 LinkUpdate step_retry_letter(const StepInput& input);
 // Of the letter in `held`: it goes; nothing else changes.
 LinkUpdate step_drop_letter(const StepInput& input);
+// Takes away everything of the link, see LinkUpdate::purge. The feed gets a receipt: what was stored, and
+// whether the link was ended upstream, too.
+LinkUpdate step_purge(const StepInput& input, bool unlinked);
 // The entry in `held` becomes `changed`, which apply() has made of it. The feed hears when it is dismissed or
 // opened again, and of nothing else.
 LinkUpdate step_relink(const StepInput& input, RelinkEntry changed);

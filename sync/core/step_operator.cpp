@@ -36,6 +36,24 @@ LinkUpdate step_add(const Registration& registration, WallTime now, Cause cause)
   return update;
 }
 
+bool completes(const Registration& registration, const LinkRecord& record) {
+  const bool names_user = record.customer_user_id.empty() && !registration.customer_user_id.empty();
+  return names_user || (record.tags.empty() && !registration.tags.empty());
+}
+
+LinkUpdate step_complete(const StepInput& input, const Registration& registration) {
+  LinkUpdate update = begin_action(input);
+  LinkRecord& record = update.record;
+  if (record.tags.empty()) record.tags = registration.tags;
+  if (!record.customer_user_id.empty()) return update;
+  record.customer_user_id = registration.customer_user_id;
+  if (record.customer_user_id.empty() || !relink_waits(input)) return update;
+  update.relink = input.held->relink;
+  update.relink->customer_user_id = record.customer_user_id;
+  ++update.relink->version;
+  return update;
+}
+
 LinkUpdate step_pause(const StepInput& input) {
   LinkUpdate update = begin_action(input);
   update.record.status = LinkStatus::paused;
@@ -80,6 +98,18 @@ LinkUpdate step_drop_letter(const StepInput& input) {
   assert(input.held->dead_letter);
   LinkUpdate update = begin_action(input);
   update.dropped_dead_letter_at = input.held->dead_letter->at;
+  return update;
+}
+
+LinkUpdate step_purge(const StepInput& input, bool unlinked) {
+  LinkUpdate update = begin_action(input);
+  update.purge = true;
+  const Counts& counts = input.record.counts;
+  std::string receipt = "{\"accounts\":" + std::to_string(counts.accounts);
+  receipt += ",\"transactions\":" + std::to_string(counts.transactions);
+  receipt += unlinked ? ",\"unlinked\":true}" : ",\"unlinked\":false}";
+  update.changes.push_back(
+      {ChangeKind::link_purged, link_id_text(update), {}, keep_text(update, std::move(receipt))});
   return update;
 }
 

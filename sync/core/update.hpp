@@ -63,6 +63,12 @@ struct AccountPut {
   WallTime gone_since{};
 };
 
+// A small value that the commit puts beside the link's data, or takes away (see Store::put_note).
+struct NotePut {
+  std::string name;
+  std::optional<std::string> value;  // nullopt: the note goes
+};
+
 // A Retry-After window that must survive a restart; stored by itself, because some are about no link.
 struct GateFreeze {
   Endpoint endpoint = Endpoint::sync;
@@ -96,6 +102,11 @@ struct LinkUpdate {
   std::optional<RelinkEntry> relink;
   std::optional<DeadLetter> dead_letter;           // a new one, or a known one that changed
   std::optional<WallTime> dropped_dead_letter_at;  // the link's letter of that time goes
+  // Everything of the link goes: record, rows, entry, letters. What the feed told of it so far reads as
+  // link.purged from then on, one for each entry, so that sequences stay gap-free and nothing of the link's
+  // data is left; `changes` holds the receipt. Nothing else of the update may speak of rows.
+  bool purge = false;
+  std::vector<NotePut> notes;
   // Of a person's act. One whose request_key is known already (within a day) is a conflict.
   std::optional<AuditNote> audit;
 

@@ -43,11 +43,17 @@ class Cycle {
     if (look_first()) {
       co_await look();
     }
+    if (!ended_ && record_.status == core::LinkStatus::relink) {
+      co_await remember();
+    }
     if (!ended_ && reads_transactions()) {
       co_await drain();
     }
     if (!ended_ && accounts_next()) {
       co_await pull_accounts();
+    }
+    if (comparison_due()) {
+      co_await compare_with_before();
     }
     conclude();
     co_return std::move(outcome_);
@@ -93,6 +99,26 @@ class Cycle {
     // Nothing is put off for longer: a later time was noted by a clock that was wrong.
     const bool passed = left <= core::Millis(0) || left > context_.policy.max_interval;
     return cause_ == core::Cause::manual || passed || record_.status == core::LinkStatus::blocked;
+  }
+
+  // Its owner has reconnected the link, and what is stored of it is as it was before.
+  api::Task<void> remember() {
+    if (context_.continuity == nullptr) co_return;
+    core::LinkId link_id = record_.link_id;
+    co_await context_.continuity->remember(std::move(link_id), record_.counts.transactions);
+  }
+
+  // Also at a later visit, where the one that ended the wait was cut short.
+  bool comparison_due() const {
+    const bool knows_record = !ended_ || outcome_.end == CycleEnd::finished ||
+                              outcome_.end == CycleEnd::yielded || outcome_.end == CycleEnd::held_back;
+    return context_.continuity != nullptr && knows_record && record_.status != core::LinkStatus::relink &&
+           context_.continuity->awaits(record_.link_id);
+  }
+
+  api::Task<void> compare_with_before() {
+    core::LinkId link_id = record_.link_id;
+    co_await context_.continuity->conclude(std::move(link_id));
   }
 
   bool reads_transactions() const {

@@ -11,6 +11,7 @@
 #include "sync/core/policy.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/verify.hpp"
+#include "sync/engine/continuity.hpp"
 #include "sync/engine/store_port.hpp"
 
 namespace syncd::engine {
@@ -30,6 +31,7 @@ struct CycleContext {
   // True: the cycle yields before its next request. Null: nobody holds cycles back.
   const bool* on_hold = nullptr;
   std::shared_ptr<core::VisitNews> news = {};  // hears of every page, if somebody wants to know
+  Continuity* continuity = nullptr;  // looks at the data before and after a relink; null: nobody does
 };
 
 // How a cycle ended, for the scheduler.

@@ -42,7 +42,7 @@ void note_missing(const LinkTable& table, const std::vector<bool>& met, Differen
 api::Task<core::Result<Differences>> compare_links(api::MoneykitApi& upstream, const LinkTable& table,
                                                    const bool& on_hold) {
   Differences found;
-  std::vector<bool> met(table.size());  // links added while this runs are not judged
+  std::vector<bool> met(table.slots());  // links added while this runs are not judged
   std::string cursor;
   for (std::uint32_t page_count = 0; page_count < list_pages_max; ++page_count) {
     if (on_hold) co_return core::fail(core::Errc::cancelled, "nothing is fetched now");

@@ -40,7 +40,9 @@ void Engine::start(api::IoExecutor executor) {
   impl.start_verifier(executor);
   impl.outages.start(*impl.group);
   impl.group->spawn(impl.watch_clock());
+  impl.group->spawn(impl.continuity.restore());
   if (impl.options.discovery) impl.group->spawn(impl.discover());
+  impl.group->spawn(impl.retain());
 }
 
 // One careful question at a time until upstream knows us again; no link is touched meanwhile.
@@ -77,6 +79,14 @@ api::Task<core::Result<AddOutcome>> Engine::add_link(NewLink link, Requester by)
   return impl_->add_link(std::move(link), core::Cause::manual, std::move(by));
 }
 
+api::Task<core::Result<Imported>> Engine::import_links(std::vector<NewLink> links, Requester by) {
+  return impl_->import_links(std::move(links), std::move(by));
+}
+
+api::Task<core::Result<void>> Engine::record_act(std::string action, std::string detail, Requester by) {
+  return impl_->record_act(std::move(action), std::move(detail), std::move(by));
+}
+
 api::Task<core::Result<core::LinkStatus>> Engine::pause(core::LinkId link_id, Requester by) {
   return impl_->change(std::move(link_id),
                        {"links.pause", &core::step_pause, &Impl::may_pause, std::move(by)});
@@ -106,6 +116,20 @@ api::Task<std::optional<core::CycleReport>> Engine::wait_for_repair(core::LinkId
   return impl_->wait_for_cycle(std::move(link_id), deadline, true);
 }
 
+api::Task<core::Result<Purged>> Engine::purge(core::LinkId link_id, bool unlink, Requester by) {
+  return impl_->purge(std::move(link_id), unlink, std::move(by));
+}
+
+void Engine::restore_purged_sends(std::string_view note) {
+  impl_->purged_sends = core::decode_purged_sends(note);
+  for (const auto& [link_id, sends] : impl_->purged_sends)
+    impl_->gate.seed(link_id, sends);
+}
+
+void Engine::set_retention(core::Millis gone_links_kept) {
+  impl_->options.gone_links_kept = gone_links_kept;
+}
+
 api::Task<core::Result<core::LinkStatus>> Engine::retry_letter(core::LinkId link_id, core::WallTime at,
                                                                Requester by) {
   return impl_->change(std::move(link_id), {"dead_letters.retry", &core::step_retry_letter,
@@ -133,7 +157,7 @@ api::Task<core::Result<IssuedSession>> Engine::issue_session(core::SessionReques
 }
 
 api::Task<core::Result<Exchanged>> Engine::exchange(ExchangeRequest request, Requester by) {
-  return impl_->exchange(std::move(request), std::move(by));
+  return impl_->await_exchange(std::move(request), std::move(by));
 }
 
 void Engine::set_session_settings(const SessionSettings& settings) {
@@ -173,7 +197,7 @@ EngineStatus Engine::Impl::status() const {
   status.incidents = outages.incidents();
   std::uint32_t oldest_s = 0xffffffff;
   const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
-  for (Slot slot = 0; slot < table.size(); ++slot) {
+  for (Slot slot = 0; slot < table.slots(); ++slot) {
     const std::uint32_t at = table.fresh_since_s(slot);
     if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
     if (table.has_succeeded(slot)) oldest_s = std::min(oldest_s, at);

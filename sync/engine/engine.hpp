@@ -43,6 +43,7 @@ struct EngineOptions {
   // While nothing waits for its turn, the schedule looks at the clock this often: what moves the heartbeat.
   core::Millis idle_look{1'000};
   SessionSettings sessions = {};
+  core::Millis gone_links_kept{0};  // links that are gone for longer are purged; 0: none
 };
 
 // What the engine tells the rest of the process. Called on the io thread; must not block.
@@ -62,6 +63,10 @@ class EngineObserver {
   virtual void on_store_failed(const core::Error& error) = 0;
   // A verify has ended, one that somebody asked for or one of the audit.
   virtual void on_verify(const core::VerifyReport&) {}
+  // Everything of a link was taken away: by a person, or because it has been gone for long enough.
+  virtual void on_purged(const core::LinkId&, bool by_retention, const core::Counts&) {
+    static_cast<void>(by_retention);
+  }
   // An incident has opened, goes on after a restart, ramps, has relapsed or is closed.
   virtual void on_incident(const core::IncidentEvent&) {}
   // A person has dismissed a relink entry, or opened it again; the entry afterwards.
@@ -108,7 +113,17 @@ struct Exchanged {
   bool recovered = false;  // the answer of an earlier exchange was lost; found among the user's links
 };
 
+struct Purged {
+  core::Counts counts{};  // of what was stored
+  bool unlinked = false;  // ended upstream, too
+  bool repeated = false;  // by an earlier request with this key: the counts are not known any more
+};
+
 enum class AddOutcome : std::uint8_t { added, existed };
+
+inline constexpr std::size_t import_links_max = 1000;
+// What became of each link of an import, in their order; an error: the link was not taken.
+using Imported = std::vector<core::Result<AddOutcome>>;
 
 struct EngineStatus {
   std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
@@ -144,6 +159,8 @@ class Engine {
   // The store's note `incidents_note`, behind the last register_stored(): the incidents that were open when
   // the daemon stopped go on, each with a canary at once.
   void restore_incidents(std::string_view note);
+  // The store's note `core::purged_sends_note`, before start().
+  void restore_purged_sends(std::string_view note);
   void start(api::IoExecutor executor);
   // Takes no new link, lets running pages finish until `grace_end`, then cancels what waits; returns when no
   // task is left. Commits already handed to the store are always awaited.
@@ -151,6 +168,13 @@ class Engine {
 
   // ---- operator actions; errors: not_found, conflict, storage, invalid ----
   api::Task<core::Result<AddOutcome>> add_link(NewLink link, Requester by);
+  // As add_link() for each of at most import_links_max links, together and so in few synced writes; but the
+  // links wait for their first visit, with cause `backfill`, in a row that leaves the others half of the
+  // budget. Errors end the whole, with what was registered until then, and to repeat it is harmless: storage,
+  // cancelled, and conflict as of a Requester. One link's own is in its place: invalid.
+  api::Task<core::Result<Imported>> import_links(std::vector<NewLink> links, Requester by);
+  // Notes an act that is about no link and changes nothing. Errors: storage; conflict as of a Requester.
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, Requester by);
   api::Task<core::Result<core::LinkStatus>> resume(core::LinkId link_id, Requester by);
   // Makes the link due at once with cause `manual`. Errors: not_found; conflict when it is paused or gone.
@@ -165,6 +189,11 @@ class Engine {
   api::Task<core::Result<core::LinkStatus>> repair(core::LinkId link_id, Requester by);
   // As wait_for_cycle(), but the report counts all visits that it took.
   api::Task<std::optional<core::CycleReport>> wait_for_repair(core::LinkId link_id, api::SteadyTime deadline);
+  // Takes away everything of the link that is stored here, whatever state it is in; a receipt stays in the
+  // feed and the act in the audit log, and the discovery does not bring it back. With `unlink` the link is
+  // ended upstream first, for good. Errors beside the usual ones: with `unlink` those of upstream, and then
+  // nothing was taken away.
+  api::Task<core::Result<Purged>> purge(core::LinkId link_id, bool unlink, Requester by);
   // The link's dead letter of that time. Retry: the link leaves the quarantine and is due at once; the letter
   // is kept and says so. Drop: the letter goes, nothing else changes. Each once: conflict for a letter that
   // was retried, not_found for one that is not there (any more).
@@ -217,6 +246,7 @@ class Engine {
   // A counter that moves while the scheduler loop makes progress; the watchdog looks at it.
   std::uint64_t heartbeat() const;
   void set_policy(const core::Policy& policy);
+  void set_retention(core::Millis gone_links_kept);
 
  private:
   struct Impl;

@@ -1,3 +1,4 @@
+#include "sync/core/conflict_codes.hpp"
 #include "sync/core/json_text.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/engine/engine_impl.hpp"
@@ -7,21 +8,25 @@ namespace syncd::engine {
 
 namespace {
 
-core::Error conflict(std::string message) {
-  return {.code = core::Errc::conflict, .message = std::move(message)};
+core::Error conflict(std::string message, std::string_view code = {}) {
+  return {.code = core::Errc::conflict, .message = std::move(message), .api_code = std::string(code)};
 }
 
 core::Error gone() {
   return conflict("the link is gone upstream: it is not visited any more");
 }
 
-// No text of a person: notes stay in the entry.
+// No text of a person: notes stay in the entry, and so does an assignee of before names were asked for.
 std::string detail_of(const core::LinkUpdate& update) {
+  if (update.purge) return std::string(update.changes.front().after);  // the receipt
   if (!update.relink) return {};
   std::string detail = "{\"version\":" + std::to_string(update.relink->version) + ",\"status\":";
   core::append_json_string(detail, core::to_string(update.relink->status));
-  detail += ",\"assignee\":";
-  core::append_json_string(detail, update.relink->assignee);
+  const std::string& assignee = update.relink->assignee;
+  if (assignee.empty() || core::is_valid_assignee(assignee)) {
+    detail += ",\"assignee\":";
+    core::append_json_string(detail, assignee);
+  }
   return detail + '}';
 }
 
@@ -45,16 +50,25 @@ core::Result<bool> Engine::Impl::is_repeated(const core::Held& held, const Reque
   const core::AuditEntry& earlier = *held.earlier_act;
   if (earlier.note.request_digest == by.request_digest) return true;
   return std::unexpected(conflict("this Idempotency-Key was used at " + core::format_wall_time(earlier.at) +
-                                  " for another request (" + earlier.note.action + "); send a new one"));
+                                      " for another request (" + earlier.note.action + "); send a new one",
+                                  core::idempotency_key_reused));
 }
 
 api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::Cause cause,
-                                                           std::optional<Requester> by) {
+                                                           std::optional<Requester> by, core::Millis wait) {
   if (!core::is_valid_id(link.link_id.str())) {
     co_return core::fail(core::Errc::invalid, "link_id must have 1 to 256 bytes and no control characters");
   }
-  if (table.find(link.link_id.str())) co_return AddOutcome::existed;
-  if (table.size() >= options.links_max) {
+  if (table.find(link.link_id.str())) {
+    if (!by) co_return AddOutcome::existed;
+    const auto completed = co_await complete(std::move(link), *std::move(by));
+    co_return completed;
+  }
+  if (table.leaving(link.link_id.str())) {
+    co_return std::unexpected(
+        conflict("the link was purged a moment ago and its last visit has not ended; try again in a minute"));
+  }
+  if (table.size() + adding >= options.links_max) {
     co_return std::unexpected(no_room_for_links());
   }
   if (by) {
@@ -65,17 +79,27 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
           conflict("this request was answered before, and the link has been removed since; send a new one"));
     }
   }
-  core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
+  const core::Registration registration{link.link_id, link.customer_user_id, link.tags};
   core::LinkUpdate update = core::step_add(registration, timers.wall_now(), cause);
+  // What was computed from the record of a link that was purged must not fit the one that is added now.
+  update.record.fence += fence_floor;
+  update.record.next_due_at += wait;
+  const core::WallTime due = update.record.next_due_at;
   if (by) update.audit = audit_note("links.add", *by, {});
+  ++adding;
   const auto committed = co_await store.commit(std::move(update));
+  --adding;
   if (!committed && committed.error().code != core::Errc::conflict)
     co_return std::unexpected(committed.error());
   // Two additions of the same link may have crossed: the table decides who was first.
-  if (table.find(link.link_id.str())) co_return AddOutcome::existed;
+  if (table.find(link.link_id.str())) {
+    if (!by) co_return AddOutcome::existed;
+    const auto completed = co_await complete(std::move(link), *std::move(by));
+    co_return completed;
+  }
   // Or two requests with one key, which is a conflict, too.
   if (!committed && by && by->request_key != core::Digest{}) co_return std::unexpected(committed.error());
-  const Slot slot = add(link.link_id.str(), LinkStatus::active, timers.wall_now());
+  const Slot slot = add(link.link_id.str(), LinkStatus::active, due);
   table.set_fresh_since_s(slot, seconds_of(timers.wall_now()), false);
   if (committed && cause == core::Cause::manual) {
     want_now(slot, cause);
@@ -84,6 +108,23 @@ api::Task<core::Result<AddOutcome>> Engine::Impl::add_link(NewLink link, core::C
     pump();
   }
   co_return committed ? AddOutcome::added : AddOutcome::existed;
+}
+
+// The discovery may have been faster than whoever knows whose link it is.
+api::Task<core::Result<AddOutcome>> Engine::Impl::complete(NewLink link, Requester by) {
+  if (link.customer_user_id.empty() && link.tags.empty()) co_return AddOutcome::existed;
+  const core::Registration registration{link.link_id, std::move(link.customer_user_id), std::move(link.tags)};
+  const auto action = [registration](const core::StepInput& input) {
+    return core::step_complete(input, registration);
+  };
+  const auto check = [registration](const core::LinkRecord& record,
+                                    const core::Held&) -> core::Result<Verdict> {
+    return core::completes(registration, record) ? Verdict::act : Verdict::nothing_to_do;
+  };
+  Act completion{.name = "links.complete", .action = action, .check = check, .by = std::move(by)};
+  const auto acted = co_await act(std::move(link.link_id), std::move(completion));
+  if (!acted) co_return std::unexpected(acted.error());
+  co_return AddOutcome::existed;
 }
 
 // Applies an operator's action to the record as it is now; a cycle that commits in between makes it try
@@ -101,7 +142,7 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
     if (!held) co_return std::unexpected(held.error());
     const core::Result<bool> repeated = is_repeated(*held, act.by);
     if (!repeated) co_return std::unexpected(repeated.error());
-    if (*repeated) co_return Acted{record.status, std::move(held->relink), true};
+    if (*repeated) co_return Acted{record.status, std::move(held->relink), record.counts, true};
     const core::Result<Verdict> verdict = act.check(record, *held);
     if (!verdict) co_return std::unexpected(verdict.error());
     if (*verdict == Verdict::nothing_to_do) co_return Acted{record.status, std::move(held->relink)};
@@ -113,12 +154,20 @@ api::Task<core::Result<Engine::Impl::Acted>> Engine::Impl::act(core::LinkId link
                                 .recent_sends = gate.recent_sends(link_id)};
     core::LinkUpdate update = act.action(input);
     update.audit = audit_note(act.name, act.by, detail_of(update));
-    const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink};
+    const Acted acted{update.record.status, update.relink ? update.relink : input.held->relink,
+                      record.counts};
     const bool entry_moved =
         update.relink && input.held->relink &&
         core::is_live(update.relink->status) != core::is_live(input.held->relink->status);
+    const bool purges = update.purge;
+    const std::uint64_t fence = update.record.fence;
     const auto committed = co_await store.commit(std::move(update));
     if (committed) {
+      if (purges) {
+        fence_floor = std::max(fence_floor, fence);
+        if (const auto slot = table.find(link_id.str())) forget(*slot);
+        co_return acted;
+      }
       if (entry_moved) observer.on_entry_moved(*acted.entry);
       if (*verdict == Verdict::act_and_visit) apply_action(link_id, acted.status);
       co_return acted;
@@ -223,7 +272,7 @@ api::Task<void> Engine::Impl::until_answered(CycleWaiter& waiter, api::SteadyTim
   using namespace boost::asio::experimental::awaitable_operators;
   const auto place = cycle_waiters.insert(cycle_waiters.end(), &waiter);
   const core::LinkId link_id{std::string(table.id(waiter.slot))};
-  while (!waiter.report && timers.steady_now() < deadline && !stopping) {
+  while (!waiter.report && timers.steady_now() < deadline && !stopping && !table.buried(waiter.slot)) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) break;
     if (waiter.by_verify && obstacle(link_id)) break;

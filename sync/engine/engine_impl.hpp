@@ -16,11 +16,14 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "sync/core/purge.hpp"
 #include "sync/core/schedule.hpp"
 #include "sync/core/step.hpp"
 #include "sync/engine/cycle.hpp"
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
+#include "sync/engine/errand.hpp"
+#include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
 #include "sync/engine/task_group.hpp"
@@ -63,7 +66,8 @@ inline core::AuditNote audit_note(std::string_view action, const Requester& by, 
 
 inline core::Error no_room_for_links() {
   return {.code = core::Errc::invalid,
-          .message = "the limit of registered links is reached; raise [daemon] links_max"};
+          .message = "the limit of registered links is reached; raise [daemon] links_max",
+          .api_code = "links_max"};
 }
 
 struct Engine::Impl final : VisitPort {
@@ -91,6 +95,7 @@ struct Engine::Impl final : VisitPort {
 
   // What a link that the verifier has claimed goes back to.
   struct Claimed {
+    Slot slot = LinkTable::no_slot;
     std::optional<Tick> due;
     bool urgent = false;
     std::uint8_t wanted_cause = 0;
@@ -216,7 +221,8 @@ struct Engine::Impl final : VisitPort {
                                .stopping = stopping,
                                .pull_accounts = accounts_asked == slot,
                                .on_hold = &on_hold,
-                               .news = listened_to == slot ? listener : nullptr};
+                               .news = listened_to == slot ? listener : nullptr,
+                               .continuity = &continuity};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
     outcome.report.schedule_lag = std::max(lag, core::Millis(0));
@@ -237,6 +243,10 @@ struct Engine::Impl final : VisitPort {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
+    if (table.buried(slot)) {  // purged meanwhile: whatever its visit found is no more
+      if (!stopping) group->spawn(empty_notes(core::LinkId{std::string(table.id(slot))}));
+      return;
+    }
     if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
     switch (outcome.end) {
       case CycleEnd::finished:
@@ -330,8 +340,16 @@ struct Engine::Impl final : VisitPort {
     if (due < clock_wakes_at && clock) clock->notify_all();
   }
 
-  // The record is gone from the store (purged): the slot stays, empty of duties.
-  void forget(Slot slot) { set_status(slot, LinkStatus::gone); }
+  // The record is gone from the store.
+  void forget(Slot slot) {
+    outages.forget(slot);
+    if (verifier) verifier->forget(table.id(slot));
+    --by_status[index_of(table.status(slot))];
+    table.bury(slot);
+    for (CycleWaiter* waiter : cycle_waiters) {
+      if (waiter->slot == slot) waiter->done.notify_all();
+    }
+  }
 
   void answer_waiters(Slot slot, std::uint64_t number, const CycleOutcome& outcome) {
     for (CycleWaiter* waiter : cycle_waiters) {
@@ -402,62 +420,13 @@ struct Engine::Impl final : VisitPort {
     return std::min(latest, time_of(table.earliest()));
   }
 
-  // Below the guard of the disk nothing is asked and nothing registered: the lists are compared afterwards.
-  api::Task<void> discover() {
-    while (!stopping) {
-      if (on_hold) {
-        co_await hold_ended->wait();
-        continue;
-      }
-      const auto found = co_await compare_links(upstream, table, on_hold);
-      if (stopping) co_return;
-      Registered registered;
-      if (found) {
-        registered = co_await act_on(*found);
-      } else if (found.error().code == core::Errc::auth) {
-        refuse_auth(found.error());
-      } else if (found.error().code != core::Errc::cancelled) {
-        observer.on_discovery_failed(found.error());
-      }
-      if (stopping) co_return;
-      // What was given up for another reason is no hold: to ask again at once would spend the budget on it.
-      const bool list_held = on_hold && !found && found.error().code == core::Errc::cancelled;
-      if (list_held || registered.held) continue;
-      // What did not fit into one list is registered by going through it again, at once.
-      if (registered.count > 0 && found->only_upstream_count > registered.count) continue;
-      const core::Millis pause =
-          found ? options.discovery_interval : std::min(discovery_retry, options.discovery_interval);
-      co_await timers.sleep_until(timers.steady_now() + pause);
-    }
-  }
-
+  // ---- discovery (engine_discovery.cpp) ----
   struct Registered {
     std::uint64_t count = 0;
     bool held = false;  // a hold came before the end
   };
-  api::Task<Registered> act_on(const Differences& found) {
-    Registered registered;
-    observer.on_discovery(found.only_upstream, found.only_upstream_count, found.only_here,
-                          found.only_here_count);
-    if (options.discovery_registers) {
-      for (const core::LinkId& link_id : found.only_upstream) {
-        registered.held = on_hold;
-        if (stopping || on_hold) co_return registered;
-        NewLink link{link_id, {}, {}};
-        const auto added = co_await add_link(std::move(link), core::Cause::backfill, std::nullopt);
-        if (added) {
-          ++registered.count;
-          observer.on_registered();
-        }
-        if (!added) observer.on_discovery_failed(added.error());
-      }
-    }
-    for (std::size_t i = 0; i < std::min(found.only_here.size(), probes_per_discovery_max); ++i) {
-      const auto slot = table.find(found.only_here[i].str());
-      if (slot && visited_by_schedule(table.status(*slot))) want_now(*slot, core::Cause::probe);
-    }
-    co_return registered;
-  }
+  api::Task<void> discover();
+  api::Task<Registered> act_on(const Differences& found);
 
   // ---- operator actions (engine_actions.cpp) ----
   // Whether the action suits the record as it is now; an error: it does not.
@@ -472,7 +441,8 @@ struct Engine::Impl final : VisitPort {
   struct Acted {
     LinkStatus status = LinkStatus::active;
     std::optional<core::RelinkEntry> entry;
-    bool repeated = false;  // the request was answered before: nothing was done
+    core::Counts counts = {};  // before
+    bool repeated = false;     // the request was answered before: nothing was done
   };
   static core::Result<Verdict> may_pause(const core::LinkRecord& record, const core::Held& held);
   static core::Result<Verdict> may_resume(const core::LinkRecord& record, const core::Held& held);
@@ -481,7 +451,11 @@ struct Engine::Impl final : VisitPort {
   static core::Result<Verdict> may_drop_letter(const core::LinkRecord& record, const core::Held& held);
 
   // `by`: nobody when the discovery adds it.
-  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by);
+  // `wait`: how long after now its first visit is due.
+  api::Task<core::Result<AddOutcome>> add_link(NewLink link, core::Cause cause, std::optional<Requester> by,
+                                               core::Millis wait = core::Millis{0});
+  // Of a link that is registered already: it gets what its record lacks of `link`.
+  api::Task<core::Result<AddOutcome>> complete(NewLink link, Requester by);
   // How the link and its entry are afterwards.
   api::Task<core::Result<Acted>> act(core::LinkId link_id, Act act);
   api::Task<core::Result<LinkStatus>> change(core::LinkId link_id, Act act);
@@ -489,6 +463,24 @@ struct Engine::Impl final : VisitPort {
   static Act entry_act(core::RelinkRequest request, Requester by, api::Timers& timers);
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           Requester by);
+
+  // ---- purge and retention (engine_purge.cpp) ----
+  api::Task<core::Result<Purged>> purge(core::LinkId link_id, bool unlink, Requester by);
+  Act purge_act(bool unlinked, Requester by);
+  void note_purge(core::LinkUpdate& update);
+  api::Task<void> empty_notes(core::LinkId link_id);
+  api::Task<core::Result<void>> unlink(core::LinkId link_id);
+  api::Task<bool> was_purged(core::LinkId link_id);
+  api::Task<void> retain();
+  api::Task<void> purge_expired();
+
+  // ---- import (engine_import.cpp) ----
+  struct ImportRun;  // of one import: what its tasks share
+  api::Task<core::Result<Imported>> import_links(std::vector<NewLink> links, Requester by);
+  api::Task<void> import_some(ImportRun& run);
+  Imported imported_before(const std::vector<NewLink>& links) const;
+  std::uint32_t sync_budget();
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
 
   // ---- sessions (engine_sessions.cpp) ----
   using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
@@ -502,6 +494,9 @@ struct Engine::Impl final : VisitPort {
   static core::Result<bool> is_repeated(const core::Held& held, const Requester& by);
   api::Task<core::Result<void>> refuse_repeated(Requester by);
   api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);
+  // Waits for the exchange as a task of the group; one with the request's key that is under way is this one.
+  api::Task<core::Result<Exchanged>> await_exchange(ExchangeRequest request, Requester by);
+  api::Task<void> run_exchange(std::shared_ptr<Errand> errand, ExchangeRequest request);
   api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
   api::Task<core::Result<Exchanged>> recover_exchange(ExchangeRequest request, core::Error error,
                                                       Requester by);
@@ -541,8 +536,10 @@ struct Engine::Impl final : VisitPort {
       waiter->done.notify_all();
     if (verifier) verifier->stop();
     if (!group) co_return;
-    if (in_flight == 0) group->cancel();
-    while (in_flight > 0 && timers.steady_now() < grace_end) {
+    // What is asked once and cannot be asked again may end, as pages may.
+    const auto at_work = [this] { return in_flight > 0 || !exchanges.empty(); };
+    if (!at_work()) group->cancel();
+    while (at_work() && timers.steady_now() < grace_end) {
       co_await timers.sleep_until(std::min(grace_end, timers.steady_now() + core::Millis(20)));
     }
     group->cancel();
@@ -562,8 +559,11 @@ struct Engine::Impl final : VisitPort {
   Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};
   std::deque<Slot> urgent;
+  ImportPace import_pace;
+  std::size_t adding = 0;  // links whose registration is being committed
   std::list<CycleWaiter*> cycle_waiters;
   std::unordered_map<Slot, std::uint64_t> in_flight_numbers;
+  Errands exchanges;                    // also those whose caller has left
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
   Tick clock_wakes_at = 0;
   std::unique_ptr<api::Waiters> hold_ended;
@@ -574,6 +574,9 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> accounts_asked;         // the visit of this link pulls the accounts, too
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
+  Continuity continuity{store, timers, stopping, on_hold};
+  std::uint64_t fence_floor = 0;   // no purged link had a higher one
+  core::PurgedSends purged_sends;  // of the last minute
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

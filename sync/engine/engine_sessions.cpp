@@ -3,6 +3,7 @@
 
 #include "sync/api/secret.hpp"
 #include "sync/core/classify.hpp"
+#include "sync/core/conflict_codes.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/engine/engine_impl.hpp"
 
@@ -16,9 +17,14 @@ namespace {
 constexpr std::size_t customer_user_id_min = 4;
 constexpr std::size_t customer_user_id_max = 150;
 constexpr std::size_t links_named_max = 10;
+constexpr core::Millis person_waits_max{10'000};  // for upstream's budget
+// Their callers may have left.
+constexpr std::size_t exchanges_max = 256;
+// So long after the discovery has registered a link an exchange may still be the one that made it.
+constexpr core::Millis new_for = std::chrono::minutes(10);
 
-core::Error conflict(std::string message) {
-  return {.code = core::Errc::conflict, .message = std::move(message)};
+core::Error conflict(std::string message, std::string_view code = {}) {
+  return {.code = core::Errc::conflict, .message = std::move(message), .api_code = std::string(code)};
 }
 
 core::Error no_redirect_uri() {
@@ -30,7 +36,8 @@ core::Error no_redirect_uri() {
 core::Error token_was_shown() {
   return conflict(
       "this request was answered before, and the token of a session is shown once; send another "
-      "Idempotency-Key for a new session");
+      "Idempotency-Key for a new session",
+      core::token_shown_before);
 }
 
 std::string user_of(const core::LinkRecord& record) {
@@ -48,15 +55,70 @@ std::string named(const std::vector<core::LinkId>& links) {
   return names;
 }
 
+// Somebody waits for the answer: what cannot go out soon is refused, with when to ask again.
+core::Result<void> refuse_long_wait(api::RateGate& gate, api::Timers& timers, core::Endpoint endpoint,
+                                    api::BudgetOwner owner) {
+  const core::Millis wait = gate.available_at(endpoint, owner, core::Cause::manual) - timers.steady_now();
+  if (wait <= person_waits_max) return {};
+  core::Error error{.code = core::Errc::throttled,
+                    .message = std::string(core::to_string(endpoint)) +
+                               ": upstream's Retry-After or a spent budget holds it back",
+                    .retry_after = wait};
+  return std::unexpected(std::move(error));
+}
+
 // Whether an exchange may have been carried out: by this request, or by one before whose answer was lost.
 bool may_be_done(const core::Error& error) {
   return error.outcome_unknown || error.api_code == "link_session_error.invalid_token_exchange";
+}
+
+// The one that is this very request; null: none.
+core::Result<std::shared_ptr<Errand>> under_way(const Errands& exchanges, const Requester& by) {
+  if (by.request_key == core::Digest{}) return nullptr;
+  const auto same = [&](const auto& each) { return each->by.request_key == by.request_key; };
+  const auto found = std::ranges::find_if(exchanges, same);
+  if (found == exchanges.end()) return nullptr;
+  if ((*found)->by.request_digest == by.request_digest) return *found;
+  return std::unexpected(
+      conflict("this Idempotency-Key is used by another exchange, which is under way; send a new one"));
+}
+
+// Registered a moment ago by the discovery, which does not know whose it is.
+api::Task<core::Result<bool>> is_new_and_nameless(StorePort& store, core::LinkId link_id,
+                                                  core::WallTime now) {
+  const auto loaded = co_await store.load(std::move(link_id));
+  if (!loaded) co_return std::unexpected(loaded.error());
+  if (!*loaded || !(*loaded)->customer_user_id.empty()) co_return false;
+  co_return now - (*loaded)->added_at <= new_for;
+}
+
+// Of the user's links those that an exchange may have brought.
+api::Task<core::Result<std::vector<core::LinkId>>> new_links_of(
+    std::shared_ptr<const core::UserLinksAnswer> user, const LinkTable& table, StorePort& store,
+    core::WallTime now) {
+  std::vector<core::LinkId> unknown;
+  std::vector<core::LinkId> nameless;
+  for (const core::LinkObject& link : user->links) {
+    const core::LinkHealth health = core::condition_of(link).health;
+    if (health == core::LinkHealth::deleted || health == core::LinkHealth::not_ready) continue;
+    core::LinkId link_id{std::string(link.link_id)};
+    if (!table.find(link_id.str())) {
+      unknown.push_back(std::move(link_id));
+      continue;
+    }
+    const auto fits = co_await is_new_and_nameless(store, link_id, now);
+    if (!fits) co_return std::unexpected(fits.error());
+    if (*fits) nameless.push_back(std::move(link_id));
+  }
+  co_return unknown.empty() ? std::move(nameless) : std::move(unknown);
 }
 
 }  // namespace
 
 api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
     const RelinkSessionRequest& request) {
+  const auto open = refuse_long_wait(gate, timers, core::Endpoint::link, request.link_id);
+  if (!open) co_return std::unexpected(open.error());
   const auto answer = co_await upstream.link(request.link_id, core::Cause::manual);
   if (!answer) co_return std::unexpected(answer.error());
   const core::LinkObject& link = (*answer)->link;
@@ -69,11 +131,12 @@ api::Task<core::Result<core::LinkKeeps>> Engine::Impl::look_before_session(
                            : "the link is connected again: its owner has done it already";
     what += visited ? ". It is being synced, and its entry closes by itself"
                     : ". It is paused here: resume it, and its entry closes by itself";
-    co_return std::unexpected(conflict(std::move(what)));
+    co_return std::unexpected(conflict(std::move(what), core::nothing_to_relink));
   }
   if (health == core::LinkHealth::outage && !request.force) {
     co_return std::unexpected(conflict("the bank or its provider is down (" + std::string(link.error_code) +
-                                       "): a session would fail, too. Wait for it, or send force"));
+                                           "): a session would fail, too. Wait for it, or send force",
+                                       core::bank_down));
   }
   co_return core::parse_link_keeps(std::string(link.json));
 }
@@ -84,13 +147,17 @@ core::Result<void> Engine::Impl::refuse_held_back(const core::LinkId& link_id) c
   if (!incident) return {};
   return std::unexpected(conflict(
       "the entry is held back by incident " + *incident +
-      ": many links of this bank fail together, so its owner can do nothing yet. Wait for the end, or "
-      "send force"));
+          ": many links of this bank fail together, so its owner can do nothing yet. Wait for the end, or "
+          "send force",
+      core::held_back));
 }
 
 api::Task<core::Result<IssuedSession>> Engine::Impl::make_session(core::SessionRequest session) {
   if (session.redirect_uri.empty()) session.redirect_uri = options.sessions.redirect_uri;
   if (session.redirect_uri.empty()) co_return std::unexpected(no_redirect_uri());
+  const auto open = refuse_long_wait(gate, timers, core::Endpoint::link_session,
+                                     api::BudgetOwner::user(session.customer_user_id));
+  if (!open) co_return std::unexpected(open.error());
   auto token = co_await upstream.create_session(std::move(session), core::Cause::manual);
   if (!token) co_return std::unexpected(token.error());
   co_return IssuedSession{.token = std::move(*token),
@@ -181,6 +248,40 @@ api::Task<core::Result<Exchanged>> Engine::Impl::take_link(core::LinkId link_id,
       .link_id = std::move(link_id), .added = *added == AddOutcome::added, .recovered = recovered};
 }
 
+// A token works once, so a client that leaves must not take its exchange along.
+api::Task<core::Result<Exchanged>> Engine::Impl::await_exchange(ExchangeRequest request, Requester by) {
+  if (!group || stopping) co_return core::fail(core::Errc::cancelled, "the daemon is starting or stopping");
+  auto found = under_way(exchanges, by);
+  if (!found) co_return std::unexpected(found.error());
+  std::shared_ptr<Errand> errand = *std::move(found);
+  const bool joins = errand != nullptr;
+  if (!joins && exchanges.size() >= exchanges_max)
+    co_return std::unexpected(conflict("too many exchanges are under way; try again in a minute"));
+  if (!joins) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    errand = std::make_shared<Errand>(executor, std::move(by));
+    group->spawn(run_exchange(errand, std::move(request)));
+  }
+  while (!errand->result) {
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none)
+      co_return core::fail(core::Errc::cancelled, "nobody waits for the exchange any more");
+    co_await errand->done.wait();
+  }
+  core::Result<Exchanged> result = *errand->result;
+  if (joins && result) result->added = false;
+  co_return result;
+}
+
+api::Task<void> Engine::Impl::run_exchange(std::shared_ptr<Errand> errand, ExchangeRequest request) {
+  const auto place = exchanges.insert(exchanges.end(), errand);
+  Requester by = errand->by;
+  auto result = co_await exchange(std::move(request), std::move(by));
+  errand->result = std::move(result);
+  exchanges.erase(place);
+  errand->done.notify_all();
+}
+
 api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest request, Requester by) {
   // A token works once: what can be refused, or was answered before, is before upstream hears of it.
   auto earlier = co_await earlier_act(by);
@@ -188,6 +289,8 @@ api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest reques
   if (*earlier && !(*earlier)->link_id.empty())
     co_return Exchanged{.link_id = std::move((*earlier)->link_id)};
   if (table.size() >= options.links_max) co_return std::unexpected(no_room_for_links());
+  const auto open = refuse_long_wait(gate, timers, core::Endpoint::exchange_token, core::LinkId{});
+  if (!open) co_return std::unexpected(open.error());
   api::Secret token{std::string(request.token->reveal())};
   const auto answer = co_await upstream.exchange(std::move(token), core::Cause::manual);
   if (answer) {
@@ -195,7 +298,7 @@ api::Task<core::Result<Exchanged>> Engine::Impl::exchange(ExchangeRequest reques
     auto taken = co_await take_link(std::move(link_id), request, false, std::move(by));
     co_return std::move(taken);
   }
-  const core::Error error = answer.error();
+  const core::Error& error = answer.error();
   if (!may_be_done(error)) co_return std::unexpected(error);
   auto recovered = co_await recover_exchange(std::move(request), error, std::move(by));
   co_return std::move(recovered);
@@ -210,24 +313,20 @@ api::Task<core::Result<Exchanged>> Engine::Impl::recover_exchange(ExchangeReques
   const auto answer = co_await upstream.user_links(request.customer_user_id, core::Cause::manual);
   if (!answer && answer.error().code == core::Errc::not_found) co_return std::unexpected(error);
   if (!answer) co_return std::unexpected(answer.error());
-  std::vector<core::LinkId> unknown;
-  for (const core::LinkObject& link : (*answer)->links) {
-    const core::LinkHealth health = core::condition_of(link).health;
-    const bool exchanged = health != core::LinkHealth::deleted && health != core::LinkHealth::not_ready;
-    if (exchanged && !table.find(link.link_id)) unknown.emplace_back(std::string(link.link_id));
-  }
-  if (unknown.size() == 1) {
-    auto taken = co_await take_link(unknown.front(), request, true, std::move(by));
+  const auto found = co_await new_links_of(*answer, table, store, timers.wall_now());
+  if (!found) co_return std::unexpected(found.error());
+  if (found->size() == 1) {
+    auto taken = co_await take_link(found->front(), request, true, std::move(by));
     co_return std::move(taken);
   }
-  if (unknown.empty()) {
+  if (found->empty()) {
     error.message += "; the user has no link that is not registered here";
     co_return std::unexpected(error);
   }
-  co_return std::unexpected(
-      conflict("the exchange was carried out before, or its answer is lost, and the user has " +
-               std::to_string(unknown.size()) + " links that are not registered here: " + named(unknown) +
-               ". Register the right one by its id"));
+  co_return std::unexpected(conflict(
+      "the exchange was carried out before, or its answer is lost, and the user has " +
+      std::to_string(found->size()) + " links that are not registered here as theirs: " + named(*found) +
+      ". Register the right one by its id"));
 }
 
 }  // namespace syncd::engine

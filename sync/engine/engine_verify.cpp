@@ -43,7 +43,7 @@ api::Task<std::optional<Obstacle>> Engine::Impl::claim(core::LinkId link_id) {
     co_await visit_ended->wait();
   }
   const Slot slot = *table.find(link_id.str());
-  claimed = {.due = {}, .urgent = table.urgent(slot), .wanted_cause = table.wanted_cause(slot)};
+  claimed = {.slot = slot, .due = {}, .urgent = table.urgent(slot), .wanted_cause = table.wanted_cause(slot)};
   if (table.scheduled(slot)) claimed.due = table.due(slot);
   // What is wanted from now on is told apart from what was.
   table.set_wanted_cause(slot, 0);
@@ -52,18 +52,18 @@ api::Task<std::optional<Obstacle>> Engine::Impl::claim(core::LinkId link_id) {
   co_return std::nullopt;
 }
 
-void Engine::Impl::release(const core::LinkId& link_id) {
-  const auto slot = table.find(link_id.str());
-  assert(slot && table.in_flight(*slot));
-  const bool asked = table.wanted_cause(*slot) != 0;
+void Engine::Impl::release(const core::LinkId&) {
+  const Slot slot = claimed.slot;
+  assert(table.in_flight(slot));
+  const bool asked = table.wanted_cause(slot) != 0;
   const bool by_hand = claimed.wanted_cause == static_cast<std::uint8_t>(core::Cause::manual);
-  if (!asked || by_hand) table.set_wanted_cause(*slot, claimed.wanted_cause);
-  table.set_in_flight(*slot, false);
-  if (visited_by_schedule(table.status(*slot))) {
+  if (!asked || by_hand) table.set_wanted_cause(slot, claimed.wanted_cause);
+  table.set_in_flight(slot, false);
+  if (visited_by_schedule(table.status(slot))) {
     if (asked || claimed.urgent) {
-      put_urgent(*slot);
+      put_urgent(slot);
     } else {
-      put_in_schedule(*slot, claimed.due.value_or(now_tick()));
+      put_in_schedule(slot, claimed.due.value_or(now_tick()));
     }
   }
   pump();
@@ -113,6 +113,7 @@ void Engine::Impl::start_verifier(const api::IoExecutor& executor) {
   visit_ended = std::make_unique<api::Waiters>(executor);
   Verifier::Hooks hooks;
   hooks.links = [this] { return table.size(); };
+  hooks.known = [this](const core::LinkId& link_id) { return table.find(link_id.str()).has_value(); };
   hooks.audited = [this](const core::LinkId& link_id) {
     const auto slot = table.find(link_id.str());
     return slot && table.status(*slot) == LinkStatus::active && !outages.holds(*slot);

@@ -23,6 +23,7 @@ std::string_view LinkTable::id(Slot slot) const {
 
 LinkTable::Slot LinkTable::add(std::string_view link_id, core::LinkStatus status) {
   assert(!link_id.empty() && link_id.size() <= core::id_bytes_max && !find(link_id));
+  if (const auto known = find_any(link_id)) return revive(*known, status);
   const auto slot = static_cast<Slot>(links_.size());
   Link link;
   link.id_at = static_cast<std::uint32_t>(ids_.size());
@@ -39,7 +40,39 @@ LinkTable::Slot LinkTable::add(std::string_view link_id, core::LinkStatus status
   return slot;
 }
 
+// A queue that the link waited in may still hold the slot: `urgent` says so and stays.
+LinkTable::Slot LinkTable::revive(Slot slot, core::LinkStatus status) {
+  assert(buried(slot) && !in_flight(slot));
+  const bool in_queue = urgent(slot);
+  Link link;
+  link.id_at = links_[slot].id_at;
+  link.status = std::to_underlying(status) & 0xf;
+  link.urgent = in_queue;
+  links_[slot] = link;
+  fresh_since_s_[slot] = 0;
+  --buried_;
+  return slot;
+}
+
+void LinkTable::bury(Slot slot) {
+  assert(!buried(slot));
+  unschedule(slot);
+  links_[slot].status = buried_status;
+  links_[slot].wanted_cause = 0;
+  ++buried_;
+}
+
 std::optional<LinkTable::Slot> LinkTable::find(std::string_view link_id) const {
+  const auto slot = find_any(link_id);
+  return slot && !buried(*slot) ? slot : std::nullopt;
+}
+
+bool LinkTable::leaving(std::string_view link_id) const {
+  const auto slot = find_any(link_id);
+  return slot && buried(*slot) && in_flight(*slot);
+}
+
+std::optional<LinkTable::Slot> LinkTable::find_any(std::string_view link_id) const {
   if (index_.empty()) return std::nullopt;
   const std::size_t mask = index_.size() - 1;
   for (std::size_t at = core::stable_hash(link_id) & mask;; at = (at + 1) & mask) {

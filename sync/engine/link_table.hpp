@@ -14,7 +14,8 @@ namespace syncd::engine {
 // The schedule in memory: for each link its id, status and place in the due heap, and nothing else, because a
 // million idle links must cost megabytes, not gigabytes. Everything more is in the store.
 //
-// A slot is a small number that names a link for the life of the process. Times are ticks of 100 ms on the
+// A slot is a small number that names a link for the life of the process. That of a purged link is buried:
+// nobody finds it, and it is used again only by the same link. Times are ticks of 100 ms on the
 // steady clock since the table was made.
 class LinkTable {
  public:
@@ -23,13 +24,24 @@ class LinkTable {
   static constexpr Slot no_slot = 0xffffffff;
 
   void reserve(std::size_t links);
-  // The link must not be in the table. 1 <= id bytes <= 256.
+  // The link must not be in the table, and a slot of it that is buried not in flight. 1 <= id bytes <= 256.
   Slot add(std::string_view link_id, core::LinkStatus status);
   std::optional<Slot> find(std::string_view link_id) const;
   std::string_view id(Slot slot) const;
-  std::size_t size() const { return links_.size(); }
+  std::size_t size() const { return links_.size() - buried_; }  // links
+  std::size_t slots() const { return links_.size(); }           // used so far: each is below this
 
-  core::LinkStatus status(Slot slot) const { return static_cast<core::LinkStatus>(links_[slot].status); }
+  // Takes the link out of the table. A visit that is in flight keeps the slot until it ends.
+  void bury(Slot slot);
+  bool buried(Slot slot) const { return links_[slot].status == buried_status; }
+  // Whether a visit of the link was in flight when it was buried, and still is.
+  bool leaving(std::string_view link_id) const;
+
+  // Of a buried one: gone.
+  core::LinkStatus status(Slot slot) const {
+    return buried(slot) ? core::LinkStatus::gone : static_cast<core::LinkStatus>(links_[slot].status);
+  }
+  // Not of a buried one.
   void set_status(Slot slot, core::LinkStatus status) { links_[slot].status = std::to_underlying(status); }
   // Seconds since 1970 of the last success, of the registration before the first one; 0: unknown.
   std::uint32_t fresh_since_s(Slot slot) const { return fresh_since_s_[slot]; }
@@ -89,6 +101,9 @@ class LinkTable {
     std::uint8_t failing : 2 = 0;
     std::uint16_t group = 0;
   };
+  static constexpr std::uint8_t buried_status = 0;  // no LinkStatus
+  Slot revive(Slot slot, core::LinkStatus status);
+  std::optional<Slot> find_any(std::string_view link_id) const;
   static_assert(sizeof(Link) == 12, "a million idle links pay for each byte");
   void place(std::uint32_t at, Due due);
   void sift_up(std::uint32_t at);
@@ -101,6 +116,7 @@ class LinkTable {
   std::vector<char> ids_;    // each: one byte length - 1, then the bytes
   std::vector<Slot> index_;  // open addressing by hash of the id; a power of two
   std::vector<Due> heap_;
+  std::size_t buried_ = 0;
 };
 
 }  // namespace syncd::engine

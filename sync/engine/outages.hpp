@@ -71,7 +71,7 @@ class Outages final : private core::LinkMarks {
   std::uint64_t revision() const { return revision_; }
 
  private:
-  std::uint32_t links() const override { return static_cast<std::uint32_t>(table_.size()); }
+  std::uint32_t links() const override { return static_cast<std::uint32_t>(table_.slots()); }
   core::LinkMark mark(std::uint32_t link) const override { return table_.mark(link); }
   void set_mark(std::uint32_t link, core::LinkMark mark) override { table_.set_mark(link, mark); }
 

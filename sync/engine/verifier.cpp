@@ -22,10 +22,6 @@ constexpr std::uint32_t tries_max = 3;
 // However short the interval and many the links.
 constexpr core::Millis pace_min{1'000};
 
-std::string result_note(const core::LinkId& link_id) {
-  return std::string(result_note_prefix) + link_id.str();
-}
-
 struct Position {
   core::WallTime at{};
   std::string link_id;
@@ -51,6 +47,10 @@ std::optional<Position> parse_position(std::string_view text) {
 }
 
 }  // namespace
+
+std::string verify_result_note(const core::LinkId& link_id) {
+  return std::string(result_note_prefix) + link_id.str();
+}
 
 Verifier::Verifier(VerifyContext context, api::IoExecutor executor, Hooks hooks)
     : context_(context), hooks_(std::move(hooks)), wanted_(executor), ended_(executor) {
@@ -98,6 +98,10 @@ api::Task<void> Verifier::run() {
   ended_.notify_all();
 }
 
+void Verifier::forget(std::string_view link_id) {
+  std::erase_if(reports_, [&](const core::VerifyReport& report) { return report.link_id.str() == link_id; });
+}
+
 // Until somebody wants something or the policy changes; with an audit until its time, which comes earlier
 // when links are added.
 api::Task<void> Verifier::rest() {
@@ -120,13 +124,14 @@ api::Task<VerifyOutcome> Verifier::verify(core::LinkId link_id, bool by_audit) {
   const bool stopped = incomplete && context_.stopping;
   // What concerns all links says nothing about this one: what is known of it stays, and a store in trouble is
   // left alone.
-  if (!stopped && !outcome.service_wide) {
+  const bool known = !hooks_.known || hooks_.known(link_id);  // not purged meanwhile
+  if (!stopped && !outcome.service_wide && known) {
     std::string note = core::to_note(outcome.report);
-    auto kept = co_await context_.store.put_note(result_note(link_id), std::move(note));
+    auto kept = co_await context_.store.put_note(verify_result_note(link_id), std::move(note));
     if (!kept && !outcome.error) outcome.error = std::move(kept.error());
   }
-  std::erase_if(reports_, [&](const core::VerifyReport& report) { return report.link_id == link_id; });
-  reports_.push_back(outcome.report);
+  forget(link_id.str());
+  if (known) reports_.push_back(outcome.report);
   if (reports_.size() > reports_max) reports_.pop_front();
   running_.reset();
   if (!stopped) hooks_.ended(outcome);
@@ -149,7 +154,7 @@ api::Task<core::Result<VerifyState>> Verifier::state(core::LinkId link_id, api::
   if (known != reports_.end()) {
     found.report = *known;
   } else {
-    const auto note = co_await context_.store.note(result_note(link_id));
+    const auto note = co_await context_.store.note(verify_result_note(link_id));
     if (!note) co_return std::unexpected(note.error());
     if (*note) found.report = core::from_note(link_id, **note);
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sync/api/waiters.hpp"
 #include "sync/engine/verify.hpp"
@@ -18,6 +19,9 @@ struct VerifyState {
   Phase phase = Phase::never;
   std::optional<core::VerifyReport> report;  // of the last one that ended, whoever asked for it
 };
+
+// The note with the short form of a link's last report.
+std::string verify_result_note(const core::LinkId& link_id);
 
 // Verifies one link at a time: first those that somebody asked for, in their order, otherwise the next one of
 // the rolling audit. The audit walks all links in the order of their keys, evenly over the policy's
@@ -36,6 +40,7 @@ class Verifier {
 
   struct Hooks {
     std::function<std::uint64_t()> links;              // how many there are
+    std::function<bool(const core::LinkId&)> known;    // nothing is noted of one that is not; empty: all are
     std::function<bool(const core::LinkId&)> audited;  // neither paused, gone nor in trouble
     std::function<bool()> may_ask;                     // whether upstream may be asked about any link now
     std::function<void(const VerifyOutcome&)> ended;
@@ -49,6 +54,8 @@ class Verifier {
   core::Result<void> want(const core::LinkId& link_id);
   // Waits until nothing is under way for the link, or `deadline`.
   api::Task<core::Result<VerifyState>> state(core::LinkId link_id, api::SteadyTime deadline);
+  // Of a link that is purged no report is kept.
+  void forget(std::string_view link_id);
   // The policy has changed.
   void look_again();
   // Wakes whoever waits; the flag of the context is set before.

@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tests/bench/admin_load.hpp"
+#include "tests/bench/admin_store.hpp"
 #include "tests/bench/million.hpp"
 #include "tests/bench/rig.hpp"
 #include "tests/bench/site.hpp"
@@ -18,8 +20,9 @@ namespace syncd::bench {
 namespace {
 
 struct Arguments {
-  std::string site, url, ca_file, store;
-  std::uint32_t links = 1000, months = 1, per_month = 5, connections = 64, workers = 0;
+  std::string site, url, ca_file, store, socket;
+  std::uint32_t links = 1000, months = 1, per_month = 5, connections = 64, workers = 0, requests = 2000,
+                clients = 2;
   double seconds = 5;
 };
 
@@ -113,6 +116,9 @@ int run(int argc, char** argv) {
     sub->add_option("--connections", arguments.connections);
     sub->add_option("--workers", arguments.workers, "Links visited at once; 0: four times the connections");
     sub->add_option("--seconds", arguments.seconds);
+    sub->add_option("--socket", arguments.socket, "The admin socket of a running daemon");
+    sub->add_option("--requests", arguments.requests, "Of each kind");
+    sub->add_option("--clients", arguments.clients);
     sub->callback([&arguments, action] { action(arguments); });
   };
   command("make-site", "Record the sandbox's answers as files", &make_site);
@@ -124,6 +130,10 @@ int run(int argc, char** argv) {
           [](const Arguments& a) { store_alone(a.site, a.store); });
   command("make-million", "Fill a store with idle links",
           [](const Arguments& a) { make_million(a.store, a.links); });
+  command("make-admin", "Fill a store with links that are due, users, and a relink queue",
+          [](const Arguments& a) { make_admin_store(a.site, a.store, {.links = a.links}); });
+  command("admin-load", "List the relink queue and search links of a daemon on such a store",
+          [](const Arguments& a) { admin_load({a.socket, {.links = a.links}, a.requests, a.clients}); });
   CLI11_PARSE(app, argc, argv);
   return 0;
 }

@@ -1,3 +1,5 @@
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -118,10 +120,91 @@ TEST_F(AdminTcp, TokensOutliveTheDaemonAndTheirTextIsNowhere) {
   }
 }
 
+// Ten requests a minute of a reader, a hundred of an administrator.
+class Reads : public AdminTcp {
+ protected:
+  Reads() : reading_(dir_.path() / "reading", sandbox_, slowly()) {}
+  static Tuning slowly() {
+    Tuning tuning;
+    tuning.admin = "listen = \"127.0.0.1:0\"\nread_requests_per_minute = 10\nread_rows_per_minute = 0\n";
+    return tuning;
+  }
+  /// What `actor` has read, as the audit log says, oldest first.
+  std::vector<Json> traced(const std::string& actor) {
+    std::vector<Json> acts;
+    for (Json& act : reading_.list("/v1/audit")) {
+      if (act["action"].text() == "data.read" && act["actor"].text() == actor)
+        acts.insert(acts.begin(), std::move(act));
+    }
+    return acts;
+  }
+  Reply read(const std::string& token, const std::string& target) const {
+    return request(reading_.admin_over_tcp(), "GET", target, {}, "Authorization: Bearer " + token + "\r\n");
+  }
+
+  Daemon reading_;
+};
+
+TEST_F(Reads, OfPeoplesDataAreBoundedAndInTheAuditLog) {
+  reading_.start();
+  const std::string link_id = sandbox_.add_links(
+      R"({"institution_id":"instant_bank","accounts":2,"history_months":1,"transactions_per_month":20})")[0];
+  reading_.add_link(link_id);
+  reading_.admin("POST", "/v1/links/" + link_id + "/sync?wait=30s");
+  const Json made =
+      reading_.admin("POST", "/v1/tokens", R"({"name":"reader","role":"read","lifetime":"1h"})");
+  const std::string reader = made["token"].text();
+  const std::string of_link = "/v1/links/" + link_id;
+  const Reply rows = read(reader, of_link + "/transactions");
+  ASSERT_EQ(rows.status, 200);
+  const std::size_t shown = Json::parse(rows.body)["items"].items().size();
+  EXPECT_GT(shown, 0U);
+  reading_.wait_for("the trace", [&] { return traced("token:reader").size() == 1; });
+  const Json first = traced("token:reader").front();
+  EXPECT_EQ(first["link_id"].text(), link_id);
+  EXPECT_EQ(first["detail"]["requests"].number(), 1U);
+  EXPECT_EQ(first["detail"]["transactions"].number(), shown);
+
+  for (int request = 0; request < 4; ++request)
+    EXPECT_EQ(read(reader, of_link + "/accounts").status, 200);
+  for (int request = 0; request < 5; ++request)
+    EXPECT_EQ(read(reader, "/v1/feed?limit=1&after=" + std::to_string(request)).status, 200);
+  const Reply refused = read(reader, of_link + "/transactions");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr(R"("code":"rate_limited")"));
+  EXPECT_THAT(refused.head, testing::ContainsRegex("Retry-After: [1-6]\r\n"));
+  EXPECT_EQ(read(reader, of_link).status, 200) << "no rows";
+  EXPECT_EQ(reading_.ask("GET", of_link + "/accounts").status, 200) << "another caller";
+  EXPECT_EQ(reading_.metric("moneykit_syncd_admin_reads_limited_total{limit=\"requests\"}"), "1");
+  EXPECT_EQ(reading_.metric("moneykit_syncd_admin_rows_read_total{kind=\"transactions\"}"),
+            std::to_string(shown));
+  EXPECT_THAT(reading_.log(), HasSubstr(R"("event":"reads_limited")"));
+
+  // A stop loses nothing of what the window holds.
+  reading_.process().send(SIGTERM);
+  EXPECT_EQ(reading_.process().wait(end_limit).code, 0);
+  reading_.start();
+  const std::vector<Json> all = traced("token:reader");
+  std::uint64_t accounts = 0;
+  std::uint64_t entries = 0;
+  for (const Json& act : all) {
+    if (!act["detail"]["accounts"].is_null() && act["link_id"].text() == link_id)
+      accounts += act["detail"]["accounts"].number();
+    if (!act["link_id"].is_null()) continue;
+    entries += act["detail"]["feed"].number();
+    EXPECT_GE(act["detail"]["last_seq"].number(), act["detail"]["first_seq"].number());
+  }
+  EXPECT_EQ(accounts, 4U * 2U);
+  EXPECT_EQ(entries, 5U);
+  EXPECT_LE(all.size(), 4U) << "two acts of the link, two of the feed";
+  EXPECT_TRUE(reading_.admin("GET", "/v1/audit/check")["intact"].is_true());
+  for (const Json& row : Json::parse(rows.body)["items"].items())
+    EXPECT_THAT(reading_.ask("GET", "/v1/audit").body, Not(HasSubstr(row["transaction_id"].text())));
+}
+
 TEST_F(AdminTcp, AConfigurationThatWouldBareItIsRefused) {
-  for (const char* more :
-       {"listen = \"0.0.0.0:0\"\n", "listen = \"127.0.0.1:0\"\ntls_certificate_file = \"/none\"\n",
-        "listen = \"localhost\"\n"}) {
+  for (const char* more : {"listen = \"0.0.0.0:0\"\n", "listen = \"127.0.0.1:0\"\ntls_key_file = \"/none\"\n",
+                           "listen = \"localhost\"\n"}) {
     Tuning tuning;
     tuning.admin = more;
     const Daemon other(dir_.path() / "other", sandbox_, tuning);

@@ -308,6 +308,20 @@ TEST_F(RelinkQueue, AKillLeavesNoEntryBehindAndLosesNone) {
   EXPECT_EQ(ctl({"audit", "check"}).code, 0);
 }
 
+TEST_F(RelinkQueue, WhoWaitsForAChangeHearsOfARestart) {
+  daemon_.start();
+  const auto revision = [this](const std::string& query) {
+    return Json::parse(daemon_.ask("GET", "/v1/revision" + query).body)["revision"].text();
+  };
+  const std::string seen = revision("");
+  EXPECT_EQ(revision("?after=" + seen), seen);
+  daemon_.kill_now();
+  daemon_.start();
+  const std::string now = revision("?wait=30s&after=" + seen);
+  EXPECT_NE(now, seen);
+  EXPECT_EQ(revision("?after=" + seen), now);
+}
+
 TEST_F(RelinkQueue, ANewLinkFromTheSessionToItsRows) {
   daemon_.start();
   const Result created = ctl(

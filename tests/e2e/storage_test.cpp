@@ -64,8 +64,14 @@ TEST_F(Storage, OnAFullDiskNothingIsFetchedAndEverythingIsServed) {
   EXPECT_EQ(daemon_->ask("GET", "/-/ready").status, 200) << "what is stored is still served";
   EXPECT_FALSE(daemon_->list("/v1/links/" + links[0] + "/transactions").empty());
   const Reply asked = daemon_->ask("POST", "/v1/links/" + links[0] + "/sync");
-  EXPECT_EQ(asked.status, 409);
+  EXPECT_EQ(asked.status, 503);
+  EXPECT_THAT(asked.body, HasSubstr(R"("code":"space_low")"));
   EXPECT_THAT(asked.body, HasSubstr("nearly full"));
+  EXPECT_THAT(asked.head, HasSubstr("Retry-After: 10\r\n"));
+
+  const Reply many = daemon_->ask("POST", "/v1/links:import", R"({"items":[]})");
+  EXPECT_EQ(many.status, 409);
+  EXPECT_THAT(many.body, HasSubstr("nearly full"));
 
   // An operator may still register a link; it is not fetched before there is room.
   daemon_->add_link(links[1]);

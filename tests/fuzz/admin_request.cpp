@@ -157,8 +157,7 @@ bool is_tag_list(const JsonTree& tree, const JsonNode* tags) {
   return true;
 }
 
-bool is_new_link(const JsonTree& tree) {
-  const JsonNode& root = tree.root();
+bool is_new_link(const JsonTree& tree, const JsonNode& root) {
   if (root.kind != Kind::object || !is_id(tree.member(root, "link_id"))) return false;
   const JsonNode* user = tree.member(root, "customer_user_id");
   const JsonNode* tags = tree.member(root, "tags");
@@ -168,7 +167,7 @@ bool is_new_link(const JsonTree& tree) {
 
 void check_new_link(const EchoView& view, const std::string& body) {
   static JsonTree tree;
-  FUZZ_CHECK(view.added.has_value() == (tree.read(body) && is_new_link(tree)),
+  FUZZ_CHECK(view.added.has_value() == (tree.read(body) && is_new_link(tree, tree.root())),
              "a good body is accepted, no other");
   if (!view.added) return;
   const JsonNode& root = tree.root();
@@ -182,6 +181,31 @@ void check_new_link(const EchoView& view, const std::string& body) {
     tag = tree.next(*tag);
   }
   FUZZ_CHECK(tag == nullptr, "all of them");
+}
+
+bool is_import(const JsonTree& tree) {
+  const JsonNode& root = tree.root();
+  const JsonNode* items = root.kind == Kind::object ? tree.member(root, "items") : nullptr;
+  if (items == nullptr || root.children != 1 || items->kind != Kind::array || items->children > 1000)
+    return false;
+  for (const JsonNode* item = tree.first(*items); item != nullptr; item = tree.next(*item)) {
+    if (!is_new_link(tree, *item)) return false;
+  }
+  return true;
+}
+
+void check_import(const EchoView& view, const std::string& body, int status) {
+  static JsonTree tree;
+  FUZZ_CHECK((status == 200) == (tree.read(body) && is_import(tree)), "a good import is taken, no other");
+  if (status != 200) return;
+  const JsonNode* items = tree.member(tree.root(), "items");
+  FUZZ_CHECK(view.imported.size() == items->children, "whole");
+  const JsonNode* item = tree.first(*items);
+  for (const engine::NewLink& link : view.imported) {
+    FUZZ_CHECK(link.link_id.str() == text_of(tree.member(*item, "link_id")), "in its order");
+    FUZZ_CHECK(link.customer_user_id == text_of(tree.member(*item, "customer_user_id")), "with its users");
+    item = tree.next(*item);
+  }
 }
 
 }  // namespace
@@ -203,6 +227,9 @@ FUZZ_TARGET(admin_request) {
   const bool adds = received.request.method == "POST" && received.request.target == "/v1/links" &&
                     received.request.content_type == "application/json";
   if (adds) check_new_link(view, received.request.body);
+  const bool imports = received.request.method == "POST" && received.request.target == "/v1/links:import" &&
+                       received.request.content_type == "application/json";
+  if (imports) check_import(view, received.request.body, response.status);
 }
 
 }  // namespace syncd::fuzz

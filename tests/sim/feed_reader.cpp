@@ -147,7 +147,12 @@ void FeedReader::take_link(const store::FeedEntry& entry, Findings& findings) {
     findings.looked(which);
     if (!holds) findings.broken(which, name_of(entry) + ": " + std::string(what));
   };
-  if (entry.kind == link_added) {
+  if (entry.kind == link_purged) {
+    transactions_.erase(link);
+    accounts_.erase(link);
+    status_.erase(link);
+    relink_open_.erase(link);
+  } else if (entry.kind == link_added) {
     expect(Invariant::exactly_once, !status_.contains(link), "added twice");
     status_[link] = status_in(entry.after);
   } else if (entry.kind == link_status) {
@@ -188,7 +193,14 @@ const Value* find_link(const std::map<core::LinkId, Value>& all, const core::Lin
 
 void FeedReader::compare(const ModelStore& store, const core::LinkId& link_id, Findings& findings) const {
   const core::LinkRecord* const record = find_link(store.links, link_id);
-  if (record == nullptr) return;
+  if (record == nullptr) {
+    const std::string& link = link_id.str();
+    const bool nothing = !transactions_.contains(link) && !accounts_.contains(link) &&
+                         !status_.contains(link) && !relink_open_.contains(link);
+    findings.expect(Invariant::exactly_once, nothing,
+                    "the feed's reader still has something of purged " + link);
+    return;
+  }
   static const Rows none;
   const auto of = [&](const std::map<std::string, Rows>& all) -> const Rows& {
     const auto found = all.find(link_id.str());

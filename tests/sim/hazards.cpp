@@ -77,7 +77,8 @@ constexpr std::array<std::string_view, hazard_count> names = {"dns_failure",
                                                               "audit",
                                                               "disk_full",
                                                               "store_read_fails",
-                                                              "queue_acts"};
+                                                              "queue_acts",
+                                                              "purge"};
 
 }  // namespace
 

@@ -90,8 +90,9 @@ enum class Hazard : std::uint8_t {
   disk_full,
   store_read_fails,
   queue_acts,
+  purge,
 };
-inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::queue_acts) + 1;
+inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::purge) + 1;
 
 std::string_view name_of(Hazard hazard);
 std::optional<Hazard> hazard_named(std::string_view name);

@@ -56,6 +56,10 @@ constexpr InvariantInfo table[] = {
     {Invariant::full_disk, "full disk",
      "while the disk is nearly full no request begins; what was under way ends, and all goes on afterwards",
      370},
+    {Invariant::continuity, "continuity",
+     "a relinked link was looked at before it was read again, once; the report is about what is stored, and "
+     "comes",
+     5'000},
 };
 
 }  // namespace

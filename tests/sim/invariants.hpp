@@ -36,8 +36,9 @@ enum class Invariant : std::uint8_t {
   dead_letters = 23,
   audit = 24,
   full_disk = 25,
+  continuity = 26,
 };
-inline constexpr std::size_t invariant_numbers = 25;
+inline constexpr std::size_t invariant_numbers = 26;
 
 struct InvariantInfo {
   Invariant invariant;

@@ -39,15 +39,28 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
   if (fence != update.expected_fence) return store::CommitOutcome::conflict;
   if (update.audit && find_act(update.audit->request_key) != nullptr) return store::CommitOutcome::conflict;
 
-  links[update.link_id] = update.record;
   changed_.insert(update.link_id);
   net_ = {};
+  if (update.purge) {
+    purge(update);
+    return store::CommitOutcome::committed;
+  }
+  links[update.link_id] = update.record;
   apply_rows(update);
   apply_staged(update);
   for (const core::AccountPut& put : update.account_puts) {
     accounts[update.link_id][std::string(put.account_id)] = {std::string(put.account_id),
                                                              std::string(put.json), put.gone, put.gone_since};
   }
+  append_changes(update);
+  if (update.relink) relink[update.link_id] = *update.relink;
+  apply_letters(update);
+  apply_notes(update);
+  if (update.audit) append_act(update.at, update.link_id, *update.audit);
+  return store::CommitOutcome::committed;
+}
+
+void ModelStore::append_changes(const core::LinkUpdate& update) {
   for (const core::Change& change : update.changes) {
     feed.push_back(std::make_shared<const store::FeedEntry>(
         store::FeedEntry{.epoch = epoch,
@@ -60,10 +73,41 @@ store::CommitOutcome ModelStore::apply(const core::LinkUpdate& update) {
                          .after = std::string(change.after),
                          .cause = update.cause}));
   }
-  if (update.relink) relink[update.link_id] = *update.relink;
-  apply_letters(update);
-  if (update.audit) append_act(update.at, update.link_id, *update.audit);
-  return store::CommitOutcome::committed;
+}
+
+void ModelStore::apply_notes(const core::LinkUpdate& update) {
+  for (const core::NotePut& note : update.notes) {
+    if (note.value) {
+      notes[note.name] = *note.value;
+    } else {
+      notes.erase(note.name);
+    }
+  }
+}
+
+// The entries are shared with copies: they are replaced, not changed.
+void ModelStore::purge(const core::LinkUpdate& update) {
+  const core::LinkId& link_id = update.link_id;
+  links.erase(link_id);
+  rows.erase(link_id);
+  pending.erase(link_id);
+  staged.erase(link_id);
+  accounts.erase(link_id);
+  relink.erase(link_id);
+  std::erase_if(dead_letters, [&](const core::DeadLetter& letter) { return letter.link_id == link_id; });
+  letter_before_.reset();
+  for (auto& entry : feed) {
+    if (entry->link_id != link_id || entry->kind == core::ChangeKind::link_purged) continue;
+    store::FeedEntry erased = *entry;
+    erased.kind = core::ChangeKind::link_purged;
+    erased.id = link_id.str();
+    erased.before.clear();
+    erased.after.clear();
+    entry = std::make_shared<const store::FeedEntry>(std::move(erased));
+  }
+  append_changes(update);
+  apply_notes(update);
+  if (update.audit) append_act(update.at, link_id, *update.audit);
 }
 
 bool ModelStore::sabotaged(Sabotage kind) {

@@ -96,6 +96,9 @@ class ModelStore : public ModelDatabase {
   void put_row(const core::LinkId& link_id, const core::TransactionPut& put);
   void apply_staged(const core::LinkUpdate& update);
   void apply_letters(const core::LinkUpdate& update);
+  void append_changes(const core::LinkUpdate& update);
+  void apply_notes(const core::LinkUpdate& update);
+  void purge(const core::LinkUpdate& update);
   void append_act(core::WallTime at, const core::LinkId& link_id, const core::AuditNote& note);
   bool sabotaged(Sabotage kind);
 

@@ -6,6 +6,7 @@
 
 #include "sync/api/moneykit_api.hpp"
 #include "sync/api/rate_gate.hpp"
+#include "sync/core/purge.hpp"
 #include "sync/engine/engine.hpp"
 #include "sync/engine/verify.hpp"
 #include "tests/sim/settings.hpp"
@@ -54,6 +55,8 @@ struct Process {
     }
     if (const auto note = store.notes.find(std::string(engine::incidents_note)); note != store.notes.end())
       engine.restore_incidents(note->second);
+    if (const auto note = store.notes.find(std::string(core::purged_sends_note)); note != store.notes.end())
+      engine.restore_purged_sends(note->second);
     engine.start(io.get_executor());
   }
 

@@ -53,6 +53,7 @@ void World::act(Dice& dice) {
   }
   if (dice.chance(40)) act_on_copy(dice, link);
   act_on_queue();
+  purge_somebody();
 }
 
 Hazard World::hazard_of(Action action) {

@@ -106,6 +106,11 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
           (update.record.last_error ? " (" + update.record.last_error->message + ")" : ""));
   }
   findings_.expect(Invariant::single_owner, !process_->state.dead, "a dead process has written");
+  if (update.purge) {
+    check_purge(update, before);
+    return;
+  }
+  if (before == nullptr) check_return(update);
   if (before == nullptr) past_[link_id].registered_at = timers_.steady_now();
   check_owner(update, before, findings_);
   check_repair(update, before);
@@ -117,6 +122,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_pending(update, store_.net_changes(), findings_);
   check_relink(store_, link_id, findings_);
   check_entry(update);
+  check_first_look(update, before);
   check_counts(store_, link_id, findings_);
   check_cursor(update, before);
   check_tombstones(update);
@@ -240,7 +246,11 @@ void World::on_request(const WireRequest& request, std::size_t same_link, std::s
   tally("request");
   const core::WallTime now = timers_.true_now();
   watch_.arrived(request.endpoint, request.link_id, now);
-  findings_.expect(Invariant::budget, same_link == 0, "two requests at once for one link");
+  // Whoever ends a link does not wait for its visit.
+  const bool ends_link = request.endpoint == core::Endpoint::delete_link;
+  findings_.expect(Invariant::budget, same_link == 0 || ends_link || ended_.contains(request.link_id),
+                   "two requests at once for one link");
+  if (ends_link) ended_.insert(request.link_id);
   check_queues(in_flight);
   check_still(request);
   check_full_disk(request);
@@ -290,6 +300,8 @@ void World::check_queues(std::size_t in_flight) {
 
 void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
   count_answer(request, answer);
+  if (request.endpoint == core::Endpoint::delete_link && answer.status == 204)
+    deleted_.insert(request.link_id);
   note_circle(request, answer);
   strike_at_answer(request);
 }

@@ -134,7 +134,7 @@ bool World::waits_for_incident(const core::LinkRecord& record) {
                               entry->second.opened_at > incident.what.opened_at;
     // None is held back for longer than a day, by a clock that does not jump.
     const Millis lasted = timers_.wall_now() - incident.what.opened_at;
-    const bool jumped = was_ahead_ || behind_until_ != core::WallTime{};
+    const bool jumped = was_ahead_ || behind_until_ != core::WallTime{} || timers_.wall_offset() < Millis(0);
     if (jumped || lasted > core::entries_held_longest - std::chrono::hours(1)) return true;
     findings_.expect(Invariant::relink, !opened_in_it || process_->engine.held_back_by(record.link_id),
                      "in quiet, link " + record.link_id.str() + ": its entry is not held back");
@@ -184,6 +184,7 @@ void World::settle() {
     repair_what_is_left();
   }
   check_healed(store_, upstream_, timers_.true_now(), findings_);
+  check_reports();
   for (const auto& [link_id, record] : store_.links) {
     if (record.status != core::LinkStatus::active) continue;
     findings_.expect(Invariant::repair, !record.repairing,

@@ -9,6 +9,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "sync/core/continuity.hpp"
 #include "sync/engine/task_group.hpp"
 #include "tests/sim/damage.hpp"
 #include "tests/sim/dice.hpp"
@@ -32,7 +33,8 @@ enum Stream : std::uint64_t {
   step_stream,
   space_stream,
   read_failures_stream,
-  queue_stream
+  queue_stream,
+  purge_stream
 };
 
 class World final : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
@@ -94,6 +96,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     api::SteadyTime registered_at{};
     bool history_was_read = false;  // a drain has ended, at any time
     std::set<std::string> removed;  // rows that are gone
+    bool purged = false;            // by an act, and not registered since
   };
 
   void note(std::string what) {
@@ -155,6 +158,12 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_found(const core::VerifyReport& report, const Damage& damage);
   void check_audit(core::WallTime since);
 
+  // ---- around a relink (world_continuity.cpp) ----
+  std::optional<core::ContinuitySnapshot> first_look(const LinkId& link_id) const;
+  void check_continuity_note(const std::string& name, const std::string& value);
+  void check_first_look(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_reports();
+
   // ---- the process (world_process.cpp) ----
   void boot();
   void halt(Millis grace);
@@ -201,6 +210,12 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void check_act(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_act_chain();
   std::size_t acts_by(const std::string& actor) const;
+  // ---- purges (world_purge.cpp) ----
+  void purge_somebody();
+  api::Task<void> purge_task(LinkId link_id, bool unlink, engine::Requester by,
+                             std::optional<Millis> until_back);
+  void check_purge(const core::LinkUpdate& update, const core::LinkRecord* before);
+  void check_return(const core::LinkUpdate& update);
   // Who acts: another person each time, so that every act can be told from every other in the audit log.
   engine::Requester somebody();
   api::Task<void> add_task(LinkId link_id);
@@ -275,6 +290,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::vector<Damage> damages_;                      // that are left
   std::map<LinkId, std::set<std::string>> planted_;  // ids that ever were damaged
   bool damage_found_ = false;
+  std::map<LinkId, core::WallTime> awaited_reports_;  // by link: when the wait was opened that has ended
   std::optional<StrikePlan> strike_plan_;
   std::optional<FullDiskPlan> full_disk_plan_;
   std::optional<FullDisk> full_disk_;
@@ -297,6 +313,8 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   bool faults_over_ = false;
   std::uint64_t acts_ = 0;  // that a person has asked for
   std::uint64_t queue_acts_ = 0;
+  std::set<std::string> ended_;  // upstream was asked to end them
+  std::uint64_t purges_ = 0;     // that were thought of
   bool queue_act_at_commit_ = false;
 };
 

@@ -121,6 +121,7 @@ void World::put_back_older_copy() {
   pass(minutes(70));
   store_.put_back(*older_copy_);
   put_back_unread_ = true;
+  awaited_reports_.clear();
   repairing_.clear();
   for (const auto& [link_id, record] : store_.links) {
     if (record.repairing) repairing_.insert(link_id);

@@ -38,7 +38,8 @@ bool must_be_an_act(const core::LinkUpdate& update, const core::LinkRecord* befo
   const bool repairs = update.record.repairing && !before->repairing;
   const bool of_letter = update.dropped_dead_letter_at ||
                          (update.dead_letter && update.dead_letter->retried_at != core::WallTime{});
-  return was_paused != is_paused || by_a_person(update.relink) || of_letter || repairs;
+  const bool completes = update.record.customer_user_id != before->customer_user_id;
+  return was_paused != is_paused || by_a_person(update.relink) || of_letter || repairs || completes;
 }
 
 // A repair that waits for its accounts may be begun anew.

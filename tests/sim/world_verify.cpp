@@ -306,11 +306,12 @@ void World::check_found(const core::VerifyReport& report, const Damage& damage) 
 
 // The audit's place is a note: the time and the link that has just had its turn.
 void World::on_note(const std::string& name, const std::string& value) {
+  check_continuity_note(name, value);
   if (name != "verify") return;
   tally("audit: a link had its turn");
   const std::string link(value.substr(std::min(value.find(' ') + 1, value.size())));
-  findings_.expect(Invariant::audit, store_.links.contains(LinkId{link}),
-                   "a turn of a link that is not there");
+  const bool there = store_.links.contains(LinkId{link}) || past_[LinkId{link}].purged;  // in its turn
+  findings_.expect(Invariant::audit, there, "a turn of a link that is not there");
   const auto before = store_.notes.find(name);
   const std::string last =
       before == store_.notes.end() ? "" : before->second.substr(before->second.find(' ') + 1);

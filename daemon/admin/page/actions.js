@@ -64,12 +64,18 @@ async function askAfterConflict(context, name, present) {
   }));
 }
 
-// What the answer to a 409 without a changed entry may be: the same act, said more clearly.
+// What the answer to a 409 of one of these codes may be: the same act, said more clearly.
 const stronger = {
-  claim: { member: 'take_over', title: 'Somebody else has this entry', yes: 'Take it over' },
-  release: { member: 'take_over', title: 'Somebody else has this entry', yes: 'Release it all the same' },
-  session: { member: 'force', title: 'There is a reason to wait', yes: 'Issue it all the same' },
+  claim: { codes: ['claimed_by_other'], member: 'take_over', title: 'Somebody else has this entry', yes: 'Take it over' },
+  release: { codes: ['claimed_by_other'], member: 'take_over', title: 'Somebody else has this entry', yes: 'Release it all the same' },
+  session: { codes: ['held_back', 'bank_down'], member: 'force', title: 'There is a reason to wait',
+    yes: 'Issue it all the same' },
 };
+
+// What a person should know before asking again: by a 502 MoneyKit may have done its part.
+const againIs = (problem) => (problem.code === 'upstream_outcome_unknown'
+  ? 'MoneyKit may have made a session that nobody has seen, which expires unused. Trying again makes another one.'
+  : 'Trying again is safe: it is not done twice.');
 
 // Does `name` with the entry. Returns {entry, answer} when it was done, {entry} when it was not but is known anew,
 // and {} otherwise. The person has been told either way.
@@ -90,14 +96,13 @@ export async function act(context, entry, name, extra = {}) {
         entry = problem.entry;
         if (stronger[name]?.member === 'take_over' && entry.assignee) extra = { ...extra, take_over: true };
         key = crypto.randomUUID();
-      } else if (problem.status === 409 && more && !extra[more.member] && (!problem.entry || isLive(problem.entry))) {
+      } else if (more?.codes.includes(problem.code) && !extra[more.member]) {
         if (!await confirm(more.title, problem.message, more.yes)) return {};
         extra = { ...extra, [more.member]: true };
         key = crypto.randomUUID();
       } else if (problem.status === 0 || problem.status >= 500) {
         // Perhaps it was done and only the answer was lost: the same key makes another try harmless.
-        if (!await confirm('That did not go through', [problem.message,
-          'Trying again is safe: it is not done twice.'], 'Try again')) return {};
+        if (!await confirm('That did not go through', [problem.message, againIs(problem)], 'Try again')) return {};
       } else {
         toast(problem.message, 'bad');
         return problem.entry ? { entry: problem.entry } : {};
@@ -132,7 +137,7 @@ export async function issueSession(context, entry) {
       + 'right if that one was lost.'));
   }
   if (reasons.length > 0 && !await confirm('Issue a session all the same?', reasons, 'Issue a session')) return {};
-  const result = await act(context, entry, 'session', reasons.length > 0 ? { force: true } : {});
+  const result = await act(context, entry, 'session', entry.held_back ? { force: true } : {});
   if (result.answer) await showToken(result.answer);
   return result;
 }

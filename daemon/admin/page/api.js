@@ -15,7 +15,11 @@ export class Problem extends Error {
 
 const triesMax = 4;
 const waitMax = 10_000;  // milliseconds; who is told to wait longer tells the person
-const passing = new Set([0, 429, 502, 503, 504]);
+const passing = new Set([0, 429, 503, 504]);
+
+// Whether the same request, under the same key, may go again by itself. Behind a 502 that does not say that MoneyKit
+// has done nothing, it would perhaps do it twice there, and only a person should want that.
+const mayRepeat = ({ status, code }) => passing.has(status) || (status === 502 && code === 'upstream_failed');
 
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
@@ -46,7 +50,7 @@ export class Api {
         return await this.#ask('POST', path, { body, key });
       } catch (problem) {
         const delay = Math.max(250 * 2 ** attempt, problem.retryAfter * 1000);
-        if (!passing.has(problem.status) || attempt === triesMax || delay > waitMax) throw problem;
+        if (!mayRepeat(problem) || attempt === triesMax || delay > waitMax) throw problem;
         await pause(delay);
       }
     }

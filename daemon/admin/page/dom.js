@@ -132,7 +132,7 @@ export function confirm(title, content, yes, { danger = false } = {}) {
 }
 
 // Asks for a line of text; resolves to it, or undefined.
-export function ask(title, { label, hint = '', yes, value = '', required = true, rows = 3 }) {
+export function ask(title, { label, hint = '', yes, value = '', required = true, rows = 3, before = [], danger = false }) {
   return dialog(title, (close) => {
     const field = rows > 1
       ? h('textarea', { id: 'asked', rows, maxlength: 2000, autofocus: true, required, value })
@@ -144,9 +144,9 @@ export function ask(title, { label, hint = '', yes, value = '', required = true,
       else close(text);
     };
     return {
-      content: h('form', { id: 'ask-form', onsubmit: send },
+      content: h('form', { id: 'ask-form', onsubmit: send }, before,
         h('label', { for: 'asked' }, label), field, hint && h('p', { class: 'hint' }, hint)),
-      buttons: [button('Cancel', () => close()), h('button', { type: 'submit', form: 'ask-form', class: 'primary' }, yes)],
+      buttons: [button('Cancel', () => close()), h('button', { type: 'submit', form: 'ask-form', class: danger ? 'danger' : 'primary' }, yes)],
     };
   });
 }

@@ -4,6 +4,7 @@ import { act, actsFor, claim, dismiss, issueSession, stateLine } from './actions
 import { part } from './api.js';
 import { announce, ask, button, fill, foreign, h, icon, keepFocus, toast, visible } from './dom.js';
 import { accountsCard } from './accounts.js';
+import { continuityCard } from './continuity.js';
 import { card, facts, problemBox } from './parts.js';
 import { actor, age, endingOf, historyWords, pill, plural, reasonCodes, reasonOf, relinkStatus, sessionExpired, when } from './words.js';
 
@@ -22,9 +23,10 @@ export function entryView({ api, session, shared, title }, id) {
   const side = h('div', {});
   const acting = session.can('operate');
   const accounts = accountsCard(api, id);
+  const continuity = continuityCard(api, id);
   const back = h('a', { href: shared.get('queue')?.hash || '#/queue', class: 'back' }, icon('left'), 'Queue');
   const main = h('div', { class: 'columns', hidden: true },
-    h('div', {}, top, card('What happened', acting && noteForm(), history)),
+    h('div', {}, top, continuity.element, card('What happened', acting && noteForm(), history)),
     h('div', {}, side, accounts.element));
   const heading = h('h1', { class: 'mono' }, foreign(id));
   const element = h('div', {}, h('div', { class: 'head' }, back, heading), failed.element, main);
@@ -116,6 +118,7 @@ export function entryView({ api, session, shared, title }, id) {
       fill(side, factsCard());
     });
     if (first) accounts.load();
+    continuity.load(entry);
   }
 
   function summary() {
@@ -202,5 +205,5 @@ export function entryView({ api, session, shared, title }, id) {
   }
 
   load();
-  return { element, keys, refresh: load, leave: () => { left = true; accounts.leave(); } };
+  return { element, keys, refresh: load, leave: () => { left = true; accounts.leave(); continuity.leave(); } };
 }

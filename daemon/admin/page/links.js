@@ -1,8 +1,9 @@
 // Links: finding one, what it holds, and what can be done with it.
 
 import { part } from './api.js';
-import { announce, button, confirm, fill, foreign, h, icon, keepFocus, reconcile, toast } from './dom.js';
+import { announce, ask, button, confirm, fill, foreign, h, icon, keepFocus, reconcile, toast } from './dom.js';
 import { accountsCard } from './accounts.js';
+import { changesCard } from './changes.js';
 import { transactionsCard } from './transactions.js';
 import { card, choice, facts, pager, problemBox } from './parts.js';
 import { age, linkStatus, linkStatuses, pill, plural, visibleCode, when, whole } from './words.js';
@@ -131,7 +132,8 @@ export function linkView({ api, session, title }, id) {
   const failed = problemBox(load);
   const accounts = accountsCard(api, id);
   const transactions = transactionsCard(api, id);
-  const main = h('div', { hidden: true }, h('div', { class: 'columns' }, h('div', {}, top, report), accounts.element), transactions.element);
+  const changes = changesCard(api, id);
+  const main = h('div', { hidden: true }, h('div', { class: 'columns' }, h('div', {}, top, report), accounts.element), transactions.element, changes.element);
   const element = h('div', {}, h('div', { class: 'head' }, h('a', { href: '#/links', class: 'back' }, icon('left'), 'Links'),
     h('h1', { class: 'mono' }, foreign(id))), failed.element, main);
 
@@ -193,7 +195,9 @@ export function linkView({ api, session, title }, id) {
       fetches && make('sync', 'Sync now', sync, { class: 'primary' }),
       link.status === 'paused' && make('resume', 'Resume', () => change('resume')),
       fetches && make('pause', 'Pause', pause),
-      fetches && make('verify', 'Verify', verify));
+      fetches && make('verify', 'Verify', verify),
+      fetches && make('repair', 'Rewind', rewind),
+      session.can('admin') && make('purge', 'Purge', purge, { class: 'danger' }));
   }
 
   async function during(name, what) {
@@ -220,6 +224,7 @@ export function linkView({ api, session, title }, id) {
       else say('', `Synced: ${whole(answer.created)} new, ${whole(answer.updated)} changed, ${whole(answer.removed)} removed.`);
       accounts.load();
       transactions.reload();
+      changes.reload();
     });
   }
 
@@ -247,12 +252,45 @@ export function linkView({ api, session, title }, id) {
       if (found?.result === 'match') say('', `The copy is as MoneyKit has it (${plural(found.rows, 'row')} compared).`);
       else if (found?.result === 'mismatch') {
         say('bad', `The copy differs in ${plural(sum(found.transactions) + sum(found.accounts), 'row')}. `
-          + 'The platform engineer can repair it: moneykitctl repair ', foreign(id));
+          + 'Rewind reads its history again and corrects that.');
       } else say('bad', 'Nothing can be said: ', foreign(found?.detail || found?.reason || 'the verify did not end'));
+    });
+  }
+
+  async function rewind() {
+    if (!await confirm('Read the whole history again?', 'It is compared with what is stored, and what differs is corrected. The back end '
+      + 'sees the corrections in the feed. Nothing is lost meanwhile.', 'Rewind')) return;
+    await during('repair', async () => {
+      const answer = await api.post(`${path}/repair?wait=30s`);
+      if (answer.queued) say('', 'The history is being read again. What differs shows among the changes.');
+      else if (answer.error) say('bad', 'It did not go well: ', foreign(answer.error));
+      else say('', `Read again: ${whole(answer.created)} missing, ${whole(answer.updated)} wrong, ${whole(answer.removed)} too many were corrected.`);
+      transactions.reload();
+      changes.reload();
+    });
+  }
+
+  async function purge() {
+    const unlink = h('input', { type: 'checkbox', id: 'unlink' });
+    const typed = await ask('Purge this link?', {
+      label: 'Type the link’s id to go on', yes: 'Purge', rows: 1, danger: true,
+      before: [h('p', {}, `Everything that is stored of it is taken away: ${plural(link.counts?.accounts ?? 0, 'account')}, ${
+        plural(link.counts?.transactions ?? 0, 'transaction')}, its relink entry, and what the feed told of it. It cannot be taken back.`),
+      h('p', {}, h('label', { for: 'unlink', class: 'inline' }, unlink, ' End it at MoneyKit, too'))] });
+    if (typed === undefined) return;
+    if (typed !== id) {
+      toast('That is not the id of this link. Nothing was changed.', 'bad');
+      return;
+    }
+    await during('purge', async () => {
+      const answer = await api.post(`${path}/purge`, { unlink: unlink.checked });
+      left = true;
+      toast(`Purged: ${plural(answer.accounts, 'account')} and ${plural(answer.transactions, 'transaction')} were taken away.`);
+      location.hash = '#/links';
     });
   }
 
   load();
   return { element, keys: { u: { says: 'Back to the links', run: () => { location.hash = '#/links'; } } }, refresh: load,
-    leave: () => { left = true; accounts.leave(); transactions.leave(); } };
+    leave: () => { left = true; accounts.leave(); transactions.leave(); changes.leave(); } };
 }

@@ -88,7 +88,7 @@ class FullDisk : public testing::Test {
 
 TEST_F(FullDisk, LosesNothingAcknowledged) {
   const auto seed = number_from_environment("CRASH_SEED", 20'250'103);
-  const auto cycles = number_from_environment("CRASH_DISKS", 10);
+  const auto cycles = number_from_environment("CRASH_DISKS", 6);
   std::mt19937 random(static_cast<unsigned>(seed));
   unsigned aborted = 0;
   for (unsigned long cycle = 1; cycle <= cycles; ++cycle) {

@@ -61,8 +61,11 @@ class Reader {
   bool relink() {
     const auto listed = store_.relink_entries("", page, {.state = store::RelinkFilter::State::any});
     if (!good(listed)) return false;
-    for (const auto& entry : listed->items)
-      shown_.state.store.relink[entry.link_id] = entry;
+    for (const auto& item : listed->items) {
+      const auto entry = store_.relink_entry(item.link_id);
+      if (!good(entry)) return false;
+      if (*entry) shown_.state.store.relink[item.link_id] = **entry;
+    }
     return true;
   }
   bool audit() {

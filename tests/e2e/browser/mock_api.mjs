@@ -34,6 +34,25 @@ const providers = ['mx', 'finicity', 'plaid'];
 const reasons = ['auth_expired', 'auth_expired', 'auth_expired', 'invalid_credentials', 'user_oauth_denied', 'user_input_incorrect',
   'user_error', 'incomplete', 'user_setup_required'];
 
+// What a relink did to the data: one account under a new id, one that could be two others.
+function continuity({ link_id: id, opened_at: opened }) {
+  const account = (account_id, name, mask) => ({ account_id, name, account_type: 'depository.checking', account_mask: mask, currency: 'USD' });
+  const balances = { current: '812.40', available: null, limit: null };
+  const rows = { before: 60, after: 59, changed: 0, renumbered: 0, reworded: 0, duplicated: 0, vanished: 2, appeared: 0, news: 1 };
+  const evidence = { mask: 'same', type: 'same', currency: 'same', name: 'same', balance: 'unknown', rows_before: 40, rows_equal: 40,
+    rows_worded: 38, rows_after: 40 };
+  return {
+    link_id: id, verdict: 'attention', opened_at: opened, snapshot_at: opened, compared_at: opened, rows_from: '2025-02-01', rows_cut: false,
+    accounts_left_out: 0, rows,
+    summary: '1 account kept, 2 missing (what became of them: 1 certain, 0 likely, 1 nobody can tell), 3 new, 2 rows vanished',
+    kept: [{ ...account('acc_kept', 'Everyday', '1111'), rows, balances_before: balances, balances_after: { ...balances, current: '799.00' }, gap: null }],
+    missing: ['acc_old_1', 'acc_old_2'].map((old) => ({ ...account(old, hostile.institution_id, '2222'), balances, rows: 40, rows_left: 0 })),
+    new: ['acc_new_1', 'acc_new_2', 'acc_new_3'].map((fresh) => ({ ...account(fresh, 'Savings', '2222'), balances, rows: 40 })),
+    mappings: [{ from: 'acc_old_1', to: 'acc_new_1', verdict: 'certain', reason: null, evidence, candidates: [] },
+      { from: 'acc_old_2', to: null, verdict: 'ambiguous', reason: 'rivals', evidence, candidates: ['acc_new_2', 'acc_new_3'] }],
+  };
+}
+
 // Texts that want to be more than text: markup, a turn of direction, a terminal's escape, what cannot be seen.
 export const hostile = {
   link_id: 'mk_<img src=x onerror="window.hacked=1">',
@@ -55,6 +74,7 @@ export class MockApi {
   entries = new Map();
   links = new Map();
   incidents = [];
+  refusals = [];  // {status, code, detail} of the next acts
   revision = 1;
   down = false;               // every connection is cut
   loseAnswers = 0;            // so many POSTs are done, and their answers lost
@@ -227,6 +247,8 @@ export class MockApi {
     if (request.method !== 'POST') return problem(405, 'method_not_allowed', 'this path answers GET and POST');
     if (ranks[who.role] < ranks.operate) return problem(403, 'forbidden', 'this takes the role operate');
     if (!key) return problem(400, 'idempotency_key_missing', 'a POST needs the header Idempotency-Key');
+    const refusal = this.refusals.shift();
+    if (refusal) return problem(refusal.status, refusal.code, refusal.detail);
     if (!this.#answers.has(key)) {
       let body = {};
       try {
@@ -247,6 +269,7 @@ export class MockApi {
     if (kind === 'relink' && !id) return this.#listEntries(query);
     if (kind === 'relink') {
       const entry = this.entries.get(id);
+      if (part === 'continuity' && entry) return { status: 200, body: continuity(entry) };
       return entry ? { status: 200, body: this.#shown(entry) }
         : problem(404, 'relink_entry_not_found', `link ${id} has never needed its owner: it has no relink entry`);
     }
@@ -256,6 +279,7 @@ export class MockApi {
     if (!part) return { status: 200, body: link };
     if (part === 'accounts') return { status: 200, body: accountsText };
     if (part === 'transactions') return page(transactions(id), query, (row) => row.transaction_id);
+    if (part === 'feed') return page(changes(id), query, (entry) => String(entry.seq));
     if (part === 'verify') return { status: 200, body: verified(id) };
     return problem(404, 'no_such_path', 'there is nothing at this path');
   }
@@ -318,6 +342,15 @@ export class MockApi {
         return { status: 200, body: { link_id: id, outcome: 'success', cause: 'manual', status: link.status, pages: 1, created: 4, updated: 1, removed: 0,
           account_changes: 1, drained: true, relink_opened: false, relink_resolved: false, duration_ms: 80, next_due_at: link.next_due_at, error: null } };
       }
+      if (verb === 'purge') {
+        if (who.role !== 'admin') return problem(403, 'forbidden', 'this takes the role admin');
+        this.links.delete(id);
+        return { status: 200, body: { link_id: id, unlinked: body.unlink === true, repeated: false, accounts: 3, transactions: 120 } };
+      }
+      if (verb === 'repair') {
+        return { status: 200, body: { link_id: id, outcome: 'success', cause: 'manual', status: link.status, pages: 3, created: 1, updated: 2, removed: 0,
+          account_changes: 0, drained: true, relink_opened: false, relink_resolved: false, duration_ms: 80, next_due_at: link.next_due_at, error: null } };
+      }
       if (verb === 'verify') return { status: 202, body: { ...verified(id), state: 'running', report: null } };
       link.status = verb === 'pause' ? 'paused' : 'active';
       return { status: 200, body: { link_id: id, status: link.status } };
@@ -345,7 +378,7 @@ export class MockApi {
     const state = (detail) => problem(409, 'conflict', detail);
     if (verb === 'claim') {
       if (entry.status === 'resolved') return state('the entry is resolved');
-      if (entry.assignee && entry.assignee !== who.actor && !body.take_over) return problem(409, 'conflict', `the entry is claimed by ${entry.assignee}; take it over if that is agreed`);
+      if (entry.assignee && entry.assignee !== who.actor && !body.take_over) return problem(409, 'claimed_by_other', `the entry is claimed by ${entry.assignee}; take it over if that is agreed`);
       entry.assignee = body.assignee || who.actor;
       if (entry.status === 'open') entry.status = 'claimed';
       tell('claimed', entry.assignee);
@@ -368,8 +401,7 @@ export class MockApi {
       tell('reopened');
     } else if (verb === 'session') {
       if (entry.status === 'resolved') return state('the entry is resolved');
-      if (entry.held_back && !body.force) return problem(409, 'conflict', 'the entry is held back by an incident');
-      if (entry.session && !body.force) return problem(409, 'conflict', 'a session was issued and is still valid');
+      if (entry.held_back && !body.force) return problem(409, 'held_back', 'the entry is held back by an incident');
       entry.session = { issued_at: now, expires_at: iso(Date.now() + 30 * minute), issued_by: who.actor };
       entry.status = 'session_issued';
       entry.assignee ||= who.actor;
@@ -426,6 +458,14 @@ function transactions(link) {
     data: { transaction_id: `txn_${at}`, account_id: 'acc_1', amount: `${at * 37 % 900}.${String(at * 7 % 100).padStart(2, '0')}`, type: at % 6 === 2 ? 'credit' : 'debit',
       currency: 'USD', date: `2026-0${1 + at % 6}-${String(1 + at % 28).padStart(2, '0')}`, description: texts[at % texts.length], pending: at < 2, link },
   }));
+}
+
+function changes(link) {
+  const row = { transaction_id: 'txn_1', amount: 12.00, currency: 'USD', description: '<b>Bold Burgers</b>' };
+  const all = Array.from({ length: 60 }, (_, at) => ({ kind: 'transaction.created', id: `txn_${at}`, before: null, after: { ...row, amount: `${at}.10` } }));
+  all.unshift({ kind: 'transaction.updated', id: 'txn_1', before: { ...row, amount: '12.00' }, after: { ...row, amount: '1e2' } });
+  all.push({ kind: 'link.added', id: link, before: null, after: { status: 'active' } });
+  return all.map((entry, at) => ({ epoch: 7, seq: 1000 - at, at: iso(Date.now() - at * minute), link_id: link, cause: 'schedule', ...entry }));
 }
 
 function verified(link) {

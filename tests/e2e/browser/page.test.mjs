@@ -82,7 +82,7 @@ describe('signing in', () => {
     await page.keyboard.press('c');
     await page.goto(`${api.url}/#/links/${plain(api).link_id}`);
     await page.getByRole('button', { name: 'Show the transactions' }).waitFor();
-    assert.deepEqual(await page.locator('main button:visible').allInnerTexts(), ['Show the transactions']);
+    assert.deepEqual(await page.locator('main button:visible').allInnerTexts(), ['Show the transactions', 'Show the changes']);
     assert.equal(api.requests.filter(({ method }) => method === 'POST').length, 0);
   });
 });
@@ -358,6 +358,37 @@ describe('an entry', () => {
     await lead.getByText('The owner reconnected the bank').waitFor();
   });
 
+  test('what MoneyKit may have done is not asked for again by itself; what it has not done is', async (context) => {
+    const { api, page } = await started(context, { allowed: /console: .*502/ });
+    await page.goto(`${api.url}/${entryHash(plain(api))}`);
+    api.refusals.push({ status: 502, code: 'upstream_outcome_unknown', detail: 'the answer did not come' });
+    await page.getByRole('button', { name: 'Issue a session' }).click();
+    const box = page.getByRole('dialog', { name: 'That did not go through' });
+    await box.getByText('Trying again makes another one').waitFor();
+    assert.equal(posts(api, 'session').length, 1);
+    api.refusals.push({ status: 502, code: 'upstream_failed', detail: 'it refused the connection' });
+    await box.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('dialog', { name: 'The owner’s session' }).waitFor();
+    assert.equal(new Set(posts(api, 'session').map(({ key }) => key)).size, 1);
+    assert.equal(posts(api, 'session').length, 3);
+  });
+
+  test('force is offered where it helps, and nowhere else', async (context) => {
+    const { api, page } = await started(context, { allowed: /console: .*409/ });
+    await page.goto(`${api.url}/${entryHash(plain(api))}`);
+    api.refusals.push({ status: 409, code: 'nothing_to_relink', detail: 'the link is connected again' });
+    await page.getByRole('button', { name: 'Issue a session' }).click();
+    await page.getByText('the link is connected again').waitFor();
+    assert.equal(await page.getByRole('dialog').count(), 0);
+    api.refusals.push({ status: 409, code: 'bank_down', detail: 'the bank is down' });
+    await page.getByRole('button', { name: 'Issue a session' }).click();
+    const box = page.getByRole('dialog', { name: 'There is a reason to wait' });
+    await box.getByText('the bank is down').waitFor();
+    await box.getByRole('button', { name: 'Issue it all the same' }).click();
+    await page.getByRole('dialog', { name: 'The owner’s session' }).waitFor();
+    assert.equal(posts(api, 'session').length, 3);
+  });
+
   test('a session’s token is shown once, copied, and not lost by one Escape', async (context) => {
     const { api, page } = await started(context);
     const entry = plain(api);
@@ -411,6 +442,25 @@ describe('an entry', () => {
       'the bank gave no date for it', 'Old <b>Savings</b>', 'no longer at the bank since']) assert.ok(text.includes(exact), `${exact} in ${text}`);
     await page.getByText(/MoneyKit last had balances from the bank: 5 h ago/).waitFor();
   });
+
+  test('what a relink did to the data is there once the owner has reconnected, and proposals are called that', async (context) => {
+    const { api, page } = await started(context);
+    const entry = plain(api);
+    await page.goto(`${api.url}/${entryHash(entry)}`);
+    await page.locator('.accounts').waitFor();
+    const card = page.locator('section', { hasText: 'The data before and after' });
+    assert.equal(await card.isVisible(), false, 'nothing to tell while it waits');
+    api.change(entry.link_id, (changed) => Object.assign(changed, { status: 'resolved', resolved_by: 'reconnected', resolved_at: new Date().toISOString() }));
+    await card.waitFor();
+    const text = await card.innerText();
+    for (const said of ['look at it', '2 rows vanished', '60 → 59', '812.40', '799.00', 'acc_new_1', 'certain', 'several accounts could be it',
+      'mask same, type same, currency same, name same, 40 of 40 rows equal', 'Nothing is merged because of them.', hostile.institution_id]) {
+      assert.ok(text.includes(said), `${said} in ${text}`);
+    }
+    await accessible(page, 'a report');
+    await page.setViewportSize({ width: 400, height: 860 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'at 400 pixels nothing is cut off');
+  });
 });
 
 describe('links', () => {
@@ -434,6 +484,49 @@ describe('links', () => {
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('button', { name: 'Next' }).click();
     await page.getByText('51–100').waitFor();
     assert.equal(reads(), 2);
+  });
+
+  test('show what has changed, newest first, when asked', async (context) => {
+    const { api, page } = await started(context, { hash: '#/links' });
+    const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
+    await page.goto(`${api.url}/#/links/${id}`);
+    await page.getByRole('button', { name: 'Show the changes' }).click();
+    const table = page.getByRole('table', { name: 'Changes' });
+    await table.locator('tbody tr').first().waitFor();
+    const text = await table.locator('tbody tr').first().innerText();
+    for (const exact of ['Transaction changed', '<b>Bold Burgers</b>', '12.00', '1e2']) assert.ok(text.includes(exact), `${exact} in ${text}`);
+    await page.getByRole('navigation', { name: 'Pages' }).getByRole('button', { name: 'Next' }).click();
+    await page.getByText('26–50').waitFor();
+  });
+
+  test('are rewound, and purged by whoever types their id', async (context) => {
+    const { api, page } = await started(context, { hash: '#/links', token: 'token-of-admin' });
+    const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
+    await page.goto(`${api.url}/#/links/${id}`);
+    await page.getByRole('button', { name: 'Rewind' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Rewind' }).click();
+    await page.getByText('Read again: 1 missing, 2 wrong, 0 too many were corrected.').waitFor();
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByRole('dialog').getByLabel('Type the link’s id to go on').fill('another');
+    await page.getByRole('dialog').getByRole('button', { name: 'Purge' }).click();
+    await page.getByText('That is not the id of this link.').waitFor();
+    assert.equal(posts(api, 'purge').length, 0);
+    await page.getByRole('button', { name: 'Purge' }).click();
+    await page.getByRole('dialog').getByLabel('End it at MoneyKit, too').check();
+    await page.getByRole('dialog').getByLabel('Type the link’s id to go on').fill(id);
+    await page.getByRole('dialog').getByRole('button', { name: 'Purge' }).click();
+    await page.getByText('Purged: 3 accounts and 120 transactions were taken away.').waitFor();
+    assert.ok(!api.links.has(id));
+    assert.equal(posts(api, 'purge').length, 1);
+    await page.waitForURL(/#\/links$/);
+  });
+
+  test('are purged by nobody who may only operate', async (context) => {
+    const { api, page } = await started(context, { hash: '#/links' });
+    const id = [...api.links.values()].find(({ status }) => status === 'active').link_id;
+    await page.goto(`${api.url}/#/links/${id}`);
+    await page.getByRole('button', { name: 'Rewind' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Purge' }).count(), 0);
   });
 
   test('are synced, verified, paused and resumed', async (context) => {
@@ -602,7 +695,7 @@ describe('for everybody, in light and dark, wide and narrow', () => {
       }
       if (name === 'link') {
         await page.getByRole('button', { name: 'Show the transactions' }).click();
-        await page.getByLabel('A page has').selectOption('25');
+        await page.getByLabel('A page has').first().selectOption('25');
         await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 25);
       }
       await look(name);

@@ -99,6 +99,30 @@ test('links, their visits and their rows', async () => {
   for (const refused of ['pauseLink', 'resumeLink']) await expect(refused, 409, { path });
 });
 
+test('a link of which nothing is to be kept', async () => {
+  const [id, other] = [await link('instant_bank', 'user-0021'), await link('instant_bank', 'user-0022')];
+  const path = { link_id: id };
+  const changes = await pages('listLinkFeed', { limit: '20' }, path);
+  assert.ok(changes.some(({ kind }) => kind === 'transaction.created') && changes.every(({ link_id: of }) => of === id));
+  await faulty('purgeLink', { path, body: { unlink: true } }, 'delete_link');
+  await expect('getLink', 200, { path });
+  await keyConflict('purgeLink', { path, body: {} }, { path: { link_id: other }, body: {} });
+  await expect('getLink', 404, { path });
+  const purged = await expect('purgeLink', 200, { path: { link_id: other }, body: { unlink: true } });
+  assert.ok(purged.unlinked && purged.accounts === 2 && !purged.repeated);
+  const { items, head } = await expect('readFeed', 200, { query: { limit: '1000', after: '0' } });
+  assert.ok(items.length > 0 && head > 0);
+  assert.ok(items.filter(({ link_id: of }) => of === id).every(({ kind, before }) => kind === 'link.purged' && before === null));
+});
+
+test('links by the thousand, and everything at once', async () => {
+  const items = [{ link_id: 'mk_import_1', customer_user_id: 'user-import', tags: ['probe'] }, { link_id: 'mk_import_2' }];
+  const { counts } = await expect('importLinks', 200, { body: { items } });
+  assert.deepEqual(counts, { added: 2, existed: 0, refused: 0 });
+  await keyConflict('importLinks', { body: { items: [...items, { link_id: 'mk_import_3' }] } }, { body: { items } });
+  await keyConflict('beginExport', { status: 201, body: { what: 'accounts' } }, { body: { what: 'feed' } });
+});
+
 test('the feed, and the wait for it', async () => {
   const { head, items } = await expect('readFeed', 200, { query: { limit: '1000' } });
   assert.ok(items.some(({ kind }) => kind === 'transaction.created') && items.some(({ kind }) => kind === 'link.status'));
@@ -126,7 +150,7 @@ test('the relink queue and the sessions for it', async () => {
   await act('claimRelinkEntry');
   const late = await expect('claimRelinkEntry', 409, { path, body: { version: version + 7 } });
   assert.ok(late.code === 'version_conflict' && late.entry.version === version);
-  assert.equal((await expect('claimRelinkEntry', 409, { path, body: { version, assignee: 'ann' } })).code, 'conflict');
+  assert.equal((await expect('claimRelinkEntry', 409, { path, body: { version, assignee: 'ann' } })).code, 'claimed_by_other');
   await act('claimRelinkEntry', { assignee: 'ann', take_over: true });
   await expect('listRelinkEntries', 200, { query: { assignee: 'ann' } });
   await act('releaseRelinkEntry');
@@ -145,6 +169,7 @@ test('the relink queue and the sessions for it', async () => {
   await world.sandbox.control('POST', `sessions/${token}/complete`, { username: 'user_good', password: 'pass_good' });
   await visit(id);
   assert.equal((await expect('getRelinkEntry', 200, { path })).resolved_by, 'reconnected');
+  assert.equal((await expect('getContinuity', 200, { path })).verdict, 'intact');
   assert.equal((await expect('listRelinkEntries', 200, { query: { status: 'resolved' } })).items.length, 1);
 });
 
@@ -253,7 +278,7 @@ test('requests that are not exactly right', async () => {
   for (const operation of operations) {
     const raw = async (status, fields) => judge(operation, await askRaw(world.socket, rawHead(operation, world.socket, fields)), status);
     assert.equal((await raw(400, ['Host: another'])).status, 400);
-    assert.equal((await raw(413, ['Content-Type: application/json', 'Content-Length: 65537'])).status, 413);
+    assert.equal((await raw(413, ['Content-Type: application/json', 'Content-Length: 1048577'])).status, 413);
     assert.equal((await raw(431, [`X-Padding: ${'x'.repeat(16_384)}`])).status, 431);
     if (isProbe(operation)) continue;
     await refusedAll(operation, 400, { query: { nonsense: '1' }, body: operation.body ? '{}' : '' });
@@ -268,7 +293,7 @@ test('requests that are not exactly right', async () => {
 });
 
 test('things that are not there', async () => {
-  const bodies = { Note: { text: 'x' } };
+  const bodies = { Note: { text: 'x' }, Purge: {} };
   for (const operation of operations.filter(({ path }) => path.includes('{'))) {
     const schema = operation.body && document.paths[operation.path].post.requestBody.content['application/json'].schema.$ref.split('/').at(-1);
     await expect(operation.id, 404, { path: variables, body: operation.body ? bodies[schema] ?? { version: 1 } : undefined });

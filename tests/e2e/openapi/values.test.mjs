@@ -12,7 +12,7 @@ let waitingId;   // waits for its owner
 let counted = 0;
 const found = [];
 
-const bodyMax = 65_536;
+const bodyMax = 1_048_576;
 const by = (id) => operations.find((operation) => operation.id === id);
 function send(operation, path, query, { body = '', headers = {} } = {}) {
   const target = targetOf(operation, path, query);
@@ -61,7 +61,7 @@ function check(operation, what, allowed, answer) {
   const told = `${operation.id}: ${what}: ${answer.status} ${answer.text.slice(0, 300)}`;
   const faults = answerFaults(operation, answer);
   if (faults.length) found.push(`${told}\n  is not as described: ${faults.join('; ')}`);
-  const tooLong = answer.status === 413;  // a body of more than 64 KiB, whatever is in it
+  const tooLong = answer.status === 413;  // a body of more than 1 MiB, whatever is in it
   const byUpstream = answer.status === 400 && / call: HTTP [0-9]{3} /.test(JSON.parse(answer.text).detail);
   const refused = tooLong || (answer.status === 400 && !byUpstream);
   if (!allowed && !refused) found.push(`${told}\n  was forbidden`);

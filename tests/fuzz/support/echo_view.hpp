@@ -8,6 +8,7 @@
 
 #include "daemon/admin/admin_view.hpp"
 #include "sync/api/secret.hpp"
+#include "sync/core/continuity.hpp"
 
 namespace syncd::fuzz {
 
@@ -28,6 +29,19 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "add", .link_id = link.link_id.str(), .changes = true});
     added = std::move(link);
     co_return engine::AddOutcome::added;
+  }
+  api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                         engine::Requester) override {
+    if (!links.empty()) note({.verb = "import", .limit = links.size(), .changes = true});
+    engine::Imported results(links.size(), engine::AddOutcome::added);
+    imported = std::move(links);
+    co_return std::move(results);
+  }
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                           engine::Requester) override {
+    note({.verb = std::move(action), .changes = true});
+    act_detail = std::move(detail);
+    co_return core::Result<void>{};
   }
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId link_id, engine::Requester) override {
     note({.verb = "pause", .link_id = link_id.str(), .changes = true});
@@ -94,6 +108,11 @@ class EchoView final : public daemon::AdminView {
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
     note({.verb = "relink", .link_id = link_id.str()});
     co_return entry(link_id);
+  }
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    note({.verb = "continuity", .link_id = link_id.str(), .wait = wait});
+    co_return core::report_note("{}");
   }
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest,
                                                           engine::Requester) override {
@@ -174,6 +193,15 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "dead letter"});
     co_return letter(link_id, at);
   }
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId, bool, engine::Requester) override {
+    note({.verb = "purge", .changes = true});
+    co_return engine::Purged{};
+  }
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId, std::uint64_t,
+                                                                   std::size_t limit) override {
+    note({.verb = "link_feed", .limit = limit});
+    co_return std::vector<store::FeedEntry>{};
+  }
   api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime,
                                                          engine::Requester) override {
     note({.verb = "retry", .changes = true});
@@ -211,6 +239,8 @@ class EchoView final : public daemon::AdminView {
 
   std::vector<Question> questions;
   std::optional<engine::NewLink> added;
+  std::vector<engine::NewLink> imported;
+  std::string act_detail;
   int actions = 0;
   daemon::TokenTable table;
 

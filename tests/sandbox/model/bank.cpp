@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "tests/sandbox/model/marks.hpp"
+
 namespace syncd::sandbox {
 namespace {
 
@@ -36,7 +38,7 @@ std::string_view revised_category(std::uint64_t change) {
 
 void append_amount(std::string& out, const Switches& switches, std::uint64_t extra, std::uint32_t cents) {
   const std::string_view quote = switches.amounts_as_numbers ? "" : "\"";
-  out.append(",\"amount\":").append(quote);
+  out.append(",\"amount\":").append(quote).append(switches.marked_data ? marks::amount : "");
   append_cents(out, cents);
   if (switches.odd_numbers && extra % 61 == 0) {
     out.append("05");  // currencies with more than two decimals exist
@@ -44,7 +46,8 @@ void append_amount(std::string& out, const Switches& switches, std::uint64_t ext
   out.append(quote);
 }
 
-void append_enrichment(std::string& out, const Merchant& merchant, std::uint64_t extra, std::int32_t day) {
+void append_enrichment(std::string& out, const Merchant& merchant, std::string_view name, std::uint64_t extra,
+                       std::int32_t day) {
   out.append(",\"enrichment\":{\"category\":{\"value\":");
   append_json_string(out, merchant.enriched);
   out.append(",\"confidence\":");
@@ -55,7 +58,7 @@ void append_enrichment(std::string& out, const Merchant& merchant, std::uint64_t
   append_number(out, static_cast<std::int64_t>(50 + extra / 64 % 51));
   out.append("},\"merchant\":{\"id\":");
   append_json_string(out, make_id("mer_", mix(merchant.cents_min + 7U), mix(merchant.cents_max)));
-  append_text_member(out, "name", merchant.name);
+  append_text_member(out, "name", name);
   append_member(out, "logo", "null");
   out.append(",\"confidence\":");
   append_number(out, static_cast<std::int64_t>(70 + extra / 4096 % 31));
@@ -75,15 +78,15 @@ void append_balance(std::string& out, const Account& account, const Switches& sw
   constexpr std::array<std::string_view, 9> odd = {
       "1372.90", "0.1", "1e2", "-0.0", "100.10", "0", "1.50E+3", "7", "90071992547409.93"};
   const std::uint64_t draw = hash_words(account.seed, stream_balance, stream, account.revision);
-  out.append("\"").append(name).append("\":");
-  if (switches.odd_numbers && draw % 11 == 0) {
+  out.append("\"").append(name).append("\":").append(switches.marked_data ? marks::balance : "");
+  if (switches.odd_numbers && !switches.marked_data && draw % 11 == 0) {
     out.append(odd[draw / 16 % odd.size()]);
     return;
   }
   // Between a third of the typical sum and twice it; now and then below zero.
   std::int64_t cents =
       typical / 3 + static_cast<std::int64_t>(draw / 16 % static_cast<std::uint64_t>(typical * 2));
-  if (draw % 37 == 0) {
+  if (!switches.marked_data && draw % 37 == 0) {
     cents = -cents / 4;
   }
   append_cents(out, cents);
@@ -246,26 +249,33 @@ void append_row(std::string& out, const RowText& text, std::uint32_t index, cons
   } else {
     append_null_member(out, "datetime", switches, extra / 2);
   }
+  const bool marked = switches.marked_data;
   if (extra / 32 % 40 == 0) {
     append_null_member(out, "description", switches, extra / 4);
   } else {
-    append_text_member(
-        out, "description",
-        wording_changed ? std::string(merchant.name) + " (corrected)" : std::string(merchant.name));
+    std::string description = std::string(marked ? marks::description : "") + std::string(merchant.name);
+    append_text_member(out, "description",
+                       wording_changed ? description.append(" (corrected)") : description);
   }
-  append_text_member(out, "raw_description", merchant.raw);
+  append_text_member(out, "raw_description", marked ? marks::raw_description : merchant.raw);
   out.append(state.pending ? ",\"pending\":true" : ",\"pending\":false");
   if (switches.unknown_enums && extra / 64 % 9 == 0) {
     append_text_member(out, "category", "hologram.lease");
   } else {
-    append_text_member(out, "category", category_changed ? revised_category(change) : merchant.category);
+    const std::string_view category = marked ? marks::category : merchant.category;
+    append_text_member(out, "category", category_changed ? revised_category(change) : category);
   }
   if (extra / 128 % 3 == 0) {
-    append_enrichment(out, merchant, extra, day);
+    append_enrichment(out, merchant, marked ? marks::merchant : merchant.name, extra, day);
   } else {
     append_null_member(out, "enrichment", switches, extra / 16);
   }
-  append_null_member(out, "original_id", switches, extra / 32);
+  if (marked) {
+    append_text_member(out, "original_id", marks::original_id);
+    append_text_member(out, "x_marked", marks::unknown_member);
+  } else {
+    append_null_member(out, "original_id", switches, extra / 32);
+  }
   if (switches.unknown_members) {
     append_member(out, "x_future", R"({"nested":[1,2.50,"three"],"flag":null})");
   }
@@ -278,13 +288,18 @@ void append_account(std::string& out, const Switches& switches, const Account& a
   out.append("{\"account_id\":\"").append(account.id).push_back('"');
   append_text_member(out, "account_type",
                      switches.unknown_enums && account.seed % 5 == 0 ? "crypto.cold_wallet" : kind.type);
-  append_text_member(out, "name", kind.name);
-  if (account.seed % 4 == 0) {
+  const bool marked = switches.marked_data;
+  append_text_member(out, "name", marked ? marks::account_name : kind.name);
+  if (marked) {
+    append_text_member(out, "nickname", marks::nickname);
+  } else if (account.seed % 4 == 0) {
     append_text_member(out, "nickname", "My " + std::string(kind.name));
   } else {
     append_null_member(out, "nickname", switches, account.seed / 2);
   }
-  if (account.seed / 4 % 9 == 0) {
+  if (marked) {
+    append_text_member(out, "account_mask", marks::account_mask);
+  } else if (account.seed / 4 % 9 == 0) {
     append_null_member(out, "account_mask", switches, account.seed / 8);
   } else {
     const std::string digits = std::to_string(10000 + account.seed / 64 % 10000);
@@ -299,7 +314,8 @@ void append_account(std::string& out, const Switches& switches, const Account& a
   out.push_back(',');
   append_balance(out, account, switches, "current", 2, kind.cents_typical);
   if (kind.has_limit) {
-    out.append(",\"limit\":").append(std::to_string(4000 + account.seed / 128 % 9 * 1000));
+    out.append(",\"limit\":").append(marked ? marks::limit : "");
+    out.append(std::to_string(4000 + account.seed / 128 % 9 * 1000));
   } else {
     append_null_member(out, "limit", switches, account.seed / 16);
   }

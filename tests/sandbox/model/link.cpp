@@ -217,7 +217,7 @@ void Link::request_refresh(bool accounts, bool transactions, TimePoint now) {
   find_next_event();
 }
 
-bool Link::replace_accounts(TimePoint now) {
+bool Link::replace_accounts(TimePoint now, bool with_twin) {
   if (accounts_.size() + accounts_max > 255) {
     return false;
   }
@@ -229,14 +229,21 @@ bool Link::replace_accounts(TimePoint now) {
   pending_.clear();
   Batch batch;
   const auto old_accounts = accounts_.size();
+  std::vector<std::uint8_t> becomes(old_accounts);
+  std::optional<std::size_t> doubled;
   for (std::size_t i = 0; i < old_accounts; ++i) {
     if (!accounts_[i].replaced) {
       accounts_[i].replaced = true;
       accounts_[i].listed = false;
-      add_account(accounts_[i].kind, now);
+      becomes[i] = static_cast<std::uint8_t>(accounts_.size());
+      add_account(accounts_[i].kind, now, &accounts_[i]);
+      doubled = doubled.value_or(i);
     }
   }
-  const auto fresh = accounts_.size() - old_accounts;
+  const auto twin = static_cast<std::uint8_t>(accounts_.size());
+  if (with_twin) {
+    add_account(accounts_[*doubled].kind, now, &accounts_[*doubled]);
+  }
   const auto old_rows = static_cast<std::uint32_t>(rows_.size());
   for (std::uint32_t row = 0; row < old_rows; ++row) {
     if (!rows_[row].alive) {
@@ -245,17 +252,35 @@ bool Link::replace_accounts(TimePoint now) {
     Row copy = rows_[row];
     rows_[row].alive = false;
     batch.push_back(pack(Event::removed, row));
-    copy.account = static_cast<std::uint8_t>(old_accounts + copy.account % fresh);
+    const bool twice = with_twin && copy.account == *doubled;
+    copy.account = becomes[copy.account];
     copy.revision = 0;
     copy.settled = false;
     copy.born_pending = false;
     batch.push_back(pack(Event::created, add_row(copy)));
+    if (twice) {
+      copy.account = twin;
+      batch.push_back(pack(Event::created, add_row(copy)));
+    }
   }
   shuffle_into_log(rng, batch);
   set_state(LinkState::connected, "", now);
   refresh_now(now, false);
   past_.reset();  // what it looked like in the middle of this was never shown
   return true;
+}
+
+void Link::lose_rows() {
+  Rng rng(hash_words(seed_, stream_refresh, 0x7778, refresh_number_));
+  Batch batch;
+  for (std::uint32_t row = 0; row < rows_.size(); row += 3) {
+    if (rows_[row].alive && !rows_[row].pending) {
+      rows_[row].alive = false;
+      batch.push_back(pack(Event::removed, row));
+    }
+  }
+  shuffle_into_log(rng, batch);
+  touch();
 }
 
 void Link::fail_refresh(TimePoint at, bool accounts, bool transactions, std::string_view code) {
@@ -295,12 +320,17 @@ void Link::apply_refresh(TimePoint at, bool accounts, bool transactions, bool wi
   touch();
 }
 
-void Link::add_account(std::size_t kind, TimePoint at) {
+void Link::add_account(std::size_t kind, TimePoint at, const Account* like) {
   Account account;
   const auto index = accounts_.size();
   account.seed = hash_words(seed_, stream_account, index);
   account.id = make_id("acc_", hash_words(seed_, stream_account, index, 1),
                        hash_words(seed_, stream_account, index, 2));
+  if (like != nullptr) {
+    account.seed = like->seed;
+    account.revision = like->revision;
+    account.closed = like->closed;
+  }
   account.kind = static_cast<std::uint8_t>(kind);
   account.balance_at = at;
   accounts_.push_back(account);

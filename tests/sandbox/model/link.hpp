@@ -85,8 +85,11 @@ class Link {
   void set_tags(std::vector<std::string> tags);
   void set_provider(std::string_view provider);
   void refresh_now(TimePoint now, bool with_changes);
-  /// False when the link has been reconnected so often that no more accounts fit.
-  bool replace_accounts(TimePoint now);
+  /// The same accounts under new ids, with their rows. `with_twin`: the first of them comes back as two that
+  /// nobody can tell apart. False when the link has been reconnected so often that no more accounts fit.
+  bool replace_accounts(TimePoint now, bool with_twin);
+  /// Every third posted row goes.
+  void lose_rows();
   void request_refresh(bool accounts, bool transactions, TimePoint now);
   void expire_cursors();
   void forget_texts();  ///< after a change of switches
@@ -184,7 +187,8 @@ class Link {
   void add_pending(Rng& rng, std::int32_t today, Batch& batch);
   void add_days(Rng& rng, std::int32_t after, std::int32_t until, std::uint32_t random_rows, Batch& batch);
   void revise_rows(Rng& rng, bool force, Batch& batch);
-  void add_account(std::size_t kind, TimePoint at);
+  /// `like`: whose numbers it has, under an id of its own; null: numbers of its own.
+  void add_account(std::size_t kind, TimePoint at, const Account* like = nullptr);
   void note_account_form(const Account& account);
   std::uint32_t add_row(const Row& row);
   [[nodiscard]] std::uint8_t spending_account(Rng& rng) const;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tests/sandbox/model/link.hpp"
+#include "tests/sandbox/model/marks.hpp"
 
 namespace syncd::sandbox {
 namespace {
@@ -59,8 +60,11 @@ void append_product(std::string& out, std::string_view name, const ProductClock&
                       clock.error_code.empty() ? ""
                       : switches.unknown_enums ? "solar_flare"
                                                : clock.error_code);
-  append_text_or_null(out, "error_message", clock.error_code.empty() ? "" : "The last refresh failed");
-  append_text_or_null(out, "unavailable", expired ? "Link must be reconnected" : "");
+  const bool marked = switches.marked_data;
+  const std::string_view message = marked ? marks::product_message : "The last refresh failed";
+  append_text_or_null(out, "error_message", clock.error_code.empty() ? "" : message);
+  const std::string_view unavailable = marked ? marks::product_unavailable : "Link must be reconnected";
+  append_text_or_null(out, "unavailable", expired ? unavailable : "");
   append_null_member(out, "settings", switches, seed / 2);
   if (name == "transactions") {
     out.append(",\"has_history\":true");

@@ -43,6 +43,7 @@ struct Switches {
   bool unknown_enums = false;       ///< (rows) undocumented category, account type and product error texts
   bool date_with_time = false;      ///< (rows) `date` as YYYY-MM-DDT00:00:00, as old examples show it
   bool amounts_as_numbers = false;  ///< (rows) `amount` as a bare JSON number, as old examples show it
+  bool marked_data = false;         ///< (rows) every text and sum of people is one of marks.hpp
   bool reads_in_error_are_422 = false;  ///< data reads of a link in `error`: 422 bad_state instead of 200
   bool deleted_is_410 = false;          ///< GET of a deleted link: 410 instead of 200 with state deleted
   bool duplicate_in_updated = true;     ///< a row created and updated in one window is in both lists

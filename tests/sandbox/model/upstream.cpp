@@ -339,9 +339,19 @@ bool Upstream::relink(std::string_view link_id, std::string_view username, std::
   return true;
 }
 
-bool Upstream::relink_with_new_accounts(std::string_view link_id, TimePoint now) {
+bool Upstream::relink_with_new_accounts(std::string_view link_id, TimePoint now, bool with_twin) {
   Link* const link = impl_->settled_link(link_id, now);
-  return link != nullptr && link->state() != LinkState::deleted && link->replace_accounts(impl_->latest);
+  return link != nullptr && link->state() != LinkState::deleted &&
+         link->replace_accounts(impl_->latest, with_twin);
+}
+
+bool Upstream::lose_rows(std::string_view link_id, TimePoint now) {
+  Link* const link = impl_->settled_link(link_id, now);
+  if (link == nullptr || link->state() == LinkState::deleted) {
+    return false;
+  }
+  link->lose_rows();
+  return true;
 }
 
 bool Upstream::refresh(std::string_view link_id, TimePoint now) {

@@ -122,7 +122,9 @@ class Upstream {
   bool relink(std::string_view link_id, std::string_view username, std::string_view password, TimePoint now);
   /// As relink, and the new connection reports its accounts under new ids: old rows are removed, new ones
   /// made.
-  bool relink_with_new_accounts(std::string_view link_id, TimePoint now);
+  bool relink_with_new_accounts(std::string_view link_id, TimePoint now, bool with_twin = false);
+  /// Before a relink: the new connection will not have every third of the posted rows.
+  bool lose_rows(std::string_view link_id, TimePoint now);
   /// A successful refresh of accounts and transactions at `now`, whatever the schedule says.
   bool refresh(std::string_view link_id, TimePoint now);
   /// As refresh, and it brings at least one created, one updated and one removed row.

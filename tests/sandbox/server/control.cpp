@@ -239,8 +239,13 @@ HttpResponse set_access(Control& control) {
 HttpResponse relink(Control& control) {
   Upstream& upstream = control.sandbox.upstream();
   const TimePoint now = control.sandbox.now();
-  if (flag_of(control.body, "new_accounts", false)) {
-    return done(upstream.relink_with_new_accounts(control.name, now));
+  const bool twins = flag_of(control.body, "twins", false);
+  const bool new_accounts = twins || flag_of(control.body, "new_accounts", false);
+  if (flag_of(control.body, "lost_rows", false) && !upstream.lose_rows(control.name, now)) {
+    return problem(404, "no such link, or it is deleted");
+  }
+  if (new_accounts) {
+    return done(upstream.relink_with_new_accounts(control.name, now, twins));
   }
   if (!upstream.truth(control.name, now)) {
     return problem(404, "no such link");
@@ -405,7 +410,10 @@ constexpr std::array<Route, 29> routes = {{
     {"POST",
      {"links", "*", "delete"},
      [](Control& c) { return done(c.sandbox.upstream().remove(c.name, c.sandbox.now())); }},
-    {"POST", {"links", "*", "relink"}, relink, "username:text password:text new_accounts:flag"},
+    {"POST",
+     {"links", "*", "relink"},
+     relink,
+     "username:text password:text new_accounts:flag twins:flag lost_rows:flag"},
     {"POST", {"links", "*", "refresh"}, refresh, "changes:flag"},
     {"POST",
      {"links", "*", "expire-cursors"},

@@ -18,12 +18,13 @@ struct BoolSwitch {
   bool Switches::* member;
 };
 
-constexpr std::array<BoolSwitch, 11> bool_switches = {{
+constexpr std::array<BoolSwitch, 12> bool_switches = {{
     {"odd_numbers", &Switches::odd_numbers},
     {"unknown_members", &Switches::unknown_members},
     {"unknown_enums", &Switches::unknown_enums},
     {"date_with_time", &Switches::date_with_time},
     {"amounts_as_numbers", &Switches::amounts_as_numbers},
+    {"marked_data", &Switches::marked_data},
     {"reads_in_error_are_422", &Switches::reads_in_error_are_422},
     {"deleted_is_410", &Switches::deleted_is_410},
     {"duplicate_in_updated", &Switches::duplicate_in_updated},

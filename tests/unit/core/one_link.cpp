@@ -268,6 +268,10 @@ core::LinkUpdate OneLink::repair() {
   return commit(std::move(update));
 }
 
+core::LinkUpdate OneLink::complete(const core::Registration& registration) {
+  return commit(core::step_complete(input(core::plan_lookup(store.record)), registration));
+}
+
 core::LinkUpdate OneLink::act(core::RelinkRequest::Kind kind) {
   auto changed = core::apply(*store.relink, {.kind = kind, .actor = "uid:1", .text = "why"}, now);
   EXPECT_TRUE(changed) << changed.error().message;

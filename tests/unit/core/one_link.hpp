@@ -107,6 +107,7 @@ class OneLink {
   core::LinkUpdate pause();
   core::LinkUpdate resume();
   core::LinkUpdate repair();
+  core::LinkUpdate complete(const core::Registration& registration);
   // A person's act on the entry, which must be allowed.
   core::LinkUpdate act(core::RelinkRequest::Kind kind);
   // About the letter of that time, which must be there.

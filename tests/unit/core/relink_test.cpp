@@ -128,6 +128,23 @@ TEST(RelinkActs, AClaimIsForWhomItNames) {
   EXPECT_THAT(refusal(open_entry(), request, Errc::invalid), HasSubstr("assignee"));
 }
 
+TEST(RelinkActs, AnAssigneeIsANameAndNoText) {
+  for (const char* name : {"ann", "uid:1000", "token:help-desk.2", "Ann_B+1@example.com"})
+    EXPECT_TRUE(is_valid_assignee(name)) << name;
+  for (const char* text : {"", "Ann B", "owes\n12", "J\xc3\xb6rg", "a/b", "a\"b", "tel;1", "a,b"})
+    EXPECT_FALSE(is_valid_assignee(text)) << text;
+  EXPECT_TRUE(is_valid_assignee(std::string(relink_assignee_bytes_max, 'x')));
+  EXPECT_FALSE(is_valid_assignee(std::string(relink_assignee_bytes_max + 1, 'x')));
+
+  RelinkRequest request = request_of(Kind::claim);
+  request.assignee = "call +49 170 1";
+  EXPECT_THAT(refusal(open_entry(), request, Errc::invalid), HasSubstr("belongs in a note"));
+  RelinkEntry before = open_entry();
+  before.assignee = "Ann from support";  // of an earlier version
+  before.status = RelinkStatus::claimed;
+  EXPECT_EQ(after(before, request_of(Kind::release)).assignee, "") << "what is there stays usable";
+}
+
 TEST(RelinkActs, AClaimIsNotTakenFromSomebodyUnasked) {
   const RelinkEntry claimed = after(open_entry(), request_of(Kind::claim));
   RelinkRequest other = request_of(Kind::claim, claimed.version, "uid:2");

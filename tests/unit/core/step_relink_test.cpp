@@ -34,6 +34,41 @@ std::vector<std::string> steps(const OneLink& link) {
   return kinds;
 }
 
+// Whoever knows whose link it is was slower than the discovery, and than its owner's trouble.
+TEST(Relink, LearnsWhoseItsLinkIs) {
+  OneLink link = waiting();
+  link.store.record.customer_user_id.clear();
+  link.store.relink->customer_user_id.clear();
+  const core::LinkRecord before = link.record();
+  const std::uint64_t version = link.store.relink->version;
+  const core::Registration registration{core::LinkId{the_link}, "user_7", {"a"}};
+  EXPECT_TRUE(core::completes(registration, before));
+  const auto update = link.complete(registration);
+  EXPECT_TRUE(update.changes.empty());
+  EXPECT_EQ(link.record().customer_user_id, "user_7");
+  EXPECT_EQ(link.record().tags, std::vector<std::string>{"a"});
+  EXPECT_EQ(link.record().status, LinkStatus::relink);
+  EXPECT_EQ(link.record().fence, before.fence + 1);
+  EXPECT_EQ(link.record().next_due_at, before.next_due_at);
+  EXPECT_EQ(link.record().last_attempt_at, before.last_attempt_at);
+  EXPECT_EQ(link.store.relink->customer_user_id, "user_7");
+  EXPECT_EQ(link.store.relink->version, version + 1);
+  EXPECT_FALSE(core::completes(registration, link.record()));
+}
+
+TEST(Relink, KeepsWhatItsRegistrationSaid) {
+  OneLink link = waiting();
+  const std::uint64_t version = link.store.relink->version;
+  const core::Registration other{core::LinkId{the_link}, "user_8", {"a"}};
+  EXPECT_TRUE(core::completes(other, link.record())) << "it has no tags";
+  link.complete(other);
+  EXPECT_EQ(link.record().customer_user_id, "user_1");
+  EXPECT_EQ(link.record().tags, std::vector<std::string>{"a"});
+  EXPECT_EQ(link.store.relink->version, version);
+  EXPECT_FALSE(core::completes({core::LinkId{the_link}, "user_8", {"b"}}, link.record()));
+  EXPECT_FALSE(core::completes({core::LinkId{the_link}, {}, {}}, link.record()));
+}
+
 TEST(Relink, WorkOnAnEntryIsNoNews) {
   OneLink link = waiting();
   const core::LinkRecord before = link.record();

@@ -95,6 +95,8 @@ TEST_F(AccessRules, ATokenSaysWhoAsksAndWhatHeMay) {
   EXPECT_EQ(caller->role, Role::operate);
   EXPECT_EQ(caller->uid, std::nullopt);
   EXPECT_EQ(caller->expires_at, start + 60 * minute);
+  for (const char* scheme : {"bearer ", "BEARER ", "bEaReR "})  // RFC 9110 section 11.1
+    EXPECT_TRUE(rules.identify(request(scheme + token_of(2)))) << scheme;
   EXPECT_THAT(refused, IsEmpty());
   const daemon::Caller peer = daemon::caller_of({.uid = 1000, .gid = 7});
   EXPECT_EQ(peer.actor, "uid:1000");
@@ -117,7 +119,8 @@ TEST_F(AccessRules, EverythingElseIsRefusedAndSaysWhy) {
       {"Bearer " + token_of(4), "token_revoked", "192.0.2.7 token_revoked gone"},
       {"Bearer", "token_malformed", "192.0.2.7 token_malformed "},
       {"Bearer  " + good, "token_malformed", ""},
-      {"bearer " + good, "token_malformed", ""},
+      {"Bearers " + good, "token_malformed", ""},
+      {"bearer\t" + good, "token_malformed", ""},
       {"Bearer " + good + " ", "token_malformed", ""},
       {"Bearer " + good + "," + good, "token_malformed", ""},
       {"Basic " + good, "token_malformed", ""},

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/continuity.hpp"
+#include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
@@ -53,12 +55,17 @@ std::vector<std::pair<std::string, Command>> commands() {
       {"POST /v1/links/mk_1/sync", [](const Session& s) { return sync_link(s, "mk_1", ""); }},
       {"POST /v1/links/mk_1/pause", [](const Session& s) { return pause_link(s, "mk_1"); }},
       {"POST /v1/links/mk_1/resume", [](const Session& s) { return resume_link(s, "mk_1"); }},
+      {R"(POST /v1/links/mk_1/purge {"unlink":true})",
+       [](const Session& s) { return purge_link(s, {.link_id = "mk_1", .unlink = true}); }},
+      {"POST /v1/links/mk_1/purge {}", [](const Session& s) { return purge_link(s, {.link_id = "mk_1"}); }},
+      {"GET /v1/links/mk_1/feed?limit=20", [](const Session& s) { return list_link_feed(s, "mk_1", 20); }},
       {"GET /v1/links/mk_1/accounts?limit=1000", [](const Session& s) { return list_accounts(s, "mk_1"); }},
       {"GET /v1/links/mk_1/transactions?limit=5",
        [](const Session& s) { return list_transactions(s, "mk_1", 5); }},
       {"GET /v1/relink?limit=1000&status=open",
        [](const Session& s) { return list_relinks(s, {.status = "open"}); }},
       {"GET /v1/relink/mk_1", [](const Session& s) { return show_relink(s, "mk_1"); }},
+      {"GET /v1/relink/mk_1/continuity", [](const Session& s) { return show_continuity(s, "mk_1"); }},
       {"GET /v1/status", [](const Session& s) { return tail_feed(s, std::nullopt, false); }},
       {"GET /v1/feed?after=7&limit=500", [](const Session& s) { return tail_feed(s, 7, false); }},
       {"GET /v1/tokens?limit=1000", [](const Session& s) { return list_tokens(s); }},

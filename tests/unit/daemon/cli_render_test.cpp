@@ -57,6 +57,21 @@ TEST(CliRender, StatusSaysWhatIsWrong) {
               HasSubstr("healthy, not ready\n"));
 }
 
+TEST(CliRender, StatusSaysWhatBecameOfTheCertificate) {
+  const auto shown = [](const char* tcp) {
+    return cli::render_status(json(std::string(R"({"admin_tcp":)") + tcp + "}"), now);
+  };
+  const std::string shut = shown(R"({"open":false,"certificate_expires_at":null,"problem":"it expired"})");
+  EXPECT_THAT(shut, HasSubstr("SHUT: it expired\n"));
+  EXPECT_THAT(shut, Not(HasSubstr("ends in")));
+  const std::string kept =
+      shown(R"({"open":true,"certificate_expires_at":"2025-05-08T16:32:12Z","problem":"no PEM"})");
+  EXPECT_THAT(kept, HasSubstr("OLD CERTIFICATE IN USE: no PEM\n"));
+  EXPECT_THAT(kept, HasSubstr("ends in 2d"));
+  EXPECT_THAT(shown(R"({"open":true,"certificate_expires_at":null,"problem":null})"),
+              Not(HasSubstr("CERTIFICATE")));
+}
+
 TEST(CliRender, OneLink) {
   const std::string well = cli::render_link(
       json(R"({"link_id":"mk_1","upstream_state":"connected","upstream_error_code":null,"tags":["a","b"],)"

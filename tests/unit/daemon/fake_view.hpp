@@ -26,6 +26,25 @@ class FakeView final : public daemon::AdminView {
     added = link;
     co_return link.link_id == core::LinkId{"mk_1"} ? engine::AddOutcome::existed : engine::AddOutcome::added;
   }
+  // The first existed, the last of several is refused, the others are added.
+  api::Task<core::Result<engine::Imported>> import_links(std::vector<engine::NewLink> links,
+                                                         engine::Requester by) override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    asked_actor = by.actor;
+    engine::Imported results(links.size(), engine::AddOutcome::added);
+    if (!results.empty()) results.front() = engine::AddOutcome::existed;
+    if (results.size() > 1)
+      results.back() = std::unexpected(
+          core::Error{.code = core::Errc::invalid, .message = "no room", .api_code = "links_max"});
+    imported = std::move(links);
+    co_return std::move(results);
+  }
+  api::Task<core::Result<void>> record_act(std::string action, std::string detail,
+                                           engine::Requester by) override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    acts.push_back(action + " " + detail + " by " + by.actor);
+    co_return core::Result<void>{};
+  }
   api::Task<core::Result<core::LinkStatus>> pause(core::LinkId, engine::Requester) override {
     co_return core::LinkStatus::paused;
   }
@@ -109,13 +128,19 @@ class FakeView final : public daemon::AdminView {
     co_return listing;
   }
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override {
-    co_return knows(link_id) ? entry() : std::nullopt;
+    co_return knows(link_id) && has_entry ? entry() : std::nullopt;
+  }
+  api::Task<core::Result<std::optional<std::string>>> continuity(core::LinkId link_id,
+                                                                 core::Millis wait) override {
+    waited = wait;
+    if (!continuity_note || !knows(link_id)) co_return std::nullopt;
+    co_return continuity_note;
   }
   api::Task<core::Result<core::RelinkEntry>> act_on_entry(core::LinkId link_id, core::RelinkRequest request,
                                                           engine::Requester by) override {
     asked_act = request;
     asked_actor = by.actor;
-    if (!knows(link_id)) co_return core::fail(core::Errc::not_found, "no such link");
+    if (!knows(link_id) || !has_entry) co_return core::fail(core::Errc::not_found, "no such link");
     request.actor = std::move(by.actor);
     co_return core::apply(*entry(), request, wall_now());
   }
@@ -215,6 +240,27 @@ class FakeView final : public daemon::AdminView {
     const bool found = link_id == letter().link_id && at == letter().at;
     co_return found ? std::optional(letter()) : std::nullopt;
   }
+  api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
+                                                engine::Requester) override {
+    if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
+    if (paused)
+      co_return core::fail(core::Errc::server, "upstream failed; nothing was taken away here, try again");
+    co_return engine::Purged{.counts = {.accounts = 2, .transactions = 40, .pending = 1}, .unlinked = unlink};
+  }
+  api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id, std::uint64_t before,
+                                                                   std::size_t limit) override {
+    std::vector<store::FeedEntry> entries;
+    for (std::uint64_t sequence = before == 0 ? 9 : before - 1; sequence > 0 && entries.size() < limit;
+         --sequence) {
+      store::FeedEntry entry;
+      entry.epoch = 2;
+      entry.sequence = sequence;
+      entry.link_id = link_id;
+      entry.id = link_id.str();
+      entries.push_back(std::move(entry));
+    }
+    co_return entries;
+  }
   api::Task<core::Result<core::LinkStatus>> retry_letter(core::LinkId, core::WallTime at,
                                                          engine::Requester) override {
     if (at != letter().at) co_return core::fail(core::Errc::not_found, "no such dead letter");
@@ -287,7 +333,10 @@ class FakeView final : public daemon::AdminView {
   bool paused = false;
   bool broken = false;
   bool is_ready = true;
+  bool has_entry = true;
   std::optional<engine::NewLink> added;
+  std::vector<engine::NewLink> imported;
+  std::vector<std::string> acts;
   std::string asked_after;
   std::size_t asked_limit = 0;
   std::optional<core::LinkStatus> asked_status;
@@ -304,6 +353,7 @@ class FakeView final : public daemon::AdminView {
   core::Millis waited{};
   std::string noted;
   std::optional<std::string> held_back;
+  std::optional<std::string> continuity_note;
   daemon::TokenTable token_table;
 };
 

@@ -33,6 +33,10 @@ class CountingView final : public daemon::AdminView {
   using Answer = api::Task<core::Result<T>>;
 
   Answer<engine::AddOutcome> add_link(engine::NewLink, engine::Requester) override { return fail(); }
+  Answer<engine::Imported> import_links(std::vector<engine::NewLink>, engine::Requester) override {
+    return fail();
+  }
+  Answer<void> record_act(std::string, std::string, engine::Requester) override { return fail(); }
   Answer<core::LinkStatus> pause(core::LinkId, engine::Requester) override { return fail(); }
   Answer<core::LinkStatus> resume(core::LinkId, engine::Requester) override { return fail(); }
   Answer<std::optional<core::CycleReport>> sync(core::LinkId, core::Millis) override { return fail(); }
@@ -88,6 +92,10 @@ class CountingView final : public daemon::AdminView {
   }
   Answer<store::Listing<core::DeadLetter>> dead_letters(std::string, std::size_t) override { return fail(); }
   Answer<std::optional<core::DeadLetter>> dead_letter(core::LinkId, core::WallTime) override {
+    return fail();
+  }
+  Answer<engine::Purged> purge(core::LinkId, bool, engine::Requester) override { return fail(); }
+  Answer<std::vector<store::FeedEntry>> link_feed(core::LinkId, std::uint64_t, std::size_t) override {
     return fail();
   }
   Answer<core::LinkStatus> retry_letter(core::LinkId, core::WallTime, engine::Requester) override {

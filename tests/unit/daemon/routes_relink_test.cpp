@@ -38,9 +38,42 @@ TEST_F(Routes, ActsOnARelinkEntry) {
   const HttpResponse dismissed = ask("POST", "/v1/relink/mk_1/dismiss", R"({"version":1,"text":"left us"})");
   EXPECT_THAT(dismissed.body, HasSubstr(R"("status":"resolved")"));
   EXPECT_THAT(dismissed.body, HasSubstr(R"("resolved_by":"dismissed")"));
-  EXPECT_EQ(ask("POST", "/v1/relink/mk_9/claim", R"({"version":1})").status, 404);
   ask("POST", "/v1/relink/mk_1/release", R"({"version":1,"take_over":true})");
   EXPECT_TRUE(view.asked_act->take_over);
+}
+
+TEST_F(Routes, ALinkThatIsNotThereIsNotOneThatNeverNeededItsOwner) {
+  for (const bool known : {false, true}) {
+    const std::string target = known ? "/v1/relink/mk_1" : "/v1/relink/mk_9";
+    view.has_entry = !known;
+    for (const HttpResponse& answer : {ask("GET", target), ask("POST", target + "/claim", R"({"version":1})"),
+                                       ask("POST", target + "/note", R"({"text":"x"})")}) {
+      EXPECT_EQ(answer.status, 404);
+      EXPECT_THAT(answer.body,
+                  HasSubstr(known ? R"("code":"relink_entry_not_found")" : R"("code":"link_not_found")"));
+    }
+  }
+}
+
+// What a program should do differently has a code of its own.
+TEST_F(Routes, TellsConflictsApart) {
+  view.upstream_error = {
+      .code = core::Errc::conflict, .message = "why", .api_code = "idempotency_key_reused"};
+  const std::string body = R"({"customer_user":{"id":"user-7"}})";
+  const HttpResponse reused = ask("POST", "/v1/link-sessions", body);
+  EXPECT_EQ(reused.status, 409);
+  EXPECT_THAT(reused.body, HasSubstr(R"("code":"idempotency_key_reused")"));
+  view.upstream_error.api_code.clear();
+  EXPECT_THAT(ask("POST", "/v1/link-sessions", body).body, HasSubstr(R"("code":"conflict")"));
+  view.upstream_error.api_code = "space_low";
+  const HttpResponse full = ask("POST", "/v1/link-sessions", body);
+  EXPECT_EQ(full.status, 503);
+  EXPECT_THAT(full.body, HasSubstr(R"("code":"space_low")"));
+  EXPECT_THAT(full.headers, testing::ElementsAre(testing::Pair("Retry-After", "10")));
+  const HttpResponse name =
+      ask("POST", "/v1/relink/mk_1/claim", R"({"version":1,"assignee":"Ann, who called"})");
+  EXPECT_EQ(name.status, 400);
+  EXPECT_THAT(name.body, HasSubstr("assignee must be a name"));
 }
 
 TEST_F(Routes, AConflictShowsTheEntryAsItIs) {
@@ -171,6 +204,36 @@ TEST_F(Routes, TellsUpstreamsRefusals) {
     EXPECT_EQ(refused.status, test.status) << test.word;
     EXPECT_THAT(refused.body, HasSubstr(std::string(R"("code":")") + test.word + '"'));
   }
+}
+
+TEST_F(Routes, TellsWhenToAskAgain) {
+  const auto retry_after = [this](core::Error error) {
+    view.upstream_error = std::move(error);
+    const HttpResponse refused = ask("POST", "/v1/link-sessions", R"({"customer_user":{"id":"user-7"}})");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.headers.size(), 1U);
+    return refused.headers.empty() ? "" : refused.headers[0].second;
+  };
+  using core::Errc;
+  EXPECT_EQ(retry_after({.code = Errc::throttled, .message = "why", .retry_after = core::Millis{41'001}}),
+            "42");
+  EXPECT_EQ(retry_after({.code = Errc::throttled, .message = "why", .retry_after = core::Millis{0}}), "1");
+  EXPECT_EQ(retry_after({.code = Errc::throttled, .message = "why"}), "60");
+  EXPECT_EQ(retry_after({.code = Errc::auth, .message = "why"}), "60");
+  EXPECT_EQ(retry_after({.code = Errc::cancelled, .message = "why"}), "5");
+  EXPECT_EQ(retry_after({.code = Errc::storage, .message = "why"}), "5");
+}
+
+// Whoever asks again behind the second may have two of what upstream makes.
+TEST_F(Routes, TellsWhetherUpstreamMayHaveDoneIt) {
+  view.upstream_error = {.code = core::Errc::timeout, .message = "why"};
+  const std::string body = R"({"customer_user":{"id":"user-7"}})";
+  EXPECT_THAT(ask("POST", "/v1/link-sessions", body).body, HasSubstr(R"("code":"upstream_failed")"));
+  view.upstream_error.outcome_unknown = true;
+  const HttpResponse unknown = ask("POST", "/v1/link-sessions", body);
+  EXPECT_EQ(unknown.status, 502);
+  EXPECT_THAT(unknown.body, HasSubstr(R"("code":"upstream_outcome_unknown")"));
+  EXPECT_THAT(unknown.body, HasSubstr(R"("title":"Bad Gateway")"));
 }
 
 TEST_F(Routes, WaitsForTheQueueToChange) {

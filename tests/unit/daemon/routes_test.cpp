@@ -51,6 +51,34 @@ TEST_F(Routes, AddsALinkOnce) {
   EXPECT_EQ(ask("POST", "/v1/links", R"({"link_id":"mk_1"})", "application/json; charset=utf-8").status, 200);
 }
 
+TEST_F(Routes, PurgesALink) {
+  const HttpResponse purged = ask("POST", "/v1/links/mk_1/purge", R"({"unlink":true})");
+  EXPECT_EQ(purged.status, 200);
+  EXPECT_EQ(purged.body,
+            R"({"link_id":"mk_1","unlinked":true,"repeated":false,"accounts":2,"transactions":40})");
+  EXPECT_EQ(view.noted, "links.purge by uid:1000");
+  EXPECT_THAT(ask("POST", "/v1/links/mk_1/purge", "{}").body, HasSubstr(R"("unlinked":false)"));
+  EXPECT_EQ(ask("POST", "/v1/links/mk_9/purge", "{}").status, 404);
+  for (const char* body :
+       {"", "[]", R"({"unlink":1})", R"({"unlink":true,"unlink":true})", R"({"unlnk":true})"})
+    EXPECT_EQ(ask("POST", "/v1/links/mk_1/purge", body).status, 400) << body;
+  view.paused = true;
+  const HttpResponse failed = ask("POST", "/v1/links/mk_1/purge", R"({"unlink":true})");
+  EXPECT_EQ(failed.status, 502);
+  EXPECT_THAT(failed.body, HasSubstr("nothing was taken away here"));
+}
+
+TEST_F(Routes, ListsTheFeedOfALinkBackwards) {
+  const HttpResponse first = ask("GET", "/v1/links/mk_1/feed?limit=2");
+  EXPECT_EQ(first.status, 200);
+  EXPECT_THAT(first.body, AllOf(HasSubstr(R"("seq":9)"), HasSubstr(R"("seq":8)"),
+                                Not(HasSubstr(R"("seq":7)")), HasSubstr(R"("next":"8"})")));
+  const HttpResponse last = ask("GET", "/v1/links/mk_1/feed?limit=5&after=3");
+  EXPECT_THAT(last.body, AllOf(HasSubstr(R"("seq":2)"), HasSubstr(R"("seq":1)"), Not(HasSubstr("\"next\""))));
+  EXPECT_EQ(ask("GET", "/v1/links/mk_9/feed").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/links/mk_1/feed?after=0").status, 400);
+}
+
 TEST_F(Routes, RefusesBodiesThatAreNotExactlyRight) {
   struct Case {
     const char* body;

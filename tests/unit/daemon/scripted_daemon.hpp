@@ -23,7 +23,7 @@ struct Canned {
 };
 
 // Answers one connection after the other with what is in store, and notes what was asked; with nothing left
-// it closes the connection without an answer.
+// it closes the connection without an answer, and so it does for the status 0.
 class ScriptedDaemon {
  public:
   ScriptedDaemon() : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -87,6 +87,7 @@ class ScriptedDaemon {
     if (answers_.empty()) return {};
     const Canned answer = answers_.front();
     answers_.pop_front();
+    if (answer.status == 0) return {};
     return "HTTP/1.1 " + std::to_string(answer.status) +
            " X\r\nContent-Length: " + std::to_string(answer.body.size()) + "\r\nConnection: close\r\n\r\n" +
            answer.body;

@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <future>
+#include <memory>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,11 +25,15 @@
 namespace syncd::test {
 
 // Answers with what it was asked, `/fields` with what stood in the header; `/wait` waits until it is
-// cancelled, and `/wait/large` then has more to say than a socket takes.
+// cancelled, and `/wait/large` then has more to say than a socket takes. Under `/in` it knows who asks.
 class Echo final : public daemon::HttpService {
  public:
   explicit Echo(api::Timers& timers) : timers_(timers) {}
   api::Task<daemon::HttpResponse> handle(daemon::HttpRequest request) override {
+    // As long as the call: nothing of it may stay behind.
+    ++calls;
+    const auto left = [this](const void*) { --calls; };
+    const std::unique_ptr<const void, decltype(left)> call(this, left);
     if (request.target.starts_with("/wait")) {
       waiting.set_value();
       const api::SteadyTime never = timers_.steady_now() + std::chrono::hours(1);
@@ -35,6 +41,7 @@ class Echo final : public daemon::HttpService {
       woken.set_value();
     }
     daemon::HttpResponse response;
+    response.admitted = request.target.starts_with("/in");
     if (request.target == "/wait/large") {
       response.body = std::string(large_bytes, 'x');
       co_return response;
@@ -51,6 +58,7 @@ class Echo final : public daemon::HttpService {
   }
   std::promise<void> waiting;
   std::promise<void> woken;
+  std::atomic<int> calls = 0;  // under way
 
  private:
   static std::string fields_of(const daemon::HttpRequest& request) {
@@ -99,8 +107,15 @@ class Connection {
     std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
     connected_ = connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   }
-  Connection(const std::string& ip, int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `from`: our own address, of this machine.
+  Connection(const std::string& ip, int port, const std::string& from = {})
+      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
+    if (!from.empty()) {
+      address.sin_family = AF_INET;
+      inet_pton(AF_INET, from.c_str(), &address.sin_addr);
+      if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return;
+    }
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     inet_pton(AF_INET, ip.c_str(), &address.sin_addr);

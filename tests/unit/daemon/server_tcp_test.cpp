@@ -187,6 +187,71 @@ TEST(TcpServer, AnAbandonedWaitFreesItsPlace) {
   running.echo.woken.get_future().wait();  // one hour early
 }
 
+TEST(TcpServer, NothingStaysOfAClientThatLeaves) {
+  daemon::ServerOptions options;
+  options.connections_max = 1;
+  options.strangers_per_address_max = 1;
+  Running running(listen_here(), options);
+  const int port = port_of(running.server.name());
+  {
+    const Connection impatient(loopback, port);
+    impatient.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    running.echo.waiting.get_future().wait();
+    EXPECT_EQ(running.echo.calls, 1);
+  }
+  running.echo.woken.get_future().wait();
+  // Its connection ends behind that, and makes room for the only one there may be; until then this is told.
+  std::string answer;
+  while (!answer.starts_with("HTTP/1.1 200 "))
+    answer = ask(port, "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  running.stop();
+  EXPECT_EQ(running.echo.calls, 0);
+}
+
+TEST(TcpServer, OneAddressCannotTakeThePlaceOfTheOthers) {
+  daemon::ServerOptions options;
+  options.connections_max = 8;
+  options.strangers_per_address_max = 2;
+  options.read_deadline = std::chrono::hours(1);  // they are not shown out
+  Running running(listen_here(), options);
+  const int port = port_of(running.server.name());
+  const std::string stay = "GET /in HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string leave = "GET /in HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  const Connection first(loopback, port);
+  auto second = std::make_unique<Connection>(loopback, port);
+  const std::string refused = ask(port, leave);
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(refused, HasSubstr(R"("code":"too_many_connections")"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: 3600\r\n"));
+  EXPECT_THAT(Connection(loopback, port, "127.0.0.2").ask(leave), StartsWith("HTTP/1.1 200 "))
+      << "another address";
+  // Who is admitted is a stranger no more, as long as the connection lasts.
+  std::string answer(8, ' ');
+  first.send(stay);
+  ASSERT_EQ(recv(first.descriptor(), answer.data(), answer.size(), MSG_WAITALL), 8);
+  EXPECT_THAT(ask(port, leave), StartsWith("HTTP/1.1 200 "));
+  const Connection third(loopback, port);
+  EXPECT_THAT(ask(port, leave), StartsWith("HTTP/1.1 503 "));
+  second.reset();
+  std::string later;
+  while (!later.starts_with("HTTP/1.1 200 "))
+    later = ask(port, leave);
+}
+
+TEST(TcpServer, ARefusedTokenLeavesAStranger) {
+  daemon::ServerOptions options;
+  options.strangers_per_address_max = 1;
+  options.read_deadline = std::chrono::hours(1);
+  Running running(listen_here(), options);
+  const int port = port_of(running.server.name());
+  const Connection stranger(loopback, port);
+  stranger.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  std::string answer(8, ' ');
+  ASSERT_EQ(recv(stranger.descriptor(), answer.data(), answer.size(), MSG_WAITALL), 8);
+  EXPECT_THAT(ask(port, "GET /in HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 503 "));
+}
+
 TEST(TcpServer, WhoOnlyStopsSendingIsAnswered) {
   Running running(listen_here(), {});
   const Connection connection(loopback, port_of(running.server.name()));
@@ -397,6 +462,13 @@ TEST(TlsServer, ANewCertificateCountsForNewConnections) {
   std::string detail;
   EXPECT_THAT(ask_tls(port, one_request, {}, &detail), IsEmpty());
   EXPECT_THAT(detail, HasSubstr("IP address mismatch"));
+}
+
+TEST(ServerTls, KnowsWhenItsCertificateEnds) {
+  const Certified certified({.alternative_names = "IP:127.0.0.1", .not_after = 86'400});
+  const core::Millis left = certified.tls()->expires_at() - Certified::now();
+  EXPECT_LE(left, std::chrono::hours(24));
+  EXPECT_GT(left, std::chrono::hours(23));
 }
 
 TEST(ServerTls, SaysWhatIsWrongWithACertificateOrItsKey) {

@@ -161,6 +161,10 @@ TEST_F(TokenBookTest, ARequestThatWasAnsweredMakesNoSecondToken) {
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, core::Errc::conflict);
   EXPECT_THAT(again.error().message, HasSubstr("a token is shown only once"));
+  EXPECT_EQ(again.error().api_code, "token_shown_before");
+  engine::Requester reused = by;
+  reused.request_digest = core::digest_of("create cd");
+  EXPECT_EQ(create("cd", reused).error().api_code, "idempotency_key_reused");
   EXPECT_EQ(daemon::state_of(book_.table().tokens()[0], now), TokenState::revoked);
 }
 

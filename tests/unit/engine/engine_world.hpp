@@ -23,10 +23,14 @@ class NotingObserver final : public engine::EngineObserver {
   void on_discovery_failed(const core::Error&) override {}
   void on_store_failed(const core::Error&) override {}
   void on_incident(const core::IncidentEvent& event) override { outages.push_back(event); }
+  void on_purged(const core::LinkId& link_id, bool by_retention, const core::Counts&) override {
+    purged.emplace_back(link_id.str(), by_retention);
+  }
 
   std::vector<core::CycleReport> cycles;
   std::vector<core::IncidentEvent> outages;
   std::vector<bool> incidents;  // true: began
+  std::vector<std::pair<std::string, bool>> purged;
 };
 
 inline std::string link_of(const std::string& target) {

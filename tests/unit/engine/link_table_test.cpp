@@ -29,6 +29,49 @@ TEST(LinkTable, FindsWhatWasAddedAndNothingElse) {
   EXPECT_FALSE(table.find(""));
 }
 
+TEST(LinkTable, ABuriedLinkIsNotThereUntilItIsAddedAgain) {
+  LinkTable table;
+  const auto first = table.add("a", LinkStatus::active);
+  const auto second = table.add("b", LinkStatus::relink);
+  table.schedule(first, 7);
+  table.schedule(second, 9);
+  table.set_fresh_since_s(first, 5, true);
+  table.set_wanted_cause(first, 3);
+  table.bury(first);
+  EXPECT_FALSE(table.find("a"));
+  EXPECT_EQ(table.find("b"), second);
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_EQ(table.slots(), 2u);
+  EXPECT_TRUE(table.buried(first));
+  EXPECT_EQ(table.status(first), LinkStatus::gone) << "nobody visits it";
+  EXPECT_EQ(table.pop().slot, second);
+  EXPECT_TRUE(table.nothing_due());
+  for (int i = 0; i < 100; ++i)
+    table.add("mk_" + std::to_string(i), LinkStatus::active);  // the index grows meanwhile
+  EXPECT_FALSE(table.find("a"));
+
+  EXPECT_EQ(table.add("a", LinkStatus::paused), first);
+  EXPECT_EQ(table.find("a"), first);
+  EXPECT_EQ(table.size(), 102u);
+  EXPECT_EQ(table.status(first), LinkStatus::paused);
+  EXPECT_EQ(table.fresh_since_s(first), 0u);
+  EXPECT_EQ(table.wanted_cause(first), 0);
+  EXPECT_FALSE(table.scheduled(first));
+}
+
+TEST(LinkTable, ABuriedLinkLeavesUntilItsVisitEnds) {
+  LinkTable table;
+  const auto slot = table.add("a", LinkStatus::active);
+  EXPECT_FALSE(table.leaving("a"));
+  table.set_in_flight(slot, true);
+  EXPECT_FALSE(table.leaving("a")) << "it is there";
+  table.bury(slot);
+  EXPECT_TRUE(table.leaving("a"));
+  EXPECT_FALSE(table.leaving("b"));
+  table.set_in_flight(slot, false);
+  EXPECT_FALSE(table.leaving("a"));
+}
+
 TEST(LinkTable, ReservingChangesNothing) {
   LinkTable table;
   table.add("a", LinkStatus::paused);

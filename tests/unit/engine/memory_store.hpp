@@ -44,15 +44,30 @@ class MemoryStore final : public engine::StorePort {
     notes[std::move(name)] = std::move(value);
     co_return core::Result<void>{};
   }
+  api::Task<core::Result<std::optional<std::string>>> note(std::string name) override {
+    const auto found = notes.find(name);
+    if (found == notes.end()) co_return std::nullopt;
+    const std::string value = found->second;
+    co_return value;
+  }
   bool healthy() const override { return well; }
 
   core::Result<void> apply(const core::LinkUpdate& update) {
     const auto found = links.find(update.link_id.str());
     const std::uint64_t fence = found == links.end() ? 0 : found->second.fence;
     if (fence != update.expected_fence) return core::fail(core::Errc::conflict, "fence");
+    feed_entries += update.changes.size();
+    for (const core::NotePut& note : update.notes) {
+      note.value ? void(notes[note.name] = *note.value) : void(notes.erase(note.name));
+    }
+    if (update.audit) link_acts.push_back(*update.audit);
+    if (update.purge) {
+      links.erase(update.link_id.str());
+      relinks.erase(update.link_id.str());
+      return {};
+    }
     links[update.link_id.str()] = update.record;
     if (update.relink) relinks[update.link_id.str()] = *update.relink;
-    feed_entries += update.changes.size();
     return {};
   }
 
@@ -62,7 +77,8 @@ class MemoryStore final : public engine::StorePort {
   std::function<void()> after_load;  // once, behind the next load
   std::function<void()> before_commit;
   std::vector<core::GateFreeze> freezes;
-  std::vector<core::AuditNote> acts;  // about no link
+  std::vector<core::AuditNote> acts;       // about no link
+  std::vector<core::AuditNote> link_acts;  // in the commits of their links
   bool well = true;
   std::uint64_t loads = 0;
   std::uint64_t feed_entries = 0;

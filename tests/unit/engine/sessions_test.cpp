@@ -69,7 +69,11 @@ struct Sessions : testing::Test {
       if (while_asked) std::exchange(while_asked, nullptr)();
       return json_reply(201, R"({"link_session_token":"the-token"})");
     }
-    if (call.target == "/link-session/exchange-token") return exchanged;
+    if (call.target == "/link-session/exchange-token") {
+      ++exchanges;
+      if (while_asked) std::exchange(while_asked, nullptr)();
+      return exchanged;
+    }
     if (call.target.starts_with("/users/")) return users_links;
     const std::string ours = std::string("/links/") + the_link;
     if (!call.target.starts_with(ours)) return std::nullopt;
@@ -109,8 +113,9 @@ struct Sessions : testing::Test {
   FakeTransport::Answer exchanged = error_reply(400, "link_session_error.invalid_token_exchange");
   FakeTransport::Answer users_links = json_reply(200, R"({"links":{}})");
   int sessions = 0;
+  int exchanges = 0;
   std::string session_body;
-  std::function<void()> while_asked;  // once, while upstream makes the session
+  std::function<void()> while_asked;  // once, while upstream makes the session, or exchanges
 };
 
 TEST_F(Sessions, TellUpstreamAgainWhatTheLinkHas) {
@@ -188,6 +193,41 @@ TEST_F(Sessions, AreNotMadeWhileTheBankIsDownUnlessAsked) {
   EXPECT_EQ(sessions, 1);
 }
 
+// Nobody's browser waits for a window of upstream's: when it ends is the answer.
+TEST_F(Sessions, AreRefusedAtOnceWhileUpstreamsWindowIsOpen) {
+  for (const core::Endpoint endpoint : {core::Endpoint::link_session, core::Endpoint::link}) {
+    const core::WallTime begun = world.io.timers.wall_now();
+    world.gate.freeze(endpoint, begun + minutes(7));
+    const RelinkOutcome outcome = ask();  // looks again after a minute
+    refusal(outcome, Errc::throttled);
+    EXPECT_EQ(outcome->error().retry_after, minutes(7)) << core::to_string(endpoint);
+    EXPECT_EQ(sessions, 0);
+    world.io.pass(minutes(7));
+  }
+  EXPECT_TRUE(*ask());
+}
+
+TEST_F(Sessions, WaitForAWindowThatIsOverSoon) {
+  world.gate.freeze(core::Endpoint::link_session, world.io.timers.wall_now() + std::chrono::seconds(9));
+  EXPECT_TRUE(*ask());
+  EXPECT_EQ(sessions, 1);
+}
+
+TEST_F(Sessions, TellProgramsWhyTheyAreRefused) {
+  error_code = "institution_error";
+  EXPECT_EQ(ask()->error().api_code, "bank_down");
+  error_code = "auth_expired";
+  const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
+  const std::uint64_t version = entry().version;
+  ASSERT_TRUE(*ask(version, by));
+  EXPECT_EQ(ask(version, by)->error().api_code, "token_shown_before");
+  const engine::Requester another{.actor = "uid:1", .request_key = {7}, .request_digest = {9}};
+  EXPECT_EQ(ask(version, another)->error().api_code, "idempotency_key_reused");
+  state = "connected";
+  error_code = "";
+  EXPECT_EQ(ask()->error().api_code, "nothing_to_relink");
+}
+
 TEST_F(Sessions, AreMadeOnceForARequest) {
   const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
   const std::uint64_t version = entry().version;
@@ -221,12 +261,21 @@ TEST_F(Sessions, OfNewLinksAreInTheAuditLogBeforeAnybodyHasTheToken) {
 
 // ---- exchange ----
 
+api::Task<void> add_nameless(engine::Engine& engine) {
+  engine::NewLink link{core::LinkId{"mk_new"}, {}, {}};
+  const auto added = co_await engine.add_link(std::move(link), by_a_test);
+  EXPECT_TRUE(added);
+}
+
 struct Exchange : Sessions {
+  static engine::ExchangeRequest the_request(std::string customer_user_id = "user-7") {
+    return {.token = std::make_shared<const api::Secret>(std::string("ex-1")),
+            .customer_user_id = std::move(customer_user_id),
+            .tags = {"a"}};
+  }
   ExchangeOutcome ask_for(std::string customer_user_id = "user-7", engine::Requester by = by_a_test) {
     ExchangeOutcome outcome;
-    engine::ExchangeRequest request{.token = std::make_shared<const api::Secret>(std::string("ex-1")),
-                                    .customer_user_id = std::move(customer_user_id),
-                                    .tags = {"a"}};
+    auto request = the_request(std::move(customer_user_id));
     world.io.start(exchange(*world.engine, std::move(request), std::move(by), outcome));
     world.io.pass(minutes(4));
     EXPECT_TRUE(outcome);
@@ -252,6 +301,17 @@ TEST_F(Exchange, RegistersTheLinkAndSyncsIt) {
 }
 
 // The answer was lost on the way to whoever asked: upstream is not asked again.
+TEST_F(Exchange, KeepsItsTokenWhileUpstreamsWindowIsOpen) {
+  exchanged = json_reply(201, R"({"link_id":"old","link":)" + link_text("mk_new") + "}");
+  world.gate.freeze(core::Endpoint::exchange_token, world.io.timers.wall_now() + minutes(2));
+  const ExchangeOutcome refused = ask_for();
+  ASSERT_FALSE(*refused);
+  EXPECT_EQ(refused->error().code, Errc::throttled);
+  EXPECT_EQ(refused->error().retry_after, minutes(2));
+  EXPECT_FALSE(refused->error().outcome_unknown);
+  EXPECT_TRUE(*ask_for()) << "the token was not spent";
+}
+
 TEST_F(Exchange, IsDoneOnceForARequest) {
   const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
   exchanged = json_reply(201, R"({"link_id":"old","link":)" + link_text("mk_new") + "}");
@@ -289,6 +349,134 @@ TEST_F(Exchange, RefusesToChooseAmongSeveral) {
 TEST_F(Exchange, SaysWhatIsMissingToFindIt) {
   EXPECT_THAT(ask_for("")->error().message, HasSubstr("with customer_user_id in the request"));
   EXPECT_THAT(ask_for()->error().message, HasSubstr("no link that is not registered here"));
+}
+
+// ---- whoever asked leaves, or asks again ----
+
+struct ExchangeInFlight : Exchange {
+  ExchangeInFlight() {
+    exchanged = json_reply(201, R"({"link_id":"old","link":)" + link_text("mk_new") + "}");
+  }
+  // The callers are tasks of their own group, as a client's connection is not one of the engine's.
+  void begin(engine::Requester by, ExchangeOutcome& outcome) {
+    callers.spawn(exchange(*world.engine, the_request(), std::move(by), outcome));
+  }
+
+  // Once, before the request is sent.
+  void while_connecting(std::function<void()> act) {
+    world.transport.while_connecting = [this, act] {
+      const std::function<void()> kept = act;  // which goes with this function
+      world.transport.while_connecting = nullptr;
+      kept();
+    };
+  }
+
+  engine::TaskGroup callers{world.io.io.get_executor(),
+                            [](std::exception_ptr error) { std::rethrow_exception(error); }};
+};
+
+TEST_F(ExchangeInFlight, GoesOnWhenItsCallerLeaves) {
+  ExchangeOutcome outcome;
+  while_connecting([this] { callers.cancel(); });
+  begin(by_a_test, outcome);
+  world.io.pass(minutes(1));
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error().code, Errc::cancelled) << "nobody is there to hear more";
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
+  EXPECT_EQ(world.rows("mk_new").size(), world.truth.size());
+}
+
+TEST_F(ExchangeInFlight, IsFoundAgainByTheSameRequest) {
+  const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
+  engine::Requester other = by;
+  other.request_digest = {9};
+  ExchangeOutcome first;
+  ExchangeOutcome again;
+  ExchangeOutcome different;
+  while_connecting([&] {
+    callers.cancel();
+    begin(by, again);
+    begin(other, different);
+  });
+  begin(by, first);
+  world.io.pass(minutes(1));
+  ASSERT_TRUE(again && *again);
+  EXPECT_EQ((*again)->link_id.str(), "mk_new");
+  EXPECT_EQ(exchanges, 1);
+  ASSERT_TRUE(different && !*different);
+  EXPECT_THAT(different->error().message, HasSubstr("under way"));
+  EXPECT_EQ(first->error().code, Errc::cancelled);
+}
+
+TEST_F(ExchangeInFlight, MayEndWithinTheGraceOfAStop) {
+  ExchangeOutcome outcome;
+  ExchangeOutcome late;
+  while_connecting([&] {
+    world.io.group.spawn(world.engine->stop(world.io.timers.steady_now() + std::chrono::seconds(10)));
+    begin(by_a_test, late);
+  });
+  begin(by_a_test, outcome);
+  world.io.pass(minutes(1));
+  ASSERT_TRUE(outcome && *outcome);
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
+  ASSERT_TRUE(late && !*late);
+  EXPECT_EQ(late->error().code, Errc::cancelled) << "none begins";
+  EXPECT_EQ(exchanges, 1);
+}
+
+// ---- the discovery registers the link first ----
+
+TEST_F(ExchangeInFlight, SaysWhoseTheLinkIsThatWasRegisteredMeanwhile) {
+  while_asked = [this] { world.io.group.spawn(add_nameless(*world.engine)); };
+  const ExchangeOutcome outcome = ask_for();
+  ASSERT_TRUE(*outcome) << outcome->error().message;
+  EXPECT_FALSE((*outcome)->added);
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
+  EXPECT_EQ(world.record("mk_new").tags, std::vector<std::string>{"a"});
+  EXPECT_EQ(world.port.model.audit.back().note.action, "links.complete");
+  EXPECT_EQ(world.rows("mk_new").size(), world.truth.size());
+}
+
+// Both commits are on their way at once.
+TEST_F(ExchangeInFlight, SaysWhoseTheLinkIsAlsoWhenTheCommitsCross) {
+  while_asked = [this] {
+    world.port.before_commit = [this] { world.io.group.spawn(add_nameless(*world.engine)); };
+  };
+  const engine::Requester by{.actor = "uid:1", .request_key = {7}, .request_digest = {8}};
+  const ExchangeOutcome outcome = ask_for("user-7", by);
+  ASSERT_TRUE(*outcome) << outcome->error().message;
+  EXPECT_FALSE((*outcome)->added);
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
+  EXPECT_EQ(world.record("mk_new").tags, std::vector<std::string>{"a"});
+}
+
+TEST_F(ExchangeInFlight, LeavesWhatIsRegisteredAlready) {
+  ASSERT_TRUE(*ask_for("user-7"));
+  const std::uint64_t fence = world.record("mk_new").fence;
+  ASSERT_TRUE(*ask_for("user-8"));
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
+  EXPECT_EQ(world.record("mk_new").fence, fence);
+  EXPECT_EQ(world.port.model.audit.back().note.action, "links.add");
+}
+
+// The answer is lost, and the link is registered before it is looked for.
+TEST_F(Exchange, FindsTheLinkThatWasRegisteredWithoutItsUser) {
+  world.io.pass(minutes(15));
+  users_links = links(R"("mk_1":)" + link_text("mk_1") + R"(,"mk_new":)" + link_text("mk_new"));
+  while_asked = [this] { world.io.group.spawn(add_nameless(*world.engine)); };
+  const ExchangeOutcome outcome = ask_for();
+  ASSERT_TRUE(*outcome) << outcome->error().message;
+  EXPECT_EQ((*outcome)->link_id.str(), "mk_new");
+  EXPECT_TRUE((*outcome)->recovered);
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "user-7");
+}
+
+TEST_F(Exchange, DoesNotTakeAnOldLinkForANewOne) {
+  world.io.start(add_nameless(*world.engine));
+  world.io.pass(minutes(15));
+  users_links = links(R"("mk_new":)" + link_text("mk_new"));
+  EXPECT_THAT(ask_for()->error().message, HasSubstr("no link that is not registered here"));
+  EXPECT_EQ(world.record("mk_new").customer_user_id, "");
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class VerifyObserver final : public engine::EngineObserver {
   std::vector<core::CycleReport> cycles;
   std::vector<core::VerifyReport> verifies;
   std::vector<core::Error> store_failures;
-  std::vector<core::RelinkStatus> moved;
+  std::vector<core::RelinkStatus> moved;  // entries, by hand
   bool auth_refused = false;  // at any time
 };
 

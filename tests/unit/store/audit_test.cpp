@@ -56,6 +56,28 @@ class AuditTest : public StoreTest {
   core::WallTime now_ = at_ms(1'700'000'000'000);
 };
 
+TEST_F(AuditTest, ActsThatChangeNothingAreEntriesOfTheChainInTheirOrder) {
+  commit(act("a", 0));
+  ASSERT_TRUE(store_->record_acts(now_, {}));
+  const std::vector<store::LinkAct> acts{
+      {core::LinkId{"a"}, {.actor = "uid:7", .action = "data.read", .detail = R"({"accounts":2})"}},
+      {core::LinkId{}, {.actor = "token:feed", .action = "data.read"}}};
+  ASSERT_TRUE(store_->record_acts(now_, acts));
+  reopen();
+  ASSERT_TRUE(store_->record_acts(now_, acts));
+  const auto entries = chain();
+  ASSERT_EQ(entries.size(), 5u);
+  EXPECT_EQ(entries[1].link_id.str(), "a");
+  EXPECT_EQ(entries[1].note, acts[0].note);
+  EXPECT_EQ(entries[1].at, now_);
+  EXPECT_TRUE(entries[2].link_id.empty());
+  EXPECT_EQ(entries[2].note, acts[1].note);
+  const auto check = store_->check_audit({}, 100);
+  ASSERT_TRUE(check);
+  EXPECT_TRUE(check->finished);
+  EXPECT_EQ(check->broken_at, 0u);
+}
+
 TEST_F(AuditTest, EachActIsAnEntryOfTheChain) {
   commit(act("a", 0));
   commit(update_of("a"));  // no act

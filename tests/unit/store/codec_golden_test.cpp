@@ -274,6 +274,19 @@ TEST(ValueBytes, RelinkEntry) {
   EXPECT_EQ(*entry, sample_relink());
 }
 
+TEST(ValueBytes, TheHeadOfARelinkEntryEndsBeforeItsHistory) {
+  constexpr std::size_t history_bytes = 8;
+  const auto value = sample_relink_value();
+  core::RelinkEntry head = sample_relink();
+  head.history_dropped = 0;
+  head.history.clear();
+  const auto of_all = decode_relink_head("link", value);
+  ASSERT_TRUE(of_all) << of_all.error().message;
+  EXPECT_EQ(*of_all, head);
+  for (std::size_t bytes = 0; bytes < value.size() - history_bytes; ++bytes)
+    EXPECT_FALSE(decode_relink_head("link", std::string_view(value).substr(0, bytes))) << bytes;
+}
+
 TEST(ValueBytes, PlaceInTheQueue) {
   std::string value;
   encode_relink_place(value, sample_relink());

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/store/sample_values.hpp"
@@ -117,6 +118,103 @@ TEST_F(RelinkQueueTest, RefusesAPlaceThatIsNone) {
   EXPECT_TRUE(store_->healthy());
 }
 
+TEST_F(RelinkQueueTest, AListLeavesTheHistoryOut) {
+  auto update = update_of("link", 0);
+  update.relink = sample_relink();
+  commit(update);
+  const auto page = store_->relink_entries("", 10, {.state = State::any});
+  ASSERT_TRUE(page) << page.error().message;
+  core::RelinkEntry listed = sample_relink();
+  listed.history.clear();
+  listed.history_dropped = 0;
+  EXPECT_EQ(page->items, std::vector{listed});
+  EXPECT_EQ(store_->relink_entry(update.link_id).value(), sample_relink());
+}
+
+// ---- counting ----
+
+using Total = store::RelinkCensus::Total;
+
+TEST_F(RelinkQueueTest, EachHalfIsCountedByReasonAndStatus) {
+  put("b", RelinkStatus::open, 3);
+  put("a", RelinkStatus::claimed, 5);
+  put("c", RelinkStatus::open, 7);
+  put("d", RelinkStatus::open, 4);
+  put("e", RelinkStatus::resolved, 1, 20);
+  put("f", RelinkStatus::dismissed, 2, 10);
+  const auto live = store_->count_relinks(true, {});
+  ASSERT_TRUE(live) << live.error().message;
+  EXPECT_TRUE(live->finished);
+  EXPECT_EQ(live->entries, 4u);
+  EXPECT_EQ(live->earliest_at, at_ms(3));
+  EXPECT_THAT(live->totals,
+              testing::UnorderedElementsAre(Total{"invalid_credentials", RelinkStatus::open, 2},
+                                            Total{"invalid_credentials", RelinkStatus::claimed, 1},
+                                            Total{"auth_expired", RelinkStatus::open, 1}));
+  const auto ended = store_->count_relinks(false, {});
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(ended->entries, 2u);
+  EXPECT_EQ(ended->earliest_at, at_ms(10));
+  EXPECT_THAT(ended->totals,
+              testing::UnorderedElementsAre(Total{"invalid_credentials", RelinkStatus::resolved, 1},
+                                            Total{"auth_expired", RelinkStatus::dismissed, 1}));
+}
+
+TEST_F(RelinkQueueTest, AnEmptyHalfIsCountedAtOnce) {
+  put("a", RelinkStatus::resolved, 1, 2);
+  const auto live = store_->count_relinks(true, {});
+  ASSERT_TRUE(live) << live.error().message;
+  EXPECT_EQ(*live, (store::RelinkCensus{.finished = true}));
+}
+
+TEST_F(RelinkQueueTest, OneCallCountsSoManyPlaces) {
+  const std::size_t entries = 2 * store::relink_places_counted_max + 1;
+  std::vector<core::LinkUpdate> updates;
+  for (std::size_t i = 0; i < entries; ++i) {
+    updates.push_back(update_of("link" + std::to_string(i), 0));
+    updates.back().relink = core::RelinkEntry{.link_id = updates.back().link_id,
+                                              .reason = i % 3 == 0 ? "auth_expired" : "user_error",
+                                              .opened_at = at_ms(static_cast<std::int64_t>(entries - i))};
+  }
+  std::vector<const core::LinkUpdate*> group;
+  for (const core::LinkUpdate& update : updates)
+    group.push_back(&update);
+  ASSERT_TRUE(store_->commit(group));
+  core::Result<store::RelinkCensus> census;
+  for (const std::size_t counted :
+       {store::relink_places_counted_max, 2 * store::relink_places_counted_max, entries}) {
+    census = store_->count_relinks(true, std::move(*census));
+    ASSERT_TRUE(census) << census.error().message;
+    EXPECT_EQ(census->entries, counted);
+    EXPECT_EQ(census->finished, counted == entries);
+  }
+  EXPECT_EQ(census->earliest_at, at_ms(1));
+  EXPECT_THAT(census->totals,
+              testing::UnorderedElementsAre(Total{"auth_expired", RelinkStatus::open, (entries + 2) / 3},
+                                            Total{"user_error", RelinkStatus::open, entries * 2 / 3}));
+}
+
+TEST_F(RelinkQueueTest, ACountGoesOnOnlyWhereOneEnded) {
+  for (const char* place : {"x", "1:", "2:3:link"}) {
+    const auto refused = store_->count_relinks(true, {.next = place});
+    ASSERT_FALSE(refused) << place;
+    EXPECT_EQ(refused.error().code, core::Errc::invalid);
+  }
+  EXPECT_TRUE(store_->healthy());
+}
+
+TEST(RelinkCensus, ReasonsBeyondTheBoundCountAsOthers) {
+  store::RelinkCensus census;
+  for (std::size_t i = 0; i < 2 * store::relink_totals_max; ++i)
+    census.add("reason" + std::to_string(i), RelinkStatus::open);
+  census.add("reason0", RelinkStatus::open);
+  EXPECT_EQ(census.entries, 2 * store::relink_totals_max + 1);
+  EXPECT_EQ(census.totals.size(), store::relink_totals_max + 1);
+  EXPECT_EQ(census.totals.front(), (Total{"reason0", RelinkStatus::open, 2}));
+  EXPECT_EQ(census.totals.back(),
+            (Total{std::string(store::relink_reason_other), RelinkStatus::open, store::relink_totals_max}));
+}
+
 // ---- links by what people know of them ----
 
 class SearchTest : public StoreTest {
@@ -162,6 +260,15 @@ TEST_F(SearchTest, FindsIdsAndUsersByTheirBeginning) {
 TEST_F(SearchTest, ALinkThatIsFoundInBothWaysComesOnce) {
   add("bobby", "bobby");
   EXPECT_EQ(found("bob"), (Links{"bobby", "mk_b", "mk_long_b"}));
+}
+
+// The discovery had registered the link, and somebody says later whose it is.
+TEST_F(SearchTest, FindsALinkWhoseUserWasNamedLater) {
+  auto update = update_of("x", 1);
+  update.record.customer_user_id = "xenia";
+  update.audit = core::AuditNote{.actor = "uid:1", .action = "links.complete", .detail = {}};
+  commit(update);
+  EXPECT_EQ(found("xen"), (Links{"x"}));
 }
 
 TEST_F(SearchTest, RefusesAPlaceThatIsNone) {

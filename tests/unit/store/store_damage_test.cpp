@@ -201,6 +201,7 @@ TEST_F(StoreDamageTest, ForeignKeysFailTheListsThatMeetThem) {
       {"links", no_link, [](Store& s) { return is_storage(s.for_each_link([](const auto&) {})); }},
       {"links", "\xffuser", [](Store& s) { return is_storage(s.search_links("u", "", 10)); }},
       {"relink", "\xff\1place", [](Store& s) { return is_storage(s.relink_entries("", 10, {})); }},
+      {"relink", "\xff\1place", [](Store& s) { return is_storage(s.count_relinks(true, {})); }},
       {"dead_letters", "\xff", [](Store& s) { return is_storage(s.dead_letters("", 10)); }},
   };
   fill();
@@ -319,6 +320,7 @@ TEST_F(StoreDamageTest, EveryCallOfAClosedStoreIsAnError) {
   EXPECT_TRUE(is_storage(store_->transactions(link, "", 1)));
   EXPECT_TRUE(is_storage(store_->relink_entry(link)));
   EXPECT_TRUE(is_storage(store_->relink_entries("", 1, {.state = store::RelinkFilter::State::any})));
+  EXPECT_TRUE(is_storage(store_->count_relinks(true, {})));
   EXPECT_TRUE(is_storage(store_->dead_letters("", 1)));
   EXPECT_TRUE(is_storage(store_->put_freeze({})));
   EXPECT_TRUE(is_storage(store_->take_note("n")));

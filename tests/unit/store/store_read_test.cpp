@@ -95,6 +95,20 @@ TEST_F(StoreReadTest, EveryLinkIsVisitedOnce) {
   EXPECT_EQ(seen, expected);
 }
 
+TEST_F(StoreReadTest, TheEstimateCountsLinksAndNotTheirUsers) {
+  constexpr int links = 300;
+  for (int i = 0; i < links; ++i) {
+    auto update = update_of("link" + std::to_string(i), 0);
+    if (i % 3 != 0) update.record.customer_user_id = "user-" + std::to_string(i);
+    commit(update);
+  }
+  reopen();
+  EXPECT_EQ(store_->links_estimate(), links);
+  commit(update_of("one more", 0));
+  reopen();
+  EXPECT_EQ(store_->links_estimate(), links + 1);  // from two tables
+}
+
 TEST_F(StoreReadTest, ListingsPageThroughEverythingOnce) {
   commit(update_of("link", 0));
   std::vector<std::string> ids;

@@ -1,0 +1,73 @@
+#include "sync/core/purge.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace syncd::core {
+
+namespace {
+
+constexpr Millis counts_for{60'000};
+
+void append_hex(std::string& out, const Digest& digest) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const std::uint8_t byte : digest) {
+    out += digits[byte >> 4];
+    out += digits[byte & 0xf];
+  }
+}
+
+template <class Number>
+std::optional<Number> take_number(std::string_view& line) {
+  Number number{};
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
+  const auto bytes = static_cast<std::size_t>(end - line.data());
+  if (error != std::errc{} || bytes == line.size() || line[bytes] != ' ') return std::nullopt;
+  line.remove_prefix(bytes + 1);
+  return number;
+}
+
+}  // namespace
+
+std::string purged_note(const LinkId& link_id) {
+  std::string name = "purged/";
+  append_hex(name, digest_of(link_id.str()));
+  return name;
+}
+
+void forget_old_sends(PurgedSends& sends, WallTime now) {
+  for (auto& [link_id, of_link] : sends)
+    std::erase_if(of_link, [&](const RecentSend& send) { return now - send.at > counts_for; });
+  std::erase_if(sends, [](const auto& of_link) { return of_link.second.empty(); });
+}
+
+// A line for each: endpoint, milliseconds, link.
+std::string encode_purged_sends(const PurgedSends& sends) {
+  std::string note;
+  for (const auto& [link_id, of_link] : sends) {
+    for (const RecentSend& send : of_link) {
+      note += std::to_string(std::to_underlying(send.endpoint)) + ' ';
+      note += std::to_string(send.at.time_since_epoch().count()) + ' ';
+      note += link_id.str() + '\n';
+    }
+  }
+  return note;
+}
+
+PurgedSends decode_purged_sends(std::string_view note) {
+  PurgedSends sends;
+  while (!note.empty()) {
+    std::string_view line = note.substr(0, note.find('\n'));
+    note.remove_prefix(std::min(line.size() + 1, note.size()));
+    const auto endpoint = take_number<std::uint8_t>(line);
+    const auto at_ms = endpoint ? take_number<Millis::rep>(line) : std::nullopt;
+    if (!at_ms || *endpoint < 1 || *endpoint > endpoint_count || !is_valid_id(line)) continue;
+    sends[LinkId{std::string(line)}].push_back(
+        {.endpoint = static_cast<Endpoint>(*endpoint), .at = WallTime{Millis{*at_ms}}});
+  }
+  return sends;
+}
+
+}  // namespace syncd::core
