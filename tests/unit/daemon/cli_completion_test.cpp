@@ -224,7 +224,7 @@ TEST_F(CliCompletion, Fish) {
   }
   asks += "complete -C 'moneykitctl links ls --state ' | string replace -r '\\t.*' ''\necho ---\n";
   ScriptedDaemon daemon;
-  daemon.answers({{200, R"({"items":[{"link_id":"mk_a1"},{"link_id":"mk_$(id)"}]})"}});
+  daemon.answers({{200, R"({"items":[{"link_id":"mk_a1"},{"link_id":"mk_$(id) x"}]})"}});
   asks += "complete -C 'moneykitctl --socket " + daemon.path() + " links show mk_'\necho ---\n";
   const std::string programs = std::filesystem::path(MONEYKITCTL_PROGRAM).parent_path();
   const std::string out = output_of("HOME=" + in_quotes(scratch_.path("")) +
