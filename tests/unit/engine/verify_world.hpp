@@ -54,7 +54,7 @@ class VerifyObserver final : public engine::EngineObserver {
   std::vector<core::VerifyReport> verifies;
   std::vector<core::Error> store_failures;
   std::vector<core::RelinkStatus> moved;  // entries, by hand
-  bool auth_refused = false;  // at any time
+  bool auth_refused = false;              // at any time
 };
 
 // The real engine over a bank whose links all have the same rows, served three to a page from the null
