@@ -57,9 +57,11 @@ api::Task<core::Result<engine::AddOutcome>> LiveView::add_link(engine::NewLink l
 api::Task<core::Result<engine::Imported>> LiveView::import_links(std::vector<engine::NewLink> links,
                                                                  engine::Requester by) {
   if (parts_.care.space_low()) {
-    co_return core::fail(
-        core::Errc::conflict,
-        "the disk of the store is nearly full: no links are imported until there is more room");
+    core::Error full{
+        .code = core::Errc::conflict,
+        .message = "the disk of the store is nearly full: no links are imported until there is more room",
+        .api_code = std::string(core::space_low)};
+    co_return std::unexpected(std::move(full));
   }
   auto imported = co_await parts_.engine.import_links(std::move(links), std::move(by));
   co_return std::move(imported);

@@ -19,13 +19,17 @@ std::string_view word_of(engine::AddOutcome outcome) {
   return outcome == engine::AddOutcome::added ? "added" : "existed";
 }
 
+std::string_view code_of(const core::Error& error) {
+  if (!error.api_code.empty()) return error.api_code;
+  return error.code == core::Errc::invalid ? "invalid" : "conflict";
+}
+
 void write_outcome(JsonWriter& writer, const std::string& link_id,
                    const core::Result<engine::AddOutcome>& outcome) {
   writer.begin_object().member("link_id", std::string_view(link_id));
   writer.member("result", outcome ? word_of(*outcome) : std::string_view("refused"));
   if (!outcome) {
-    const std::string& code = outcome.error().api_code;
-    writer.member("code", code.empty() ? std::string_view("invalid") : std::string_view(code));
+    writer.member("code", code_of(outcome.error()));
     writer.member("message", std::string_view(outcome.error().message));
   }
   writer.end_object();

@@ -37,8 +37,9 @@ CliResult<Answer> PatientClient::ask(const std::function<CliResult<Answer>()>& r
     const bool comes_back = was_there_ && (throttled || error.daemon_is_away());
     const core::Millis wait = throttled ? error.retry_after : pause;
     if (!comes_back || Clock::now() + wait > give_up_at) return answer;
-    if (!told && told_) told_();
-    if (!told) {
+    // Who reads much is asked to wait now and then: nothing that anybody needs to know.
+    if (!told && !throttled) {
+      if (told_) told_();
       fmt::print(stderr, "{}; trying again for {}\n", error.message, daemon::format_duration(limit_));
       told = true;
     }

@@ -59,6 +59,20 @@ std::string time_and_age(const JsonValue& value, std::string_view path, core::Wa
   return time == "-" ? time : fmt::format("{} ({})", printable(time), age_of(time, now));
 }
 
+namespace {
+
+void add_admin_tcp(Sheet& sheet, const JsonValue& status, core::WallTime now) {
+  if (status.at("admin_tcp.certificate_expires_at") != "-")
+    sheet.add("certificate", "ends " + age_of(status.at("admin_tcp.certificate_expires_at"), now));
+  if (status.at("admin_tcp.problem") != "-") {
+    const bool open = status.at("admin_tcp.open") == "true";
+    sheet.add("admin over TCP",
+              (open ? "OLD CERTIFICATE IN USE: " : "SHUT: ") + status.at("admin_tcp.problem"));
+  }
+}
+
+}  // namespace
+
 std::string render_status(const JsonValue& status, core::WallTime now, const Look& look) {
   Sheet sheet(look);
   sheet.add("daemon", fmt::format("moneykit-syncd {}, {}, up {}", status.at("version"),
@@ -112,13 +126,7 @@ std::string render_status(const JsonValue& status, core::WallTime now, const Loo
                                        grouped(status.at("upstream.discovery.only_upstream")),
                                        grouped(status.at("upstream.discovery.only_here"))));
   }
-  if (status.at("admin_tcp.certificate_expires_at") != "-")
-    sheet.add("certificate", "ends " + age_of(status.at("admin_tcp.certificate_expires_at"), now));
-  if (status.at("admin_tcp.problem") != "-") {
-    const bool open = status.at("admin_tcp.open") == "true";
-    sheet.add("admin over TCP",
-              (open ? "OLD CERTIFICATE IN USE: " : "SHUT: ") + status.at("admin_tcp.problem"));
-  }
+  add_admin_tcp(sheet, status, now);
   if (status.at("config.last_reload_ok") == "false")
     sheet.add("configuration", "LAST RELOAD FAILED: see the daemon's log", Tone::bad);
   Table budget({{"BUDGET A MINUTE"}, {"USED", true}, {"LIMIT", true}, {"WAITING", true}, {"FROZEN"}});

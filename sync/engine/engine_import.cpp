@@ -11,9 +11,10 @@ namespace {
 // Enough that an import's links share a few synced writes; the rest of the store's line is for the visits.
 constexpr std::size_t imported_at_once = 128;
 
-// What concerns the one link only.
+// What concerns the one link only: also that it is being purged, or was while it was completed.
 bool is_of_link(const core::Error& error) {
-  return error.code == core::Errc::invalid;
+  return error.code == core::Errc::invalid || error.code == core::Errc::conflict ||
+         error.code == core::Errc::not_found;
 }
 
 std::string detail_of(const Imported& results, std::uint64_t added) {
@@ -44,10 +45,13 @@ api::Task<void> Engine::Impl::import_some(ImportRun& run) {
       run.failed = core::Error{.code = core::Errc::cancelled, .message = "the daemon is stopping"};
       break;
     }
-    run.results[at] = AddOutcome::existed;
-    if (table.find(run.links[at].link_id.str())) continue;
-    const core::Millis wait = import_pace.next(timers.steady_now(), run.budget, options.policy.max_interval);
     NewLink link = std::move(run.links[at]);
+    run.results[at] = AddOutcome::existed;
+    const bool existed = table.find(link.link_id.str()).has_value();
+    const bool completes = !link.customer_user_id.empty() || !link.tags.empty();
+    if (existed && !completes) continue;
+    core::Millis wait{0};
+    if (!existed) wait = import_pace.next(timers.steady_now(), run.budget, options.policy.max_interval);
     Requester by{.actor = run.actor};
     auto added = co_await add_link(std::move(link), core::Cause::backfill, std::move(by), wait);
     if (!added && !is_of_link(added.error())) run.failed = added.error();

@@ -28,7 +28,8 @@ void Engine::Impl::note_purge(core::LinkUpdate& update) {
 // What a visit that had begun before may have noted since.
 api::Task<void> Engine::Impl::empty_notes(core::LinkId link_id) {
   std::string name = core::continuity_note(link_id);
-  const auto emptied = co_await store.put_note(std::move(name), {});
+  std::string nothing;
+  const auto emptied = co_await store.put_note(std::move(name), std::move(nothing));
   if (!emptied) observer.on_store_failed(emptied.error());
 }
 

@@ -16,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/cli/csv.hpp"
+#include "daemon/cli/json_value.hpp"
 #include "tests/e2e/oracle.hpp"
 #include "tests/e2e/rig.hpp"
 
@@ -251,12 +252,11 @@ TEST_F(ImportExport, AnExportIsWhatUpstreamHas) {
   const auto csv = read_csv(text_of(file("transactions.csv")));
   ASSERT_EQ(csv.size(), rows);
   for (std::size_t at = 0; at < rows; ++at) {
-    const Json item = Json::parse(transaction_lines[at]);
-    ASSERT_EQ(csv[at].at("link_id"), item["link_id"].text());
-    ASSERT_EQ(csv[at].at("transaction_id"), item["transaction_id"].text());
-    ASSERT_EQ(csv[at].at("amount"), item["data"]["amount"].text());
-    ASSERT_EQ(csv[at].at("description"),
-              item["data"]["description"].is_null() ? "" : item["data"]["description"].text());
+    const cli::JsonValue item = cli::parse_json(transaction_lines[at]).value();
+    ASSERT_EQ(csv[at].at("link_id"), item.at("link_id"));
+    ASSERT_EQ(csv[at].at("transaction_id"), item.at("transaction_id"));
+    ASSERT_EQ(csv[at].at("amount"), item.at("data.amount"));
+    ASSERT_EQ(csv[at].at("description"), item.at("data.description", ""));
   }
   EXPECT_EQ(read_csv(text_of(file("accounts.csv"))).size(), 24U);
   EXPECT_EQ(read_csv(text_of(file("links.csv"))).size(), ids.size());

@@ -70,8 +70,8 @@ TEST_F(Storage, OnAFullDiskNothingIsFetchedAndEverythingIsServed) {
   EXPECT_THAT(asked.head, HasSubstr("Retry-After: 10\r\n"));
 
   const Reply many = daemon_->ask("POST", "/v1/links:import", R"({"items":[]})");
-  EXPECT_EQ(many.status, 409);
-  EXPECT_THAT(many.body, HasSubstr("nearly full"));
+  EXPECT_EQ(many.status, 503);
+  EXPECT_THAT(many.body, HasSubstr(R"("code":"space_low")"));
 
   // An operator may still register a link; it is not fetched before there is room.
   daemon_->add_link(links[1]);

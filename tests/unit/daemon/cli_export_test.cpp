@@ -51,7 +51,8 @@ cli::JsonValue item_of(const std::string& json) {
 constexpr const char* a_transaction =
     R"({"transaction_id":"t1","account_id":"acc","pending":true,"posted_from":null,"data":)"
     R"({"amount":"100.10","currency":"USD","type":"debit","date":"2025-05-06","datetime":null,)"
-    R"("description":"=1+1","raw_description":"a, \"b\"","category":"x","n":12345678901234567890123456789012345678}})";
+    R"("description":"=1+1","raw_description":"a, \"b\"","category":"x",)"
+    R"("n":12345678901234567890123456789012345678}})";
 
 TEST(ExportRows, TheColumnsAreAPublicInterface) {
   EXPECT_EQ(cli::csv_header(Exported::accounts),

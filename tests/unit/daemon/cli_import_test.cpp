@@ -260,18 +260,17 @@ TEST_F(ImportCommand, SendsWhatTheFileSays) {
       R"({"lines":2,"added":2,"existed":0,"repeated":0,"bad":0,"refused":0,"complete":true,"dry_run":false})"
       "\n");
   EXPECT_EQ(result_, daemon::exit_ok);
-  EXPECT_THAT(
-      daemon_.asked(),
-      ElementsAre(
-          R"(POST /v1/links:import {"items":[{"link_id":"mk_1","customer_user_id":"u1","tags":["a","b"]},{"link_id":"mk_2"}]})"));
+  EXPECT_THAT(daemon_.asked(),
+              ElementsAre(R"(POST /v1/links:import {"items":[{"link_id":"mk_1","customer_user_id":"u1",)"
+                          R"("tags":["a","b"]},{"link_id":"mk_2"}]})"));
 }
 
 TEST_F(ImportCommand, TellsAndKeepsBadLines) {
   auto options = file("links.csv", "link_id,tags\nmk_1,a\nmk_2\n\"mk\n3\",b\nmk_4,\nmk_1,c\n");
   options.rejects = scratch_.path("rejects.csv");
-  const Canned answer{
-      200,
-      R"({"items":[{"link_id":"mk_1","result":"added"},{"link_id":"mk_4","result":"refused","code":"links_max","message":"no room"},{"link_id":"mk_1","result":"existed"}],"counts":{}})"};
+  const Canned answer{200, R"({"items":[{"link_id":"mk_1","result":"added"},)"
+                           R"({"link_id":"mk_4","result":"refused","code":"links_max","message":"no room"},)"
+                           R"({"link_id":"mk_1","result":"existed"}],"counts":{}})"};
   EXPECT_EQ(run({answer}, options, false),
             "5 lines: 1 added, 1 registered before, 2 bad, 1 refused; 1 named an id again\n");
   EXPECT_EQ(result_, daemon::exit_failure);

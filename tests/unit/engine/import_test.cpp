@@ -178,12 +178,27 @@ TEST(Import, SentAgainChangesNothing) {
 TEST(Import, OneLinkTwiceIsAddedOnce) {
   ImportWorld world;
   auto links = links_named("mk_", 3);
-  links.insert(links.end(), links.begin(), links.end());
+  const auto again = links;
+  links.insert(links.end(), again.begin(), again.end());
   const auto results = world.run(links);
   ASSERT_TRUE(results);
   EXPECT_EQ(std::ranges::count(words(results), "added"), 3);
   EXPECT_EQ(std::ranges::count(words(results), "existed"), 3);
   EXPECT_EQ(world.engine->status().links, 3u);
+}
+
+// The discovery may have been faster than the file that knows whose links they are.
+TEST(Import, CompletesWhatIsThereAndOverwritesNothing) {
+  ImportWorld world;
+  ASSERT_TRUE(world.run(links_named("mk_", 1)));
+  for (const std::string user : {"user-1", "user-2"}) {
+    auto links = links_named("mk_", 1);
+    links[0].customer_user_id = user;
+    EXPECT_THAT(words(world.run(links)), Each("existed"));
+    EXPECT_EQ(world.store.memory.links["mk_0"].customer_user_id, "user-1");
+  }
+  ASSERT_THAT(world.store.audit, SizeIs(2)) << "what changes nothing is no act";
+  EXPECT_EQ(world.store.audit.back().action, "links.complete");
 }
 
 TEST(Import, KeepsTheLimitOfLinksAlthoughManyAreAddedAtATime) {
