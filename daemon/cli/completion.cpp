@@ -237,7 +237,17 @@ function __moneykitctl_in
     test "$said[1..$count]" = "$argv"
 end
 function __moneykitctl_ask
-    moneykitctl __complete $argv[1] (commandline -ct) 2>/dev/null
+    set -l words (commandline -opc)
+    set -l reach
+    for at in (seq 2 (count $words))
+        switch $words[$at]
+            case --socket --config
+                set -a reach $words[$at] $words[(math $at + 1)]
+            case '--socket=*' '--config=*'
+                set -a reach $words[$at]
+        end
+    end
+    $words[1] $reach __complete $argv[1] (commandline -ct) 2>/dev/null
 end
 complete -c moneykitctl -f
 )";

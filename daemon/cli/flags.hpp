@@ -15,7 +15,7 @@ struct FlagName {
 };
 
 // A refusal in the words of the command line: `customer_user_id must have ...` becomes `--user must have
-// ...`, with the exit code of wrong use. Any other error stays as it is.
+// ...`, with the exit code of wrong use. One that is not about what was typed stays as it is.
 CliError in_flags(CliError error, std::initializer_list<FlagName> names);
 
 }  // namespace syncd::cli

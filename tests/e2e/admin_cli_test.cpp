@@ -179,8 +179,9 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   EXPECT_EQ(ctl({"links", "sync", link_id_, "--dry-run"}).code, 1) << "as it would be in earnest";
   EXPECT_THAT(ctl({"links", "sync", link_id_, "--dry-run"}).output,
               HasSubstr("the link is paused: it is not visited"));
-  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "61s", "--dry-run"}).output, HasSubstr("up to 1m"));
-  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "61s"}).output, HasSubstr("up to 1m"));
+  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "61s", "--dry-run"}).output,
+              HasSubstr("from 0s to 1m"));
+  EXPECT_THAT(ctl({"links", "sync", link_id_, "--wait", "61s"}).output, HasSubstr("from 0s to 1m"));
   EXPECT_EQ(ctl({"links", "pause", link_id_, "--dry-run", "--json"}).output,
             R"({"dry_run":true,"action":"pause","link_id":")" + link_id_ +
                 "\",\"status\":\"paused\",\"would_change\":false}\n");

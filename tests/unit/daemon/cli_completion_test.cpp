@@ -223,8 +223,13 @@ TEST_F(CliCompletion, Fish) {
               "' | string replace -r '\\t.*' ''\necho ---\n";
   }
   asks += "complete -C 'moneykitctl links ls --state ' | string replace -r '\\t.*' ''\necho ---\n";
-  const std::string out = output_of("HOME=" + in_quotes(scratch_.path("")) + " fish --no-config " +
-                                    in_quotes(script("fish", asks)));
+  ScriptedDaemon daemon;
+  daemon.answers({{200, R"({"items":[{"link_id":"mk_a1"},{"link_id":"mk_$(id) x"}]})"}});
+  asks += "complete -C 'moneykitctl --socket " + daemon.path() + " links show mk_'\necho ---\n";
+  const std::string programs = std::filesystem::path(MONEYKITCTL_PROGRAM).parent_path();
+  const std::string out = output_of("HOME=" + in_quotes(scratch_.path("")) +
+                                    " MONEYKITCTL_SOCKET=/nowhere PATH=" + in_quotes(programs) +
+                                    ":$PATH fish --no-config " + in_quotes(script("fish", asks)));
   std::vector<Words> answers;
   for (std::size_t at = 0; at < out.size();) {
     const std::size_t end = out.find("---\n", at);
@@ -232,14 +237,15 @@ TEST_F(CliCompletion, Fish) {
     answers.push_back(lines_of(out.substr(at, end - at)));
     at = end + 4;
   }
-  ASSERT_EQ(answers.size(), 2 * pages.size() + 1);
+  ASSERT_EQ(answers.size(), 2 * pages.size() + 2);
   for (std::size_t at = 0; at < pages.size(); ++at) {
     SCOPED_TRACE(pages[at].path);
     if (!pages[at].verbs.empty())
       EXPECT_THAT(answers[2 * at], testing::UnorderedElementsAreArray(pages[at].verbs));
     EXPECT_THAT(answers[2 * at + 1], IsSupersetOf(pages[at].options));
   }
-  EXPECT_THAT(answers.back(), Contains("quarantined"));
+  EXPECT_THAT(answers.at(2 * pages.size()), Contains("quarantined"));
+  EXPECT_THAT(answers.back(), ElementsAre("mk_a1"));
 }
 
 }  // namespace

@@ -108,14 +108,14 @@ TEST_F(CliConfirm, WithoutATerminalNothingIsDone) {
     EXPECT_EQ(result->error().exit_code, daemon::exit_usage);
     EXPECT_THAT(result->error().message, StartsWith("the house is pulled down: "));
     EXPECT_THAT(result->error().message, HasSubstr("--yes"));
-    EXPECT_FALSE(confirm(session(true), "the house is pulled down"));
+    EXPECT_FALSE(confirm(session(true), "the house is pulled down").has_value());
   }
   close(nothing);
 }
 
 // Each verb that asks, with what it asks about; whoever says no has changed nothing.
 TEST_F(CliConfirm, TheVerbsThatAsk) {
-  const std::string entry = R"({"link_id":"mk_1","status":"open","version":1})";
+  const std::string entry = R"({"link_id":"mk_1","status":"open","version":1,"outcome":"success"})";
   const std::vector<std::pair<const char*, std::function<cli::CliResult<int>(const cli::Session&)>>> verbs{
       {"link mk_1 still waits",
        [](const cli::Session& s) {
@@ -131,14 +131,16 @@ TEST_F(CliConfirm, TheVerbsThatAsk) {
     {
       const Typist typist("n\n");
       testing::internal::CaptureStderr();
-      EXPECT_EQ(verb(session()).value_or(-1), 1) << question;
+      const int code = verb(session()).value_or(-1);
       EXPECT_THAT(testing::internal::GetCapturedStderr(), StartsWith(question));
+      EXPECT_EQ(code, 1) << question;
     }
     EXPECT_THAT(daemon_.asked(), Each(StartsWith("GET "))) << question;
     daemon_.answers({{200, entry}, {200, entry}});
     testing::internal::CaptureStdout();
-    EXPECT_EQ(verb(session(true)).value_or(-1), 0) << question;
+    const int code = verb(session(true)).value_or(-1);
     testing::internal::GetCapturedStdout();
+    EXPECT_EQ(code, 0) << question;
     EXPECT_THAT(daemon_.asked().back(), StartsWith("POST ")) << question;
   }
 }

@@ -43,7 +43,7 @@ TEST(CliGrammar, WhatIsUnknownIsNamedWithWhatIsLikeIt) {
       {{"status", "--colour", "never"}, "status has no option --colour; did you mean --color?\n"},
       {{"relink", "dismiss", "mk_1", "--forse"}, "relink dismiss has no option --forse\n"},
       {{"links", "show", "mk_1", "mk_2"}, "links show has no place for mk_2\n"},
-      {{"status", "again"}, "status has no place for again\n"},
+      {{"status", "today"}, "status has no place for today\n"},
       {{"lnks\x1b[2J"}, "there is no verb lnks?[2J"},
       {{}, "a verb is missing: status, "},
       {{"relink"}, "relink: a verb is missing: ls, show, claim, "},
@@ -121,6 +121,7 @@ TEST(CliGrammar, RefusalsNameFlags) {
   EXPECT_EQ(translated("text is no text").message, "--reason is no text") << "only where it is a name";
   EXPECT_EQ(translated("the value of customer_user_id is odd").message, "the value of --user is odd");
   EXPECT_EQ(translated("text is empty").exit_code, 2);
+  EXPECT_EQ(translated("upstream refused the token", "invalid").exit_code, 1) << "nobody typed that";
   EXPECT_EQ(translated("text is taken", "conflict").message, "text is taken");
   EXPECT_EQ(translated("text is taken", "conflict").exit_code, 1);
 }

@@ -26,11 +26,9 @@ class NotingObserver final : public engine::EngineObserver {
   void on_purged(const core::LinkId& link_id, bool by_retention, const core::Counts&) override {
     purged.emplace_back(link_id.str(), by_retention);
   }
-  void on_entry_moved(const core::RelinkEntry& entry) override { moved.push_back(entry.status); }
 
   std::vector<core::CycleReport> cycles;
   std::vector<core::IncidentEvent> outages;
-  std::vector<core::RelinkStatus> moved;
   std::vector<bool> incidents;  // true: began
   std::vector<std::pair<std::string, bool>> purged;
 };
