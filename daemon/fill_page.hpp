@@ -14,7 +14,7 @@ namespace syncd::daemon {
 
 // Calls of the store that one page may take: 200,000 records that do not fit are passed over at most. Then
 // the page is given out as it is, with the place where the next one goes on.
-inline constexpr std::size_t page_calls_max = 40;
+inline constexpr std::size_t page_calls_max = 4;
 
 // A page of a listing that passes over what does not fit. The store ends each call early (skipped_max in
 // store/), so that a search which finds little does not keep commits waiting; this goes on where it ended

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t limit_max = 1000;
 // As for every filtered listing: bounds the time that one call keeps the store busy.
-constexpr std::size_t skipped_max = 5'000;
+constexpr std::size_t skipped_max = 50'000;
 
 std::size_t clamp_limit(std::size_t limit) {
   return std::clamp<std::size_t>(limit, 1, limit_max);
@@ -244,7 +244,8 @@ core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view 
   limit = clamp_limit(limit);
   Listing<core::RelinkEntry> listing;
   std::size_t skipped = 0;
-  std::string last;
+  const auto full = [&] { return listing.items.size() == limit || skipped == skipped_max; };
+  std::string last;  // the place that made it full
   for (const bool live : {true, false}) {
     const bool behind = place && live && !place->live;
     const bool none =
@@ -257,18 +258,18 @@ core::Result<Listing<core::RelinkEntry>> Store::relink_entries(std::string_view 
       const auto found = decode_relink_place(walk.value());
       if (!key) return std::unexpected(database.failed("list the relink queue", damaged("place")));
       if (!found) return std::unexpected(database.failed("list the relink queue", found.error()));
-      if (listing.items.size() == limit || skipped == skipped_max) {
+      if (full()) {
         listing.next = std::move(last);
         return listing;
       }
-      last = place_text(*key);
-      if (!is_wanted(filter, *found, key->link_id)) {
+      if (is_wanted(filter, *found, key->link_id)) {
+        auto entry = listed_entry(database, key->link_id);
+        if (!entry) return std::unexpected(entry.error());
+        listing.items.push_back(std::move(*entry));
+      } else {
         ++skipped;
-        continue;
       }
-      auto entry = listed_entry(database, key->link_id);
-      if (!entry) return std::unexpected(entry.error());
-      listing.items.push_back(std::move(*entry));
+      if (full()) last = place_text(*key);
     }
     if (auto done = walk.finish(); !done) return std::unexpected(done.error());
   }

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t limit_max = 1000;
 // Records that one filtered listing may skip before it hands back a place to go on from: bounds the time that
-// one call keeps the store busy (a few milliseconds).
-constexpr std::size_t skipped_max = 5'000;
+// one call keeps the store busy (about 10 ms).
+constexpr std::size_t skipped_max = 50'000;
 // Keys of one MultiGet: bounds the blocks pinned at once.
 constexpr std::size_t multi_get_max = 512;
 

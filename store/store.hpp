@@ -202,7 +202,7 @@ class Store {
   core::Result<std::string> link_object(const core::LinkId& link_id);
   // `after` empty: from the start. 1 <= limit <= 1,000 (clamped). Links come in the order of their ids'
   // length, then bytes. With a status, a page may hold fewer items than `limit`, even none, and still have a
-  // `next`: a call passes over 5,000 records at most.
+  // `next`: a call passes over 50,000 records at most.
   core::Result<Listing<core::LinkRecord>> links(std::string_view after, std::size_t limit,
                                                 std::optional<core::LinkStatus> status);
   core::Result<Listing<core::StoredAccount>> accounts(const core::LinkId& link_id, std::string_view after,
