@@ -75,10 +75,10 @@ void Canary::fail_in_every_way(const std::string& link_id) {
 void Canary::break_the_protocol(const std::string& link_id) {
   const std::string mark = as_json(all_marks());
   const auto page = [&](const std::string& row, const std::string& more = {}) {
-    return fmt::format(
-        R"({{"transactions":{{"created":[{}],"updated":[],"removed":[]}},"accounts":[],)"
-        R"("cursor":{{"next":"c"}},"has_more":false,"link":{{"link_id":"{}","state":"connected","products":{{}}}}{}}})",
-        row, link_id, more);
+    return fmt::format(R"({{"transactions":{{"created":[{}],"updated":[],"removed":[]}},"accounts":[],)"
+                       R"("cursor":{{"next":"c"}},"has_more":false,)"
+                       R"("link":{{"link_id":"{}","state":"connected","products":{{}}}}{}}})",
+                       row, link_id, more);
   };
   const auto row = [&](const std::string& member, const std::string& value) {
     const std::map<std::string, std::string> sound = {{"transaction_id", "\"txn_1\""},
