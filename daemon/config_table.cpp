@@ -7,6 +7,7 @@
 
 #include "daemon/config_values.hpp"
 #include "daemon/duration.hpp"
+#include "daemon/shown_value.hpp"
 #include "sync/core/json_text.hpp"
 
 namespace syncd::daemon {
@@ -526,7 +527,7 @@ std::optional<Refusal> check_value(const ConfigKey& key, const ConfigValue& valu
     if (key.check != nullptr) return key.check(*text_value);
     if (key.choices.empty() || std::ranges::find(key.choices, *text_value) != key.choices.end())
       return std::nullopt;
-    const std::string shown = key.section == "upstream" ? "the value" : quoted(*text_value);
+    const std::string shown = key.section == "upstream" ? "the value" : shown_value(*text_value);
     return Refusal{fmt::format("{} is not one of the accepted values", shown), "use " + describe_range(key)};
   }
   std::uint64_t amount = 0;

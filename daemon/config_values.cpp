@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "daemon/address.hpp"
+#include "daemon/shown_value.hpp"
 #include "sync/api/base_url.hpp"
 #include "sync/core/json_text.hpp"
 #include "sync/core/link_session.hpp"
@@ -39,7 +40,8 @@ std::optional<Refusal> check_client_id(std::string_view text) {
 
 std::optional<Refusal> check_absolute(std::string_view text) {
   if (text.starts_with('/') && text.find('\0') == std::string_view::npos) return std::nullopt;
-  return Refusal{fmt::format("\"{}\" is not an absolute path", text), "write the whole path, from \"/\" on"};
+  return Refusal{fmt::format("{} is not an absolute path", shown_value(text)),
+                 "write the whole path, from \"/\" on"};
 }
 
 std::optional<Refusal> check_upstream_file(std::string_view text) {
@@ -61,14 +63,16 @@ std::optional<Refusal> check_listen(std::string_view text) {
   if (text.empty()) return std::nullopt;
   const auto listen = parse_listen_address(text);
   if (listen) return std::nullopt;
-  return Refusal{fmt::format("\"{}\" {}", text, listen.error()), "write for example \"127.0.0.1:9464\""};
+  return Refusal{fmt::format("{} {}", shown_value(text), listen.error()),
+                 "write for example \"127.0.0.1:9464\""};
 }
 
 std::optional<Refusal> check_admin_listen(std::string_view text) {
   if (text.empty()) return std::nullopt;
   const auto listen = parse_listen_address(text);
   if (listen) return std::nullopt;
-  return Refusal{fmt::format("\"{}\" {}", text, listen.error()), "write for example \"127.0.0.1:8420\""};
+  return Refusal{fmt::format("{} {}", shown_value(text), listen.error()),
+                 "write for example \"127.0.0.1:8420\""};
 }
 
 // The value is not repeated: a key may have been put here by mistake.
@@ -107,7 +111,8 @@ std::optional<Refusal> check_group(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
   if (plain && text.size() <= 32) return std::nullopt;
-  return Refusal{fmt::format("\"{}\" is not a group name", text), "use letters, digits, '-' and '_'"};
+  return Refusal{fmt::format("{} is not a group name", shown_value(text)),
+                 "use letters, digits, '-' and '_'"};
 }
 
 }  // namespace syncd::daemon

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "daemon/shown_value.hpp"
+
 namespace syncd::daemon {
 
 namespace {
@@ -27,7 +29,7 @@ const Unit* find_unit(std::string_view name) {
 }
 
 std::unexpected<std::string> refuse(std::string_view text, std::string_view why) {
-  return std::unexpected(fmt::format("\"{}\" {}", text, why));
+  return std::unexpected(fmt::format("{} {}", shown_value(text), why));
 }
 
 }  // namespace

@@ -167,6 +167,7 @@ class Engine {
   api::Task<void> stop(api::SteadyTime grace_end);
 
   // ---- operator actions; errors: not_found, conflict, storage, invalid ----
+  // `existed`: the record got what it lacked of user and tags, as an act (`links.complete`).
   api::Task<core::Result<AddOutcome>> add_link(NewLink link, Requester by);
   // As add_link() for each of at most import_links_max links, together and so in few synced writes; but the
   // links wait for their first visit, with cause `backfill`, in a row that leaves the others half of the
@@ -215,9 +216,10 @@ class Engine {
   // A session for a new link. What `session` leaves empty comes from the settings.
   api::Task<core::Result<IssuedSession>> issue_session(core::SessionRequest session, Requester by);
   // Turns the token that the component gave into a link, which is registered and visited at once. A token
-  // works once: behind a lost answer the one link of the customer user that is not registered here is taken
-  // for it. Errors beside the usual ones: invalid (the token); conflict: there are several such links, or
-  // none.
+  // works once: behind a lost answer the one link of the customer user that is not registered here, or that
+  // the discovery has just registered, is taken for it. It runs as a task of the engine: whoever waits may be
+  // cancelled and it goes on, and the same request (by its key) waits for it again. Errors beside the usual
+  // ones: invalid (the token); conflict: there are several such links, or none; cancelled.
   api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
   void set_session_settings(const SessionSettings& settings);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,

@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "tests/sandbox/feed_client.hpp"
+#include "tests/sandbox/model/marks.hpp"
 #include "tests/sandbox/model/random.hpp"
 #include "tests/sandbox/model/text.hpp"
 
@@ -98,6 +99,30 @@ TEST(Feed, ClientEqualsOracleUnderAllOddForms) {
     if (HasFatalFailure()) {
       return;
     }
+  }
+}
+
+// Whoever looks for the marks must be able to find each of them.
+TEST(Feed, MarkedDataIsAFeedLikeAnyOther) {
+  walk(7, {.marked_data = true}, 30);
+  UpstreamOptions options = free_options(7);
+  options.switches.marked_data = true;
+  Upstream upstream(options);
+  NewLink wanted;
+  wanted.accounts = 5;
+  const std::string id = upstream.add_link(wanted, test_start);
+  upstream.reset(id, test_start);
+  const Truth truth = *upstream.truth(id, test_start);
+  std::string everything = truth.link;
+  for (const auto* rows : {&truth.accounts, &truth.posted, &truth.pending}) {
+    for (const auto& [row_id, json] : *rows) {
+      everything.append(json);
+    }
+  }
+  for (const marks::Mark& mark : marks::all) {
+    std::string in_json = json_string(mark.text);
+    in_json = in_json.substr(1, in_json.size() - 2);
+    EXPECT_NE(everything.find(in_json), std::string::npos) << mark.what;
   }
 }
 

@@ -313,7 +313,7 @@ void append_account(std::string& out, const Switches& switches, const Account& a
   }
   out.push_back(',');
   append_balance(out, account, switches, "current", 2, kind.cents_typical);
-  if (kind.has_limit) {
+  if (kind.has_limit || marked) {
     out.append(",\"limit\":").append(marked ? marks::limit : "");
     out.append(std::to_string(4000 + account.seed / 128 % 9 * 1000));
   } else {

@@ -142,6 +142,8 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "are"},
       {"[store]\npath = \"data\"",
        "config.toml:4: store.path: \"data\" is not an absolute path; write the whole path, from \"/\" on"},
+      {"[store]\npath = \"something-long-like-a-secret\"\n",
+       "config.toml:4: store.path: the value is not an absolute path; write the whole path, from \"/\" on"},
       {"[metrics]\nlisten = \"8420\"",
        "config.toml:4: metrics.listen: \"8420\" is not of the form ADDRESS:PORT; write for example "
        "\"127.0.0.1:9464\""},
