@@ -95,7 +95,8 @@ CliError with_next_step(CliError error, const RelinkActOptions& options, const J
   const std::string assignee = entry.at("assignee", "");
   const bool of_claims = options.kind == Kind::claim || options.kind == Kind::release;
   const bool of_another = !assignee.empty() && entry.at("status") != "resolved";
-  if (!of_claims || !of_another || options.take_over || error.problem != "claimed_by_other") return error;
+  const bool of_state = error.problem == "conflict" || error.problem == "claimed_by_other";
+  if (!of_claims || !of_another || options.take_over || !of_state) return error;
   error.message = fmt::format("the entry of link {} is claimed by {}: say --take-over if that is agreed",
                               printable(options.link_id), printable(assignee));
   return error;
