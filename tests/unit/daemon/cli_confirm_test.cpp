@@ -184,7 +184,7 @@ TEST_F(CliActs, ADryRunKnowsWhatIsNoNews) {
 TEST_F(CliActs, SomebodyElsesClaimIsNamedWithTheFlag) {
   for (const auto kind : {core::RelinkRequest::Kind::claim, core::RelinkRequest::Kind::release}) {
     cli::RelinkActOptions options{.kind = kind, .link_id = "mk_1"};
-    const Canned refused{409, R"({"code":"conflict","detail":"the entry is claimed by bob"})"};
+    const Canned refused{409, R"({"code":"claimed_by_other","detail":"the entry is claimed by bob"})"};
     for (const bool dry_run : {true, false}) {
       run({of_bob_, refused}, [&] { return act_on_relink(session(false, dry_run), options); });
       ASSERT_FALSE(result_);

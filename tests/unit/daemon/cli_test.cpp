@@ -325,7 +325,7 @@ bool is_known(const std::vector<std::string>& command) {
 
 TEST(CliArguments, EachCommandThatTheSourcesAdviseExists) {
   EXPECT_TRUE(is_known({"links", "show"}));
-  EXPECT_FALSE(is_known({"links", "purge"}));
+  EXPECT_FALSE(is_known({"links", "burn"}));
   EXPECT_FALSE(is_known({"purge", ""}));
   std::size_t advised = 0;
   for (const auto* folder : {"/daemon", "/store", "/sync", "/metrics"}) {
