@@ -14,6 +14,7 @@
 #include "daemon/cli/text.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/json_writer.hpp"
+#include "sync/core/conflict_codes.hpp"
 
 // The relink queue, and the audit log of what people do.
 namespace syncd::cli {
@@ -93,10 +94,7 @@ std::string body_of(const RelinkActOptions& options, std::uint64_t version) {
 // What the daemon says about somebody else's claim, with what to type about it.
 CliError with_next_step(CliError error, const RelinkActOptions& options, const JsonValue& entry) {
   const std::string assignee = entry.at("assignee", "");
-  const bool of_claims = options.kind == Kind::claim || options.kind == Kind::release;
-  const bool of_another = !assignee.empty() && entry.at("status") != "resolved";
-  const bool of_state = error.problem == "conflict" || error.problem == "claimed_by_other";
-  if (!of_claims || !of_another || options.take_over || !of_state) return error;
+  if (error.problem != core::claimed_by_other || assignee.empty()) return error;
   error.message = fmt::format("the entry of link {} is claimed by {}: say --take-over if that is agreed",
                               printable(options.link_id), printable(assignee));
   return error;
@@ -115,13 +113,11 @@ CliResult<int> describe_act(const Session& session, const RelinkActOptions& opti
                             std::uint64_t version) {
   const auto would = core::apply(entry_of(found.value), request_of(options, version), wall_now());
   if (!would) {
-    const bool malformed = would.error().code == core::Errc::invalid;
-    const bool moved = would.error().api_code == core::relink_version_conflict;
+    const core::Error& why = would.error();
+    const std::string kind = why.code == core::Errc::invalid ? "invalid" : "conflict";
     return std::unexpected(refused_act({.exit_code = daemon::exit_failure,
-                                        .message = would.error().message,
-                                        .problem = malformed ? "invalid"
-                                                   : moved   ? "version_conflict"
-                                                             : "conflict"},
+                                        .message = why.message,
+                                        .problem = why.api_code.empty() ? kind : why.api_code},
                                        options, found.value));
   }
   const bool would_change = would->version != version;

@@ -85,7 +85,7 @@ std::uint64_t CommitQueue::changed_entries(const Jobs& commits) {
   std::uint64_t entries = 0;
   for (const Job* job : commits) {
     const bool committed = job->outcome && *job->outcome && **job->outcome == store::CommitOutcome::committed;
-    if (committed && job->update->relink) ++entries;
+    if (committed && (job->update->relink || job->update->purge)) ++entries;
   }
   return entries;
 }

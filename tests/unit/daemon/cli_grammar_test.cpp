@@ -46,7 +46,7 @@ TEST(CliGrammar, WhatIsUnknownIsNamedWithWhatIsLikeIt) {
       {{"status", "today"}, "status has no place for today\n"},
       {{"lnks\x1b[2J"}, "there is no verb lnks?[2J"},
       {{}, "a verb is missing: status, "},
-      {{"relink"}, "relink: a verb is missing: ls, show, claim, "},
+      {{"relink"}, "relink: a verb is missing: ls, show, "},
       {{"links", "show"}, "LINK is required\nmoneykitctl links show --help says more"},
   };
   for (const Case& test : cases)
