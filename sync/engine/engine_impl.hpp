@@ -579,8 +579,8 @@ struct Engine::Impl final : VisitPort {
   std::shared_ptr<core::VisitNews> listener;
   Continuity continuity{store, timers, stopping, on_hold};
   std::unordered_set<Slot> of_purged;  // whose visits in flight began before a purge
-  std::uint64_t fence_floor = 0;   // no purged link had a higher one
-  core::PurgedSends purged_sends;  // of the last minute
+  std::uint64_t fence_floor = 0;       // no purged link had a higher one
+  core::PurgedSends purged_sends;      // of the last minute
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

@@ -24,8 +24,8 @@ class LinkTable {
   static constexpr Slot no_slot = 0xffffffff;
 
   void reserve(std::size_t links);
-  // The link must not be in the table. One that was buried gets its slot back, and the visit that is in flight
-  // with it. 1 <= id bytes <= 256.
+  // The link must not be in the table. One that was buried gets its slot back, and the visit that is in
+  // flight with it. 1 <= id bytes <= 256.
   Slot add(std::string_view link_id, core::LinkStatus status);
   std::optional<Slot> find(std::string_view link_id) const;
   std::string_view id(Slot slot) const;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "sync/core/continuity.hpp"
 #include "tests/unit/daemon/fake_view.hpp"
 #include "tests/unit/engine/virtual_io.hpp"
 
