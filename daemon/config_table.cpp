@@ -29,6 +29,7 @@ constexpr ConfigSection sections[] = {
     {"schedule",
      "When a link is visited. A running daemon takes new values on reload, except for discovery."},
     {"cycle", "Limits of one visit to a link."},
+    {"retention", "What is kept, and for how long."},
     {"incidents",
      "When links of one institution, or of one provider, fail together: one incident, one of them is asked "
      "meanwhile, and their relink entries are held back until it is over."},

@@ -131,7 +131,8 @@ struct Engine::Impl final : VisitPort {
   Slot add(std::string_view link_id, LinkStatus status, core::WallTime due) {
     const Slot slot = table.add(link_id, status);
     ++by_status[index_of(status)];
-    if (visited_by_schedule(status)) table.schedule(slot, due_tick(due));
+    // One that was purged and comes back may still be visited; its visit's end puts it into the schedule.
+    if (visited_by_schedule(status) && !table.in_flight(slot)) table.schedule(slot, due_tick(due));
     return slot;
   }
 

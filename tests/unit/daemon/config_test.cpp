@@ -422,6 +422,14 @@ TEST(Config, ReloadTakesOnlyWhatARunningDaemonCanTake) {
   EXPECT_EQ(merged.store.path, "/var/lib/moneykit-syncd");
 }
 
+// A key of a section that is not known could not be set.
+TEST(Config, EveryKeyIsOfASectionThatIsKnown) {
+  for (const daemon::ConfigKey& key : daemon::config_keys()) {
+    const auto is_its = [&](const daemon::ConfigSection& section) { return section.name == key.section; };
+    EXPECT_TRUE(std::ranges::any_of(daemon::config_sections(), is_its)) << key.section << "." << key.name;
+  }
+}
+
 TEST(Config, ReferencePageIsUpToDate) {
   const std::string path = std::string(SYNCD_SOURCE_DIR) + "/docs/configuration.md";
   const std::string wanted = daemon::configuration_reference();
