@@ -15,11 +15,10 @@ constexpr std::uint32_t list_pages_max = 20'000;
 void note_page(const core::LinksAnswer& page, const LinkTable& table, std::vector<bool>& met,
                Differences& found) {
   for (const std::string_view id : page.link_ids) {
-    const auto slot = table.find(id);
-    if (slot) {
-      if (*slot < met.size()) met[*slot] = true;
-      continue;
-    }
+    // One that was purged may come back while this runs.
+    const auto slot = table.find_any(id);
+    if (slot && *slot < met.size()) met[*slot] = true;
+    if (slot && !table.buried(*slot)) continue;
     ++found.only_upstream_count;
     if (found.only_upstream.size() < Differences::listed_max) {
       found.only_upstream.push_back(core::LinkId{std::string(id)});

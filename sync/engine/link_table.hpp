@@ -28,6 +28,8 @@ class LinkTable {
   // flight with it. 1 <= id bytes <= 256.
   Slot add(std::string_view link_id, core::LinkStatus status);
   std::optional<Slot> find(std::string_view link_id) const;
+  // Also one that is buried.
+  std::optional<Slot> find_any(std::string_view link_id) const;
   std::string_view id(Slot slot) const;
   std::size_t size() const { return links_.size() - buried_; }  // links
   std::size_t slots() const { return links_.size(); }           // used so far: each is below this
@@ -102,7 +104,6 @@ class LinkTable {
   };
   static constexpr std::uint8_t buried_status = 0;  // no LinkStatus
   Slot revive(Slot slot, core::LinkStatus status);
-  std::optional<Slot> find_any(std::string_view link_id) const;
   static_assert(sizeof(Link) == 12, "a million idle links pay for each byte");
   void place(std::uint32_t at, Due due);
   void sift_up(std::uint32_t at);

@@ -259,7 +259,7 @@ void World::on_request(const WireRequest& request, std::size_t same_link, std::s
   trace("request " + std::string(request.target));
   if (request.link_id.empty()) return;
   Past& past = past_[LinkId{request.link_id}];
-  past.latest = request.target;
+  if (!ends_link) past.latest = request.target;
   ++past.requests;
   if (request.endpoint != core::Endpoint::sync) return;
   if (past.asked == request.target) tally("page asked for again");
@@ -300,8 +300,10 @@ void World::check_queues(std::size_t in_flight) {
 
 void World::on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) {
   count_answer(request, answer);
-  if (request.endpoint == core::Endpoint::delete_link && answer.status == 204)
-    deleted_.insert(request.link_id);
+  if (request.endpoint == core::Endpoint::delete_link) {  // whatever becomes of the answer
+    const auto truth = upstream_.truth(request.link_id, timers_.true_now());
+    if (!truth || truth->state == sandbox::LinkState::deleted) deleted_.insert(request.link_id);
+  }
   note_circle(request, answer);
   strike_at_answer(request);
 }

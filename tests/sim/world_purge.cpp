@@ -10,7 +10,7 @@ namespace syncd::test {
 // Most come back after a while, some in the very next moment, and some not before the quiet.
 void World::purge_somebody() {
   Dice dice(plan_.seed, purge_stream, ++purges_);
-  if (!on(Hazard::purge) || faults_over_ || !dice.chance(12) || store_.links.empty()) return;
+  if (!on(Hazard::purge) || faults_over_ || !dice.chance(25) || store_.links.empty()) return;
   const std::string& link = links_[dice.draw(links_.size())];
   const bool unlink = dice.chance(25);
   std::optional<Millis> until_back;
@@ -83,6 +83,7 @@ void World::check_purge(const core::LinkUpdate& update, const core::LinkRecord* 
   past.purged = true;
   draining_.erase(link_id);
   repairing_.erase(link_id);
+  awaited_reports_.erase(link_id);
   std::erase_if(damages_, [&](const Damage& damage) { return damage.link_id == link_id; });
 }
 
