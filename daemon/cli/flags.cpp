@@ -28,18 +28,20 @@ CliError in_flags(CliError error, std::initializer_list<FlagName> names) {
     if (rest.starts_with(prefix)) rest.remove_prefix(prefix.size());
   }
   std::string message;
-  bool about_what_was_typed = false;
+  bool names_a_flag = false;
+  bool about_what_was_typed = false;  // that, and not what could be said as well
   while (!rest.empty()) {
     const std::size_t length = std::min(rest.find_first_not_of(name_characters), rest.size());
     const std::string_view word = rest.substr(0, std::max<std::size_t>(length, 1));
     const auto named = std::ranges::find(names, word, &FlagName::member);
     const bool meant = named != names.end() && (message.empty() || is_no_word(word));
-    about_what_was_typed |= meant;
+    names_a_flag |= meant;
+    about_what_was_typed |= meant && message.empty();
     message += meant ? named->typed : word;
     rest.remove_prefix(word.size());
   }
-  if (!about_what_was_typed) return error;
-  error.exit_code = daemon::exit_usage;
+  if (!names_a_flag) return error;
+  if (about_what_was_typed) error.exit_code = daemon::exit_usage;
   error.message = std::move(message);
   return error;
 }

@@ -233,7 +233,6 @@ void Canary::say_the_wrong_things(const std::string& link_id) {
   refused(400, "POST", "/v1/links/" + link_id + "/sync", {}, long_key);
   ask(fmt::format("POST{}", request_key), "/v1/links");
   ask("GET", fmt::format("/v1/links HTTP/9.9 {}", client_secret));
-  refused(413, "POST", "/v1/links", as_json(std::string(client_secret) + std::string(70'000, 'x')));
 }
 
 void Canary::knock_with_wrong_tokens() {
@@ -255,7 +254,7 @@ void Canary::knock_with_wrong_tokens() {
   // The text of a token in the place of its name.
   const Reply mistaken = ask("POST", "/v1/tokens/" + token + "/revoke");
   EXPECT_GE(mistaken.status, 400);
-  ctl({"tokens", "revoke", "reader"}, 0);
+  ctl({"tokens", "revoke", "reader", "--yes"}, 0);
   knock(401, "GET", "/v1/status", "Authorization: Bearer " + token + "\r\n");
 }
 
@@ -264,7 +263,7 @@ void Canary::use_the_tool_wrongly(const std::string& link_id) {
   ctl({"links", "exchange", "--user", "x"}, 1, std::string(bad_token));
   ctl({"relink", "note", "mk_none", std::string(note)}, 1);
   ctl({"sessions", "create", "--user", "u", "--webhook", fmt::format("ftp://app.example/h?t={}", hook_token)},
-      1);
+      2);
   ctl({"relink", "claim", link_id, "--version", "1", "--for", "ann"}, 1);
 }
 
