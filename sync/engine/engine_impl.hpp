@@ -476,6 +476,7 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<void>> unlink(core::LinkId link_id);
   api::Task<bool> was_purged(core::LinkId link_id);
   api::Task<void> retain();
+  bool has_expired(const core::LinkRecord& record) const;
   api::Task<void> purge_expired();
 
   // ---- import (engine_import.cpp) ----

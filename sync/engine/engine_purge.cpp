@@ -33,13 +33,18 @@ api::Task<void> Engine::Impl::empty_notes(core::LinkId link_id) {
   if (!emptied) observer.on_store_failed(emptied.error());
 }
 
+// By retention only while the link has been gone for long enough: it may have been added anew meanwhile.
 Engine::Impl::Act Engine::Impl::purge_act(bool unlinked, Requester by) {
+  const bool by_retention = by.actor == retention_actor;
   const auto action = [this, unlinked](const core::StepInput& input) {
     core::LinkUpdate update = core::step_purge(input, unlinked);
     note_purge(update);
     return update;
   };
-  const auto check = [](const core::LinkRecord&, const core::Held&) -> core::Result<Verdict> {
+  const auto check = [this, by_retention](const core::LinkRecord& record,
+                                          const core::Held&) -> core::Result<Verdict> {
+    if (by_retention && !has_expired(record))
+      return core::fail(core::Errc::conflict, "the link has not been gone for long enough");
     return Verdict::act;
   };
   return {.name = "links.purge", .action = action, .check = check, .by = std::move(by)};
@@ -68,8 +73,13 @@ api::Task<core::Result<Purged>> Engine::Impl::purge(core::LinkId link_id, bool u
     if (!ended) co_return std::unexpected(ended.error());
   }
   const bool by_retention = by.actor == retention_actor;
-  Act wanted = purge_act(unlink_too, std::move(by));
+  Act wanted = purge_act(unlink_too, by);
   auto acted = co_await act(link_id, std::move(wanted));
+  if (!acted && acted.error().code == core::Errc::not_found) {
+    // The same request, sent once more, may have been faster.
+    earlier = co_await earlier_act(std::move(by));
+    if (earlier && *earlier) co_return Purged{.unlinked = unlink_too, .repeated = true};
+  }
   if (!acted) co_return std::unexpected(acted.error());
   if (acted->repeated) co_return Purged{.unlinked = unlink_too, .repeated = true};
   observer.on_purged(link_id, by_retention, acted->counts);
@@ -93,15 +103,18 @@ api::Task<void> Engine::Impl::retain() {
 }
 
 // The last attempt at a link is the one that found it gone.
+bool Engine::Impl::has_expired(const core::LinkRecord& record) const {
+  return options.gone_links_kept > core::Millis(0) && record.status == LinkStatus::gone &&
+         timers.wall_now() - record.last_attempt_at >= options.gone_links_kept;
+}
+
 api::Task<void> Engine::Impl::purge_expired() {
   for (Slot slot = 0; slot < table.slots() && !stopping; ++slot) {
     if (table.buried(slot) || table.status(slot) != LinkStatus::gone) continue;
     const core::LinkId link_id{std::string(table.id(slot))};
     const auto loaded = co_await store.load(link_id);
     if (!loaded) co_return observer.on_store_failed(loaded.error());
-    const bool expired = *loaded && (*loaded)->status == LinkStatus::gone &&
-                         timers.wall_now() - (*loaded)->last_attempt_at >= options.gone_links_kept;
-    if (!expired) continue;
+    if (!*loaded || !has_expired(**loaded)) continue;
     Requester by{.actor = std::string(retention_actor)};
     const auto purged = co_await purge(link_id, false, std::move(by));
     if (!purged && purged.error().code == core::Errc::storage)

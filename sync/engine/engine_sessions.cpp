@@ -103,7 +103,11 @@ api::Task<core::Result<std::vector<core::LinkId>>> new_links_of(
     if (health == core::LinkHealth::deleted || health == core::LinkHealth::not_ready) continue;
     core::LinkId link_id{std::string(link.link_id)};
     if (!table.find(link_id.str())) {
-      unknown.push_back(std::move(link_id));
+      // One that was purged is old, and only whoever names it may bring it back.
+      std::string name = core::purged_note(link_id);
+      const auto purged = co_await store.note(std::move(name));
+      if (!purged) co_return std::unexpected(purged.error());
+      if (!*purged) unknown.push_back(std::move(link_id));
       continue;
     }
     const auto fits = co_await is_new_and_nameless(store, link_id, now);

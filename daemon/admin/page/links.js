@@ -278,14 +278,15 @@ export function linkView({ api, session, title }, id) {
         plural(link.counts?.transactions ?? 0, 'transaction')}, its relink entry, and what the feed told of it. It cannot be taken back.`),
       h('p', {}, h('label', { for: 'unlink', class: 'inline' }, unlink, ' End it at MoneyKit, too'))] });
     if (typed === undefined) return;
-    if (typed !== id) {
+    if (typed !== id.trim()) {
       toast('That is not the id of this link. Nothing was changed.', 'bad');
       return;
     }
     await during('purge', async () => {
       const answer = await api.post(`${path}/purge`, { unlink: unlink.checked });
       left = true;
-      toast(`Purged: ${plural(answer.accounts, 'account')} and ${plural(answer.transactions, 'transaction')} were taken away.`);
+      toast(answer.repeated ? 'Purged.'
+        : `Purged: ${plural(answer.accounts, 'account')} and ${plural(answer.transactions, 'transaction')} were taken away.`);
       location.hash = '#/links';
     });
   }

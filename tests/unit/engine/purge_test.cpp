@@ -239,6 +239,20 @@ TEST(Retention, PurgesLinksThatHaveBeenGoneForLongEnough) {
   EXPECT_FALSE(world.store.links.contains("gone_lately")) << "in its time";
 }
 
+// Between the look at the link and its purge somebody has made a new one of it.
+TEST(Retention, LeavesALinkThatIsNotGoneAnyMore) {
+  Retained world(hours(24 * 5));
+  world.store.before_commit = [&world] {
+    core::LinkRecord& record = world.store.links["gone_long"];
+    ++record.fence;
+    record.status = LinkStatus::active;
+    world.store.before_commit = nullptr;
+  };
+  world.io.pass(hours(2));
+  EXPECT_TRUE(world.store.links.contains("gone_long"));
+  EXPECT_TRUE(world.observer.purged.empty());
+}
+
 TEST(Retention, OffKeepsThemForEver) {
   Retained world(core::Millis(0));
   world.io.pass(hours(24 * 30));
