@@ -252,7 +252,7 @@ void World::on_request(const WireRequest& request, std::size_t same_link, std::s
                    "two requests at once for one link");
   if (ends_link) ended_.insert(request.link_id);
   check_queues(in_flight);
-  if (!ends_link) check_still(request);
+  if (!ended_.contains(request.link_id)) check_still(request);
   if (!ends_link) check_full_disk(request);
   mix(request.target);
   mix(std::to_string(now.time_since_epoch().count()));

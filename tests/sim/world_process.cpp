@@ -125,6 +125,9 @@ void World::put_back_older_copy() {
   repairing_.clear();
   for (const auto& [link_id, record] : store_.links) {
     if (record.repairing) repairing_.insert(link_id);
+    // One that was purged since is there again, as it was.
+    past_[link_id].purged = false;
+    past_[link_id].history_was_read |= record.last_success_at != core::WallTime{};
   }
   for (auto& [link_id, past] : past_) {
     past.cursor.clear();
