@@ -116,6 +116,8 @@ void World::check_first_look(const core::LinkUpdate& update, const core::LinkRec
     findings_.expect(Invariant::continuity, looked,
                      "link " + link_id.str() + ": read again without a look at what there was");
   }
+  // Nor has one whose drain was told in its middle.
+  if (update.record.drain.open && !looked) begun_in = entry->second.opened_at;
   if (!update.relink) return;
   awaited_reports_.erase(link_id);
   if (!is_reconnected(*update.relink)) return;
