@@ -148,11 +148,7 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
     places.push_back({.listener = &listener, .options = std::move(options), .shows_metrics = true});
   }
   if (admin_tcp_listener) {
-    ServerOptions options = listener_options();
-    options.strangers_per_address_max = std::max<std::size_t>(options.connections_max / 4, 1);
-    options.body_bytes_max = admin_body_bytes_max;
-    options.tls = admin_tls;
-    places.push_back({.listener = &*admin_tcp_listener, .options = std::move(options)});
+    places.push_back({.listener = &*admin_tcp_listener, .options = admin_tcp_options()});
   }
   if (metrics_listener) {
     places.push_back({.listener = &*metrics_listener, .options = listener_options(), .shows_metrics = true});

@@ -132,15 +132,19 @@ void App::Impl::make_access() {
                                     [this]() -> const TokenTable& { return tokens.table(); });
 }
 
-void App::Impl::serve_admin_tcp() {
-  if (!admin_tcp_listener) return;
+ServerOptions App::Impl::admin_tcp_options() const {
   ServerOptions options;
   options.connections_max = listener_connections_max();
   options.strangers_per_address_max = std::max<std::size_t>(options.connections_max / 4, 1);
   options.body_bytes_max = admin_body_bytes_max;
   options.tls = admin_tls;
+  return options;
+}
+
+void App::Impl::serve_admin_tcp() {
+  if (!admin_tcp_listener) return;
   admin_servers.push_back(std::make_unique<HttpServer>(io.get_executor(), timers, *routes,
-                                                       std::move(*admin_tcp_listener), std::move(options),
+                                                       std::move(*admin_tcp_listener), admin_tcp_options(),
                                                        on_exception()));
   admin_tcp_listener.reset();
   admin_tcp_server = admin_servers.back().get();

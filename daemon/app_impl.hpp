@@ -61,6 +61,7 @@ struct App::Impl {
   void make_access();
   void make_reads();
   api::Task<core::Result<void>> record_reads(std::vector<store::LinkAct> acts);
+  ServerOptions admin_tcp_options() const;
   void serve_admin_tcp();
 
   // ---- while it runs ----

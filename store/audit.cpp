@@ -37,6 +37,18 @@ core::Result<core::AuditEntry> entry_at(const Scan& scan) {
   return decode_audit_entry(*sequence, scan.value());
 }
 
+void put_entry(Database& database, const core::AuditEntry& entry, rocksdb::WriteBatch& batch) {
+  std::string value;
+  encode_audit_entry(value, entry);
+  batch.Put(database.family(Family::audit), audit_key(entry.sequence), value);
+}
+
+void put_head(Database& database, const core::AuditHead& head, rocksdb::WriteBatch& batch) {
+  std::string value;
+  encode_audit_head(value, head);
+  batch.Put(database.family(Family::meta), to_slice(meta_key::audit), value);
+}
+
 }  // namespace
 
 void encode_audit_entry(std::string& out, const core::AuditEntry& entry) {
@@ -150,17 +162,12 @@ core::Result<CommitOutcome> Store::record_act(core::WallTime at, const core::Aud
                                               const std::optional<NoteChange>& change) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   if (impl_->audit.find(note.request_key)) return CommitOutcome::conflict;
-  const core::AuditEntry entry = impl_->audit.add(at, core::LinkId{}, note);
   auto& batch = impl_->batch;
   batch.Clear();
-  std::string value;
-  encode_audit_entry(value, entry);
-  batch.Put(impl_->database->family(Family::audit), audit_key(entry.sequence), value);
-  value.clear();
-  encode_audit_head(value, impl_->audit.head());
-  batch.Put(impl_->database->family(Family::meta), to_slice(meta_key::audit), value);
+  put_entry(*impl_->database, impl_->audit.add(at, core::LinkId{}, note), batch);
+  put_head(*impl_->database, impl_->audit.head(), batch);
   if (change) {
-    value.clear();
+    std::string value;
     encode_blob_head(value);
     value += change->value;
     batch.Put(impl_->database->family(Family::meta), note_key(change->name), value);
@@ -176,16 +183,9 @@ core::Result<void> Store::record_acts(core::WallTime at, std::span<const LinkAct
   if (acts.empty()) return {};
   auto& batch = impl_->batch;
   batch.Clear();
-  std::string value;
-  for (const LinkAct& act : acts) {
-    const core::AuditEntry entry = impl_->audit.add(at, act.link_id, act.note);
-    value.clear();
-    encode_audit_entry(value, entry);
-    batch.Put(impl_->database->family(Family::audit), audit_key(entry.sequence), value);
-  }
-  value.clear();
-  encode_audit_head(value, impl_->audit.head());
-  batch.Put(impl_->database->family(Family::meta), to_slice(meta_key::audit), value);
+  for (const LinkAct& act : acts)
+    put_entry(*impl_->database, impl_->audit.add(at, act.link_id, act.note), batch);
+  put_head(*impl_->database, impl_->audit.head(), batch);
   if (auto written = impl_->database->write(batch, impl_->options.sync_writes); !written)
     return std::unexpected(written.error());
   ++impl_->commits;

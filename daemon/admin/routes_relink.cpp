@@ -4,6 +4,7 @@
 #include "daemon/admin/relink_request.hpp"
 #include "daemon/admin/routes.hpp"
 #include "daemon/admin/shapes.hpp"
+#include "sync/core/hex.hpp"
 
 // The relink queue, and the audit log of what people do.
 namespace syncd::daemon {
@@ -151,7 +152,7 @@ api::Task<HttpResponse> AdminRoutes::list_audit(Call call) {
   const bool more = !slice->entries.empty() && slice->entries.back().sequence > 1;
   if (more) writer.member("next", std::string_view(fmt::format("{}", slice->entries.back().sequence)));
   writer.key("head").begin_object().member("sequence", slice->head.sequence);
-  writer.member("hash", std::string_view(hex_of(slice->head.hash))).end_object();
+  writer.member("hash", std::string_view(core::hex_of(slice->head.hash))).end_object();
   writer.end_object();
   co_return json(200, writer);
 }
@@ -163,7 +164,7 @@ api::Task<HttpResponse> AdminRoutes::check_audit(Call call) {
   if (!check) co_return from_error(check.error());
   JsonWriter writer;
   writer.begin_object().member("intact", check->broken_at == 0).member("entries", check->end.sequence);
-  writer.member("hash", std::string_view(hex_of(check->end.hash))).key("broken_at");
+  writer.member("hash", std::string_view(core::hex_of(check->end.hash))).key("broken_at");
   if (check->broken_at == 0) {
     writer.null();
   } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/admin/dead_letter_id.hpp"
+#include "sync/core/hex.hpp"
 #include "sync/core/schedule.hpp"
 
 namespace syncd::daemon {
@@ -358,7 +359,7 @@ void write_audit_entry(JsonWriter& writer, const core::AuditEntry& entry) {
   } else {
     writer.raw(entry.note.detail);
   }
-  writer.member("hash", std::string_view(hex_of(entry.hash)));
+  writer.member("hash", std::string_view(core::hex_of(entry.hash)));
   writer.end_object();
 }
 
@@ -406,7 +407,7 @@ void write_dead_letter(JsonWriter& writer, const core::DeadLetter& letter, bool 
   write_time(writer, "at", letter.at);
   writer.member("reason", std::string_view(letter.reason));
   writer.member("body_bytes", letter.body_bytes);
-  writer.member("body_sha256_prefix", std::string_view(hex_of(letter.body_digest)));
+  writer.member("body_sha256_prefix", std::string_view(core::hex_of(letter.body_digest)));
   write_time(writer, "retried_at", letter.retried_at);
   if (whole) write_optional_text(writer, "redacted_body", letter.redacted_body);
   writer.end_object();

@@ -9,18 +9,6 @@
 
 namespace syncd::daemon {
 
-// Lower-case hexadecimal digits.
-template <class Bytes>
-std::string hex_of(const Bytes& bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += digits[byte >> 4];
-    text += digits[byte & 0xf];
-  }
-  return text;
-}
-
 // The JSON shapes of the admin API. Rows' `data`, and the feed's `before` and `after`, are spliced in as
 // stored: numbers keep their text.
 

@@ -1,9 +1,8 @@
 #include <charconv>
 #include <optional>
 
-#include <fmt/format.h>
-
 #include "sync/core/continuity.hpp"
+#include "sync/core/hex.hpp"
 
 // A note begins with a word, a version and the digest of what follows:
 //
@@ -18,15 +17,8 @@ constexpr std::string_view snapshot_head = "continuity-before 1 ";
 constexpr std::string_view report_head = "continuity-report 1 ";
 constexpr std::size_t digest_digits = 32;
 
-std::string digest_text(std::string_view content) {
-  std::string text;
-  for (const std::uint8_t byte : digest_of(content))
-    text += fmt::format("{:02x}", byte);
-  return text;
-}
-
 std::string with_head(std::string_view head, std::string content) {
-  return std::string(head) + digest_text(content) + '\n' + content;
+  return std::string(head) + hex_of(digest_of(content)) + '\n' + content;
 }
 
 std::optional<std::string_view> content_of(std::string_view head, std::string_view note) {
@@ -34,7 +26,7 @@ std::optional<std::string_view> content_of(std::string_view head, std::string_vi
   note.remove_prefix(head.size());
   if (note.size() < digest_digits + 1 || note[digest_digits] != '\n') return std::nullopt;
   const std::string_view content = note.substr(digest_digits + 1);
-  if (note.substr(0, digest_digits) != digest_text(content)) return std::nullopt;
+  if (note.substr(0, digest_digits) != hex_of(digest_of(content))) return std::nullopt;
   return content;
 }
 

@@ -5,19 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "sync/core/hex.hpp"
+
 namespace syncd::core {
 
 namespace {
 
 constexpr Millis counts_for{60'000};
-
-void append_hex(std::string& out, const Digest& digest) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (const std::uint8_t byte : digest) {
-    out += digits[byte >> 4];
-    out += digits[byte & 0xf];
-  }
-}
 
 template <class Number>
 std::optional<Number> take_number(std::string_view& line) {
@@ -32,9 +26,7 @@ std::optional<Number> take_number(std::string_view& line) {
 }  // namespace
 
 std::string purged_note(const LinkId& link_id) {
-  std::string name = "purged/";
-  append_hex(name, digest_of(link_id.str()));
-  return name;
+  return "purged/" + hex_of(digest_of(link_id.str()));
 }
 
 void forget_old_sends(PurgedSends& sends, WallTime now) {
