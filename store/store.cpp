@@ -150,6 +150,15 @@ core::Result<void> Store::put_note(std::string_view name, std::string_view value
   return impl_->write_meta(note_key(name), stored);
 }
 
+core::Result<bool> Store::put_link_note(const core::LinkId& link_id, std::string_view name,
+                                        std::string_view value) {
+  const auto record = load(link_id);
+  if (!record) return std::unexpected(record.error());
+  if (!*record) return false;
+  if (auto written = put_note(name, value); !written) return std::unexpected(written.error());
+  return true;
+}
+
 core::Result<std::optional<std::string>> Store::note(std::string_view name) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   const auto value = impl_->database->get(Family::meta, note_key(name));

@@ -194,6 +194,10 @@ class Store {
   // Small opaque values of the daemon (the budget snapshot of a clean stop, results of verifies). take_note
   // erases it durably, so that a crash later cannot find it again.
   core::Result<void> put_note(std::string_view name, std::string_view value);
+  // put_link_note is about a link: while there is none of that id, nothing is written and the answer is
+  // false, so that what was found out about a link before its purge is not kept after it.
+  core::Result<bool> put_link_note(const core::LinkId& link_id, std::string_view name,
+                                   std::string_view value);
   core::Result<std::optional<std::string>> take_note(std::string_view name);
   core::Result<std::optional<std::string>> note(std::string_view name);  // reads it and leaves it
 

@@ -105,8 +105,8 @@ api::Task<void> Continuity::remember(core::LinkId link_id, std::uint64_t rows) {
     const auto snapshot = co_await read(link_id, std::move(builder));
     if (!snapshot) co_return;
     std::string text = core::to_note(*snapshot);
-    const auto kept = co_await store_.put_note(std::move(name), std::move(text));
-    if (!kept) co_return;
+    const auto kept = co_await store_.put_link_note(link_id, std::move(name), std::move(text));
+    if (!kept || !*kept) co_return;
   }
   co_await await_conclusion(std::move(link_id));
 }
@@ -144,7 +144,7 @@ api::Task<void> Continuity::conclude(core::LinkId link_id) {
     if (!after) co_return;
     text = core::report_note(core::to_json(link_id, core::compare(*before, *after)));
   }
-  const auto kept = co_await store_.put_note(std::move(name), std::move(text));
+  const auto kept = co_await store_.put_link_note(std::move(link_id), std::move(name), std::move(text));
   if (kept) awaited_.erase(hash);
 }
 

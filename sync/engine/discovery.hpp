@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,12 @@ struct Differences {
   std::uint64_t only_here_count = 0;
 };
 
+// Whether the link was purged here: one that upstream still lists is no difference.
+using WasPurged = std::function<api::Task<bool>(core::LinkId)>;
+
 // Pages through the whole list. Errors: those of MoneykitApi::links; protocol when the list does not end;
 // cancelled when `on_hold` is true before a page is asked for.
 api::Task<core::Result<Differences>> compare_links(api::MoneykitApi& upstream, const LinkTable& table,
-                                                   const bool& on_hold);
+                                                   WasPurged was_purged, const bool& on_hold);
 
 }  // namespace syncd::engine

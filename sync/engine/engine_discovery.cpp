@@ -13,7 +13,8 @@ api::Task<void> Engine::Impl::discover() {
       co_await hold_ended->wait();
       continue;
     }
-    const auto found = co_await compare_links(upstream, table, on_hold);
+    auto purged = [this](core::LinkId link_id) { return was_purged(std::move(link_id)); };
+    const auto found = co_await compare_links(upstream, table, std::move(purged), on_hold);
     if (stopping) co_return;
     Registered registered;
     if (found) {
@@ -43,7 +44,7 @@ api::Task<Engine::Impl::Registered> Engine::Impl::act_on(const Differences& foun
     for (const core::LinkId& link_id : found.only_upstream) {
       registered.held = on_hold;
       if (stopping || on_hold) co_return registered;
-      const bool purged = co_await was_purged(link_id);
+      const bool purged = co_await was_purged(link_id);  // since the lists were compared
       if (stopping) co_return registered;
       if (purged) continue;
       NewLink link{link_id, {}, {}};

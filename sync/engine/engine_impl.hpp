@@ -245,8 +245,7 @@ struct Engine::Impl final : VisitPort {
   // Puts the link back where it belongs: it never falls out of the schedule.
   void settle(LinkTable::Due visited, core::Cause cause, CycleOutcome& outcome) {
     const Slot slot = visited.slot;
-    if (of_purged.erase(slot) != 0) {  // whatever the visit has found is no more
-      if (!stopping) group->spawn(empty_notes(core::LinkId{std::string(table.id(slot))}));
+    if (of_purged.erase(slot) != 0) {                         // whatever the visit has found is no more
       if (!table.buried(slot)) reschedule(slot, now_tick());  // the link was added again since
       return;
     }
@@ -472,7 +471,6 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<Purged>> purge(core::LinkId link_id, bool unlink, Requester by);
   Act purge_act(bool unlinked, Requester by);
   void note_purge(core::LinkUpdate& update);
-  api::Task<void> empty_notes(core::LinkId link_id);
   api::Task<core::Result<void>> unlink(core::LinkId link_id);
   api::Task<bool> was_purged(core::LinkId link_id);
   api::Task<void> retain();

@@ -14,7 +14,8 @@ constexpr std::string_view retention_actor = "retention";
 }  // namespace
 
 // The discovery does not bring the link back, nothing that was noted about it stays, and what it has asked
-// upstream in the last minute still counts.
+// upstream in the last minute still counts. A visit that had begun before notes nothing afterwards either:
+// such notes are put under the condition that the link is there (StorePort::put_link_note).
 void Engine::Impl::note_purge(core::LinkUpdate& update) {
   const core::LinkId& link_id = update.link_id;
   core::forget_old_sends(purged_sends, update.at);
@@ -23,14 +24,6 @@ void Engine::Impl::note_purge(core::LinkUpdate& update) {
   update.notes.push_back({std::string(core::purged_sends_note), core::encode_purged_sends(purged_sends)});
   update.notes.push_back({verify_result_note(link_id), std::nullopt});
   update.notes.push_back({core::continuity_note(link_id), std::nullopt});
-}
-
-// What a visit that had begun before may have noted since.
-api::Task<void> Engine::Impl::empty_notes(core::LinkId link_id) {
-  std::string name = core::continuity_note(link_id);
-  std::string nothing;
-  const auto emptied = co_await store.put_note(std::move(name), std::move(nothing));
-  if (!emptied) observer.on_store_failed(emptied.error());
 }
 
 // By retention only while the link has been gone for long enough: it may have been added anew meanwhile.

@@ -101,6 +101,13 @@ api::Task<core::Result<void>> StoreGateway::put_note(std::string name, std::stri
   co_return result;
 }
 
+api::Task<core::Result<bool>> StoreGateway::put_link_note(core::LinkId link_id, std::string name,
+                                                          std::string value) {
+  auto work = [&](store::Store& store) { return store.put_link_note(link_id, name, value); };
+  auto result = co_await run(std::move(work));
+  co_return result;
+}
+
 bool StoreGateway::healthy() const {
   return worker_.store().healthy();
 }

@@ -14,4 +14,8 @@ api::Task<core::Result<void>> StorePort::put_note(std::string, std::string) {
   co_return core::Result<void>{};
 }
 
+api::Task<core::Result<bool>> StorePort::put_link_note(core::LinkId, std::string, std::string) {
+  co_return true;
+}
+
 }  // namespace syncd::engine

@@ -34,6 +34,9 @@ class StorePort {
   virtual api::Task<core::Result<std::optional<std::string>>> note(std::string name);
   // Durable; replaces the earlier one.
   virtual api::Task<core::Result<void>> put_note(std::string name, std::string value);
+  // As Store::put_link_note: false, and nothing written, when the link is not stored (any more).
+  virtual api::Task<core::Result<bool>> put_link_note(core::LinkId link_id, std::string name,
+                                                      std::string value);
 };
 
 }  // namespace syncd::engine

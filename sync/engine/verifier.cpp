@@ -124,14 +124,13 @@ api::Task<VerifyOutcome> Verifier::verify(core::LinkId link_id, bool by_audit) {
   const bool stopped = incomplete && context_.stopping;
   // What concerns all links says nothing about this one: what is known of it stays, and a store in trouble is
   // left alone.
-  const bool known = !hooks_.known || hooks_.known(link_id);  // not purged meanwhile
-  if (!stopped && !outcome.service_wide && known) {
+  if (!stopped && !outcome.service_wide) {
     std::string note = core::to_note(outcome.report);
-    auto kept = co_await context_.store.put_note(verify_result_note(link_id), std::move(note));
+    auto kept = co_await context_.store.put_link_note(link_id, verify_result_note(link_id), std::move(note));
     if (!kept && !outcome.error) outcome.error = std::move(kept.error());
   }
   forget(link_id.str());
-  if (known) reports_.push_back(outcome.report);
+  if (!hooks_.known || hooks_.known(link_id)) reports_.push_back(outcome.report);
   if (reports_.size() > reports_max) reports_.pop_front();
   running_.reset();
   if (!stopped) hooks_.ended(outcome);

@@ -256,15 +256,29 @@ api::Task<core::Result<void>> SimStorePort::record_act(core::AuditNote note) {
 }
 
 api::Task<core::Result<void>> SimStorePort::put_note(std::string name, std::string value) {
-  auto work = [&]() -> core::Result<void> {
-    if (auto open = open_for_writing(); !open) return open;
-    if (fails("store fails a note: of a verify", notes_likelier)) return not_written();
-    watcher_.on_note(name, value);
-    store_.notes[name] = value;
-    return {};
+  auto work = [&] { return write_note(name, value); };
+  auto answer = co_await run(std::move(work));
+  co_return answer;
+}
+
+api::Task<core::Result<bool>> SimStorePort::put_link_note(core::LinkId link_id, std::string name,
+                                                          std::string value) {
+  auto work = [&]() -> core::Result<bool> {
+    if (auto open = open_for_writing(); !open) return std::unexpected(open.error());
+    if (!store_.links.contains(link_id)) return false;
+    if (auto written = write_note(name, value); !written) return std::unexpected(written.error());
+    return true;
   };
   auto answer = co_await run(std::move(work));
   co_return answer;
+}
+
+core::Result<void> SimStorePort::write_note(const std::string& name, const std::string& value) {
+  if (auto open = open_for_writing(); !open) return open;
+  if (fails("store fails a note: of a verify", notes_likelier)) return not_written();
+  watcher_.on_note(name, value);
+  store_.notes[name] = value;
+  return {};
 }
 
 }  // namespace syncd::test

@@ -102,6 +102,8 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
+  api::Task<core::Result<bool>> put_link_note(core::LinkId link_id, std::string name,
+                                              std::string value) override;
   bool healthy() const override { return !process_.storage_failed; }
   void let_next_fail(bool fails) { next_fails_ = fails; }  // that is no commit
   // As StoreGateway::stop.
@@ -123,6 +125,7 @@ class SimStorePort final : public engine::StorePort {
   template <class Work>
   api::Task<std::invoke_result_t<Work&>> run(Work work);
   core::Result<void> open_for_writing() const;
+  core::Result<void> write_note(const std::string& name, const std::string& value);
   // An error of the disk where nothing is committed, so many times likelier than usual. From then on nothing
   // is written any more.
   bool fails(const char* what, std::uint32_t likelier = 1);

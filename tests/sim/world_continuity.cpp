@@ -66,8 +66,7 @@ void World::check_continuity_note(const std::string& name, const std::string& va
   const auto before = first_look(link_id);
   const auto report = core::report_from_note(value);
   if (entry == store_.relink.end()) {
-    // A visit that was under way when its link was purged; its end empties the note.
-    expect(value.empty() || past_[link_id].purged, "something is remembered of a link without an entry");
+    expect(false, "something is remembered of a link without an entry");
   } else if (snapshot) {
     tally("relink: a first look");
     expect(core::is_waiting(entry->second.status) && entry->second.opened_at == snapshot->opened_at,

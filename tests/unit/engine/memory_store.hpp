@@ -44,6 +44,12 @@ class MemoryStore final : public engine::StorePort {
     notes[std::move(name)] = std::move(value);
     co_return core::Result<void>{};
   }
+  api::Task<core::Result<bool>> put_link_note(core::LinkId link_id, std::string name,
+                                              std::string value) override {
+    if (!links.contains(link_id.str())) co_return false;
+    notes[std::move(name)] = std::move(value);
+    co_return true;
+  }
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override {
     const auto found = notes.find(name);
     if (found == notes.end()) co_return std::nullopt;

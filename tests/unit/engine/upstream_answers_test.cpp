@@ -24,7 +24,8 @@ api::Task<void> look(api::MoneykitApi& upstream, Looked& looked) {
 
 api::Task<void> compare(api::MoneykitApi& upstream, const engine::LinkTable& table, Found& found) {
   const bool on_hold = false;
-  auto differences = co_await engine::compare_links(upstream, table, on_hold);
+  auto purged = [](core::LinkId link_id) -> api::Task<bool> { co_return link_id.str() == "mk_purged"; };
+  auto differences = co_await engine::compare_links(upstream, table, std::move(purged), on_hold);
   found.emplace(std::move(differences));
 }
 
@@ -53,14 +54,18 @@ TEST(Discovery, ReadsTheListToItsEnd) {
     table.add(link, core::LinkStatus::active);
   world.answer = [](const api::HttpCall& call) {
     const bool first = call.target.find("cursor=") == std::string::npos;
-    return json_reply(200, first ? R"({"links":[{"link_id":"mk_1"},{"link_id":"mk_4"}],"next_cursor":"n1"})"
-                                 : R"({"links":[{"link_id":"mk_2"}],"next_cursor":""})");
+    return json_reply(
+        200,
+        first
+            ? R"({"links":[{"link_id":"mk_1"},{"link_id":"mk_4"},{"link_id":"mk_purged"}],"next_cursor":"n1"})"
+            : R"({"links":[{"link_id":"mk_2"}],"next_cursor":""})");
   };
   Found found;
   world.io.start(compare(world.upstream, table, found));
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->only_here, std::vector{core::LinkId{"mk_3"}});
   EXPECT_EQ((*found)->only_upstream, std::vector{core::LinkId{"mk_4"}});
+  EXPECT_EQ((*found)->only_upstream_count, 1u);
   EXPECT_EQ(world.transport.calls().size(), 2u);
 }
 

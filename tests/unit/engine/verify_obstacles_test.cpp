@@ -132,6 +132,29 @@ TEST(VerifyObstacle, AStopInTheMiddleOfItsVisitIsNoResult) {
   EXPECT_FALSE(world.port.notes.contains("verify/mk_1"));
 }
 
+using Purging = std::optional<core::Result<engine::Purged>>;
+
+api::Task<void> purge(engine::Engine& engine, Purging& purged) {
+  core::LinkId link_id = the_id();
+  auto answer = co_await engine.purge(std::move(link_id), false, by_a_test);
+  purged.emplace(std::move(answer));
+}
+
+// Nothing that was found out about it is left.
+TEST(VerifyObstacle, ALinkThatIsPurgedMeanwhile) {
+  VerifyWorld world;
+  world.sync({the_link});
+  Purging purged;
+  world.instead = [&](const api::HttpCall& call) -> Answer {
+    if (is_reading(call) && !purged) world.io.start(purge(*world.engine, purged));
+    return std::nullopt;
+  };
+  ASSERT_TRUE(world.engine->verify(the_id()));
+  world.io.pass(minutes(5));
+  ASSERT_TRUE(purged && *purged);
+  EXPECT_FALSE(world.port.notes.contains("verify/mk_1"));
+}
+
 // ---- what it spends ----
 
 // One after another: a crash takes the requests of all of them for those of one cycle.

@@ -83,6 +83,13 @@ api::Task<core::Result<void>> ModelPort::put_note(std::string name, std::string 
   co_return core::Result<void>{};
 }
 
+api::Task<core::Result<bool>> ModelPort::put_link_note(core::LinkId link_id, std::string name,
+                                                       std::string value) {
+  if (!model.links.contains(link_id)) co_return false;
+  notes[std::move(name)] = std::move(value);
+  co_return true;
+}
+
 // ---- the bank
 // ------------------------------------------------------------------------------------------------
 

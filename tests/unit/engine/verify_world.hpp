@@ -30,6 +30,8 @@ class ModelPort final : public engine::StorePort {
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;
+  api::Task<core::Result<bool>> put_link_note(core::LinkId link_id, std::string name,
+                                              std::string value) override;
 
   ModelStore model;
   std::map<std::string, std::string> notes;

@@ -118,6 +118,17 @@ TEST_F(PurgeTest, LeavesNothingOfTheLinkAndEverythingOfTheOthers) {
   EXPECT_EQ(store_->audit_entries(0, 10)->entries.at(0).note.action, "links.purge");
 }
 
+// What a visit or a verify that was under way has found out of a link comes too late for the purge.
+TEST_F(PurgeTest, NothingIsNotedOfItAfterwards) {
+  fill("mk_1", 0);
+  const core::LinkId link_id{"mk_1"};
+  EXPECT_EQ(store_->put_link_note(link_id, "verify/x", "before"), true);
+  EXPECT_EQ(*store_->note("verify/x"), "before");
+  commit(purge_of("mk_1", 1));
+  EXPECT_EQ(store_->put_link_note(link_id, "verify/x", "secret of mk_1"), false);
+  EXPECT_EQ(*store_->note("verify/x"), std::nullopt);
+}
+
 // A consumer that is behind hears that the link is purged where it would have heard of its rows.
 TEST_F(PurgeTest, TheFeedStaysGapFree) {
   fill("mk_1", 0);
