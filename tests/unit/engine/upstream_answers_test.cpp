@@ -53,12 +53,10 @@ TEST(Discovery, ReadsTheListToItsEnd) {
   for (const char* link : {"mk_1", "mk_2", "mk_3"})
     table.add(link, core::LinkStatus::active);
   world.answer = [](const api::HttpCall& call) {
-    const bool first = call.target.find("cursor=") == std::string::npos;
-    return json_reply(
-        200,
-        first
-            ? R"({"links":[{"link_id":"mk_1"},{"link_id":"mk_4"},{"link_id":"mk_purged"}],"next_cursor":"n1"})"
-            : R"({"links":[{"link_id":"mk_2"}],"next_cursor":""})");
+    if (call.target.find("cursor=") != std::string::npos)
+      return json_reply(200, R"({"links":[{"link_id":"mk_2"}],"next_cursor":""})");
+    return json_reply(200, R"({"links":[{"link_id":"mk_1"},{"link_id":"mk_4"},{"link_id":"mk_purged"}],)"
+                           R"("next_cursor":"n1"})");
   };
   Found found;
   world.io.start(compare(world.upstream, table, found));
