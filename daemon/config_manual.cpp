@@ -24,13 +24,16 @@ std::string configuration_manual() {
   page.paragraph("moneykit-syncd.toml - configuration of moneykit-syncd");
   page.section("DESCRIPTION");
   page.paragraph(
-      "One TOML file, `/etc/moneykit-syncd/config.toml` or what `--config` names; then `conf.d/*.toml` beside it, in "
-      "the order of their names; then environment variables `MONEYKIT_SYNCD__SECTION__KEY`. Later values win. "
+      "One TOML file, `/etc/moneykit-syncd/config.toml` or what `--config` names; then `conf.d/*.toml` "
+      "beside it, in "
+      "the order of their names; then environment variables `MONEYKIT_SYNCD__SECTION__KEY`. Later values "
+      "win. "
       "Unknown keys are errors, and all errors are reported at once by `moneykit-syncd check-config`.");
   page.paragraph("Durations are a number and a unit: `500ms`, `30s`, `5m`, `6h`, `1d`, `1h30m`.");
   page.paragraph(
       "On SIGHUP (`systemctl reload moneykit-syncd`) everything is read and checked again. When all of it is "
-      "acceptable, keys that a reload takes have their new value at once, and the others are named in the log as "
+      "acceptable, keys that a reload takes have their new value at once, and the others are named in the "
+      "log as "
       "needing a restart. When anything is wrong, nothing changes.");
   page.paragraph(
       "Secrets are never written here: they come from a systemd credential or a file of mode 0400 or 0600.");
@@ -42,7 +45,8 @@ std::string configuration_manual() {
     }
   }
   page.section("EXAMPLE");
-  page.example("[upstream]\nclient_id = \"live_0123456789abcdef0123\"\n\n[schedule]\ndiscovery = \"register\"");
+  page.example(
+      "[upstream]\nclient_id = \"live_0123456789abcdef0123\"\n\n[schedule]\ndiscovery = \"register\"");
   page.section("SEE ALSO");
   page.paragraph("`moneykit-syncd`(8), `moneykitctl`(1), `systemd-creds`(1)");
   return std::move(page).text();

@@ -10,13 +10,26 @@ namespace {
 
 void escape(char c, std::string& out) {
   switch (c) {
-    case '\\': out += "\\(rs"; break;
-    case '-': out += "\\-"; break;   // a plain one may become a hyphen, which no shell takes
-    case '\'': out += "\\(aq"; break;
-    case '^': out += "\\(ha"; break;
-    case '~': out += "\\(ti"; break;
-    case '`': out += "\\(ga"; break;
-    default: out += c;
+    case '\\':
+      out += "\\(rs";
+      break;
+    case '-':
+      out += "\\-";
+      break;  // a plain one may become a hyphen, which no shell takes
+    case '\'':
+      out += "\\(aq";
+      break;
+    case '^':
+      out += "\\(ha";
+      break;
+    case '~':
+      out += "\\(ti";
+      break;
+    case '`':
+      out += "\\(ga";
+      break;
+    default:
+      out += c;
   }
 }
 

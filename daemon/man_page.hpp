@@ -6,8 +6,8 @@
 
 namespace syncd::daemon {
 
-// A page for man(1), in the macros of man(7). Texts are plain: what roff would take for itself is escaped here, and a
-// word between backquotes is set in bold.
+// A page for man(1), in the macros of man(7). Texts are plain: what roff would take for itself is escaped
+// here, and a word between backquotes is set in bold.
 class ManPage {
  public:
   // `source` names the program and its version; the page bears no date, so that the same program always makes

@@ -1,9 +1,8 @@
 #include "daemon/secret_file.hpp"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <cstdlib>
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -15,12 +14,13 @@ constexpr const char* key_name = "upstream.client_secret_file";
 constexpr std::string_view credential_name = "moneykit-client-secret";
 
 ConfigProblem no_credential() {
-  return {.where = "client secret",
-          .key = key_name,
-          .reason = fmt::format("no file is named, and systemd has no credential {}", credential_name),
-          .next_step = fmt::format("make it: systemd-creds encrypt --name={0} - /etc/credstore.encrypted/{0}; "
-                                   "or name a file of mode 0400 here",
-                                   credential_name)};
+  return {
+      .where = "client secret",
+      .key = key_name,
+      .reason = fmt::format("no file is named, and systemd has no credential {}", credential_name),
+      .next_step = fmt::format("make it: systemd-creds encrypt --name={0} - /etc/credstore.encrypted/{0}; "
+                               "or name a file of mode 0400 here",
+                               credential_name)};
 }
 
 std::expected<std::string, ConfigProblem> client_secret_path(const Config& config) {

@@ -56,7 +56,8 @@ void add_ending(daemon::ManPage& page) {
   page.entry("MONEYKITCTL_SOCKET", "The daemon's admin socket, where --socket does not name one.");
   page.entry("NO_COLOR", "No colours, whatever the terminal can do; so does TERM=dumb.");
   page.section("FILES");
-  page.entry("/run/moneykit-syncd/admin.sock", "The daemon's admin socket. Root and the group moneykit-admin may use it.");
+  page.entry("/run/moneykit-syncd/admin.sock",
+             "The daemon's admin socket. Root and the group moneykit-admin may use it.");
   page.section("SEE ALSO");
   page.paragraph("`moneykit-syncd`(8), `moneykit-syncd.toml`(5)");
 }
@@ -72,9 +73,12 @@ std::string manual(const std::vector<GrammarVerb>& grammar) {
   page.paragraph("`moneykitctl` [OPTIONS] VERB [ARGUMENTS]");
   page.section("DESCRIPTION");
   page.paragraph(
-      "Each verb is a request to the admin API of the daemon, over its unix socket. Tables are for people: they fit "
-      "the terminal, and go whole into a file or a pipe. With `--json` a verb prints what the API answers. With "
-      "`--dry-run` one that would change something says what it would do, and only reads. Verbs that take something "
+      "Each verb is a request to the admin API of the daemon, over its unix socket. Tables are for people: "
+      "they fit "
+      "the terminal, and go whole into a file or a pipe. With `--json` a verb prints what the API answers. "
+      "With "
+      "`--dry-run` one that would change something says what it would do, and only reads. Verbs that take "
+      "something "
       "away ask first; in scripts, say `--yes`.");
   page.section("OPTIONS");
   for (const GrammarOption& option : program.options)

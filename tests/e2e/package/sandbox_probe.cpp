@@ -1,10 +1,16 @@
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <functional>
 #include <linux/netlink.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -18,19 +24,12 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <string>
-#include <thread>
-
-// Stands in the place of the daemon, in the daemon's own unit, and tries what the unit is to forbid and what the daemon
-// cannot do without. A line for each: "denied NAME: REASON", "allowed NAME", "BROKEN NAME: ...". Then it says READY=1,
-// and waits for its end.
+// Stands in the place of the daemon, in the daemon's own unit, and tries what the unit is to forbid and what
+// the daemon cannot do without. A line for each: "denied NAME: REASON", "allowed NAME", "BROKEN NAME: ...".
+// Then it says READY=1, and waits for its end.
 namespace {
 
 int broken = 0;
@@ -45,7 +44,8 @@ int error_of(long result) {
 void denied(const char* name, const Try& attempt) {
   const int error = attempt();
   if (error == 0) ++broken;
-  std::fprintf(stderr, error == 0 ? "BROKEN %s: it was possible\n" : "denied %s: %s\n", name, std::strerror(error));
+  std::fprintf(stderr, error == 0 ? "BROKEN %s: it was possible\n" : "denied %s: %s\n", name,
+               std::strerror(error));
 }
 
 void allowed(const char* name, const Try& attempt) {
@@ -89,7 +89,8 @@ int make_socket(int family, int type, int protocol = 0) {
 }
 
 int map_writable_code() {
-  void* const page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const page =
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return page == MAP_FAILED ? errno : 0;
 }
 
@@ -143,9 +144,8 @@ void try_what_is_forbidden() {
   denied("write-var", [] { return open_and_close("/var/lib/probe", O_WRONLY | O_CREAT); });
   denied("read-root", [] { return list("/root"); });
   denied("read-home", [] { return list("/home"); });
-  denied("read-the-encrypted-secret", [] {
-    return open_and_close("/etc/credstore.encrypted/moneykit-client-secret", O_RDONLY);
-  });
+  denied("read-the-encrypted-secret",
+         [] { return open_and_close("/etc/credstore.encrypted/moneykit-client-secret", O_RDONLY); });
   denied("see-other-processes", [] { return list("/proc/1"); });
   denied("write-kernel-settings", [] { return open_and_close("/proc/sys/kernel/hostname", O_WRONLY); });
   denied("read-kernel-log", [] { return open_and_close("/dev/kmsg", O_RDONLY); });
@@ -256,7 +256,8 @@ int notify(const char* message) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
   const int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return errno;
-  const long sent = sendto(descriptor, message, std::strlen(message), 0, reinterpret_cast<sockaddr*>(&address), size);
+  const long sent =
+      sendto(descriptor, message, std::strlen(message), 0, reinterpret_cast<sockaddr*>(&address), size);
   const int error = error_of(sent);
   close(descriptor);
   return error;
@@ -265,7 +266,8 @@ int notify(const char* message) {
 void try_what_is_needed() {
   allowed("write-durably", write_durably);
   allowed("make-a-directory", make_directory);
-  allowed("read-the-configuration", [] { return open_and_close("/etc/moneykit-syncd/config.toml", O_RDONLY); });
+  allowed("read-the-configuration",
+          [] { return open_and_close("/etc/moneykit-syncd/config.toml", O_RDONLY); });
   allowed("map-a-file", map_a_file);
   allowed("read-the-secret", read_secret);
   allowed("talk-over-tcp", talk_over_tcp);

@@ -485,8 +485,10 @@ TEST(SecretFile, IsNamedOrComesFromSystemd) {
   std::filesystem::remove(scratch.path("credentials/moneykit-client-secret"));
   const auto missing = daemon::read_client_secret(config);
   ASSERT_FALSE(missing);
-  EXPECT_THAT(daemon::describe(missing.error()),
-              HasSubstr("no file is named, and systemd has no credential moneykit-client-secret; make it: systemd-creds "));
+  EXPECT_THAT(
+      daemon::describe(missing.error()),
+      HasSubstr(
+          "no file is named, and systemd has no credential moneykit-client-secret; make it: systemd-creds "));
 }
 
 }  // namespace syncd::test
