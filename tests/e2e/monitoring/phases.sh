@@ -145,6 +145,33 @@ upstream_is_down() {
   sees 'moneykit_syncd_links{status="active"} == 9'
 }
 
+# A bit of all that the dashboard shows and that has not been there yet.
+everything_else_happens() {
+  local link=${instant[0]}
+  new_phase "an owner is needed, links are verified, the admin API is used"
+  control POST "links/$link/reset" >/dev/null
+  sees 'moneykit_syncd_relink_queue_links{reason="auth_expired",status="open"} == 1'
+  control POST "links/$link/relink" '{"username":"user_good","password":"pass_good"}' >/dev/null
+  admin POST "/v1/links/${instant[1]}/verify?wait=30s" >/dev/null
+  admin GET "/v1/links/${instant[1]}/transactions?limit=10" >/dev/null
+  if described moneykit_syncd_feed_consumer_lag_records; then
+    admin POST /v1/feed/consumers '{"name":"ledger","from":"start"}' >/dev/null
+    admin POST /v1/feed/consumers/ledger/ack "$(admin GET '/v1/feed/consumers/ledger/changes?limit=5' |
+      sed 's/.*"epoch":\([0-9]*\).*/{"epoch":\1,"sequence":1}/')" >/dev/null
+  fi
+  if described moneykit_syncd_backups_total; then admin POST /v1/backups >/dev/null; fi
+  kill -HUP "$daemon"
+  sees 'sum(moneykit_syncd_verify_links_total) >= 1'
+  sees 'sum(moneykit_syncd_relinks_resolved_total) >= 1'
+  sees 'moneykit_syncd_store_scrub_last_success_timestamp_seconds > 0'
+  ! holds 'ALERTS{alertstate="firing"}' || fail "an alert fires: $(ask 'ALERTS{alertstate="firing"}')"
+}
+
+# described METRIC: whether this daemon has it.
+described() {
+  grep -qF "\`$1\`" "$root/docs/metrics.md"
+}
+
 credentials_are_refused() {
   new_phase "the credentials are refused"
   control POST credentials '{"client_secret":"another-secret"}' >/dev/null
