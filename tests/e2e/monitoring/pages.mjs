@@ -1,5 +1,6 @@
-// pages.mjs RULES DOCS BIN: every alert has a page that its runbook_url points at, and the reverse; and what the pages tell
-// somebody at night to type is there: verbs and options of the programs in BIN, expressions, metrics, log events, keys.
+// pages.mjs RULES DOCS BIN: every alert has a page that its runbook_url points at, and the reverse, and a line in
+// docs/monitoring.md; and what the pages tell somebody at night to type is there: verbs and options of the programs in
+// BIN, expressions, metrics, log events, keys.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -134,4 +135,9 @@ for (const [name, { severity, url }] of alerts) {
     assert.ok(pages.includes(path.basename(target, '.md')), `${name} points at ${target}`);
   }
 }
+const overview = readFileSync(path.join(docs, 'monitoring.md'), 'utf8');
+const listed = [...overview.matchAll(/^\| \[(\w+)\]\(runbooks\/(\w+)\.md\) \| `(\w+)` \|/gm)]
+  .map(([, name, page, severity]) => `${name} ${page} ${severity}`).sort();
+assert.deepEqual(listed, [...alerts].map(([name, { severity }]) => `${name} ${name} ${severity}`).sort(),
+  'the table of docs/monitoring.md');
 console.log(`pages: ${pages.length} alerts with a page, ${helps.size} verbs of ours`);

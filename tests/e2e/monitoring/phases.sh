@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The phases of alerts_test; sourced by it and by scripts/dashboard-pictures behind rig.sh.
 
 # ---- Alertmanager and whom it tells ----
@@ -7,7 +8,8 @@ start_alertmanager() {
   node "$here/receiver.mjs" "$dir/notified" >"$dir/receiver.log" 2>&1 &
   pids+=($!)
   until_true "the receiver's port" test -s "$dir/receiver.log"
-  local receiver=127.0.0.1:$(<"$dir/receiver.log")
+  local receiver
+  receiver=127.0.0.1:$(<"$dir/receiver.log")
   node "$here/scale_durations.mjs" "$factor" <"$root/metrics/rules/alertmanager.example.yml" |
     sed "s/127\.0\.0\.1:9\//$receiver\//" >"$dir/alertmanager.yml"
   amtool check-config "$dir/alertmanager.yml" >"$dir/amtool.log" 2>&1 || fail "amtool: $(<"$dir/amtool.log")"
@@ -33,6 +35,7 @@ active_alerts() {
 # only ALERT: nobody was told of any other since the phase began, and Alertmanager shows no other now.
 only() {
   local others
+  ! grep '^broken' "$dir/notified" >&2 || fail "an alert without its texts"
   others=$(grep -v " $1\$" "$dir/notified" | sort -u) || true
   [[ -z $others ]] || fail "beside $1 there were: $others"
   others=$(active_alerts)
@@ -46,7 +49,8 @@ new_phase() {
 
 # evaluated: whether the rules were evaluated on at least five scrapes.
 evaluated() {
-  holds 'count_over_time(up{job="moneykit-syncd"}[10m]) > 5 and on () count_over_time(moneykit_syncd:visibility_objective:ratio[10m]) > 5'
+  holds 'count_over_time(up{job="moneykit-syncd"}[10m]) > 5' &&
+    holds 'count_over_time(moneykit_syncd:visibility_objective:ratio[10m]) > 5'
 }
 
 # ---- the phases ----
@@ -100,7 +104,8 @@ nothing_registered() {
 # add_links COUNT INSTITUTION: prints their ids.
 add_links() {
   local answer
-  answer=$(control POST links "{\"count\":$1,\"institution_id\":\"$2\",\"history_months\":2,\"transactions_per_month\":20,\"refresh_every_seconds\":30000000}")
+  answer=$(control POST links "{\"count\":$1,\"institution_id\":\"$2\",\"history_months\":2,
+    \"transactions_per_month\":20,\"refresh_every_seconds\":30000000}")
   grep -o '"mk_[^"]*"' <<<"$answer" | tr -d '"' || fail "the sandbox adds no links: $answer"
 }
 

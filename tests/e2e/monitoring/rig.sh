@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts that let a real Prometheus scrape a real daemon; to be sourced by bash. The caller sets
 # `me` (its name) and `logs` (names of logs to show after a failure) and calls `rig_begin` first. Everything listens on
 # loopback, on ports that the system chooses, and nothing outlives the script.
