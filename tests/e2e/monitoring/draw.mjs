@@ -8,7 +8,7 @@ import { begin, filledIn, panelsOf, queryRange } from './dashboard.mjs';
 
 const pictures = {
   freshness: ['Our delay', 'Visits by outcome'],
-  relink: ['Relink entries by status', 'Incidents'],
+  relink: ['Relink entries by status', 'Links by status'],
   upstream: ['Answers by code', 'Use of the budgets'],
 };
 
@@ -46,7 +46,9 @@ async function linesOf(panel, prometheus, times) {
       if (points.some((value) => value > 0)) lines.push({ name: named(target.legendFormat, metric), points });
     }
   }
-  return lines;
+  // The largest first: it lies at the bottom of a stack, and its colour is the same in each picture.
+  const weight = ({ points }) => points.reduce((sum, value) => sum + (Number.isFinite(value) ? value : 0), 0);
+  return lines.sort((a, b) => weight(b) - weight(a));
 }
 
 function stacked(lines) {
