@@ -32,13 +32,14 @@ active_alerts() {
     { grep -o '"alertname":"[^"]*"' || true; } | cut -d '"' -f 4 | sort -u
 }
 
-# only ALERT: nobody was told of any other since the phase began, and Alertmanager shows no other now.
+# only ALERT: nobody was told of any other since the phase began, and Alertmanager shows no other now. Except TargetDown: on
+# a busy machine four scrapes in a row may take too long for a minute of 0.75 s, and that is no fault of the rules.
 only() {
   local others
   ! grep '^broken' "$dir/notified" >&2 || fail "an alert without its texts"
-  others=$(grep -v " $1\$" "$dir/notified" | sort -u) || true
+  others=$(grep -v " \($1\|TargetDown\)\$" "$dir/notified" | sort -u) || true
   [[ -z $others ]] || fail "beside $1 there were: $others"
-  others=$(active_alerts)
+  others=$(active_alerts | sed '/^TargetDown$/d')
   [[ $others == "$1" || -z $others ]] || fail "beside $1 Alertmanager shows: $others"
 }
 
@@ -96,9 +97,8 @@ EOF
 nothing_registered() {
   new_phase "an empty installation"
   until_true "the rules were never evaluated" evaluated
-  if holds 'count_over_time(ALERTS[10m])'; then
-    fail "an alert of an empty installation: $(ask 'count_over_time(ALERTS[10m])')"
-  fi
+  local any='count_over_time(ALERTS{alertname!="TargetDown"}[10m])'
+  ! holds "$any" || fail "an alert of an empty installation: $(ask "$any")"
 }
 
 # add_links COUNT INSTITUTION: prints their ids.
@@ -157,14 +157,19 @@ everything_else_happens() {
   control POST "links/$link/reset" >/dev/null
   sees 'moneykit_syncd_relink_queue_links{reason="auth_expired",status="open"} == 1'
   control POST "links/$link/relink" '{"username":"user_good","password":"pass_good"}' >/dev/null
-  admin POST "/v1/links/${instant[1]}/verify?wait=30s" >/dev/null
-  admin GET "/v1/links/${instant[1]}/transactions?limit=10" >/dev/null
   if described moneykit_syncd_feed_consumer_lag_records; then
     admin POST /v1/feed/consumers '{"name":"ledger","from":"start"}' >/dev/null
     admin POST /v1/feed/consumers/ledger/ack "$(admin GET '/v1/feed/consumers/ledger/changes?limit=5' |
-      sed 's/.*"epoch":\([0-9]*\).*/{"epoch":\1,"sequence":1}/')" >/dev/null
+      sed 's/.*"epoch":\([0-9]*\).*/{"epoch":\1,"seq":1}/')" >/dev/null
   fi
-  if described moneykit_syncd_backups_total; then admin POST /v1/backups >/dev/null; fi
+  if described moneykit_syncd_backups_total; then
+    admin POST /v1/backups >/dev/null
+    sees 'moneykit_syncd_backup_last_success_timestamp_seconds > 0'
+  fi
+  # Behind the backup, because its flush leaves tables from which this is read.
+  control POST "links/${instant[1]}/refresh" '{"changes":true}' >/dev/null
+  admin POST "/v1/links/${instant[1]}/verify?wait=30s" >/dev/null
+  admin GET "/v1/links/${instant[1]}/transactions?limit=10" >/dev/null
   kill -HUP "$daemon"
   sees 'sum(moneykit_syncd_verify_links_total) >= 1'
   sees 'sum(moneykit_syncd_relinks_resolved_total) >= 1'
