@@ -69,6 +69,7 @@ schedule.backoff_base = "1s"
 schedule.backoff_max = "2s"
 schedule.probe_base = "1s"
 store.scrub_interval = "1s"
+store.write_buffer_mib = 1
 incidents.min_links = 3
 budget.sync_per_app = 100000
 budget.sync_per_link = 100000
@@ -101,11 +102,11 @@ nothing_registered() {
   ! holds "$any" || fail "an alert of an empty installation: $(ask "$any")"
 }
 
-# add_links COUNT INSTITUTION: prints their ids.
+# add_links COUNT INSTITUTION: prints their ids. Each with enough rows that the database writes tables and reads from them.
 add_links() {
   local answer
-  answer=$(control POST links "{\"count\":$1,\"institution_id\":\"$2\",\"history_months\":2,
-    \"transactions_per_month\":20,\"refresh_every_seconds\":30000000}")
+  answer=$(control POST links "{\"count\":$1,\"institution_id\":\"$2\",\"history_months\":24,
+    \"transactions_per_month\":40,\"refresh_every_seconds\":30000000}")
   grep -o '"mk_[^"]*"' <<<"$answer" | tr -d '"' || fail "the sandbox adds no links: $answer"
 }
 
@@ -166,7 +167,6 @@ everything_else_happens() {
     admin POST /v1/backups >/dev/null
     sees 'moneykit_syncd_backup_last_success_timestamp_seconds > 0'
   fi
-  # Behind the backup, because its flush leaves tables from which this is read.
   control POST "links/${instant[1]}/refresh" '{"changes":true}' >/dev/null
   admin POST "/v1/links/${instant[1]}/verify?wait=30s" >/dev/null
   admin GET "/v1/links/${instant[1]}/transactions?limit=10" >/dev/null
