@@ -8,6 +8,7 @@
 #include "daemon/app.hpp"
 #include "daemon/config.hpp"
 #include "daemon/config_check.hpp"
+#include "daemon/config_manual.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/online_check.hpp"
 #include "daemon/options.hpp"
@@ -67,6 +68,9 @@ int run(int argc, char** argv) {
       return check_config(arguments->config_path, arguments->online);
     case Options::Command::dump_config:
       return dump(arguments->config_path);
+    case Options::Command::config_manual:
+      fmt::print("{}", configuration_manual());
+      return exit_ok;
     case Options::Command::run:
       break;
   }

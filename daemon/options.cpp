@@ -32,6 +32,7 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   CLI::App* config = app.add_subcommand("config", "Show the configuration");
   config->require_subcommand(1);
   const CLI::App* dump = config->add_subcommand("dump", "Print the configuration in effect as TOML");
+  const CLI::App* manual = config->add_subcommand("manual", "Print moneykit-syncd.toml(5), for man(1)");
   const CLI::App* version = app.add_subcommand("version", "Print the version");
   std::ranges::reverse(arguments);  // as the parser wants them
   try {
@@ -47,6 +48,7 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   }
   if (version->parsed()) wanted.command = Options::Command::version;
   if (check->parsed()) wanted.command = Options::Command::check_config;
+  if (manual->parsed()) wanted.command = Options::Command::config_manual;
   if (dump->parsed()) wanted.command = Options::Command::dump_config;
   return wanted;
 }

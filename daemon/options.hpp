@@ -14,7 +14,7 @@ namespace syncd::daemon {
 
 // What a command line of moneykit-syncd asks for.
 struct Options {
-  enum class Command : std::uint8_t { run, check_config, dump_config, version };
+  enum class Command : std::uint8_t { run, check_config, dump_config, config_manual, version };
   Command command = Command::run;
   std::string config_path = "/etc/moneykit-syncd/config.toml";
   bool online = false;  // of check_config: ask upstream, too

@@ -1,7 +1,9 @@
 #include "daemon/secret_file.hpp"
 
-#include <cstdlib>
 #include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -12,10 +14,24 @@ namespace {
 constexpr const char* key_name = "upstream.client_secret_file";
 constexpr std::string_view credential_name = "moneykit-client-secret";
 
+ConfigProblem no_credential() {
+  return {.where = "client secret",
+          .key = key_name,
+          .reason = fmt::format("no file is named, and systemd has no credential {}", credential_name),
+          .next_step = fmt::format("make it: systemd-creds encrypt --name={0} - /etc/credstore.encrypted/{0}; "
+                                   "or name a file of mode 0400 here",
+                                   credential_name)};
+}
+
 std::expected<std::string, ConfigProblem> client_secret_path(const Config& config) {
   if (!config.upstream.client_secret_file.empty()) return config.upstream.client_secret_file;
-  if (const std::string directory = credentials_directory(); !directory.empty())
-    return fmt::format("{}/{}", directory, credential_name);
+  if (const std::string directory = credentials_directory(); !directory.empty()) {
+    std::string path = fmt::format("{}/{}", directory, credential_name);
+    struct stat status{};
+    // systemd makes the directory also for a unit whose credential it has not found.
+    if (lstat(path.c_str(), &status) != 0 && errno == ENOENT) return std::unexpected(no_credential());
+    return path;
+  }
   return std::unexpected(ConfigProblem{
       .where = "client secret",
       .key = key_name,

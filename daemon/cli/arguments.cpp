@@ -11,6 +11,7 @@
 #include "daemon/cli/continuity.hpp"
 #include "daemon/cli/grammar.hpp"
 #include "daemon/cli/help_texts.hpp"
+#include "daemon/cli/manual.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/text.hpp"
 #include "daemon/exit_codes.hpp"
@@ -340,6 +341,13 @@ void add_completion_verbs(CLI::App& app, Options& o, Command& chosen) {
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   script->callback([&] {
     chosen = [text = completion_script(o.shell, grammar_of(app))](const Session&) {
+      print(text);
+      return daemon::exit_ok;
+    };
+  });
+  CLI::App* page = app.add_subcommand("manual", "Print the manual page, for man(1)");
+  page->callback([&] {
+    chosen = [text = manual(grammar_of(app))](const Session&) {
       print(text);
       return daemon::exit_ok;
     };

@@ -50,6 +50,7 @@ constexpr auto all_examples = std::to_array<Example>({
     {"tokens create", "tokens create ann --role operate --lifetime 30d"},
     {"tokens revoke", "tokens revoke ann"},
     {"completion", "completion bash > /etc/bash_completion.d/moneykitctl"},
+    {"manual", "manual | man -l -"},
 });
 
 struct Group {
@@ -73,6 +74,7 @@ constexpr auto groups = std::to_array<Group>({
     {"audit", "Administer"},
     {"tokens", "Administer"},
     {"completion", "Administer"},
+    {"manual", "Administer"},
 });
 
 // nullptr: there is no such verb.

@@ -14,7 +14,7 @@ assert.ok(bin, 'usage: pages.mjs RULES DOCS BIN');
 
 const headings = ['Meaning', 'Impact', 'First three commands', 'Safe actions', 'What not to do', 'When it is a false alarm',
   'When to escalate'];
-const base = 'file:///usr/share/doc/moneykit-syncd/runbooks/';
+const base = 'file:///usr/share/doc/moneykit-syncd/docs/runbooks/';
 // Of programs that are not ours: what the pages use.
 const systemctlVerbs = ['status', 'start', 'stop', 'restart', 'reload', 'list-timers'];
 const journalctlOptions = ['-u', '-p', '-o', '-n', '-k', '--since', '--grep', '--vacuum-size'];

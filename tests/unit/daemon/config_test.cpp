@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -479,6 +480,13 @@ TEST(SecretFile, IsNamedOrComesFromSystemd) {
   const auto credential = daemon::read_client_secret(config);
   ASSERT_TRUE(credential) << daemon::describe(credential.error());
   EXPECT_EQ(credential->reveal(), "from-systemd");
+
+  // systemd makes the directory also when it has not found the credential.
+  std::filesystem::remove(scratch.path("credentials/moneykit-client-secret"));
+  const auto missing = daemon::read_client_secret(config);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(daemon::describe(missing.error()),
+              HasSubstr("no file is named, and systemd has no credential moneykit-client-secret; make it: systemd-creds "));
 }
 
 }  // namespace syncd::test
