@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "daemon/app.hpp"
+#include "daemon/backup_commands.hpp"
 #include "daemon/config.hpp"
 #include "daemon/config_check.hpp"
 #include "daemon/exit_codes.hpp"
@@ -67,6 +68,12 @@ int run(int argc, char** argv) {
       return check_config(arguments->config_path, arguments->online);
     case Options::Command::dump_config:
       return dump(arguments->config_path);
+    case Options::Command::backup_verify:
+      return verify_backup(*arguments);
+    case Options::Command::backup_drill:
+      return drill_backup(*arguments);
+    case Options::Command::backup_restore:
+      return restore_backup(*arguments);
     case Options::Command::run:
       break;
   }

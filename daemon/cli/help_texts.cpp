@@ -46,6 +46,8 @@ constexpr auto all_examples = std::to_array<Example>({
     {"dead-letters drop", "dead-letters drop 1795953732554:mk_123 --yes"},
     {"audit ls", "audit ls --limit 20"},
     {"audit check", "audit check"},
+    {"backup create", "backup create"},
+    {"backup ls", "backup ls"},
     {"tokens ls", "tokens ls"},
     {"tokens create", "tokens create ann --role operate --lifetime 30d"},
     {"tokens revoke", "tokens revoke ann"},
@@ -71,6 +73,7 @@ constexpr auto groups = std::to_array<Group>({
     {"repair", "Check and repair"},
     {"dead-letters", "Check and repair"},
     {"audit", "Administer"},
+    {"backup", "Administer"},
     {"tokens", "Administer"},
     {"completion", "Administer"},
 });
