@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -39,16 +38,17 @@ core::WallTime wall_now() {
 // Prints each step with the time since the one before.
 class Steps {
  public:
+  explicit Steps(const Terminal& terminal) : terminal_(terminal) {}
   void operator()(std::string_view step, std::string_view found) {
     const Clock::time_point now = Clock::now();
     const std::chrono::duration<double> took = now - last_;
     last_ = now;
-    fmt::print("{:<10} {:>8.3f} s  {}\n", step, took.count(), found);
-    std::fflush(stdout);
+    terminal_.out(fmt::format("{:<10} {:>8.3f} s  {}", step, took.count(), found));
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+  const Terminal& terminal_;
   Clock::time_point last_ = Clock::now();
 };
 
@@ -63,8 +63,8 @@ int code_of(const core::Error& error) {
   }
 }
 
-int complain(const core::Error& error) {
-  fmt::print(stderr, "moneykit-syncd: {}\n", error.message);
+int complain(const core::Error& error, const Terminal& terminal) {
+  terminal.error(error.message);
   return code_of(error);
 }
 
@@ -102,10 +102,16 @@ std::string name_of(const std::string& backup) {
   return (std::filesystem::path(backup) / "").parent_path().filename().string();
 }
 
-int refuse_damaged(const std::string& backup, const store::BackupCheck& check) {
+// Where it lies, of `a/b` and `a/b/`: a.
+std::string place_of(const std::string& backup) {
+  const auto place = (std::filesystem::path(backup) / "").parent_path().parent_path();
+  return place.empty() ? "." : place.string();
+}
+
+int refuse_damaged(const std::string& backup, const store::BackupCheck& check, const Terminal& terminal) {
   for (const std::string& problem : check.problems)
-    fmt::print(stderr, "moneykit-syncd: {}\n", problem);
-  fmt::print(stderr, "moneykit-syncd: the backup {} is damaged: use another one, and check the disk\n", backup);
+    terminal.error(problem);
+  terminal.error(fmt::format("the backup {} is damaged: use another one, and check the disk", backup));
   return exit_io;
 }
 
@@ -152,12 +158,14 @@ class Scratch {
 };
 
 // Reads everything that readers are shown, on the copy.
-core::Result<void> read_all(store::Store& copy, const store::BackupFacts& facts, const store::TellStep& tell) {
+core::Result<void> read_all(store::Store& copy, const store::BackupFacts& facts,
+                            const store::TellStep& tell) {
   const auto walk = store::walk_store(copy);
   if (!walk) return std::unexpected(walk.error());
-  tell("read", fmt::format("{} links, {} accounts, {} transactions, {} relink entries, {} dead letters, {} acts",
-                           walk->links, walk->accounts, walk->transactions, walk->relink_entries,
-                           walk->dead_letters, walk->acts));
+  tell("read",
+       fmt::format("{} links, {} accounts, {} transactions, {} relink entries, {} dead letters, {} acts",
+                   walk->links, walk->accounts, walk->transactions, walk->relink_entries, walk->dead_letters,
+                   walk->acts));
   if (walk->links == facts.links && walk->acts == facts.audit.sequence) return {};
   return core::fail(core::Errc::storage,
                     fmt::format("the copy has {} links and {} acts, the manifest says {} and {}", walk->links,
@@ -172,8 +180,7 @@ core::Result<void> open_once_more(const store::StoreOptions& options, const stor
   const auto slice = (*opened)->feed(0, 1);
   if (!slice) return std::unexpected(slice.error());
   const bool anew = slice->epoch == restored.epoch && slice->epoch > restored.manifest.facts.feed_epoch;
-  if (!anew)
-    return core::fail(core::Errc::storage, "consumers of the copy would not learn of the restore");
+  if (!anew) return core::fail(core::Errc::storage, "consumers of the copy would not learn of the restore");
   if (auto closed = (*opened)->close(); !closed) return closed;
   tell("start", fmt::format("a daemon could go on; consumers see epoch {} after {}", slice->epoch,
                             restored.manifest.facts.feed_epoch));
@@ -246,39 +253,41 @@ core::Result<store::Restored> restore(const Options& options, const std::string&
 
 }  // namespace
 
-int verify_backup(const Options& options) {
+int verify_backup(const Options& options, const Terminal& terminal) {
   const auto backup = find_backup(options);
-  if (!backup) return complain(backup.error());
-  Steps steps;
+  if (!backup) return complain(backup.error(), terminal);
+  Steps steps(terminal);
   const auto check = store::verify_backup(*backup, std::ref(steps));
-  if (!check) return complain(check.error());
-  if (!check->whole()) return refuse_damaged(*backup, *check);
-  fmt::print("the backup {} is whole\n", *backup);
+  if (!check) return complain(check.error(), terminal);
+  if (!check->whole()) return refuse_damaged(*backup, *check, terminal);
+  terminal.out(fmt::format("the backup {} is whole", *backup));
   return exit_ok;
 }
 
-int drill_backup(const Options& options) {
+int drill_backup(const Options& options, const Terminal& terminal) {
   const auto backup = find_backup(options);
-  if (!backup) return complain(backup.error());
-  const std::string above = options.scratch.empty() ? *backup + "/.." : options.scratch;
-  Steps steps;
-  if (const auto drilled = drill(*backup, above, std::ref(steps)); !drilled) return complain(drilled.error());
-  fmt::print("the drill of {} went well: it can be restored\n", *backup);
+  if (!backup) return complain(backup.error(), terminal);
+  Steps steps(terminal);
+  const std::string above = options.scratch.empty() ? place_of(*backup) : options.scratch;
+  const auto drilled = drill(*backup, above, std::ref(steps));
+  if (!drilled) return complain(drilled.error(), terminal);
+  terminal.out(fmt::format("the drill of {} went well: it can be restored", *backup));
   return exit_ok;
 }
 
-int restore_backup(const Options& options) {
+int restore_backup(const Options& options, const Terminal& terminal) {
   const auto backup = find_backup(options);
-  if (!backup) return complain(backup.error());
-  Steps steps;
+  if (!backup) return complain(backup.error(), terminal);
+  Steps steps(terminal);
   const auto restored = restore(options, *backup, std::ref(steps));
-  if (!restored) return complain(restored.error());
-  fmt::print("the backup {} is in place; the feed begins anew with epoch {}\n", *backup, restored->epoch);
+  if (!restored) return complain(restored.error(), terminal);
+  terminal.out(
+      fmt::format("the backup {} is in place; the feed begins anew with epoch {}", *backup, restored->epoch));
   if (!restored->replaced.empty()) {
-    fmt::print("the store that was there is in {}: remove it when you do not need it any more\n",
-               restored->replaced);
+    terminal.out(fmt::format("the store that was there is in {}: remove it when you do not need it any more",
+                             restored->replaced));
   }
-  fmt::print("next: start the daemon; docs/backup.md says what consumers see and what to do about purges\n");
+  terminal.out("next: start the daemon; docs/backup.md says what consumers see and what to do about purges");
   return exit_ok;
 }
 

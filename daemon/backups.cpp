@@ -49,9 +49,8 @@ core::Result<std::string> earlier_backup(store::Store& store, const engine::Requ
   if (!held->earlier_act) return std::string{};
   auto name = name_in(held->earlier_act->note.detail);
   if (held->earlier_act->note.request_digest == by.request_digest && !name.empty()) return name;
-  return std::unexpected(
-      refusal(core::idempotency_key_reused,
-              "this Idempotency-Key was used for another request; send a new one"));
+  return std::unexpected(refusal(core::idempotency_key_reused,
+                                 "this Idempotency-Key was used for another request; send a new one"));
 }
 
 BackupState state_of(const store::BackupInfo& info) {
@@ -89,11 +88,10 @@ api::Task<void> Backups::look_at_start() {
 api::Task<core::Result<BackupState>> Backups::create(core::Millis wait, engine::Requester by) {
   if (parts_.stopping) co_return core::fail(core::Errc::cancelled, "the daemon is stopping");
   const bool joins = is_busy() && by.request_key != core::Digest{} &&
-                     job_->by.request_key == by.request_key &&
-                     job_->by.request_digest == by.request_digest;
+                     job_->by.request_key == by.request_key && job_->by.request_digest == by.request_digest;
   if (is_busy() && !joins) {
-    co_return std::unexpected(refusal(core::backup_under_way,
-                                      "a backup is being made; GET /v1/backups tells how far it has come"));
+    co_return std::unexpected(
+        refusal(core::backup_under_way, "a backup is being made; GET /v1/backups tells how far it has come"));
   }
   if (!joins) {
     job_ = std::make_shared<Job>();
@@ -125,9 +123,7 @@ api::Task<core::Result<BackupState>> Backups::answer(SharedJob job, core::Millis
 // Until it has begun, or until it has ended.
 api::Task<void> Backups::wait_for(SharedJob job, bool only_begun, api::SteadyTime deadline) {
   using namespace boost::asio::experimental::awaitable_operators;
-  const auto over = [&] {
-    return job->begun && (only_begun || job->state.phase != Phase::running);
-  };
+  const auto over = [&] { return job->begun && (only_begun || job->state.phase != Phase::running); };
   while (!over() && parts_.timers.steady_now() < deadline) {
     const auto state = co_await boost::asio::this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
@@ -147,8 +143,8 @@ api::Task<core::Result<std::vector<BackupState>>> Backups::list() {
     all.push_back(state_of(info));
   const bool own = job_ && job_->begun && !job_->state.name.empty() && job_->state.phase != Phase::whole;
   if (own) {
-    const auto place = std::ranges::lower_bound(all, job_->state.name, std::ranges::greater{},
-                                                &BackupState::name);
+    const auto place =
+        std::ranges::lower_bound(all, job_->state.name, std::ranges::greater{}, &BackupState::name);
     // While it is renamed it is both.
     if (place == all.end() || place->name != job_->state.name) all.insert(place, job_->state);
   }
@@ -286,7 +282,8 @@ void Backups::settle(Job& job, const store::BackupWriter& writer, core::Millis t
                       .add("links", manifest.facts.links)
                       .add("duration_ms", took.count()));
   for (const std::string& name : writer.removed())
-    parts_.log.info("backup_removed", "an old backup was removed", LogFields{}.add("backup", std::string_view(name)));
+    parts_.log.info("backup_removed", "an old backup was removed",
+                    LogFields{}.add("backup", std::string_view(name)));
   for (const std::string& trouble : writer.troubles()) {
     parts_.log.warn("backup_not_removed", "an old backup could not be removed",
                     LogFields{}.add("error", std::string_view(trouble)));

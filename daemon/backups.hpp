@@ -46,7 +46,8 @@ class Backups final : public BackupDesk {
   struct Job {
     engine::Requester by;
     bool begun = false;
-    core::Result<std::string> earlier;  // with `begun`: the name of the act's backup; empty: this is a new one
+    core::Result<std::string>
+        earlier;  // with `begun`: the name of the act's backup; empty: this is a new one
     BackupState state;
   };
   using SharedJob = std::shared_ptr<Job>;

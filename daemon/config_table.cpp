@@ -262,8 +262,8 @@ void add_cycle(std::vector<ConfigKey>& keys) {
 
 void add_backup(std::vector<ConfigKey>& keys) {
   keys.push_back(live(text(
-      "backup", "directory", [](C& c) -> std::string& { return c.backup.directory; }, "",
-      check_upstream_file, "absolute path",
+      "backup", "directory", [](C& c) -> std::string& { return c.backup.directory; }, "", check_upstream_file,
+      "absolute path",
       "Where backups lie; made with mode 0700 when missing. It must be on the file system of the store and "
       "below the same mount, which under systemd means: inside the store's `StateDirectory=`. Empty: "
       "`backups` in `store.path`.")));

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -53,6 +54,15 @@ int run_daemon(const std::string& path) {
   return app.run();
 }
 
+Terminal terminal() {
+  return {.out =
+              [](std::string_view line) {
+                fmt::print("{}\n", line);
+                std::fflush(stdout);
+              },
+          .error = [](std::string_view line) { fmt::print(stderr, "moneykit-syncd: {}\n", line); }};
+}
+
 int run(int argc, char** argv) {
   const auto arguments = parse_arguments({argv + std::min(argc, 1), argv + argc});
   if (!arguments) {
@@ -69,11 +79,11 @@ int run(int argc, char** argv) {
     case Options::Command::dump_config:
       return dump(arguments->config_path);
     case Options::Command::backup_verify:
-      return verify_backup(*arguments);
+      return verify_backup(*arguments, terminal());
     case Options::Command::backup_drill:
-      return drill_backup(*arguments);
+      return drill_backup(*arguments, terminal());
     case Options::Command::backup_restore:
-      return restore_backup(*arguments);
+      return restore_backup(*arguments, terminal());
     case Options::Command::run:
       break;
   }

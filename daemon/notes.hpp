@@ -14,8 +14,8 @@ inline constexpr std::string_view budget_note = "budget";  // what a clean stop 
 // for just before nobody knows.
 inline constexpr std::string_view restored_note = "restored";
 
-// Whether that was so lately, or after `now`, that requests of the lost store may count still. Also for a note
-// that cannot be read.
+// Whether that was so lately, or after `now`, that requests of the lost store may count still. Also for a
+// note that cannot be read.
 bool restored_lately(std::string_view note, core::WallTime now);
 std::string restored_note_of(core::WallTime now);
 

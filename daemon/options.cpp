@@ -30,9 +30,12 @@ BackupVerbs add_backup_verbs(CLI::App& app, Options& wanted) {
         ->required();
     return verb;
   };
-  const CLI::App* verify = add("verify", "Compare a backup with its manifest, and the manifest with its database");
-  CLI::App* drill = add("drill", "Put a backup back into a scratch directory, read all of it, remove the copy");
-  drill->add_option("--scratch", wanted.scratch, "An existing directory for the copy; without: beside the backup");
+  const CLI::App* verify =
+      add("verify", "Compare a backup with its manifest, and the manifest with its database");
+  CLI::App* drill =
+      add("drill", "Put a backup back into a scratch directory, read all of it, remove the copy");
+  drill->add_option("--scratch", wanted.scratch,
+                    "An existing directory for the copy; without: beside the backup");
   CLI::App* restore = add("restore", "Put a backup in the place of the store; the daemon must not run");
   restore->add_flag("--replace", wanted.replace, "Move the store that is there aside");
   return {all, verify, drill, restore};
@@ -70,8 +73,9 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
     return std::unexpected(ending_of(app, error));
   }
   // Behind `--` the parser does not count them.
-  const auto commands = std::ranges::count_if(std::array<const CLI::App*, 5>{run, check, config, version, backup.all},
-                                              [](const CLI::App* command) { return command->parsed(); });
+  const auto commands =
+      std::ranges::count_if(std::array<const CLI::App*, 5>{run, check, config, version, backup.all},
+                            [](const CLI::App* command) { return command->parsed(); });
   if (commands > 1) {
     return std::unexpected(Ending{exit_usage, {}, "one command at a time; --help shows them\n"});
   }

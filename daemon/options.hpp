@@ -25,9 +25,9 @@ struct Options {
   };
   Command command = Command::run;
   std::string config_path = "/etc/moneykit-syncd/config.toml";
-  bool online = false;  // of check_config: ask upstream, too
-  std::string backup;   // of backup_*: a directory, a name of the backup directory, or `latest`
-  std::string scratch;  // of backup_drill; empty: beside the backup
+  bool online = false;   // of check_config: ask upstream, too
+  std::string backup;    // of backup_*: a directory, a name of the backup directory, or `latest`
+  std::string scratch;   // of backup_drill; empty: beside the backup
   bool replace = false;  // of backup_restore: a store that is there is moved aside
 };
 

@@ -318,7 +318,8 @@ void add_store(Table& table) {
            "When every table file was last read and compared with its checksums; NaN before the first time.")
       .none_is_nan();
   rows.add(Id::backups_total, counter, "moneykit_syncd_backups_total",
-           "Backups that were begun or asked for, by how they ended. One that was refused counts as a failure.")
+           "Backups that were begun or asked for, by how they ended. One that was refused counts as a "
+           "failure.")
       .by({"outcome"}, each({"success", "failure"}));
   rows.add(Id::backup_last_success_timestamp_seconds, gauge,
            "moneykit_syncd_backup_last_success_timestamp_seconds",

@@ -60,8 +60,8 @@ core::Result<std::string> free_name(const std::string& directory, core::WallTime
   if (!taken) return std::unexpected(taken.error());
   while (true) {
     const auto name = backup_name_of(now);
-    const bool used = std::ranges::any_of(
-        *taken, [&name](const std::string& other) { return other.starts_with(name); });
+    const bool used =
+        std::ranges::any_of(*taken, [&name](const std::string& other) { return other.starts_with(name); });
     if (!used) return name;
     now += core::Millis{1};
   }
@@ -151,9 +151,9 @@ core::Result<void> BackupWriter::Impl::require_hard_links() const {
 core::Result<void> BackupWriter::Impl::look_at_flush() {
   using Properties = rocksdb::DB::Properties;
   auto& database = source.database;
-  const bool flushing =
-      database.property(Properties::kMemTableFlushPending) + database.property(Properties::kNumRunningFlushes) >
-      0;
+  const bool flushing = database.property(Properties::kMemTableFlushPending) +
+                            database.property(Properties::kNumRunningFlushes) >
+                        0;
   if (flushing && ++looks_at_flush < looks_at_flush_max) return {};
   progress.phase = Phase::checkpoint;
   return {};
@@ -228,7 +228,8 @@ core::Result<void> BackupWriter::Impl::finish() {
   const auto& disk = source.disk;
   auto done = sync_directory(disk, partial() + "/db");
   if (done) {
-    done = write_durably(partial(), std::string(backup_manifest_name), encode_backup_manifest(manifest), disk);
+    done =
+        write_durably(partial(), std::string(backup_manifest_name), encode_backup_manifest(manifest), disk);
   }
   if (done) done = rename_path(partial(), path(name), disk);
   if (done) done = sync_directory(disk, plan.directory);
@@ -387,11 +388,9 @@ core::Result<std::unique_ptr<BackupWriter>> Store::begin_backup(const BackupPlan
                        .feed_head = impl->feed.head,
                        .audit = impl->audit.head()};
   };
-  return store::begin_backup({.store_path = impl_->options.path,
-                              .database = *impl_->database,
-                              .disk = impl_->disk,
-                              .facts = facts},
-                             plan);
+  return store::begin_backup(
+      {.store_path = impl_->options.path, .database = *impl_->database, .disk = impl_->disk, .facts = facts},
+      plan);
 }
 
 }  // namespace syncd::store

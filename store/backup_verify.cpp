@@ -196,10 +196,10 @@ core::Result<BackupCheck> verify_backup(const std::string& backup, const TellSte
   }
   BackupCheck check;
   check.manifest = std::move(*manifest);
-  tell("manifest", fmt::format("of {}, by version {}", core::format_wall_time(check.manifest.facts.created_at),
-                               check.manifest.facts.program_version));
-  if (auto compared = compare_files(backup, check, disk); !compared)
-    return std::unexpected(compared.error());
+  tell("manifest",
+       fmt::format("of {}, by version {}", core::format_wall_time(check.manifest.facts.created_at),
+                   check.manifest.facts.program_version));
+  if (auto compared = compare_files(backup, check, disk); !compared) return std::unexpected(compared.error());
   tell("files", fmt::format("{} files, {} bytes, {}", check.manifest.files.size(), check.manifest.bytes(),
                             check.whole() ? "each as the manifest has it" : "not as the manifest has them"));
   // Of files that are not right RocksDB says nothing of use, and may end the process.

@@ -228,8 +228,7 @@ core::Result<std::unique_ptr<Database>> Database::open_read_only(const std::stri
     return std::unexpected(known.error());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const auto status =
-      rocksdb::DB::OpenForReadOnly(db_options, directory, columns_of(options), &handles, &db);
+  const auto status = rocksdb::DB::OpenForReadOnly(db_options, directory, columns_of(options), &handles, &db);
   if (!status.ok()) {
     return core::fail(core::Errc::storage, fmt::format("the database {} cannot be opened: {}", directory,
                                                        without_content(status.ToString())));

@@ -49,8 +49,8 @@ class Database {
   static core::Result<std::unique_ptr<Database>> open(const std::string& directory,
                                                       const StoreOptions& options, const Disk& disk,
                                                       bool clean, std::shared_ptr<Health> health);
-  // To look at it only: nothing is written, and nobody keeps others from writing it meanwhile. Its log must be
-  // whole, as after a clean close.
+  // To look at it only: nothing is written, and nobody keeps others from writing it meanwhile. Its log must
+  // be whole, as after a clean close.
   static core::Result<std::unique_ptr<Database>> open_read_only(const std::string& directory,
                                                                 const StoreOptions& options, const Disk& disk,
                                                                 std::shared_ptr<Health> health);

@@ -32,8 +32,10 @@ core::Result<void> write_and_sync(const Disk& disk, const std::string& path, std
     const auto written = file->Append({content.data(), content.size()}, options, nullptr);
     if (!written.ok()) return disk_failed("write", path, written);
   }
-  if (const auto synced = file->Sync(options, nullptr); !synced.ok()) return disk_failed("sync", path, synced);
-  if (const auto closed = file->Close(options, nullptr); !closed.ok()) return disk_failed("close", path, closed);
+  if (const auto synced = file->Sync(options, nullptr); !synced.ok())
+    return disk_failed("sync", path, synced);
+  if (const auto closed = file->Close(options, nullptr); !closed.ok())
+    return disk_failed("close", path, closed);
   return {};
 }
 

@@ -100,8 +100,8 @@ core::Result<void> Restore::verify() {
 
 core::Result<void> Restore::fits() const {
   const auto& facts = restored_.manifest.facts;
-  const auto same = [this](std::string_view what, const std::string& of_backup, const std::string& configured)
-      -> core::Result<void> {
+  const auto same = [this](std::string_view what, const std::string& of_backup,
+                           const std::string& configured) -> core::Result<void> {
     if (of_backup == configured) return {};
     return core::fail(core::Errc::invalid,
                       fmt::format("the backup {} belongs to {} \"{}\", the configuration says \"{}\"; use "
@@ -149,11 +149,11 @@ core::Result<void> Restore::copy() {
     // It was right a moment ago; what was read now is what counts.
     if (sum->bytes == file.bytes && sum->sha256 == file.sha256) continue;
     return core::fail(core::Errc::storage,
-                      fmt::format("{} of the backup {} changed while it was copied; check the disk", file.name,
-                                  plan_.backup));
+                      fmt::format("{} of the backup {} changed while it was copied; check the disk",
+                                  file.name, plan_.backup));
   }
-  plan_.tell("copy", fmt::format("{} files, {} bytes", restored_.manifest.files.size(),
-                                 restored_.manifest.bytes()));
+  plan_.tell("copy",
+             fmt::format("{} files, {} bytes", restored_.manifest.files.size(), restored_.manifest.bytes()));
   return sync_directory(disk_, partial + "/db");
 }
 

@@ -14,7 +14,8 @@ namespace syncd::store {
 struct RestorePlan {
   std::string backup;            // the backup's directory
   std::string backup_directory;  // where others may lie, whose epochs count too; empty: beside it only
-  StoreOptions store;  // what the store will be opened with; its environment and upstream must be the backup's
+  StoreOptions
+      store;  // what the store will be opened with; its environment and upstream must be the backup's
   bool replace = false;  // a store that is there is moved aside; refused without
   TellStep tell;
   // What is to be done to the store that was put back before it takes its place.

@@ -82,8 +82,9 @@ CliResult<int> create_backup(const Session& session) {
   if (!ended) return std::unexpected(ended.error());
   const bool whole = ended->value.at("state") == "whole";
   if (!whole) {
-    return std::unexpected(CliError{
-        daemon::exit_io, fmt::format("the backup failed: {}", printable(ended->value.at("error"))), "failed"});
+    return std::unexpected(CliError{daemon::exit_io,
+                                    fmt::format("the backup failed: {}", printable(ended->value.at("error"))),
+                                    "failed"});
   }
   if (session.json) return print_json(ended->body);
   print(fmt::format("backup {} is whole: {} in {} files, {} links\n", printable(ended->value.at("name")),

@@ -53,8 +53,9 @@ TEST_F(Routes, ABackupIsBegunAndItsProgressTold) {
   view.desk.backups = {running(first)};
   const HttpResponse begun = ask("POST", "/v1/backups");
   EXPECT_EQ(begun.status, 202);
-  EXPECT_EQ(begun.body,
-            R"({"name":"20261201T005320.123Z","state":"running","progress":{"bytes_read":10,"bytes_all":40}})");
+  EXPECT_EQ(
+      begun.body,
+      R"({"name":"20261201T005320.123Z","state":"running","progress":{"bytes_read":10,"bytes_all":40}})");
   EXPECT_EQ(view.desk.requester.actor, "uid:1000");
   EXPECT_EQ(view.desk.waited, core::Millis{0});
   EXPECT_EQ(view.noted, "backup.create by uid:1000");
@@ -110,8 +111,7 @@ TEST_F(Routes, ARefusedBackupSaysWhy) {
     std::string_view code;
   };
   const auto conflict = [](std::string_view code) {
-    return core::Error{
-        .code = core::Errc::conflict, .message = "it is so", .api_code = std::string(code)};
+    return core::Error{.code = core::Errc::conflict, .message = "it is so", .api_code = std::string(code)};
   };
   for (const Case& refused :
        {Case{conflict(core::backup_under_way), 409, "backup_under_way"},

@@ -101,7 +101,8 @@ TEST(BackupManifest, RefusesWhatItDidNotWrite) {
         Change{"schema 3", "schema x"}, Change{"00:53:20.123Z", "00:53:20Z"},
         Change{"db/CURRENT", "db/../CURRENT"}, Change{"db/CURRENT", "/etc/passwd"},
         Change{"db/CURRENT", "db/.."}, Change{"db/CURRENT", "db/000012.sst"}, Change{"db/CURRENT", "db/"},
-        Change{"file e3", "file f"}, Change{"instance 0001", "instance 01"}, Change{"program 1", "programs 1"}})
+        Change{"file e3", "file f"}, Change{"instance 0001", "instance 01"},
+        Change{"program 1", "programs 1"}})
     EXPECT_FALSE(store::decode_backup_manifest(sealed(replaced(body, from, to)))) << from << " -> " << to;
   const auto newer = store::decode_backup_manifest(sealed(replaced(body, "backup 1", "backup 2")));
   ASSERT_FALSE(newer);

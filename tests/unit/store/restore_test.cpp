@@ -195,8 +195,8 @@ TEST_F(RestoreTest, AFailureOfThePreparationLeavesThePlaceAsItWas) {
   EXPECT_FALSE(fs::exists(entry("restore.partial")));
 }
 
-// A kill between two renames at the end: whoever opens the store then finds the old one, the new one, or a new
-// one that begins one more epoch.
+// A kill between two renames at the end: whoever opens the store then finds the old one, the new one, or a
+// new one that begins one more epoch.
 TEST_F(RestoreTest, TheDatabaseWithoutItsMarkBeginsOneMoreEpoch) {
   lose_the_store();
   ASSERT_TRUE(store::restore_backup(restore_plan()));
