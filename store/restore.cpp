@@ -21,7 +21,8 @@ constexpr std::string_view replaced_prefix = "replaced-";
 constexpr std::string_view database_name = "db";
 
 // In the order in which they leave and, from the back, arrive: nobody who opens the store in between finds a
-// database with a mark or a marker of another one.
+// database with a marker of another one. The high-water mark is there all the time, the old or the new one:
+// also an empty store then begins with an epoch above.
 const std::vector<std::string>& store_entries() {
   static const std::vector<std::string> entries{std::string(clean_close_name), std::string(torn_table_name),
                                                 std::string(high_water_name), std::string(database_name)};
@@ -42,6 +43,7 @@ class Restore {
   core::Result<void> copy();
   core::Result<void> open_copy();
   core::Result<void> move_old_aside();
+  core::Result<void> copy_mark_to(const std::string& directory) const;
   core::Result<void> move_in();
 
   std::string path(std::string_view name) const { return fmt::format("{}/{}", plan_.store.path, name); }
@@ -180,11 +182,20 @@ core::Result<void> Restore::move_old_aside() {
   const auto aside = path(std::string(replaced_prefix) + backup_name_of(now));
   if (auto made = prepare_directory(aside, disk_); !made) return made;
   for (const auto& entry : *there) {
-    if (auto moved = rename_path(path(entry), aside + "/" + entry, disk_); !moved) return moved;
+    const auto moved =
+        entry == high_water_name ? copy_mark_to(aside) : rename_path(path(entry), aside + "/" + entry, disk_);
+    if (!moved) return moved;
   }
   restored_.replaced = aside;
   plan_.tell("set aside", fmt::format("the store that was there is in {}", aside));
-  return sync_directory(disk_, aside);
+  if (auto synced = sync_directory(disk_, aside); !synced) return synced;
+  return sync_directory(disk_, plan_.store.path);
+}
+
+core::Result<void> Restore::copy_mark_to(const std::string& directory) const {
+  const auto mark = read_small_file(path(high_water_name), 4096, disk_);
+  if (!mark) return std::unexpected(mark.error());
+  return write_durably(directory, std::string(high_water_name), mark->value_or(""), disk_);
 }
 
 core::Result<void> Restore::move_in() {
@@ -194,6 +205,7 @@ core::Result<void> Restore::move_in() {
   for (auto entry = made->rbegin(); entry != made->rend(); ++entry) {
     if (auto moved = rename_path(partial + "/" + *entry, path(*entry), disk_); !moved) return moved;
   }
+  if (auto synced = sync_directory(disk_, partial); !synced) return synced;
   if (auto synced = sync_directory(disk_, plan_.store.path); !synced) return synced;
   // What is left of it the next restore clears away.
   static_cast<void>(remove_tree(partial, disk_));
