@@ -183,16 +183,20 @@ std::string name_of(const CutPoint& point) {
   return fmt::format("{}/{}/{}", seed, point.operation, kind == 0 ? to_string(point.policy) : kinds[kind]);
 }
 
-// What a power cut leaves of the disk after all of a journal.
-DiskImage left_by(DiskImage image, const Journal& journal, const CutPoint& point) {
+DiskImage after_all(DiskImage image, const Journal& journal) {
   for (std::size_t at = 0; at < journal.end();) {
     Operation operation;
     at = journal.read(at, operation);
     image.apply(operation);
   }
+  return image;
+}
+
+// What a power cut leaves of the disk after all of a journal.
+DiskImage left_by(const DiskImage& begin, const Journal& journal, const CutPoint& point) {
   std::seed_seq mixed{seed, point.operation, static_cast<std::uint64_t>(point.policy)};
   Random random(mixed);
-  return image.after_power_cut(point.policy, random);
+  return after_all(begin, journal).after_power_cut(point.policy, random);
 }
 
 Violations try_point(const DiskImage& begin, Journal& journal, const CutPoint& point, const Work& work,
@@ -213,32 +217,26 @@ Violations try_point(const DiskImage& begin, Journal& journal, const CutPoint& p
   return check(left_by(begin, journal, point), whole);
 }
 
-void campaign(const std::string& label, const Work& work, const Check& check) {
-  Journal prepared;
-  ASSERT_TRUE(run_in_child(
-      [&]() -> std::string { return prepare(std::make_shared<CrashingFileSystem>(DiskImage{}, prepared)); }));
-  DiskImage begin;
-  for (std::size_t at = 0; at < prepared.end();) {
-    Operation operation;
-    at = prepared.read(at, operation);
-    begin.apply(operation);
-  }
-  // How many operations it has, undisturbed.
-  Journal counted;
-  ASSERT_TRUE(run_in_child([&]() -> std::string {
-    const auto files = std::make_shared<CrashingFileSystem>(begin, counted);
+// How many operations the work has, undisturbed; 0: it failed.
+std::uint64_t count_operations(const DiskImage& begin, const Work& work, const Check& check) {
+  Journal journal;
+  const bool good = run_in_child([&]() -> std::string {
+    const auto files = std::make_shared<CrashingFileSystem>(begin, journal);
     if (!work(files)) return "the undisturbed run failed";
     files->mark(mark_done, files->operations());
     const auto wrong = check(files->image(), true);
     return wrong.empty() ? "" : wrong[0];
-  }));
+  });
   std::uint64_t operations = 0;
-  for (std::size_t at = 0; at < counted.end();) {
+  for (std::size_t at = 0; good && at < journal.end();) {
     Operation operation;
-    at = counted.read(at, operation);
+    at = journal.read(at, operation);
     if (operation.op == Op::mark && operation.file == mark_done) operations = operation.value;
   }
-  ASSERT_GT(operations, 50u);
+  return operations;
+}
+
+std::vector<CutPoint> points_up_to(std::uint64_t operations) {
   const bool all = wanted_point() || environment_number("SYNCD_CRASH_SEEDS", 0) > 0;
   std::vector<CutPoint> points;
   for (std::uint64_t n = 1; n <= operations; ++n) {
@@ -250,6 +248,17 @@ void campaign(const std::string& label, const Work& work, const Check& check) {
       points.push_back({.operation = n, .kind = Kind::error, .policy = Policy::keep_all});
     if (all || n % 2 == 1) points.push_back({.operation = n, .kind = Kind::full, .policy = Policy::keep_all});
   }
+  return points;
+}
+
+void campaign(const std::string& label, const Work& work, const Check& check) {
+  Journal prepared;
+  ASSERT_TRUE(run_in_child(
+      [&]() -> std::string { return prepare(std::make_shared<CrashingFileSystem>(DiskImage{}, prepared)); }));
+  const DiskImage begin = after_all({}, prepared);
+  const auto operations = count_operations(begin, work, check);
+  ASSERT_GT(operations, 50u);
+  const auto points = points_up_to(operations);
   SharedTally tally;
   Journal journal;  // of the point that is tried, also when its process ends in an abort
   try_points(
