@@ -44,14 +44,14 @@ core::Result<void> prepare_backup_directory(const std::string& directory, const 
   return {};
 }
 
-core::Result<void> require_room(const std::string& directory, std::uint64_t bytes_min, const Disk& disk) {
+core::Result<void> require_room(const std::string& directory, std::uint64_t needed, const Disk& disk) {
   constexpr std::uint64_t mebibyte = 1 << 20;
   const auto free = free_bytes(directory, disk);
-  if (!free || *free >= bytes_min) return {};
+  if (!free || *free >= needed) return {};
   return core::fail(core::Errc::storage,
                     fmt::format("{} has {} MiB of free disk space, and no backup is made below {} MiB; free "
                                 "some space or remove old backups",
-                                directory, *free / mebibyte, (bytes_min + mebibyte - 1) / mebibyte));
+                                directory, *free / mebibyte, (needed + mebibyte - 1) / mebibyte));
 }
 
 // The name of `now`, or the next one that nothing has.
