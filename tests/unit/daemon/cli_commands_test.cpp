@@ -101,7 +101,7 @@ const Canned a_failed_backup{
 TEST_F(CliCommands, ABackupIsWaitedFor) {
   const auto create = [this] { return create_backup(session()); };
   EXPECT_EQ(run({a_running_backup, a_running_backup, a_whole_backup}, create),
-            "backup 20261201T005320.123Z is whole: 2.0 MiB in 12 files, 3 links\n");
+            "backup 20261201T005320.123Z is whole: 2 MiB in 12 files, 3 links\n");
   EXPECT_EQ(result_, daemon::exit_ok);
   EXPECT_THAT(daemon_.asked(),
               ElementsAre("POST /v1/backups", "GET /v1/backups/20261201T005320.123Z?wait=500ms",
@@ -130,7 +130,7 @@ TEST_F(CliCommands, BackupsAreListed) {
   const auto table = run({{200, R"({"items":[)" + a_running_backup.body + "," + a_whole_backup.body + "," +
                                     a_failed_backup.body + "]}"}},
                          list);
-  for (const auto text : {"running", "whole", "1,234", "2.0 MiB", "the disk is gone", "3 backups"})
+  for (const auto text : {"running", "whole", "1,234", "2 MiB", "the disk is gone", "3 backups"})
     EXPECT_THAT(table, HasSubstr(text));
 }
 
