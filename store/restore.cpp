@@ -177,9 +177,15 @@ core::Result<void> Restore::move_old_aside() {
   const auto there = present(plan_.store.path);
   if (!there) return std::unexpected(there.error());
   if (there->empty()) return {};
-  const auto now = plan_.store.wall_now ? plan_.store.wall_now()
-                                        : std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
-  const auto aside = path(std::string(replaced_prefix) + backup_name_of(now));
+  auto now = plan_.store.wall_now ? plan_.store.wall_now()
+                                  : std::chrono::floor<core::Millis>(std::chrono::system_clock::now());
+  std::string aside;
+  for (bool taken = true; taken; now += core::Millis{1}) {
+    aside = path(std::string(replaced_prefix) + backup_name_of(now));
+    const auto found = is_directory(aside, disk_);
+    if (!found) return std::unexpected(found.error());
+    taken = *found;
+  }
   if (auto made = prepare_directory(aside, disk_); !made) return made;
   for (const auto& entry : *there) {
     const auto moved =
