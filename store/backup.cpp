@@ -24,6 +24,7 @@ constexpr std::string_view removed_suffix = ".removed";
 // Of a flush that does not end: the checkpoint then waits for it, as it would without this.
 constexpr int looks_at_flush_max = 500;
 constexpr std::size_t links_at_once = 10'000;
+constexpr std::size_t removed_at_once = 8;  // files
 
 bool is_leftover(std::string_view name) {
   for (const auto suffix : {partial_suffix, removed_suffix}) {
@@ -82,6 +83,9 @@ struct BackupWriter::Impl {
   core::Result<void> finish();
   core::Result<void> choose_removals();
   core::Result<void> remove_next();
+  core::Result<bool> set_next_aside();
+  core::Result<bool> remove_some();
+  std::string removed_path(const std::string& old) const { return path(old + std::string(removed_suffix)); }
   std::string partial() const { return path(name + std::string(partial_suffix)); }
   std::string path(std::string_view below) const { return fmt::format("{}/{}", plan.directory, below); }
 
@@ -96,6 +100,7 @@ struct BackupWriter::Impl {
   std::optional<PieceReader> reader;
   core::Sha256 hash;
   std::vector<std::string> to_remove;
+  std::string aside;  // the one that is being removed
   std::vector<std::string> removed;
   std::vector<std::string> troubles;
 };
@@ -259,22 +264,47 @@ core::Result<void> BackupWriter::Impl::choose_removals() {
 
 // What cannot be removed is told, and tried again the next time: the backup that was made is none the worse.
 core::Result<void> BackupWriter::Impl::remove_next() {
-  if (to_remove.empty()) {
+  if (aside.empty() && to_remove.empty()) {
     progress.phase = Phase::done;
     return {};
   }
-  const auto old = std::move(to_remove.back());
-  to_remove.pop_back();
-  const auto aside = path(old + std::string(removed_suffix));
-  auto gone = rename_path(path(old), aside, source.disk);
-  if (gone) gone = sync_directory(source.disk, plan.directory);
-  if (gone) gone = remove_tree(aside, source.disk);
-  if (gone) {
-    removed.push_back(old);
-  } else {
-    troubles.push_back(gone.error().message);
+  const auto over = aside.empty() ? set_next_aside() : remove_some();
+  if (!over) {
+    troubles.push_back(over.error().message);
+    aside.clear();
+  } else if (*over) {
+    removed.push_back(std::exchange(aside, {}));
   }
   return {};
+}
+
+// From the rename on it is no backup any more.
+core::Result<bool> BackupWriter::Impl::set_next_aside() {
+  const auto old = std::move(to_remove.back());
+  to_remove.pop_back();
+  if (auto renamed = rename_path(path(old), removed_path(old), source.disk); !renamed)
+    return std::unexpected(renamed.error());
+  aside = old;
+  if (auto synced = sync_directory(source.disk, plan.directory); !synced)
+    return std::unexpected(synced.error());
+  return false;
+}
+
+// A few files, whose blocks may be freed now. True: it is gone.
+core::Result<bool> BackupWriter::Impl::remove_some() {
+  const auto directory = removed_path(aside);
+  const auto files = list_files(directory, source.disk);
+  if (!files) return std::unexpected(files.error());
+  if (files->empty()) {
+    if (auto gone = remove_tree(directory, source.disk); !gone) return std::unexpected(gone.error());
+    return true;
+  }
+  for (std::size_t at = 0; at < std::min(files->size(), removed_at_once); ++at) {
+    const auto old = directory + "/" + (*files)[at].name;
+    if (const auto gone = source.disk.files().DeleteFile(old, {}, nullptr); !gone.ok())
+      return disk_failed("remove", old, gone);
+  }
+  return false;
 }
 
 BackupWriter::BackupWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
