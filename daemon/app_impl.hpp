@@ -16,10 +16,12 @@
 #include "daemon/admin/routes.hpp"
 #include "daemon/admin/token_book.hpp"
 #include "daemon/app.hpp"
+#include "daemon/backups.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/live_view.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_service.hpp"
+#include "daemon/notes.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/observer.hpp"
 #include "daemon/scrape.hpp"
@@ -31,8 +33,6 @@
 // The parts of the daemon. app.cpp has its start, app_admin_tcp.cpp what concerns the admin API
 // over TCP, app_live.cpp what it does while it runs and its stop.
 namespace syncd::daemon {
-
-inline constexpr std::string_view budget_note = "budget";  // what a clean stop leaves of the minute
 
 // Members are in the order of construction: each part may refer to those above it and is destroyed before
 // them.
@@ -54,6 +54,7 @@ struct App::Impl {
   int open_store();
   int load_tokens();
   int restore_budgets();
+  core::Result<std::uint32_t> requests_unaccounted_for();
   int keep_open_windows();
   int register_links();
   void start_serving();
@@ -108,6 +109,7 @@ struct App::Impl {
   std::unique_ptr<api::MoneykitApi> upstream;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<StoreCare> care;
+  std::unique_ptr<Backups> backups;
   std::unique_ptr<LiveView> view;
   std::unique_ptr<Access> access;  // null: no TCP
   std::unique_ptr<DataReads> reads;

@@ -55,6 +55,7 @@ api::Task<void> App::Impl::live() {
   log.info("ready", "moneykit-syncd is ready", LogFields{}.add("links", engine->status().links));
   background.spawn(show_status());
   background.spawn(care->scrub());
+  background.spawn(backups->look_at_start());
   if (const auto interval = Notifier::watchdog_interval()) background.spawn(ping_watchdog(*interval));
   while (!process.stopping) {
     co_await stop_wanted.wait();

@@ -56,6 +56,10 @@ struct Config {
     std::uint64_t protocol_failures_max = 0;
     std::uint64_t resyncs_per_day_max = 0;
   } cycle;
+  struct Backup {
+    std::string directory;  // empty: backup_directory_of() says where
+    std::uint64_t keep = 0;
+  } backup;
   struct Retention {
     core::Millis gone_links{};
   } retention;

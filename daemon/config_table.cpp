@@ -29,6 +29,9 @@ constexpr ConfigSection sections[] = {
     {"schedule",
      "When a link is visited. A running daemon takes new values on reload, except for discovery."},
     {"cycle", "Limits of one visit to a link."},
+    {"backup",
+     "Backups of the store; [backup.md](backup.md) tells how they are made, checked and put back. A backup "
+     "holds everything that the store holds."},
     {"retention", "What is kept, and for how long."},
     {"incidents",
      "When links of one institution, or of one provider, fail together: one incident, one of them is asked "
@@ -257,6 +260,18 @@ void add_cycle(std::vector<ConfigKey>& keys) {
       1, 1000, "Full resyncs of one link in 24 hours.")));
 }
 
+void add_backup(std::vector<ConfigKey>& keys) {
+  keys.push_back(live(text(
+      "backup", "directory", [](C& c) -> std::string& { return c.backup.directory; }, "", check_upstream_file,
+      "absolute path",
+      "Where backups lie; made with mode 0700 when missing. It must be on the file system of the store and "
+      "below the same mount, which under systemd means: inside the store's `StateDirectory=`. Empty: "
+      "`backups` in `store.path`.")));
+  keys.push_back(live(number(
+      "backup", "keep", [](C& c) -> std::uint64_t& { return c.backup.keep; }, 7, 1, 1000,
+      "So many whole backups stay; older ones are removed when a new one is complete.")));
+}
+
 void add_retention(std::vector<ConfigKey>& keys) {
   keys.push_back(live(span_of(
       "retention", "gone_links", [](C& c) -> core::Millis& { return c.retention.gone_links; },
@@ -438,6 +453,7 @@ std::vector<ConfigKey> make_keys() {
   add_store(keys);
   add_schedule(keys);
   add_cycle(keys);
+  add_backup(keys);
   add_retention(keys);
   add_incidents(keys);
   add_budget(keys);

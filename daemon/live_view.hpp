@@ -35,6 +35,7 @@ class LiveView final : public AdminView {
     engine::Engine& engine;
     const Observer& observer;
     const StoreCare& care;
+    BackupDesk& backups;
     Log& log;
     const ProcessState& process;
     TokenBook& tokens;
@@ -107,6 +108,8 @@ class LiveView final : public AdminView {
   api::Task<core::Result<CreatedToken>> create_token(NewToken wanted, engine::Requester by) override;
   api::Task<core::Result<Token>> revoke_token(std::string name, engine::Requester by) override;
   const TokenTable& tokens() const override { return parts_.tokens.table(); }
+
+  BackupDesk& backups() override { return parts_.backups; }
 
   bool knows(const core::LinkId& link_id) const override { return parts_.engine.knows(link_id); }
   std::string link_ref(const core::LinkId& link_id) const override {

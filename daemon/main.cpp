@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "daemon/app.hpp"
+#include "daemon/backup_commands.hpp"
 #include "daemon/config.hpp"
 #include "daemon/config_check.hpp"
 #include "daemon/config_manual.hpp"
@@ -53,6 +55,15 @@ int run_daemon(const std::string& path) {
   return app.run();
 }
 
+Terminal terminal() {
+  return {.out =
+              [](std::string_view line) {
+                fmt::print("{}\n", line);
+                std::fflush(stdout);
+              },
+          .error = [](std::string_view line) { fmt::print(stderr, "moneykit-syncd: {}\n", line); }};
+}
+
 int run(int argc, char** argv) {
   const auto arguments = parse_arguments({argv + std::min(argc, 1), argv + argc});
   if (!arguments) {
@@ -71,6 +82,12 @@ int run(int argc, char** argv) {
     case Options::Command::config_manual:
       fmt::print("{}", configuration_manual());
       return exit_ok;
+    case Options::Command::backup_verify:
+      return verify_backup(*arguments, terminal());
+    case Options::Command::backup_drill:
+      return drill_backup(*arguments, terminal());
+    case Options::Command::backup_restore:
+      return restore_backup(*arguments, terminal());
     case Options::Command::run:
       break;
   }

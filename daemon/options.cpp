@@ -11,6 +11,38 @@
 
 namespace syncd::daemon {
 
+namespace {
+
+struct BackupVerbs {
+  const CLI::App* all;
+  const CLI::App* verify;
+  const CLI::App* drill;
+  const CLI::App* restore;
+};
+
+BackupVerbs add_backup_verbs(CLI::App& app, Options& wanted) {
+  CLI::App* all = app.add_subcommand(
+      "backup", "Check and put back backups of the store; moneykitctl backup create makes one");
+  all->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help) {
+    CLI::App* verb = all->add_subcommand(name, help);
+    verb->add_option("BACKUP", wanted.backup, "Its directory, its name in backup.directory, or latest")
+        ->required();
+    return verb;
+  };
+  const CLI::App* verify =
+      add("verify", "Compare a backup with its manifest, and the manifest with its database");
+  CLI::App* drill =
+      add("drill", "Put a backup back into a scratch directory, read all of it, remove the copy");
+  drill->add_option("--scratch", wanted.scratch,
+                    "An existing directory for the copy; without: beside the backup");
+  CLI::App* restore = add("restore", "Put a backup in the place of the store; the daemon must not run");
+  restore->add_flag("--replace", wanted.replace, "Move the store that is there aside");
+  return {all, verify, drill, restore};
+}
+
+}  // namespace
+
 Ending ending_of(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream complaint;
@@ -34,6 +66,7 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   const CLI::App* dump = config->add_subcommand("dump", "Print the configuration in effect as TOML");
   const CLI::App* manual = config->add_subcommand("manual", "Print moneykit-syncd.toml(5), for man(1)");
   const CLI::App* version = app.add_subcommand("version", "Print the version");
+  const BackupVerbs backup = add_backup_verbs(app, wanted);
   std::ranges::reverse(arguments);  // as the parser wants them
   try {
     app.parse(std::move(arguments));
@@ -41,8 +74,9 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
     return std::unexpected(ending_of(app, error));
   }
   // Behind `--` the parser does not count them.
-  const auto commands = std::ranges::count_if(std::array<const CLI::App*, 4>{run, check, config, version},
-                                              [](const CLI::App* command) { return command->parsed(); });
+  const auto commands =
+      std::ranges::count_if(std::array<const CLI::App*, 5>{run, check, config, version, backup.all},
+                            [](const CLI::App* command) { return command->parsed(); });
   if (commands > 1) {
     return std::unexpected(Ending{exit_usage, {}, "one command at a time; --help shows them\n"});
   }
@@ -50,6 +84,9 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   if (check->parsed()) wanted.command = Options::Command::check_config;
   if (manual->parsed()) wanted.command = Options::Command::config_manual;
   if (dump->parsed()) wanted.command = Options::Command::dump_config;
+  if (backup.verify->parsed()) wanted.command = Options::Command::backup_verify;
+  if (backup.drill->parsed()) wanted.command = Options::Command::backup_drill;
+  if (backup.restore->parsed()) wanted.command = Options::Command::backup_restore;
   return wanted;
 }
 

@@ -14,10 +14,22 @@ namespace syncd::daemon {
 
 // What a command line of moneykit-syncd asks for.
 struct Options {
-  enum class Command : std::uint8_t { run, check_config, dump_config, config_manual, version };
+  enum class Command : std::uint8_t {
+    run,
+    check_config,
+    dump_config,
+    config_manual,
+    version,
+    backup_verify,
+    backup_drill,
+    backup_restore,
+  };
   Command command = Command::run;
   std::string config_path = "/etc/moneykit-syncd/config.toml";
-  bool online = false;  // of check_config: ask upstream, too
+  bool online = false;   // of check_config: ask upstream, too
+  std::string backup;    // of backup_*: a directory, a name of the backup directory, or `latest`
+  std::string scratch;   // of backup_drill; empty: beside the backup
+  bool replace = false;  // of backup_restore: a store that is there is moved aside
 };
 
 // A command line, of this program or of moneykitctl, that leads to nothing to be done: help or the version

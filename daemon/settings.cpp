@@ -96,6 +96,10 @@ ReadRates read_rates_of(const Config& config) {
           .rows_per_minute = config.admin.read_rows_per_minute};
 }
 
+std::string backup_directory_of(const Config& config) {
+  return config.backup.directory.empty() ? config.store.path + "/backups" : config.backup.directory;
+}
+
 std::string environment_of(const Config& config) {
   return config.upstream.client_id.starts_with("sandbox_") ? "sandbox" : "live";
 }

@@ -23,6 +23,8 @@ api::TransportOptions transport_options_of(const Config& config);
 store::StoreOptions store_options_of(const Config& config);
 ReadRates read_rates_of(const Config& config);
 // `sandbox` for client ids that begin with `sandbox_`, else `live`.
+// Where backups lie: as configured, or inside the store's directory.
+std::string backup_directory_of(const Config& config);
 std::string environment_of(const Config& config);
 // Connections that one listener of ours serves at the same time: 4 to 64, an eighth of the descriptors that
 // the process may have. With more, whoever opens many of them could take those that the store needs to go on.

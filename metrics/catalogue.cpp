@@ -317,6 +317,16 @@ void add_store(Table& table) {
            "moneykit_syncd_store_scrub_last_success_timestamp_seconds",
            "When every table file was last read and compared with its checksums; NaN before the first time.")
       .none_is_nan();
+  rows.add(Id::backups_total, counter, "moneykit_syncd_backups_total",
+           "Backups that were begun or asked for, by how they ended. One that was refused counts as a "
+           "failure.")
+      .by({"outcome"}, each({"success", "failure"}));
+  rows.add(Id::backup_last_success_timestamp_seconds, gauge,
+           "moneykit_syncd_backup_last_success_timestamp_seconds",
+           "Of which moment the newest whole backup is, also after a restart; NaN when there is none.")
+      .none_is_nan();
+  rows.add(Id::backup_last_bytes, gauge, "moneykit_syncd_backup_last_bytes",
+           "Bytes of the files of the newest whole backup; 0 when there is none.");
 }
 
 void add_process(Table& table) {

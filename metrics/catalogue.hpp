@@ -90,6 +90,9 @@ enum class MetricId : std::uint8_t {
   store_space_low,
   store_damaged_files,
   store_scrub_last_success_timestamp_seconds,
+  backups_total,
+  backup_last_success_timestamp_seconds,
+  backup_last_bytes,
 
   process_cpu_seconds_total,
   process_resident_memory_bytes,

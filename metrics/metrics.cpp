@@ -332,6 +332,15 @@ void Metrics::set_scrub(core::WallTime finished_at, std::uint64_t damaged_files)
   impl_->gauge(Id::store_damaged_files).Set(number(damaged_files));
 }
 
+void Metrics::record_backup(bool success) {
+  impl_->counter(Id::backups_total, success ? 0 : 1).Increment();
+}
+
+void Metrics::set_last_backup(core::WallTime created_at, std::uint64_t bytes) {
+  impl_->gauge(Id::backup_last_success_timestamp_seconds).Set(timestamp(created_at));
+  impl_->gauge(Id::backup_last_bytes).Set(number(bytes));
+}
+
 void Metrics::set(const ProcessUsage& usage) {
   if (usage.cpu.has_value()) {
     impl_->raise(Id::process_cpu_seconds_total, std::chrono::duration<double>(*usage.cpu).count());

@@ -130,6 +130,10 @@ class Metrics {
   void set_admin_certificate_expiry(core::WallTime expires_at);
   // `finished_at` the epoch: no scrub has ended yet.
   void set_scrub(core::WallTime finished_at, std::uint64_t damaged_files);
+  // A backup that ended.
+  void record_backup(bool success);
+  // The newest one that is whole.
+  void set_last_backup(core::WallTime created_at, std::uint64_t bytes);
   void set(const ProcessUsage& usage);
 
   // The answer to a scrape; its content type is exposition_content_type.

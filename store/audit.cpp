@@ -209,8 +209,13 @@ core::Result<AuditSlice> Store::audit_entries(std::uint64_t before, std::size_t 
 
 core::Result<AuditCheck> Store::check_audit(const core::AuditHead& from, std::size_t limit) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
+  return walk_audit(*impl_->database, from, impl_->audit.head(), limit);
+}
+
+core::Result<AuditCheck> walk_audit(Database& database, const core::AuditHead& from,
+                                    const core::AuditHead& head, std::size_t limit) {
   AuditCheck check{.end = from};
-  Scan scan(*impl_->database, Family::audit, audit_key(from.sequence + 1), {}, true);
+  Scan scan(database, Family::audit, audit_key(from.sequence + 1), {}, true);
   for (; scan.valid() && limit > 0; scan.next(), --limit) {
     const auto entry = entry_at(scan);
     const std::uint64_t expected = check.end.sequence + 1;
@@ -225,7 +230,7 @@ core::Result<AuditCheck> Store::check_audit(const core::AuditHead& from, std::si
   if (scan.valid()) return check;
   if (auto done = scan.finish("check the audit log"); !done) return std::unexpected(done.error());
   check.finished = true;
-  if (check.end != impl_->audit.head()) check.broken_at = check.end.sequence + 1;
+  if (check.end != head) check.broken_at = check.end.sequence + 1;
   return check;
 }
 

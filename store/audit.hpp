@@ -47,4 +47,8 @@ class AuditLog {
   std::unordered_map<core::Digest, std::uint64_t, DigestHash> by_key_;
 };
 
+// As Store::check_audit, of a chain that should end with `head`.
+core::Result<AuditCheck> walk_audit(Database& database, const core::AuditHead& from,
+                                    const core::AuditHead& head, std::size_t limit);
+
 }  // namespace syncd::store

@@ -167,6 +167,17 @@ core::Error open_error(const std::string& directory, bool clean, const rocksdb::
                      .message = fmt::format("store {} cannot be opened: {}; {}", directory, cause, next)};
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> columns_of(const StoreOptions& options) {
+  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, cache_shard_bits);
+  std::vector<rocksdb::ColumnFamilyDescriptor> columns;
+  columns.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(options, Family::meta, cache));
+  for (std::size_t i = 0; i < family_count; ++i) {
+    columns.emplace_back(std::string(family_names[i]),
+                         family_options(options, static_cast<Family>(i), cache));
+  }
+  return columns;
+}
+
 }  // namespace
 
 Database::Database(std::string directory, std::shared_ptr<Health> health)
@@ -186,27 +197,50 @@ core::Result<std::unique_ptr<Database>> Database::open(const std::string& direct
   if (auto known = refuse_unknown_families(directory, db_options, disk); !known)
     return std::unexpected(known.error());
 
-  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, cache_shard_bits);
-  std::vector<rocksdb::ColumnFamilyDescriptor> columns;
-  columns.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(options, Family::meta, cache));
-  for (std::size_t i = 0; i < family_count; ++i) {
-    columns.emplace_back(std::string(family_names[i]),
-                         family_options(options, static_cast<Family>(i), cache));
-  }
-
+  const auto columns = columns_of(options);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status = rocksdb::DB::Open(db_options, directory, columns, &handles, &db);
   if (!status.ok()) return std::unexpected(open_error(directory, clean, status));
-  database->db_.reset(db);
-  database->default_family_ = handles[0];
-  std::copy(handles.begin() + 1, handles.end(), database->families_.begin());
+  database->take(db, handles);
   if (!database->health().ok()) {
     const auto reason = database->health().reason();
     return core::fail(core::Errc::storage,
                       fmt::format("store {} failed while it was opened: {}", directory, reason));
   }
   return database;
+}
+
+core::Result<std::unique_ptr<Database>> Database::open_read_only(const std::string& directory,
+                                                                 const StoreOptions& options,
+                                                                 const Disk& disk,
+                                                                 std::shared_ptr<Health> health) {
+  std::unique_ptr<Database> database(new Database(directory, health));
+  database->read_only_ = true;
+  auto db_options = database_options(options, true, health);
+  db_options.create_if_missing = false;
+  db_options.create_missing_column_families = false;
+  if (!disk.is_host()) {
+    database->env_ = rocksdb::NewCompositeEnv(disk.shared());
+    db_options.env = database->env_.get();
+  }
+  if (auto known = refuse_unknown_families(directory, db_options, disk); !known)
+    return std::unexpected(known.error());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(db_options, directory, columns_of(options), &handles, &db);
+  if (!status.ok()) {
+    return core::fail(core::Errc::storage, fmt::format("the database {} cannot be opened: {}", directory,
+                                                       without_content(status.ToString())));
+  }
+  database->take(db, handles);
+  return database;
+}
+
+void Database::take(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
+  db_.reset(db);
+  default_family_ = handles[0];
+  std::copy(handles.begin() + 1, handles.end(), families_.begin());
 }
 
 Database::~Database() {
@@ -216,7 +250,7 @@ Database::~Database() {
 core::Result<void> Database::close() {
   if (!db_) return {};
   core::Result<void> result;
-  if (health_->ok()) {
+  if (health_->ok() && !read_only_) {
     const std::vector<rocksdb::ColumnFamilyHandle*> all(families_.begin(), families_.end());
     const auto status = db_->Flush(rocksdb::FlushOptions{}, all);
     if (!status.ok()) result = std::unexpected(failed("flush the store", status));

@@ -49,6 +49,11 @@ class Database {
   static core::Result<std::unique_ptr<Database>> open(const std::string& directory,
                                                       const StoreOptions& options, const Disk& disk,
                                                       bool clean, std::shared_ptr<Health> health);
+  // To look at it only: nothing is written, and nobody keeps others from writing it meanwhile. Its log must
+  // be whole, as after a clean close.
+  static core::Result<std::unique_ptr<Database>> open_read_only(const std::string& directory,
+                                                                const StoreOptions& options, const Disk& disk,
+                                                                std::shared_ptr<Health> health);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -76,7 +81,9 @@ class Database {
 
  private:
   Database(std::string directory, std::shared_ptr<Health> health);
+  void take(rocksdb::DB* db, const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
   std::string directory_;
+  bool read_only_ = false;
   std::string log_mark_;
   std::shared_ptr<Health> health_;
   std::unique_ptr<rocksdb::Env> env_;  // outlives the database; null: the default one

@@ -23,31 +23,19 @@ std::string cause_of(const rocksdb::IOStatus& status) {
   return colon == std::string::npos ? text : text.substr(colon + 2);
 }
 
-std::unexpected<core::Error> failed(std::string_view doing, const std::string& path,
-                                    const rocksdb::IOStatus& status) {
-  return core::fail(core::Errc::storage, fmt::format("cannot {} {}: {}", doing, path, cause_of(status)));
-}
-
-core::Result<void> sync_directory(const Disk& disk, const std::string& directory) {
-  std::unique_ptr<rocksdb::FSDirectory> opened;
-  const rocksdb::IOOptions options;
-  if (const auto done = disk.files().NewDirectory(directory, options, &opened, nullptr); !done.ok())
-    return failed("open", directory, done);
-  if (const auto done = opened->Fsync(options, nullptr); !done.ok()) return failed("sync", directory, done);
-  return {};
-}
-
 core::Result<void> write_and_sync(const Disk& disk, const std::string& path, std::string_view content) {
   std::unique_ptr<rocksdb::FSWritableFile> file;
   const rocksdb::IOOptions options;
   if (const auto made = disk.files().NewWritableFile(path, {}, &file, nullptr); !made.ok())
-    return failed("create", path, made);
+    return disk_failed("create", path, made);
   if (!content.empty()) {
     const auto written = file->Append({content.data(), content.size()}, options, nullptr);
-    if (!written.ok()) return failed("write", path, written);
+    if (!written.ok()) return disk_failed("write", path, written);
   }
-  if (const auto synced = file->Sync(options, nullptr); !synced.ok()) return failed("sync", path, synced);
-  if (const auto closed = file->Close(options, nullptr); !closed.ok()) return failed("close", path, closed);
+  if (const auto synced = file->Sync(options, nullptr); !synced.ok())
+    return disk_failed("sync", path, synced);
+  if (const auto closed = file->Close(options, nullptr); !closed.ok())
+    return disk_failed("close", path, closed);
   return {};
 }
 
@@ -58,6 +46,21 @@ std::string parent_of(const std::string& path) {
 }
 
 }  // namespace
+
+std::unexpected<core::Error> disk_failed(std::string_view doing, const std::string& path,
+                                         const rocksdb::IOStatus& status) {
+  return core::fail(core::Errc::storage, fmt::format("cannot {} {}: {}", doing, path, cause_of(status)));
+}
+
+core::Result<void> sync_directory(const Disk& disk, const std::string& directory) {
+  std::unique_ptr<rocksdb::FSDirectory> opened;
+  const rocksdb::IOOptions options;
+  if (const auto done = disk.files().NewDirectory(directory, options, &opened, nullptr); !done.ok())
+    return disk_failed("open", directory, done);
+  if (const auto done = opened->Fsync(options, nullptr); !done.ok())
+    return disk_failed("sync", directory, done);
+  return {};
+}
 
 Disk::Disk(std::shared_ptr<rocksdb::FileSystem> replacement)
     : files_(std::move(replacement)), is_host_(files_ == nullptr) {
@@ -74,18 +77,18 @@ core::Result<std::optional<std::string>> read_small_file(const std::string& path
   std::unique_ptr<rocksdb::FSSequentialFile> file;
   if (const auto opened = disk.files().NewSequentialFile(path, {}, &file, nullptr); !opened.ok()) {
     if (opened.IsPathNotFound()) return std::nullopt;
-    return failed("open", path, opened);
+    return disk_failed("open", path, opened);
   }
   std::uint64_t bytes = 0;
   if (const auto measured = disk.files().GetFileSize(path, {}, &bytes, nullptr); !measured.ok())
-    return failed("measure", path, measured);
+    return disk_failed("measure", path, measured);
   std::string content(std::min<std::uint64_t>(bytes, bytes_max) + 1, '\0');
   std::size_t filled = 0;
   while (filled < content.size()) {
     rocksdb::Slice got;
     char* const room = content.data() + filled;
     const auto read = file->Read(content.size() - filled, {}, &got, room, nullptr);
-    if (!read.ok()) return failed("read", path, read);
+    if (!read.ok()) return disk_failed("read", path, read);
     if (got.empty()) break;
     if (got.data() != room) std::copy_n(got.data(), got.size(), room);
     filled += got.size();
@@ -100,7 +103,7 @@ core::Result<void> write_durably(const std::string& directory, const std::string
   const auto temporary = path + ".tmp";
   if (auto written = write_and_sync(disk, temporary, content); !written) return written;
   if (const auto renamed = disk.files().RenameFile(temporary, path, {}, nullptr); !renamed.ok())
-    return failed("replace", path, renamed);
+    return disk_failed("replace", path, renamed);
   return sync_directory(disk, directory);
 }
 
@@ -108,7 +111,7 @@ core::Result<void> remove_durably(const std::string& directory, const std::strin
   const auto path = directory + "/" + name;
   if (const auto removed = disk.files().DeleteFile(path, {}, nullptr);
       !removed.ok() && !removed.IsPathNotFound()) {
-    return failed("remove", path, removed);
+    return disk_failed("remove", path, removed);
   }
   // Also when it was not there: who removed it may have been killed before this.
   return sync_directory(disk, directory);
@@ -153,7 +156,7 @@ std::optional<std::uint64_t> free_bytes(const std::string& path, const Disk& dis
 core::Result<void> require_free_space(const std::string& path, std::uint64_t bytes_min, const Disk& disk) {
   std::uint64_t free = 0;
   if (const auto asked = disk.files().GetFreeSpace(path, {}, &free, nullptr); !asked.ok())
-    return failed("ask for the free space of", path, asked);
+    return disk_failed("ask for the free space of", path, asked);
   if (free >= bytes_min) return {};
   constexpr std::uint64_t mebibyte = 1 << 20;
   return core::fail(
@@ -196,7 +199,7 @@ core::Result<StoreLock> lock_store(const std::string& path, const Disk& disk) {
   const auto locked = disk.files().LockFile(file, {}, &lock, nullptr);
   if (locked.ok()) return StoreLock(disk.shared(), lock);
   if (locked.IsBusy()) return std::unexpected(store_in_use(path));
-  return failed("open", file, locked);
+  return disk_failed("open", file, locked);
 }
 
 }  // namespace syncd::store

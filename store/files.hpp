@@ -11,6 +11,7 @@
 namespace rocksdb {
 class FileLock;
 class FileSystem;
+class IOStatus;
 }  // namespace rocksdb
 
 namespace syncd::store {
@@ -45,6 +46,12 @@ core::Result<void> write_durably(const std::string& directory, const std::string
 // makes no difference.
 core::Result<void> remove_durably(const std::string& directory, const std::string& name,
                                   const Disk& disk = host_disk());
+
+// Makes names that were added, changed or removed in the directory survive a power cut.
+core::Result<void> sync_directory(const Disk& disk, const std::string& directory);
+// "cannot DOING PATH: CAUSE", Errc::storage.
+std::unexpected<core::Error> disk_failed(std::string_view doing, const std::string& path,
+                                         const rocksdb::IOStatus& status);
 
 // Makes `path` a directory that this process can use, mode 0700 when it had to be created. Refuses with what
 // to do.

@@ -13,14 +13,12 @@
 #include "store/log_check_impl.hpp"
 #include "store/manifest_repair_impl.hpp"
 #include "store/migration_impl.hpp"
+#include "store/store_files.hpp"
 #include "store/store_impl.hpp"
 
 namespace syncd::store {
 namespace {
 
-// Its presence says that the last user flushed everything and left. It names the database's table of files as
-// it was then: an opening begins a new one, and is not over before the marker is gone.
-constexpr std::string_view clean_close_name = "clean-close";
 constexpr std::size_t clean_close_bytes_max = 64;
 
 core::Result<InstanceId> make_instance_id() {
@@ -234,6 +232,8 @@ core::Result<void> Store::Impl::settle_epoch() {
   const auto state = decode_feed_state(**state_value);
   if (!state) return std::unexpected(state.error());
   feed = *state;
+  if (options.restored_above_epoch > 0)
+    return begin_epoch("it is put back from a backup", std::max(feed.epoch, options.restored_above_epoch));
   const auto loaded = load_high_water(options.path, disk);
   if (!loaded) return std::unexpected(loaded.error());
   if (!*loaded)

@@ -21,6 +21,9 @@ class FileSystem;
 
 namespace syncd::store {
 
+class BackupWriter;
+struct BackupPlan;
+
 struct StoreOptions {
   std::string path;         // directory; created with mode 0700 when missing
   std::string environment;  // "sandbox" or "live": a store belongs to one of them for ever
@@ -30,6 +33,8 @@ struct StoreOptions {
   int open_files_max = 512;
   std::uint64_t min_free_bytes = 64ull << 20;  // open() refuses below it
   bool sync_writes = true;                     // false only in benchmarks that say so
+  // Of a backup that was put back: a feed epoch above this one, and above the store's own, begins. 0: none.
+  std::uint64_t restored_above_epoch = 0;
   // Everything on disk goes through it. null: the host's file system; another one is for tests.
   std::shared_ptr<rocksdb::FileSystem> file_system;
   // The wall clock, which numbers new feed epochs. null: the system's; another one is for tests.
@@ -252,6 +257,10 @@ class Store {
   // Reads the next table file from the disk and compares all of its checksums. Damage is an answer and no
   // error: the rows that are whole stay readable, and reading a damaged one fails by itself.
   core::Result<ScrubStep> scrub(ScrubPlace place);
+
+  // Begins a backup (store/backup.hpp) and says what it is made of; its steps do the work. Errc::invalid when
+  // the directory cannot hold one. The store outlives the writer.
+  core::Result<std::unique_ptr<BackupWriter>> begin_backup(const BackupPlan& plan);
 
   // The highest feed sequence that exists. Cheap, unlike stats().
   std::uint64_t feed_head() const;

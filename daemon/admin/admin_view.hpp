@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/admin/backup_desk.hpp"
 #include "daemon/admin/token_table.hpp"
 #include "store/store.hpp"
 #include "sync/api/rate_gate.hpp"
@@ -162,6 +163,8 @@ class AdminView {
   virtual api::Task<core::Result<CreatedToken>> create_token(NewToken wanted, engine::Requester by) = 0;
   virtual api::Task<core::Result<Token>> revoke_token(std::string name, engine::Requester by) = 0;
   virtual const TokenTable& tokens() const = 0;
+
+  virtual BackupDesk& backups() = 0;
 
   virtual bool knows(const core::LinkId& link_id) const = 0;
   virtual std::string link_ref(const core::LinkId& link_id) const = 0;

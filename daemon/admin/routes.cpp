@@ -9,6 +9,7 @@
 #include "daemon/admin/dead_letter_id.hpp"
 #include "daemon/admin/link_request.hpp"
 #include "daemon/admin/shapes.hpp"
+#include "store/backup_manifest.hpp"
 
 namespace syncd::daemon {
 
@@ -60,7 +61,12 @@ std::optional<HttpResponse> refuse_id(std::string_view of, const std::string& id
                    fmt::format("the name of a token has 1 to {} characters of a-z, 0-9, '.', '_' and '-'",
                                token_name_bytes_max));
   }
-  if (of != "dead-letters" && of != "tokens" && !core::is_valid_id(id))
+  if (of == "backups" && !store::is_backup_name(id)) {
+    return problem(400, "invalid_id",
+                   "the name of a backup is its time, for example 20261129T215554.123Z; the list of backups "
+                   "shows them");
+  }
+  if (of != "dead-letters" && of != "tokens" && of != "backups" && !core::is_valid_id(id))
     return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
   return std::nullopt;
 }
@@ -119,6 +125,9 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "links:exchange"}, true, &AdminRoutes::exchange_token},
       {"POST", Role::admin, {"v1", "links:import"}, true, &AdminRoutes::import_links},
       {"POST", Role::admin, {"v1", "exports"}, true, &AdminRoutes::begin_export},
+      {"POST", Role::admin, {"v1", "backups"}, false, &AdminRoutes::create_backup},
+      {"GET", Role::read, {"v1", "backups"}, false, &AdminRoutes::list_backups},
+      {"GET", Role::read, {"v1", "backups", "*"}, false, &AdminRoutes::show_backup},
       {"GET", Role::read, {"v1", "revision"}, false, &AdminRoutes::show_revision},
       {"GET", Role::admin, {"v1", "audit"}, false, &AdminRoutes::list_audit},
       {"GET", Role::admin, {"v1", "audit", "check"}, false, &AdminRoutes::check_audit},

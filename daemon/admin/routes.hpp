@@ -108,6 +108,10 @@ class AdminRoutes final : public HttpService {
   // ---- routes_purge.cpp ----
   api::Task<HttpResponse> purge_link(Call call);
   api::Task<HttpResponse> list_link_feed(Call call);
+  // ---- routes_backups.cpp ----
+  api::Task<HttpResponse> create_backup(Call call);
+  api::Task<HttpResponse> list_backups(Call call);
+  api::Task<HttpResponse> show_backup(Call call);
   // ---- routes_access.cpp ----
   api::Task<HttpResponse> show_caller(Call call);
   api::Task<HttpResponse> list_tokens(Call call);

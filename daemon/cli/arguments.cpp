@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "daemon/cli/argument_checks.hpp"
+#include "daemon/cli/backup_commands.hpp"
 #include "daemon/cli/completion.hpp"
 #include "daemon/cli/continuity.hpp"
 #include "daemon/cli/grammar.hpp"
@@ -311,6 +312,17 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   }
 }
 
+void add_backup_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* backup = app.add_subcommand("backup", "Backups of the store");
+  backup->require_subcommand(1);
+  CLI::App* create = add_verb(*backup, "create", "Make a backup while the daemon goes on", o, chosen,
+                              [](const Session& s) { return create_backup(s); });
+  create->footer("moneykit-syncd backup verify, drill and restore check a backup and put it back.");
+  add_dry_run(create, o);
+  add_verb(*backup, "ls", "List all backups, newest first", o, chosen,
+           [](const Session& s) { return list_backups(s); });
+}
+
 void add_token_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* tokens = app.add_subcommand("tokens", "Who may use the admin API over TCP");
   tokens->require_subcommand(1);
@@ -410,6 +422,7 @@ std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& ar
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);
+  add_backup_verbs(app, options, invocation.command);
   add_token_verbs(app, options, invocation.command);
   add_completion_verbs(app, options, invocation.command);
   add_help_texts(app);

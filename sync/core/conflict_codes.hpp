@@ -21,4 +21,8 @@ inline constexpr std::string_view claimed_by_other = "claimed_by_other";
 // Nothing is fetched for want of disk space.
 inline constexpr std::string_view space_low = "space_low";
 
+// One backup is made at a time; or none can be begun where the configuration wants it.
+inline constexpr std::string_view backup_under_way = "backup_under_way";
+inline constexpr std::string_view backup_refused = "backup_refused";
+
 }  // namespace syncd::core

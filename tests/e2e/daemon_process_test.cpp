@@ -116,7 +116,7 @@ TEST_F(DaemonProcess, AStoreThatIsNotForItIsNotTriedAgainAndADamagedOneIs) {
 
   std::ofstream(dir_.path() / "store/db/CURRENT") << "garbage";
   EXPECT_EQ(run_to_end({"run", "--config", config()}, dir_.path() / "damaged.log").code, 74);
-  EXPECT_THAT(read_text(dir_.path() / "damaged.log"), HasSubstr("put back db/ only"));
+  EXPECT_THAT(read_text(dir_.path() / "damaged.log"), HasSubstr("moneykit-syncd backup restore latest"));
 }
 
 TEST_F(DaemonProcess, ComesBackOverTheSocketOfACrash) {

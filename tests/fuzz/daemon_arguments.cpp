@@ -19,10 +19,12 @@ using daemon::Options;
 using Command = Options::Command;
 
 Words any_words(Choices& choices) {
-  constexpr std::string_view words[] = {"run",       "check-config", "config",     "dump",      "version",
-                                        "--config",  "--config=",    "--config=a", "--online",  "--online=1",
-                                        "--help",    "--version",    "-h",         "--",        "-",
-                                        "--online=", "--confi",      "--config=b", "--help-all"};
+  constexpr std::string_view words[] = {"run",       "check-config", "config",     "dump",       "version",
+                                        "--config",  "--config=",    "--config=a", "--online",   "--online=1",
+                                        "--help",    "--version",    "-h",         "--",         "-",
+                                        "--online=", "--confi",      "--config=b", "--help-all", "backup",
+                                        "verify",    "drill",        "restore",    "latest",     "--scratch",
+                                        "--replace"};
   return draw_words(choices, words, 12, 32);
 }
 
@@ -46,6 +48,11 @@ void try_any(Choices& choices) {
              "the configuration was asked for");
   FUZZ_CHECK(!arguments->online || (command == Command::check_config && begins(line, "--online")),
              "upstream is asked by a check that was told to");
+  FUZZ_CHECK(!arguments->replace || (command == Command::backup_restore && begins(line, "--replace")),
+             "a store is replaced by a restore that was told to");
+  const bool of_backup = command == Command::backup_verify || command == Command::backup_drill ||
+                         command == Command::backup_restore;
+  FUZZ_CHECK(!of_backup || (has(line, "backup") && has(line, arguments->backup)), "a backup was named");
   const std::string& path = arguments->config_path;
   FUZZ_CHECK(path == Options{}.config_path || has(line, path) || has(line, "--config=" + path),
              "the configuration is the usual one or the one given");
@@ -62,7 +69,10 @@ void try_good(Choices& choices) {
                                 {{"check-config"}, Command::check_config},
                                 {{"check-config", "--online"}, Command::check_config, true},
                                 {{"config", "dump"}, Command::dump_config},
-                                {{"version"}, Command::version}};
+                                {{"version"}, Command::version},
+                                {{"backup", "verify", "latest"}, Command::backup_verify},
+                                {{"backup", "drill", "latest", "--scratch", "x"}, Command::backup_drill},
+                                {{"backup", "restore", "latest"}, Command::backup_restore}};
   const Form& form = forms[choices.below(static_cast<std::uint32_t>(forms.size()))];
   Words line = form.words;
   const bool given = choices.flag();

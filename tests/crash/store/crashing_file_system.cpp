@@ -388,7 +388,26 @@ Io CrashingFileSystem::CreateDirIfMissing(const std::string& path, const IoOptio
 }
 
 Io CrashingFileSystem::DeleteDir(const std::string& path, const IoOptions&, Context*) {
-  return Io::NotSupported(path);
+  return guarded([&](Lock& lock) {
+    if (image_.find(path) != DiskImage::directory) return missing(path);
+    if (!image_.children(path).empty()) return Io::IOError(path, "Directory not empty");
+    auto may = begin(lock, path);
+    if (may.ok()) perform({.op = Op::unlink, .path = path, .data = {}});
+    return may;
+  });
+}
+
+// A second name of the same content.
+Io CrashingFileSystem::LinkFile(const std::string& from, const std::string& to, const IoOptions&, Context*) {
+  return guarded([&](Lock& lock) {
+    std::uint32_t file = 0;
+    if (auto found = find_file(from, file); !found.ok()) return found;
+    if (image_.find(to)) return Io::IOError(to, "File exists");
+    if (!image_.find(parent_path(plain_path(to)))) return missing(to);
+    auto may = begin_name(lock, to);
+    if (may.ok()) perform({.op = Op::create, .file = file, .path = to, .data = {}});
+    return may;
+  });
 }
 
 Io CrashingFileSystem::RenameFile(const std::string& from, const std::string& to, const IoOptions&,

@@ -77,6 +77,8 @@ class CrashingFileSystem final : public rocksdb::FileSystem {
                  Context* context) override;
   Io GetFileModificationTime(const std::string& path, const IoOptions& options, std::uint64_t* time,
                              Context* context) override;
+  Io LinkFile(const std::string& from, const std::string& to, const IoOptions& options,
+              Context* context) override;
   Io RenameFile(const std::string& from, const std::string& to, const IoOptions& options,
                 Context* context) override;
   Io LockFile(const std::string& path, const IoOptions& options, rocksdb::FileLock** lock,

@@ -115,6 +115,7 @@ void DiskImage::change_names(Names& names, const DirectoryOperation& operation) 
       if (const auto from = names.find(operation.path); from != names.end()) {
         names[operation.target] = from->second;
         names.erase(operation.path);
+        move_below(names, operation.path, operation.target);
       }
       return;
     default:
@@ -122,7 +123,37 @@ void DiskImage::change_names(Names& names, const DirectoryOperation& operation) 
   }
 }
 
+// What is in a directory goes with it.
+void DiskImage::move_below(Names& names, const std::string& from, const std::string& to) {
+  const auto below = from + "/";
+  for (auto name = names.lower_bound(below); name != names.end() && name->first.starts_with(below);) {
+    names[to + name->first.substr(from.size())] = name->second;
+    name = names.erase(name);
+  }
+}
+
+// What is not synced in a directory yet is looked for, and synced, under its new name.
+void DiskImage::move_pending(const std::string& from, const std::string& to) {
+  const auto moved = [&](const std::string& path) {
+    const bool inside = path == from || path.starts_with(from + "/");
+    return inside ? to + path.substr(from.size()) : path;
+  };
+  std::map<std::string, std::vector<DirectoryOperation>> pending;
+  for (auto& [place, operations] : pending_) {
+    if (moved(place) != place) {
+      for (auto& operation : operations) {
+        operation.path = moved(operation.path);
+        operation.target = moved(operation.target);
+      }
+    }
+    pending[moved(place)] = std::move(operations);
+  }
+  pending_ = std::move(pending);
+}
+
 void DiskImage::change_directory(DirectoryOperation operation) {
+  if (operation.op == Op::rename && find(operation.path) == directory)
+    move_pending(operation.path, operation.target);
   change_names(now_, operation);
   pending_[parent_path(operation.path)].push_back(std::move(operation));
 }

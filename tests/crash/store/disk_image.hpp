@@ -60,6 +60,8 @@ class DiskImage {
   };
   using Names = std::map<std::string, std::uint32_t>;
 
+  static void move_below(Names& names, const std::string& from, const std::string& to);
+  void move_pending(const std::string& from, const std::string& to);
   static void change_names(Names& names, const DirectoryOperation& operation);
   void change_directory(DirectoryOperation operation);
   void sync(File& file, bool good);

@@ -249,6 +249,16 @@ test('who asks, and the tokens', async () => {
   await keyConflict('revokeToken', { path: { name: 'a-read' } }, { path: { name: 'a-operate' } });
 });
 
+test('backups of the store', async () => {
+  const running = await expect('createBackup', 202);
+  const first = await expect('getBackup', 200, { path: { backup_name: running.name }, query: { wait: '60s' } });
+  assert.equal(first.state, 'whole', first.error);
+  assert.ok(first.links >= 1 && first.bytes > 0);
+  await keyConflict('createBackup', { query: { wait: '60s' } }, { query: { wait: '59s' } });
+  const names = (await pages('listBackups')).map(({ name }) => name);
+  assert.ok(names.length === 2 && names[0] > names[1] && names[1] === first.name);
+});
+
 test('the audit log, the daemon, its probes and the description itself', async () => {
   const acts = await pages('listAuditEntries', { limit: '7' });
   assert.ok(acts.length > 20);
@@ -264,7 +274,7 @@ test('the audit log, the daemon, its probes and the description itself', async (
 
 // ---- what every operation refuses ----
 
-const variables = { link_id: nobody, dead_letter_id: `1:${nobody}`, name: 'nobody' };
+const variables = { link_id: nobody, dead_letter_id: `1:${nobody}`, name: 'nobody', backup_name: '20000101T000000.000Z' };
 const isProbe = ({ path }) => path.startsWith('/-/');
 
 async function refusedAll(operation, status, { place = world.socket, headers = {}, query = {}, body = '', type = 'application/json' } = {}) {

@@ -235,6 +235,7 @@ class EchoView final : public daemon::AdminView {
     return made;
   }
   const daemon::TokenTable& tokens() const override { return table; }
+  daemon::BackupDesk& backups() override { return desk_; }
   void note_action(std::string_view, const core::LinkId&, std::string_view) override { ++actions; }
 
   std::vector<Question> questions;
@@ -245,6 +246,30 @@ class EchoView final : public daemon::AdminView {
   daemon::TokenTable table;
 
  private:
+  class Desk final : public daemon::BackupDesk {
+   public:
+    explicit Desk(EchoView& view) : view_(view) {}
+    api::Task<core::Result<daemon::BackupState>> create(core::Millis wait, engine::Requester) override {
+      view_.note({.verb = "create backup", .wait = wait, .changes = true});
+      co_return daemon::BackupState{};
+    }
+    api::Task<core::Result<std::vector<daemon::BackupState>>> list() override {
+      view_.note({.verb = "backups"});
+      co_return std::vector<daemon::BackupState>{};
+    }
+    api::Task<core::Result<std::optional<daemon::BackupState>>> show(std::string name,
+                                                                     core::Millis wait) override {
+      view_.note({.verb = "backup", .wait = wait});
+      daemon::BackupState state;
+      state.name = std::move(name);
+      co_return state;
+    }
+
+   private:
+    EchoView& view_;
+  };
+  Desk desk_{*this};
+
   void note(Question question) { questions.push_back(std::move(question)); }
   static core::LinkRecord record(const core::LinkId& link_id) {
     core::LinkRecord link;

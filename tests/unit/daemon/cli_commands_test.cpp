@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/cli/backup_commands.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/continuity.hpp"
 #include "daemon/cli/purge_commands.hpp"
@@ -72,6 +73,8 @@ std::vector<std::pair<std::string, Command>> commands() {
       {R"(POST /v1/tokens {"name":"ci","role":"read","lifetime":"90d"})",
        [](const Session& s) { return create_token(s, {.name = "ci", .role = "read"}); }},
       {"POST /v1/tokens/ci/revoke", [](const Session& s) { return revoke_token(s, "ci"); }},
+      {"POST /v1/backups", [](const Session& s) { return create_backup(s); }},
+      {"GET /v1/backups?limit=1000", [](const Session& s) { return list_backups(s); }},
   };
 }
 
@@ -85,6 +88,50 @@ TEST_F(CliCommands, HandOnWhatTheDaemonRefuses) {
     EXPECT_EQ(result_.error().problem, "link_not_found");
     EXPECT_THAT(daemon_.asked(), ElementsAre(request));
   }
+}
+
+const Canned a_running_backup{
+    202, R"({"name":"20261201T005320.123Z","state":"running","progress":{"bytes_read":1,"bytes_all":4}})"};
+const Canned a_whole_backup{200,
+                            R"({"name":"20261201T005320.123Z","state":"whole","bytes":2097152,"files":12,)"
+                            R"("links":3,"feed":{"epoch":5,"head":1234}})"};
+const Canned a_failed_backup{
+    200, R"({"name":"20261201T005320.123Z","state":"failed","error":"the disk is gone"})"};
+
+TEST_F(CliCommands, ABackupIsWaitedFor) {
+  const auto create = [this] { return create_backup(session()); };
+  EXPECT_EQ(run({a_running_backup, a_running_backup, a_whole_backup}, create),
+            "backup 20261201T005320.123Z is whole: 2 MiB in 12 files, 3 links\n");
+  EXPECT_EQ(result_, daemon::exit_ok);
+  EXPECT_THAT(daemon_.asked(),
+              ElementsAre("POST /v1/backups", "GET /v1/backups/20261201T005320.123Z?wait=500ms",
+                          "GET /v1/backups/20261201T005320.123Z?wait=500ms"));
+  EXPECT_EQ(run({a_running_backup, a_failed_backup}, create), "");
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().exit_code, daemon::exit_io);
+  EXPECT_EQ(result_.error().message, "the backup failed: the disk is gone");
+  EXPECT_EQ(run({a_whole_backup}, [this] { return create_backup(session(true)); }),
+            a_whole_backup.body + "\n");
+}
+
+TEST_F(CliCommands, ABackupIsOnlyDescribed) {
+  const auto describe = [this] { return create_backup(session(false, true)); };
+  EXPECT_EQ(run({{200, R"({"items":[]})"}}, describe),
+            "would make a backup of the store; nothing was changed\n");
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/backups?limit=1000"));
+  run({{200, R"({"items":[)" + a_running_backup.body + "]}"}}, describe);
+  ASSERT_FALSE(result_);
+  EXPECT_EQ(result_.error().problem, "backup_under_way");
+}
+
+TEST_F(CliCommands, BackupsAreListed) {
+  const auto list = [this] { return list_backups(session()); };
+  EXPECT_THAT(run({{200, R"({"items":[]})"}}, list), HasSubstr("no backups"));
+  const auto table = run({{200, R"({"items":[)" + a_running_backup.body + "," + a_whole_backup.body + "," +
+                                    a_failed_backup.body + "]}"}},
+                         list);
+  for (const auto text : {"running", "whole", "1,234", "2 MiB", "the disk is gone", "3 backups"})
+    EXPECT_THAT(table, HasSubstr(text));
 }
 
 TEST_F(CliCommands, SayThatTheDaemonDidNotAnswer) {

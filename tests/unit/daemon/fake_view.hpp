@@ -11,6 +11,7 @@
 
 #include "daemon/admin/routes.hpp"
 #include "sync/api/secret.hpp"
+#include "tests/unit/daemon/fake_desk.hpp"
 
 namespace syncd::test {
 
@@ -287,6 +288,7 @@ class FakeView final : public daemon::AdminView {
     co_return core::fail(core::Errc::storage, "the disk is gone");
   }
   const daemon::TokenTable& tokens() const override { return token_table; }
+  daemon::BackupDesk& backups() override { return desk; }
   void note_action(std::string_view action, const core::LinkId&, std::string_view actor) override {
     noted = std::string(action) + " by " + std::string(actor);
   }
@@ -355,6 +357,7 @@ class FakeView final : public daemon::AdminView {
   std::optional<std::string> held_back;
   std::optional<std::string> continuity_note;
   daemon::TokenTable token_table;
+  FakeDesk desk;
 };
 
 class Routes : public testing::Test {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/admin/routes.hpp"
+#include "tests/unit/daemon/fake_desk.hpp"
 
 // Who may ask what: every route with every kind of credential.
 namespace syncd::test {
@@ -120,6 +121,13 @@ class CountingView final : public daemon::AdminView {
     requester = by;
     co_return table.revoke(name, now);
   }
+  daemon::BackupDesk& backups() override {
+    desk.on_question = [this](const char*) {
+      ++asked;
+      return core::Error{.code = core::Errc::storage, .message = "it was asked"};
+    };
+    return desk;
+  }
   const daemon::TokenTable& tokens() const override {
     ++asked;
     return table;
@@ -138,6 +146,7 @@ class CountingView final : public daemon::AdminView {
 
   mutable int asked = 0;
   daemon::TokenTable table;
+  FakeDesk desk;
   engine::Requester requester;
 
  private:
