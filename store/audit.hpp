@@ -47,4 +47,8 @@ class AuditLog {
   std::unordered_map<core::Digest, std::uint64_t, DigestHash> by_key_;
 };
 
+// Adds an act about no link to a batch.
+void put_act(Database& database, AuditLog& audit, core::WallTime at, const core::AuditNote& note,
+             rocksdb::WriteBatch& batch);
+
 }  // namespace syncd::store

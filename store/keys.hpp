@@ -27,6 +27,7 @@ namespace syncd::store {
 //                          link, kind 2, transaction id      empty value: the visible row is pending
 //                          link, kind 3, transaction id      a staged pending row, invisible to readers
 //   feed                   epoch, first sequence             8 bytes each, big-endian
+//   consumers              the name
 //   dead_letters           time in ms (sign flipped, 8 bytes, big-endian), link
 //   audit                  sequence, 8 bytes, big-endian
 //   meta                   a name
