@@ -10,18 +10,7 @@ namespace {
 
 constexpr std::string_view value_name = "feed consumer";
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
 }  // namespace
-
-bool is_valid_consumer_name(std::string_view name) {
-  if (name.empty() || name.size() > consumer_name_bytes_max || !is_letter_or_digit(name.front()))
-    return false;
-  return std::ranges::all_of(
-      name, [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 void encode_feed_consumer(std::string& out, const FeedConsumer& consumer) {
   Writer writer(out);

@@ -30,7 +30,13 @@ struct FeedConsumer {
 inline constexpr std::size_t feed_consumers_max = 64;
 inline constexpr std::size_t consumer_name_bytes_max = 64;
 // `[a-z0-9][a-z0-9._-]*`, 64 bytes at most.
-bool is_valid_consumer_name(std::string_view name);
+constexpr bool is_valid_consumer_name(std::string_view name) {
+  constexpr std::string_view first = "abcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr std::string_view further = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !name.empty() && name.size() <= consumer_name_bytes_max &&
+         first.find(name.front()) != std::string_view::npos &&
+         name.find_first_not_of(further) == std::string_view::npos;
+}
 
 // The value in the family of consumers, whose key is the name.
 void encode_feed_consumer(std::string& out, const FeedConsumer& consumer);

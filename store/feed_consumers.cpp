@@ -15,13 +15,13 @@ FeedBounds Store::Impl::feed_bounds() const {
 
 // Behind check_feed_end(): where the feed begins, and who follows it.
 core::Result<void> Store::Impl::load_feed_front() {
-  Scan blocks(*database, Family::feed, feed_key(feed.epoch, 0), feed_key(feed.epoch + 1, 0));
-  if (blocks.valid()) {
-    const auto key = parse_feed_key(blocks.key());
-    if (!key || key->first_sequence == 0) return std::unexpected(damaged("feed key"));
-    feed_first = key->first_sequence;
+  const auto value = database->get(Family::meta, meta_key::feed_front);
+  if (!value) return std::unexpected(value.error());
+  if (*value) {
+    const auto front = decode_feed_front(**value);
+    if (!front) return std::unexpected(front.error());
+    if (front->epoch == feed.epoch) feed_first = front->first;
   }
-  if (auto done = blocks.finish("find the feed's beginning"); !done) return done;
   Scan scan(*database, Family::consumers, {}, {});
   for (; scan.valid(); scan.next()) {
     auto consumer = decode_feed_consumer(scan.key(), scan.value());

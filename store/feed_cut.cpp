@@ -60,6 +60,8 @@ core::Result<FeedCut> Store::cut_feed(const FeedCutLimits& limits) {
     auto head = decode_feed_block_head(scan.value());
     if (!key) return std::unexpected(database.failed(doing, damaged("feed key")));
     if (!head) return std::unexpected(database.failed(doing, head.error()));
+    if (key->epoch == before.epoch && key->first_sequence != cut.feed.first)
+      return std::unexpected(database.failed(doing, damaged("feed block")));
     const FrontBlock block{.key = *key, .head = std::move(*head)};
     if (!block.may_go(limits, cut.feed, hold)) {
       cut.finished = true;
@@ -81,6 +83,9 @@ core::Result<FeedCut> Store::cut_feed(const FeedCutLimits& limits) {
     cut.finished = true;
   }
   if (cut.blocks == 0) return cut;
+  std::string front;
+  encode_feed_front(front, {.epoch = cut.feed.epoch, .first = cut.feed.first});
+  batch.Put(database.family(Family::meta), to_slice(meta_key::feed_front), front);
   if (auto written = database.write(batch, impl_->options.sync_writes); !written)
     return std::unexpected(written.error());
   ++impl_->commits;

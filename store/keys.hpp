@@ -109,6 +109,7 @@ inline constexpr std::string_view instance = "instance";
 inline constexpr std::string_view environment = "environment";
 inline constexpr std::string_view upstream = "upstream";
 inline constexpr std::string_view feed = "feed";
+inline constexpr std::string_view feed_front = "feed-front";  // absent: nothing was cut off
 inline constexpr std::string_view audit = "audit";            // absent: no act so far
 inline constexpr std::string_view freeze_prefix = "freeze/";  // + endpoint, 1 byte
 inline constexpr std::string_view note_prefix = "note/";      // + name

@@ -138,8 +138,8 @@ TEST_F(ConsumersTest, ThereIsRoomForSixtyFour) {
 }
 
 TEST_F(ConsumersTest, AcknowledgesForwardOnly) {
-  add_changes(5);
   add("books", ConsumerStart::first);
+  add_changes(5);
   EXPECT_EQ(ack(1), Moved::ahead) << "that was never shown: a crash might take it back";
   feed(0, 1);
   EXPECT_EQ(ack(3), Moved::moved);
