@@ -348,6 +348,13 @@ void App::Impl::start_serving() {
                                                       .config = config,
                                                       .stopping = process.stopping,
                                                       .on_space = [this](bool low) { engine->hold(low); }});
+  feed_care = std::make_unique<FeedCare>(FeedCare::Parts{.timers = timers,
+                                                         .store = *gateway,
+                                                         .log = log,
+                                                         .metrics = metrics,
+                                                         .config = config,
+                                                         .stopping = process.stopping},
+                                         io.get_executor());
   view = std::make_unique<LiveView>(LiveView::Parts{timers, *gate, *transport, *gateway, *engine, observer,
                                                     *care, log, process, tokens, environment_of(config)});
   make_access();

@@ -17,6 +17,7 @@
 #include "daemon/admin/token_book.hpp"
 #include "daemon/app.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/feed_care.hpp"
 #include "daemon/live_view.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_service.hpp"
@@ -108,6 +109,7 @@ struct App::Impl {
   std::unique_ptr<api::MoneykitApi> upstream;
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<StoreCare> care;
+  std::unique_ptr<FeedCare> feed_care;
   std::unique_ptr<LiveView> view;
   std::unique_ptr<Access> access;  // null: no TCP
   std::unique_ptr<DataReads> reads;

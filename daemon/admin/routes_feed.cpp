@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -122,17 +125,28 @@ void AdminRoutes::write_consumer_members(JsonWriter& writer, const store::Consum
 
 api::Task<HttpResponse> AdminRoutes::list_consumers(Call call) {
   QueryReader query(call.target);
+  const auto limit = query.number("limit", limit_default, 1, limit_max);
+  const std::string after = query.text("after", store::consumer_name_bytes_max);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   auto list = co_await view_.feed_consumers();
   if (!list) co_return from_error(list.error());
+  const std::vector<store::ConsumerView>& all = list->consumers;
+  const auto name_of = [](const store::ConsumerView& view) -> const std::string& {
+    return view.consumer.name;
+  };
+  const auto first = std::ranges::upper_bound(all, after, std::ranges::less{}, name_of);
+  const auto rest = static_cast<std::uint64_t>(all.end() - first);
+  const auto end = first + static_cast<std::ptrdiff_t>(std::min(limit, rest));
   JsonWriter writer;
   writer.begin_object().key("items").begin_array();
-  for (const store::ConsumerView& view : list->consumers) {
+  for (auto each = first; each != end; ++each) {
     writer.begin_object();
-    write_consumer_members(writer, view);
+    write_consumer_members(writer, *each);
     writer.end_object();
   }
-  writer.end_array().key("feed");
+  writer.end_array();
+  if (end != all.end()) writer.member("next", std::string_view(std::prev(end)->consumer.name));
+  writer.key("feed");
   write_bounds(writer, list->feed);
   writer.end_object();
   co_return json(200, writer);

@@ -28,7 +28,8 @@ TEST_F(Routes, ListsTheConsumersOfTheFeed) {
   const HttpResponse none = ask("GET", "/v1/feed/consumers/ledger");
   EXPECT_EQ(none.status, 404);
   EXPECT_THAT(none.body, AllOf(HasSubstr(R"("code":"consumer_not_found")"), HasSubstr("no consumer ledger")));
-  EXPECT_EQ(ask("GET", "/v1/feed/consumers?limit=3").status, 400);
+  EXPECT_THAT(ask("GET", "/v1/feed/consumers?after=books").body, HasSubstr(R"({"items":[],"feed")"));
+  EXPECT_EQ(ask("GET", "/v1/feed/consumers?limit=0").status, 400);
   EXPECT_EQ(ask("GET", "/v1/feed/consumers/Books").status, 400);
   EXPECT_EQ(ask("GET", "/v1/feed/consumers/-x").status, 400);
   view.broken = true;

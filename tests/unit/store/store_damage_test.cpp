@@ -3,6 +3,7 @@
 
 #include <rocksdb/db.h>
 
+#include "store/consumers.hpp"
 #include "store/keys.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
