@@ -14,6 +14,7 @@ constexpr std::string_view clock_note = "feed-clock";
 constexpr core::Millis period_max{24 * 3'600'000};
 // Twenty looks in each period, so that a time that did not hold is seen.
 constexpr int looks_per_period = 20;
+constexpr core::Millis look_pause_min{100};
 constexpr core::Millis look_pause_max{10 * 60'000};
 // Between two cuts of a long front: other work on the store goes in between.
 constexpr core::Millis cut_pause{50};
@@ -31,7 +32,7 @@ api::Task<void> FeedCare::run() {
     const bool looked = co_await look();
     if (!looked) co_return;
     const core::Millis often = clock_period(parts_.config.feed.keep) / looks_per_period;
-    co_await rest(std::clamp(often, core::Millis{10}, look_pause_max));
+    co_await rest(std::clamp(often, look_pause_min, look_pause_max));
   }
 }
 
