@@ -18,10 +18,10 @@ using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const Canned books{200,
-                   R"({"name":"books","state":"live","epoch":7,"acknowledged":40,"lag":3,)"
-                   R"("oldest_unread_at":"2026-01-01T00:00:00.000Z","acknowledged_at":null,"last_read_at":null,)"
-                   R"("created_at":"2026-01-01T00:00:00.000Z","feed":{"epoch":7,"first":1,"head":43}})"};
+const Canned books{
+    200, R"({"name":"books","state":"live","epoch":7,"acknowledged":40,"lag":3,)"
+         R"("oldest_unread_at":"2026-01-01T00:00:00.000Z","acknowledged_at":null,"last_read_at":null,)"
+         R"("created_at":"2026-01-01T00:00:00.000Z","feed":{"epoch":7,"first":1,"head":43}})"};
 const Canned nobody{404, R"({"code":"consumer_not_found","detail":"the feed has no consumer books"})"};
 
 class CliConsumers : public testing::Test {
@@ -55,8 +55,9 @@ TEST_F(CliConsumers, AreShownInATable) {
 TEST_F(CliConsumers, AreAddedAndRemoved) {
   run({books}, [&] { return add_consumer(session(), {.name = "books", .from = "start"}); });
   EXPECT_THAT(daemon_.asked(), ElementsAre(R"(POST /v1/feed/consumers {"name":"books","from":"start"})"));
-  EXPECT_EQ(run({{200, R"({"name":"books","removed":true})"}}, [&] { return remove_consumer(session(), "books"); }),
-            "consumer books is removed\n");
+  EXPECT_EQ(
+      run({{200, R"({"name":"books","removed":true})"}}, [&] { return remove_consumer(session(), "books"); }),
+      "consumer books is removed\n");
   EXPECT_THAT(daemon_.asked(), ElementsAre("POST /v1/feed/consumers/books/remove"));
 }
 
@@ -70,9 +71,9 @@ TEST_F(CliConsumers, MoveToASequenceOrTheHead) {
   EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/feed/consumers/books",
                                            R"(POST /v1/feed/consumers/books/reset {"epoch":7,"seq":43})"));
   const Canned behind{409, R"({"code":"behind","detail":"the consumer has acknowledged 40 already"})"};
-  EXPECT_EQ(run({behind}, [&] {
-              return acknowledge_changes(session(), {.name = "books", .to = "3", .epoch = 7});
-            }), "");
+  EXPECT_EQ(
+      run({behind}, [&] { return acknowledge_changes(session(), {.name = "books", .to = "3", .epoch = 7}); }),
+      "");
   EXPECT_EQ(result_.error().message, "the consumer has acknowledged 40 already");
   EXPECT_EQ(result_.error().exit_code, daemon::exit_failure);
 }

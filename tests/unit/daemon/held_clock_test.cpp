@@ -93,7 +93,8 @@ TEST(HeldClock, ARestartMakesNoTimePass) {
 }
 
 TEST(HeldClock, KnowsWhatItDidNotWrite) {
-  for (const char* text : {"", "v1", "v1 1 2", "v2 1 2 3", "v1 1 2 3 4", "v1 1 2 -3", "v1 a 2 3", "v1  1 2 3"})
+  for (const char* text :
+       {"", "v1", "v1 1 2", "v2 1 2 3", "v1 1 2 3 4", "v1 1 2 -3", "v1 a 2 3", "v1  1 2 3"})
     EXPECT_EQ(HeldClock::decode(text), std::nullopt) << text;
   EXPECT_TRUE(HeldClock::decode("v1 1 2 3"));
 }
