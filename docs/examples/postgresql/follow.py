@@ -65,16 +65,17 @@ class Daemon:
                 self.connection.request(method, target, json.dumps(body) if body is not None else None, headers)
                 answer = self.connection.getresponse()
                 text = answer.read().decode()
-            except Refused as refused:
-            sys.exit(f"the daemon says {refused}")
-        except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException):
                 self.connection = None
                 raise
             if answer.status < 300:
                 return text
-            if answer.status not in (429, 503):
-                raise Refused(answer.status, json.loads(text))
-            time.sleep(float(answer.getheader("Retry-After", "1")))  # it said when to come again
+            problem = json.loads(text)
+            if answer.status == 503:  # it starts or stops, or its disk failed
+                raise ConnectionError(f"the daemon says 503: {problem.get('detail')}")
+            if answer.status != 429:
+                raise Refused(answer.status, problem)
+            time.sleep(float(answer.getheader("Retry-After", "1")))  # too much was read in this minute
 
     def pages(self, path):
         """Each page of a list, as text."""
@@ -100,11 +101,8 @@ class Follower:
             cursor.execute("select epoch, seq from moneykit_position")
             return cursor.fetchone()
 
-    def run(self):
-        while True:
-            self.follow()
-
     def follow(self):
+        """One step: the next changes, or whatever else must be done first."""
         position = self.position()
         if position is None:
             return self.load()
@@ -216,10 +214,14 @@ def main():
         try:
             database = psycopg2.connect(options.database)
             try:
-                pause = 0.1
-                Follower(Daemon(options.daemon, token, options.ca_file), database, options.consumer, options.page).run()
+                follower = Follower(Daemon(options.daemon, token, options.ca_file), database, options.consumer, options.page)
+                while True:
+                    follower.follow()
+                    pause = 0.1
             finally:
                 database.close()
+        except Refused as refused:
+            sys.exit(f"the daemon says {refused}")
         except (OSError, http.client.HTTPException, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             # One of the two is away. Whether the last commit was done, the position says.
             print(f"{type(error).__name__}: {str(error).strip()}; trying again in {pause:.1f}s", file=sys.stderr, flush=True)
