@@ -10,7 +10,7 @@ namespace syncd::cli {
 struct ConsumerOptions {
   std::string name;
   std::string from = "head";  // head or start
-  std::string to;             // a sequence or head
+  std::string to = {};        // a sequence or head
   std::optional<std::uint64_t> epoch = {};
 };
 

@@ -98,10 +98,12 @@ TEST_F(CliConsumers, ADryRunOnlyLooks) {
 
 // A feed that was cut is exported from where it begins.
 TEST_F(CliConsumers, AnExportBeginsWhereTheFeedDoes) {
+  cli::ExportOptions options;
+  options.what = "feed";
   const Canned begun{201, "{}"};
   const Canned status{200, R"({"feed":{"epoch":7,"first":41,"head":41}})"};
   const Canned page{200, R"({"items":[{"seq":41,"link_id":"a"}],"epoch":7,"head":41})"};
-  const std::string out = run({begun, status, page}, [&] { return export_all(session(), {.what = "feed"}); });
+  const std::string out = run({begun, status, page}, [&] { return export_all(session(), options); });
   EXPECT_THAT(daemon_.asked().back(), HasSubstr("/v1/feed?after=40&"));
   EXPECT_THAT(out, HasSubstr(R"("seq":41)"));
 }
