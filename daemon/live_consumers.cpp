@@ -76,7 +76,7 @@ api::Task<core::Result<store::ConsumerLook>> LiveView::feed_consumer(std::string
 api::Task<core::Result<store::AddedConsumer>> LiveView::add_feed_consumer(std::string name,
                                                                           store::ConsumerStart start,
                                                                           engine::Requester by) {
-  const core::AuditNote act = act_of(by, "feed.consumers.add", detail_of(name));
+  const core::AuditNote act = act_of(by, "consumers.add", detail_of(name));
   const core::WallTime now = parts_.timers.wall_now();
   auto work = [&](store::Store& store) { return add_consumer(store, name, start, now, act); };
   auto added = co_await parts_.store.run(std::move(work));
@@ -84,7 +84,7 @@ api::Task<core::Result<store::AddedConsumer>> LiveView::add_feed_consumer(std::s
 }
 
 api::Task<core::Result<void>> LiveView::remove_feed_consumer(std::string name, engine::Requester by) {
-  const core::AuditNote act = act_of(by, "feed.consumers.remove", detail_of(name));
+  const core::AuditNote act = act_of(by, "consumers.remove", detail_of(name));
   const core::WallTime now = parts_.timers.wall_now();
   auto work = [&](store::Store& store) { return remove_consumer(store, name, now, act); };
   auto removed = co_await parts_.store.run(std::move(work));
@@ -98,7 +98,7 @@ api::Task<core::Result<store::MovedConsumer>> LiveView::move_feed_consumer(std::
   JsonWriter detail;
   detail.begin_object().member("name", std::string_view(name)).member("epoch", to.epoch);
   detail.member("seq", to.sequence).end_object();
-  const core::AuditNote act = act_of(by, "feed.consumers.reset", detail.take());
+  const core::AuditNote act = act_of(by, "consumers.reset", detail.take());
   const core::WallTime now = parts_.timers.wall_now();
   auto work = [&](store::Store& store) { return move_consumer(store, name, to, move, now, act); };
   auto moved = co_await parts_.store.run(std::move(work));

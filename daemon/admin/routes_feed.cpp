@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,15 +16,16 @@ namespace syncd::daemon {
 
 namespace {
 
-// Of a parameter that was not sent.
-constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
-
 DataRead read_of(const store::FeedSlice& slice) {
   if (slice.entries.empty()) return {};
   return {.kind = DataKind::feed,
           .rows = slice.entries.size(),
           .first_sequence = slice.entries.front().sequence,
           .last_sequence = slice.entries.back().sequence};
+}
+
+bool names(const Target& target, std::string_view parameter) {
+  return std::ranges::any_of(target.query, [parameter](const auto& each) { return each.first == parameter; });
 }
 
 void write_time(JsonWriter& writer, std::string_view name, const std::optional<core::WallTime>& time) {
@@ -69,8 +69,8 @@ HttpResponse epoch_problem(const store::FeedBounds& feed) {
 
 HttpResponse no_such_consumer(std::string_view name) {
   return problem(404, "consumer_not_found",
-                 fmt::format("the feed has no consumer {}: misspelt, or not added yet (moneykitctl feed "
-                             "consumers add, POST /v1/feed/consumers)",
+                 fmt::format("the feed has no consumer {}: misspelt, or not added yet "
+                             "(moneykitctl feed consumers add, POST /v1/feed/consumers)",
                              name));
 }
 
@@ -176,7 +176,7 @@ api::Task<HttpResponse> AdminRoutes::add_consumer(Call call) {
   auto added = co_await view_.add_feed_consumer(std::move(wanted->name), wanted->start, std::move(by));
   if (!added) co_return from_error(added.error());
   const bool fresh = added->outcome == store::AddedConsumer::Outcome::added;
-  if (fresh) view_.note_action("feed.consumers.add", {}, call.request.actor);
+  if (fresh) view_.note_action("consumers.add", {}, call.request.actor);
   JsonWriter writer;
   writer.begin_object();
   write_consumer_members(writer, *added->look.found);
@@ -192,7 +192,7 @@ api::Task<HttpResponse> AdminRoutes::remove_consumer(Call call) {
   if (!removed && removed.error().code == core::Errc::not_found) co_return no_such_consumer(call.id);
   if (!removed) co_return from_error(removed.error());
   consumers_read_at_.erase(call.id);
-  view_.note_action("feed.consumers.remove", {}, call.request.actor);
+  view_.note_action("consumers.remove", {}, call.request.actor);
   JsonWriter writer;
   writer.begin_object().member("name", std::string_view(call.id)).member("removed", true).end_object();
   co_return json(200, writer);
@@ -200,8 +200,8 @@ api::Task<HttpResponse> AdminRoutes::remove_consumer(Call call) {
 
 api::Task<HttpResponse> AdminRoutes::read_changes(Call call) {
   QueryReader query(call.target);
-  const auto asked_after = query.number("after", none, 0, none - 1);
-  const auto asked_epoch = query.number("epoch", none, 1, none - 1);
+  const auto asked_after = query.number("after", 0, 0, UINT64_MAX);
+  const auto asked_epoch = query.number("epoch", 0, 1, UINT64_MAX);
   const auto limit = query.number("limit", limit_default, 1, limit_max);
   const core::Millis wait = query.duration("wait", wait_max);
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
@@ -211,9 +211,10 @@ api::Task<HttpResponse> AdminRoutes::read_changes(Call call) {
   const store::ConsumerView consumer = *look->found;
   consumers_read_at_.insert_or_assign(consumer.consumer.name, view_.wall_now());
   const bool other_epoch = consumer.state == store::ConsumerState::other_epoch ||
-                           (asked_epoch != none && asked_epoch != look->feed.epoch);
+                           (names(call.target, "epoch") && asked_epoch != look->feed.epoch);
   if (other_epoch) co_return epoch_problem(look->feed);
-  const std::uint64_t after = asked_after == none ? consumer.consumer.acknowledged.sequence : asked_after;
+  const bool own_place = names(call.target, "after");
+  const std::uint64_t after = own_place ? asked_after : consumer.consumer.acknowledged.sequence;
   auto slice = co_await view_.feed(after, limit, wait);
   if (!slice) co_return from_error(slice.error());
   co_return show_changes(call, after, *slice, &consumer);
@@ -259,7 +260,7 @@ api::Task<HttpResponse> AdminRoutes::move_consumer(Call call, store::ConsumerMov
     case Outcome::known_act:
       break;
   }
-  if (move == store::ConsumerMove::reset) view_.note_action("feed.consumers.reset", {}, call.request.actor);
+  if (move == store::ConsumerMove::reset) view_.note_action("consumers.reset", {}, call.request.actor);
   JsonWriter writer;
   writer.begin_object();
   write_consumer_members(writer, *moved->look.found);

@@ -53,7 +53,7 @@ bool call(store::Store& store, std::uint64_t n, std::size_t fill) {
 
 // Every entry is old: only the consumer keeps any.
 bool follow_and_cut(store::Store& store, std::uint64_t n) {
-  const core::AuditNote act{.actor = "uid:1", .action = "feed.consumers.add"};
+  const core::AuditNote act{.actor = "uid:1", .action = "consumers.add"};
   const auto added = store.add_consumer("reader", store::ConsumerStart::first, {}, act);
   if (!added) return false;
   const auto& position = added->look.found->consumer.acknowledged;

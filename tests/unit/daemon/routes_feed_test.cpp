@@ -40,7 +40,7 @@ TEST_F(Routes, AddsAndRemovesAConsumer) {
   const HttpResponse added = ask("POST", "/v1/feed/consumers", R"({"name":"ledger","from":"start"})");
   EXPECT_EQ(added.status, 201) << added.body;
   EXPECT_EQ(view.asked_start, store::ConsumerStart::first);
-  EXPECT_EQ(view.noted, "feed.consumers.add by uid:1000");
+  EXPECT_EQ(view.noted, "consumers.add by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/feed/consumers", R"({"name":"books","from":"head"})").status, 200);
   EXPECT_EQ(view.asked_start, store::ConsumerStart::head);
   const HttpResponse full = ask("POST", "/v1/feed/consumers", R"({"name":"full","from":"head"})");
@@ -51,7 +51,7 @@ TEST_F(Routes, AddsAndRemovesAConsumer) {
         R"({"name":"a","from":"7"})", R"({"name":"a","from":"head","x":1})", R"({"name":7,"from":"head"})"})
     EXPECT_EQ(ask("POST", "/v1/feed/consumers", body).status, 400) << body;
   EXPECT_EQ(ask("POST", "/v1/feed/consumers/books/remove").body, R"({"name":"books","removed":true})");
-  EXPECT_EQ(view.noted, "feed.consumers.remove by uid:1000");
+  EXPECT_EQ(view.noted, "consumers.remove by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/feed/consumers/ledger/remove").status, 404);
 }
 
@@ -109,7 +109,7 @@ TEST_F(Routes, AcknowledgesAndResets) {
   EXPECT_EQ(view.noted, "") << "it happens a thousand times an hour";
   EXPECT_EQ(ask("POST", "/v1/feed/consumers/books/reset", R"({"epoch":2,"seq":0})").status, 200);
   EXPECT_EQ(view.asked_move, (std::pair{FeedPosition{2, 0}, ConsumerMove::reset}));
-  EXPECT_EQ(view.noted, "feed.consumers.reset by uid:1000");
+  EXPECT_EQ(view.noted, "consumers.reset by uid:1000");
   EXPECT_EQ(ask("POST", "/v1/feed/consumers/ledger/ack", R"({"epoch":2,"seq":6})").status, 404);
   for (const char* body : {"", "{}", R"({"epoch":2})", R"({"seq":6})", R"({"epoch":2,"seq":-1})",
                            R"({"epoch":2,"seq":1.5})", R"({"epoch":"2","seq":6})",

@@ -76,12 +76,12 @@ class ConsumersTest : public StoreTest {
   }
   store::AddedConsumer add(std::string_view name, ConsumerStart start = ConsumerStart::head,
                            std::uint8_t key = 0) {
-    auto added = store_->add_consumer(name, start, at_ms(5), act("feed.consumers.add", key));
+    auto added = store_->add_consumer(name, start, at_ms(5), act("consumers.add", key));
     EXPECT_TRUE(added) << added.error().message;
     return added.value_or(store::AddedConsumer{});
   }
   store::MovedConsumer move(ConsumerMove how, FeedPosition to, std::int64_t ms = 77) {
-    auto moved = store_->move_consumer("books", to, how, at_ms(ms), act("feed.consumers.reset"));
+    auto moved = store_->move_consumer("books", to, how, at_ms(ms), act("consumers.reset"));
     EXPECT_TRUE(moved) << moved.error().message;
     return moved.value_or(store::MovedConsumer{});
   }
@@ -129,7 +129,7 @@ TEST_F(ConsumersTest, ThereIsRoomForSixtyFour) {
   for (std::size_t i = 0; i < store::feed_consumers_max; ++i)
     EXPECT_EQ(add("c" + std::to_string(i)).outcome, Added::added);
   EXPECT_EQ(add("more").outcome, Added::no_room);
-  ASSERT_EQ(store_->remove_consumer("c7", at_ms(1), act("feed.consumers.remove")),
+  ASSERT_EQ(store_->remove_consumer("c7", at_ms(1), act("consumers.remove")),
             store::RemovedConsumer::removed);
   EXPECT_EQ(add("more").outcome, Added::added);
   EXPECT_EQ(store_->consumers()->consumers.size(), store::feed_consumers_max);
@@ -171,7 +171,7 @@ TEST_F(ConsumersTest, AResetMovesAnywhereAndIsAnAct) {
   EXPECT_EQ(view().lag, 3u);
   EXPECT_EQ(move(ConsumerMove::reset, {1, 6}).outcome, Moved::ahead);
   EXPECT_EQ(move(ConsumerMove::reset, {7, 0}).outcome, Moved::other_epoch);
-  EXPECT_EQ(store_->audit_entries(0, 10)->entries.front().note.action, "feed.consumers.reset");
+  EXPECT_EQ(store_->audit_entries(0, 10)->entries.front().note.action, "consumers.reset");
   EXPECT_EQ(store_->audit_entries(0, 10)->entries.size(), 2u);
 }
 
@@ -180,7 +180,7 @@ TEST_F(ConsumersTest, SurvivesAReopening) {
   add("books");
   add("ledger", ConsumerStart::first);
   feed(0);
-  ASSERT_EQ(store_->remove_consumer("ledger", at_ms(1), act("feed.consumers.remove")),
+  ASSERT_EQ(store_->remove_consumer("ledger", at_ms(1), act("consumers.remove")),
             store::RemovedConsumer::removed);
   EXPECT_EQ(store_->remove_consumer("ledger", at_ms(1), act("x")), store::RemovedConsumer::unknown);
   ASSERT_EQ(ack(4), Moved::moved);
