@@ -112,9 +112,9 @@ class EchoView final : public daemon::AdminView {
   api::Task<core::Result<store::AddedConsumer>> add_feed_consumer(std::string name, store::ConsumerStart,
                                                                   engine::Requester) override {
     note({.verb = "add_consumer", .after = name, .changes = true});
-    store::AddedConsumer added;
-    added.look.found = consumer(std::move(name));
-    co_return added;
+    store::AddedConsumer answer;
+    answer.look.found = consumer(std::move(name));
+    co_return answer;
   }
   api::Task<core::Result<void>> remove_feed_consumer(std::string name, engine::Requester) override {
     note({.verb = "remove_consumer", .after = std::move(name), .changes = true});
