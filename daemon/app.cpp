@@ -370,6 +370,13 @@ void App::Impl::start_serving() {
                                                      .tasks = background,
                                                      .program_version = SYNCD_VERSION},
                                       io.get_executor());
+  feed_care = std::make_unique<FeedCare>(FeedCare::Parts{.timers = timers,
+                                                         .store = *gateway,
+                                                         .log = log,
+                                                         .metrics = metrics,
+                                                         .config = config,
+                                                         .stopping = process.stopping},
+                                         io.get_executor());
   view = std::make_unique<LiveView>(LiveView::Parts{timers, *gate, *transport, *gateway, *engine, observer,
                                                     *care, *backups, log, process, tokens,
                                                     environment_of(config)});

@@ -18,6 +18,7 @@
 #include "daemon/app.hpp"
 #include "daemon/backups.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/feed_care.hpp"
 #include "daemon/live_view.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_service.hpp"
@@ -110,6 +111,7 @@ struct App::Impl {
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<StoreCare> care;
   std::unique_ptr<Backups> backups;
+  std::unique_ptr<FeedCare> feed_care;
   std::unique_ptr<LiveView> view;
   std::unique_ptr<Access> access;  // null: no TCP
   std::unique_ptr<DataReads> reads;

@@ -56,6 +56,7 @@ api::Task<void> App::Impl::live() {
   background.spawn(show_status());
   background.spawn(care->scrub());
   background.spawn(backups->look_at_start());
+  background.spawn(feed_care->run());
   if (const auto interval = Notifier::watchdog_interval()) background.spawn(ping_watchdog(*interval));
   while (!process.stopping) {
     co_await stop_wanted.wait();
@@ -152,6 +153,7 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
   if (engine) engine->set_policy(policy_of(config));
   if (engine) engine->set_session_settings(session_settings_of(config));
   if (engine) engine->set_retention(config.retention.gone_links);
+  if (feed_care) feed_care->take_settings();
   if (gate) gate->set_budgets(budgets_of(config));
   if (reads) reads->set(read_rates_of(config), config.admin.read_trace_window);
   log.set_level(parse_log_level(config.log.level));

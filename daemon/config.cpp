@@ -325,21 +325,23 @@ void check_admin_tcp(Loader& loader, const std::string& path) {
 // Rules over several keys. Asked of those that are acceptable by themselves.
 void check_together(Loader& loader, const std::string& path) {
   const Config::Schedule& schedule = loader.config.schedule;
-  const auto not_above = [&](const char* low, core::Millis low_value, const char* high,
-                             core::Millis high_value) {
-    const bool both_known = !loader.refused.contains(std::string("schedule.") + low) &&
-                            !loader.refused.contains(std::string("schedule.") + high);
+  const auto not_above = [&](std::string_view section, std::string_view low, core::Millis low_value,
+                             std::string_view high, core::Millis high_value) {
+    const std::string low_key = fmt::format("{}.{}", section, low);
+    const std::string high_key = fmt::format("{}.{}", section, high);
+    const bool both_known = !loader.refused.contains(low_key) && !loader.refused.contains(high_key);
     if (low_value <= high_value || !both_known) return;
     // Blame the one that was written, if only one was.
-    const bool low_given = loader.origins.contains(std::string("schedule.") + low);
-    const std::string culprit = std::string("schedule.") + (low_given ? low : high);
+    const std::string& culprit = loader.origins.contains(low_key) ? low_key : high_key;
     loader.refuse(origin_of(loader, culprit, path), culprit,
-                  fmt::format("schedule.{} ({}) is longer than schedule.{} ({})", low,
-                              format_duration(low_value), high, format_duration(high_value)),
+                  fmt::format("{} ({}) is longer than {} ({})", low_key, format_duration(low_value), high_key,
+                              format_duration(high_value)),
                   fmt::format("lower {} or raise {}", low, high));
   };
-  not_above("interval", schedule.interval, "max_interval", schedule.max_interval);
-  not_above("backoff_base", schedule.backoff_base, "backoff_max", schedule.backoff_max);
+  not_above("schedule", "interval", schedule.interval, "max_interval", schedule.max_interval);
+  not_above("schedule", "backoff_base", schedule.backoff_base, "backoff_max", schedule.backoff_max);
+  const Config::Feed& feed = loader.config.feed;
+  not_above("feed", "keep", feed.keep, "keep_max", feed.keep_max);
 }
 
 void check_required(Loader& loader, const std::string& path) {

@@ -63,6 +63,10 @@ struct Config {
   struct Retention {
     core::Millis gone_links{};
   } retention;
+  struct Feed {
+    core::Millis keep{};      // zero: everything
+    core::Millis keep_max{};  // also of what a consumer has not acknowledged
+  } feed;
   struct Incidents {
     bool enabled = false;
     std::uint64_t min_links = 0;

@@ -33,6 +33,7 @@ constexpr ConfigSection sections[] = {
      "Backups of the store; [backup.md](backup.md) tells how they are made, checked and put back. A backup "
      "holds everything that the store holds."},
     {"retention", "What is kept, and for how long."},
+    {"feed", "How long the change feed is kept."},
     {"incidents",
      "When links of one institution, or of one provider, fail together: one incident, one of them is asked "
      "meanwhile, and their relink entries are held back until it is over."},
@@ -280,6 +281,20 @@ void add_retention(std::vector<ConfigKey>& keys) {
       "away, as by `moneykitctl links purge`. `0s`: never.")));
 }
 
+void add_feed(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "feed";
+  keys.push_back(live(span_of(
+      section, "keep", [](C& c) -> core::Millis& { return c.feed.keep; }, 90 * day, core::Millis{0},
+      3650 * day,
+      "Older changes are cut off, but never those that a consumer has yet to acknowledge. `0s`: all are "
+      "kept.")));
+  keys.push_back(live(span_of(
+      section, "keep_max", [](C& c) -> core::Millis& { return c.feed.keep_max; }, 365 * day, core::Millis{0},
+      3650 * day,
+      "Changes older than this are cut off although a consumer has not acknowledged them. Not below "
+      "`feed.keep`.")));
+}
+
 void add_incidents(std::vector<ConfigKey>& keys) {
   constexpr auto section = "incidents";
   keys.push_back(live(flag(
@@ -455,6 +470,7 @@ std::vector<ConfigKey> make_keys() {
   add_cycle(keys);
   add_backup(keys);
   add_retention(keys);
+  add_feed(keys);
   add_incidents(keys);
   add_budget(keys);
   add_link_session(keys);

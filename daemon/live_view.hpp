@@ -64,6 +64,17 @@ class LiveView final : public AdminView {
                                                                                 std::size_t limit) override;
   api::Task<core::Result<store::FeedSlice>> feed(std::uint64_t after, std::size_t limit,
                                                  core::Millis wait) override;
+  // ---- live_consumers.cpp ----
+  api::Task<core::Result<store::ConsumerList>> feed_consumers() override;
+  api::Task<core::Result<store::ConsumerLook>> feed_consumer(std::string name) override;
+  api::Task<core::Result<store::AddedConsumer>> add_feed_consumer(std::string name,
+                                                                  store::ConsumerStart start,
+                                                                  engine::Requester by) override;
+  api::Task<core::Result<void>> remove_feed_consumer(std::string name, engine::Requester by) override;
+  api::Task<core::Result<store::MovedConsumer>> move_feed_consumer(std::string name, store::FeedPosition to,
+                                                                   store::ConsumerMove move,
+                                                                   engine::Requester by) override;
+  // ----
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) override;
   api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) override;

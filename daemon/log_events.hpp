@@ -75,6 +75,12 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "Everything that was stored of a link was taken away: an operator asked for it, or "
      "`retention.gone_links` "
      "says so."},
+    {"feed_cut", "info", "records first",
+     "Changes older than `feed.keep` were cut off the feed's front; `records` are those that could still be "
+     "read."},
+    {"feed_consumer_overtaken", "warn", "consumer first",
+     "Changes older than `feed.keep_max` were cut off although this consumer has not acknowledged them: it "
+     "must read the rows anew."},
     {"operator_action", "info", "action link actor", "Somebody changed something through the admin API."},
     {"admin_refused", "warn", "uid",
      "A user who may not use the admin socket reached it and was refused (403)."},
@@ -147,6 +153,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"cause", "why the link was visited: `schedule`, `manual`, `probe`, ..."},
     {"changed", "keys, separated by blanks"},
     {"code", "upstream's `error_code`, as sent"},
+    {"consumer", "its name"},
     {"created", "transactions"},
     {"damaged_files", "how many"},
     {"duration_ms", "of the whole visit, waits for a budget included, or of the backup"},
@@ -155,6 +162,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"exit_code", "of the process"},
     {"expires_at", "of the certificate"},
     {"files", "how many"},
+    {"first", "the first sequence of the feed that is kept"},
     {"heartbeat_moved", "whether the scheduler moved since the last look"},
     {"held_back", "links whose relink entry waits for the incident's end"},
     {"how",
@@ -179,6 +187,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"problems", "how many"},
     {"provider", "upstream's word for who reaches the institution"},
     {"reason", "one word: `budget`, `hold`, `moved`, `too_large`, ..., or the kind of the failure"},
+    {"records", "changes of the feed"},
     {"remote", "address of the other end of a connection"},
     {"removed", "transactions"},
     {"restored", "`true` or `false`"},

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/consumers.hpp"
+
 namespace syncd::daemon {
 
 namespace {
@@ -38,13 +40,30 @@ api::Task<void> Scraper::refresh_relinks() {
   metrics_.set_relink_queue(counts, live->earliest_at);
 }
 
+api::Task<void> Scraper::refresh_consumers() {
+  auto work = [](store::Store& store) { return store.consumers(); };
+  const auto list = co_await store_.run(std::move(work));
+  if (!list) co_return;
+  std::vector<metrics::ConsumerGauges> gauges;
+  for (const store::ConsumerView& view : list->consumers) {
+    const bool ever = view.consumer.acknowledged_at != core::WallTime{};
+    gauges.push_back({.name = view.consumer.name,
+                      .lag = view.lag,
+                      .oldest_unread_at = view.oldest_unread_at,
+                      .acknowledged_at = ever ? std::optional(view.consumer.acknowledged_at) : std::nullopt});
+  }
+  metrics_.set_feed_consumers(gauges);
+}
+
 api::Task<std::string> Scraper::scrape() {
   co_await refresh_relinks();
+  co_await refresh_consumers();
   auto work = [](store::Store& store) { return store.stats(); };
   const store::StoreStats store = co_await store_.run(std::move(work));
   metrics_.set(metrics::StoreGauges{.healthy = store_.healthy(),
                                     .write_stopped = store.write_stopped,
                                     .feed_epoch = store.feed_epoch,
+                                    .feed_first = store.feed_first,
                                     .feed_head = store.feed_head,
                                     .feed_published = store.published,
                                     .disk_bytes = store.disk_bytes,

@@ -27,6 +27,7 @@ class Scraper {
 
  private:
   api::Task<void> refresh_relinks();
+  api::Task<void> refresh_consumers();
 
   metrics::Metrics& metrics_;
   api::Timers& timers_;

@@ -65,6 +65,11 @@ class Rows {
     table_.back().series = std::move(series);
     return *this;
   }
+  Rows& by_what_is_there(std::string_view label, std::size_t series_max) {
+    table_.back().labels = {label};
+    table_.back().series_max = series_max;
+    return *this;
+  }
   Rows& upper_bounds(std::vector<double> bounds) {
     table_.back().buckets = std::move(bounds);
     return *this;
@@ -295,6 +300,26 @@ void add_store(Table& table) {
            "Highest sequence that was ever shown to a consumer; up to it no sequence gets other content.");
   rows.add(Id::feed_epoch, gauge, "moneykit_syncd_feed_epoch",
            "Epoch of the feed; a change means that consumers must read it anew.");
+  rows.add(Id::feed_first_sequence, gauge, "moneykit_syncd_feed_first_sequence",
+           "Lowest sequence of the feed that is kept.");
+  rows.add(Id::feed_cut_records_total, counter, "moneykit_syncd_feed_cut_records_total",
+           "Changes that were cut off the front of the feed because of their age.");
+  rows.add(Id::feed_consumers_overtaken_total, counter, "moneykit_syncd_feed_consumers_overtaken_total",
+           "Times that changes which a consumer had not acknowledged were cut off, because of their age.");
+  rows.add(Id::feed_consumer_lag_records, gauge, "moneykit_syncd_feed_consumer_lag_records",
+           "Changes of the feed that the consumer has not acknowledged.")
+      .by_what_is_there("consumer", feed_consumers_shown_max);
+  rows.add(Id::feed_consumer_oldest_unread_timestamp_seconds, gauge,
+           "moneykit_syncd_feed_consumer_oldest_unread_timestamp_seconds",
+           "When the oldest kept change that the consumer has not acknowledged was made; NaN when there is "
+           "none.")
+      .by_what_is_there("consumer", feed_consumers_shown_max)
+      .none_is_nan();
+  rows.add(Id::feed_consumer_last_ack_timestamp_seconds, gauge,
+           "moneykit_syncd_feed_consumer_last_ack_timestamp_seconds",
+           "When the consumer last acknowledged changes or was reset; NaN before the first time.")
+      .by_what_is_there("consumer", feed_consumers_shown_max)
+      .none_is_nan();
   rows.add(Id::store_healthy, gauge, "moneykit_syncd_store_healthy",
            "Whether the store accepts writes (1) or failed and fetching stopped (0).");
   rows.add(Id::store_write_stopped, gauge, "moneykit_syncd_store_write_stopped",

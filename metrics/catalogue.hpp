@@ -80,6 +80,12 @@ enum class MetricId : std::uint8_t {
   feed_head_sequence,
   feed_published_sequence,
   feed_epoch,
+  feed_first_sequence,
+  feed_cut_records_total,
+  feed_consumers_overtaken_total,
+  feed_consumer_lag_records,
+  feed_consumer_oldest_unread_timestamp_seconds,
+  feed_consumer_last_ack_timestamp_seconds,
   store_healthy,
   store_write_stopped,
   store_disk_bytes,
@@ -118,9 +124,14 @@ struct MetricInfo {
   // labels: one series. Empty with labels: the one series is made at construction from a value known only
   // then.
   std::vector<std::vector<std::string_view>> series = {};
+  // Above 0: a gauge of things that come and go, each with a series of its own while it is there, and never
+  // more than so many; `labels` is one and `series` is empty.
+  std::size_t series_max = 0;
   std::vector<double> buckets = {};  // upper bounds; histograms only
   bool none_is_nan = false;  // a gauge that reads NaN while there is nothing to tell (no `<` or `>` holds)
 };
+
+inline constexpr std::size_t feed_consumers_shown_max = 64;
 
 // In the order of MetricId.
 const std::vector<MetricInfo>& catalogue();

@@ -4,7 +4,9 @@
 #include <array>
 #include <cassert>
 #include <chrono>
+#include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,6 +90,29 @@ struct Metrics::Impl {
     if (behind > 0) target.Increment(behind);
   }
 
+  // The series of `names`, and no others.
+  void keep_series(Id id, std::span<const ConsumerGauges> consumers) {
+    Changing& metric = changing[std::to_underlying(id)];
+    std::map<std::string, prometheus::Gauge*, std::less<>> kept;
+    for (const ConsumerGauges& consumer : consumers.first(std::min(consumers.size(), metric.series_max))) {
+      std::string name(consumer.name);
+      const auto held = metric.series.find(name);
+      prometheus::Gauge* const series =
+          held == metric.series.end() ? &metric.family->Add({{metric.label, name}}, nothing) : held->second;
+      kept.emplace(std::move(name), series);
+    }
+    for (const auto& [name, series] : metric.series) {
+      if (!kept.contains(name)) metric.family->Remove(series);
+    }
+    metric.series = std::move(kept);
+  }
+
+  void set(Id id, std::string_view series, double value) {
+    const auto& all = changing[std::to_underlying(id)].series;
+    const auto found = all.find(series);
+    if (found != all.end()) found->second->Set(value);
+  }
+
   void add(const MetricInfo& metric, const MetricsOptions& options) {
     std::vector<std::vector<std::string_view>> series = metric.series;
     if (series.empty() && metric.labels.empty()) series = {{}};
@@ -104,6 +129,9 @@ struct Metrics::Impl {
       }
       case MetricType::gauge: {
         auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+        if (metric.series_max > 0) {
+          changing[index] = {&family, std::string(metric.labels.front()), metric.series_max, {}};
+        }
         for (const auto& values : series) {
           gauges[index].push_back(&family.Add(labels_of(metric, values), metric.none_is_nan ? nothing : 0.0));
         }
@@ -124,6 +152,14 @@ struct Metrics::Impl {
   std::array<std::vector<prometheus::Counter*>, metric_count> counters;
   std::array<std::vector<prometheus::Gauge*>, metric_count> gauges;
   std::array<std::vector<prometheus::Histogram*>, metric_count> histograms;
+  // Those whose series come and go; owned by the registry as well.
+  struct Changing {
+    prometheus::Family<prometheus::Gauge>* family = nullptr;
+    std::string label;
+    std::size_t series_max = 0;
+    std::map<std::string, prometheus::Gauge*, std::less<>> series;
+  };
+  std::array<Changing, metric_count> changing;
 };
 
 Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>(options)) {
@@ -258,6 +294,11 @@ void Metrics::record_purge(bool by_retention) {
   impl_->counter(Id::links_purged_total, by_retention ? purged_by_retention : purged_on_request).Increment();
 }
 
+void Metrics::record_feed_cut(std::uint64_t records, std::uint64_t overtaken) {
+  impl_->counter(Id::feed_cut_records_total).Increment(number(records));
+  impl_->counter(Id::feed_consumers_overtaken_total).Increment(number(overtaken));
+}
+
 void Metrics::record_incident_opened(core::IncidentScope scope) {
   impl_->counter(Id::incidents_opened_total, incident_scope_slot(scope)).Increment();
 }
@@ -309,6 +350,7 @@ void Metrics::set(const StoreGauges& gauges) {
   impl_->gauge(Id::store_write_stopped).Set(gauges.write_stopped ? 1 : 0);
   impl_->gauge(Id::feed_epoch).Set(number(gauges.feed_epoch));
   impl_->gauge(Id::feed_head_sequence).Set(number(gauges.feed_head));
+  impl_->gauge(Id::feed_first_sequence).Set(number(gauges.feed_first));
   impl_->gauge(Id::feed_published_sequence).Set(number(gauges.feed_published));
   impl_->gauge(Id::store_disk_bytes).Set(number(gauges.disk_bytes));
   impl_->gauge(Id::store_disk_free_bytes).Set(number(gauges.disk_free_bytes));
@@ -316,6 +358,19 @@ void Metrics::set(const StoreGauges& gauges) {
   impl_->gauge(Id::store_block_cache_bytes).Set(number(gauges.block_cache_bytes));
   impl_->gauge(Id::store_pending_compaction_bytes).Set(number(gauges.pending_compaction_bytes));
   impl_->raise(Id::dead_letters_evicted_total, number(gauges.dead_letters_evicted));
+}
+
+void Metrics::set_feed_consumers(std::span<const ConsumerGauges> consumers) {
+  for (const Id id : {Id::feed_consumer_lag_records, Id::feed_consumer_oldest_unread_timestamp_seconds,
+                      Id::feed_consumer_last_ack_timestamp_seconds})
+    impl_->keep_series(id, consumers);
+  for (const ConsumerGauges& consumer : consumers) {
+    impl_->set(Id::feed_consumer_lag_records, consumer.name, number(consumer.lag));
+    impl_->set(Id::feed_consumer_oldest_unread_timestamp_seconds, consumer.name,
+               timestamp(consumer.oldest_unread_at));
+    impl_->set(Id::feed_consumer_last_ack_timestamp_seconds, consumer.name,
+               timestamp(consumer.acknowledged_at));
+  }
 }
 
 void Metrics::set_auth_refused(bool refused) {

@@ -64,6 +64,7 @@ struct StoreGauges {
   bool healthy = true;
   bool write_stopped = false;
   std::uint64_t feed_epoch = 0;
+  std::uint64_t feed_first = 1;
   std::uint64_t feed_head = 0;
   std::uint64_t feed_published = 0;
   std::uint64_t disk_bytes = 0;
@@ -72,6 +73,14 @@ struct StoreGauges {
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t pending_compaction_bytes = 0;
   std::uint64_t dead_letters_evicted = 0;
+};
+
+// A named consumer of the feed.
+struct ConsumerGauges {
+  std::string_view name;
+  std::uint64_t lag = 0;
+  std::optional<core::WallTime> oldest_unread_at = {};
+  std::optional<core::WallTime> acknowledged_at = {};
 };
 
 // What of people's data the admin API shows.
@@ -83,7 +92,8 @@ struct MetricsOptions {
 };
 
 // All metrics of the process. Every series is made by the constructor and none later, so recording looks
-// nothing up, allocates nothing and cannot grow the exposition, whatever upstream sends.
+// nothing up, allocates nothing and cannot grow the exposition, whatever upstream sends; but for those of the
+// feed's consumers, which an operator makes and of which there are few.
 //
 // Lifecycle: one per process, made before anything that records, destroyed after it. Thread: record() and
 // exposition() from any (a handful of atomic additions and a short lock per histogram); set() from one.
@@ -100,6 +110,8 @@ class Metrics {
   void record(const core::CommitReport& report);
   void record(const core::VerifyReport& report);
   void record_purge(bool by_retention);
+  // `records` were cut off the feed's front, `overtaken` consumers had not acknowledged them.
+  void record_feed_cut(std::uint64_t records, std::uint64_t overtaken);
   void record_incident_opened(core::IncidentScope scope);
   // A person dismissed the entry, or opened it again.
   void record_act(const core::RelinkEntry& entry);
@@ -123,6 +135,8 @@ class Metrics {
   void set(std::span<const BudgetGauges> budgets, core::WallTime now);
   void set(const ConnectionGauges& gauges);
   void set(const StoreGauges& gauges);
+  // All that there are, feed_consumers_shown_max at most: the series of others end.
+  void set_feed_consumers(std::span<const ConsumerGauges> consumers);
   void set_auth_refused(bool refused);
   void set_space_low(bool low);
   // The certificate of the admin API that was read last could not be used.

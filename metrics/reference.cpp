@@ -29,7 +29,10 @@ void append_metric(std::string& page, const MetricInfo& metric) {
     const std::vector<std::string_view> values = values_of(metric, label);
     fmt::format_to(std::back_inserter(page), "{}- label `{}`: ", label == 0 ? "\n" : "",
                    metric.labels[label]);
-    if (values.empty()) {
+    if (metric.series_max > 0) {
+      fmt::format_to(std::back_inserter(page), "one series for each that is there, {} at most\n",
+                     metric.series_max);
+    } else if (values.empty()) {
       page += "set once, at start\n";
     } else {
       fmt::format_to(std::back_inserter(page), "`{}`\n", fmt::join(values, "`, `"));
@@ -54,6 +57,7 @@ Served as Prometheus text format 0.0.4 at `/metrics` on the listener of `[metric
 - Label values come from the closed lists below; what is not listed counts under the last value of its list
   (`other`, `none`). No label ever names a link, an account, a customer or an institution.
 - Every series exists from the start, counters at 0, so the first event of its kind is seen by `increase()`.
+  Only those of the feed's consumers come and go with them.
 - The time of a last sync means a *successful* sync.
 
 This page is made from the table in `metrics/catalogue.cpp`. Change the table, then run the unit tests once

@@ -158,14 +158,19 @@ void AuditLog::forget_old(core::WallTime now) {
   }
 }
 
+void put_act(Database& database, AuditLog& audit, core::WallTime at, const core::AuditNote& note,
+             rocksdb::WriteBatch& batch) {
+  put_entry(database, audit.add(at, core::LinkId{}, note), batch);
+  put_head(database, audit.head(), batch);
+}
+
 core::Result<CommitOutcome> Store::record_act(core::WallTime at, const core::AuditNote& note,
                                               const std::optional<NoteChange>& change) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   if (impl_->audit.find(note.request_key)) return CommitOutcome::conflict;
   auto& batch = impl_->batch;
   batch.Clear();
-  put_entry(*impl_->database, impl_->audit.add(at, core::LinkId{}, note), batch);
-  put_head(*impl_->database, impl_->audit.head(), batch);
+  put_act(*impl_->database, impl_->audit, at, note, batch);
   if (change) {
     std::string value;
     encode_blob_head(value);

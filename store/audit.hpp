@@ -51,4 +51,8 @@ class AuditLog {
 core::Result<AuditCheck> walk_audit(Database& database, const core::AuditHead& from,
                                     const core::AuditHead& head, std::size_t limit);
 
+// Adds an act about no link to a batch.
+void put_act(Database& database, AuditLog& audit, core::WallTime at, const core::AuditNote& note,
+             rocksdb::WriteBatch& batch);
+
 }  // namespace syncd::store

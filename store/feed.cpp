@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view block_name = "feed block";
 constexpr std::string_view state_name = "feed position";
+constexpr std::string_view front_name = "feed beginning";
 
 core::ChangeKind get_kind(Reader& in) {
   const auto kind = in.u8();
@@ -219,6 +220,23 @@ core::Result<FeedState> decode_feed_state(std::string_view value) {
   state.head = in.varint();
   if (!in.finished() || state.epoch == 0) return std::unexpected(damaged(state_name));
   return state;
+}
+
+void encode_feed_front(std::string& out, const FeedFront& front) {
+  Writer writer(out);
+  writer.u8(value_format);
+  writer.varint(front.epoch);
+  writer.varint(front.first);
+}
+
+core::Result<FeedFront> decode_feed_front(std::string_view value) {
+  Reader in(value);
+  if (auto format = read_format(in, front_name); !format) return std::unexpected(format.error());
+  FeedFront front;
+  front.epoch = in.varint();
+  front.first = in.varint();
+  if (!in.finished() || front.epoch == 0 || front.first == 0) return std::unexpected(damaged(front_name));
+  return front;
 }
 
 }  // namespace syncd::store

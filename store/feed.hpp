@@ -55,4 +55,14 @@ struct FeedState {
 void encode_feed_state(std::string& out, const FeedState& state);
 core::Result<FeedState> decode_feed_state(std::string_view value);
 
+// Where the feed of that epoch begins; written with each cut, so that a front that is missing otherwise is
+// known for damage.
+struct FeedFront {
+  std::uint64_t epoch = 1;
+  std::uint64_t first = 1;  // lowest sequence that is left
+  bool operator==(const FeedFront&) const = default;
+};
+void encode_feed_front(std::string& out, const FeedFront& front);
+core::Result<FeedFront> decode_feed_front(std::string_view value);
+
 }  // namespace syncd::store

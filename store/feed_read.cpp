@@ -51,10 +51,10 @@ core::Result<FeedSlice> Store::feed(std::uint64_t after, std::size_t limit) {
   if (auto ready = impl_->ready(); !ready) return std::unexpected(ready.error());
   if (auto published = impl_->publish(); !published) return std::unexpected(published.error());
   const auto& position = impl_->feed;
-  FeedSlice slice{.entries = {}, .epoch = position.epoch, .head = position.head};
+  FeedSlice slice{.entries = {}, .epoch = position.epoch, .head = position.head, .first = impl_->feed_first};
   FeedWindow window{
       .after = after, .limit = std::min(limit, entries_max), .bytes = 0, .bytes_max = bytes_max};
-  if (after >= position.head || window.limit == 0) return slice;
+  if (after >= position.head || window.limit == 0 || slice.is_cut(after)) return slice;
 
   Scan scan(*impl_->database, Family::feed, feed_key(position.epoch, 0), feed_key(position.epoch + 1, 0));
   scan.seek_back(feed_key(position.epoch, after + 1));  // the block that holds the next entry

@@ -27,6 +27,7 @@ namespace syncd::store {
 //                          link, kind 2, transaction id      empty value: the visible row is pending
 //                          link, kind 3, transaction id      a staged pending row, invisible to readers
 //   feed                   epoch, first sequence             8 bytes each, big-endian
+//   consumers              the name
 //   dead_letters           time in ms (sign flipped, 8 bytes, big-endian), link
 //   audit                  sequence, 8 bytes, big-endian
 //   meta                   a name
@@ -108,6 +109,7 @@ inline constexpr std::string_view instance = "instance";
 inline constexpr std::string_view environment = "environment";
 inline constexpr std::string_view upstream = "upstream";
 inline constexpr std::string_view feed = "feed";
+inline constexpr std::string_view feed_front = "feed-front";  // absent: nothing was cut off
 inline constexpr std::string_view audit = "audit";            // absent: no act so far
 inline constexpr std::string_view freeze_prefix = "freeze/";  // + endpoint, 1 byte
 inline constexpr std::string_view note_prefix = "note/";      // + name

@@ -14,7 +14,7 @@
 namespace syncd::store {
 
 // The schema that this program writes. Raise it together with a Migration from the version before.
-inline constexpr std::uint64_t schema_version = 3;
+inline constexpr std::uint64_t schema_version = 4;
 
 // Brings a store from schema `from` to `from + 1`, batch by batch.
 struct Migration {

@@ -78,7 +78,7 @@ core::Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   impl->lock = std::move(*lock);
   if (disk.is_host()) note_lax_mode(options.path, impl->notices);
   for (const auto step : {&Impl::open_database, &Impl::check_identity, &Impl::begin_use, &Impl::settle_epoch,
-                          &Impl::check_feed_end, &Impl::load_audit}) {
+                          &Impl::check_feed_end, &Impl::load_feed_front, &Impl::load_audit}) {
     if (auto done = ((*impl).*step)(); !done) {
       // What a refused store holds is left as it was found: not even flushed.
       impl->health->fail(done.error().message);

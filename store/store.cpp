@@ -187,6 +187,7 @@ StoreStats Store::stats() {
   StoreStats stats;
   stats.feed_epoch = impl_->feed.epoch;
   stats.feed_head = impl_->feed.head;
+  stats.feed_first = impl_->feed_first;
   stats.published = impl_->high_water.published;
   stats.commits = impl_->commits;
   stats.write_stops = impl_->health->stops();

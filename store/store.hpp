@@ -79,8 +79,23 @@ struct FeedEntry {
 struct FeedSlice {
   std::vector<FeedEntry> entries;
   std::uint64_t epoch = 0;
-  std::uint64_t head = 0;  // highest sequence that exists
+  std::uint64_t head = 0;   // highest sequence that exists
+  std::uint64_t first = 1;  // lowest one that was not cut off
+  // What is asked for begins with entries that were cut off; none are given then.
+  bool is_cut(std::uint64_t after) const { return first > 1 && after < first - 1; }
 };
+
+// Named consumers of the feed and its retention: store/consumers.hpp.
+struct FeedPosition;
+struct ConsumerList;
+struct ConsumerLook;
+struct AddedConsumer;
+struct MovedConsumer;
+struct FeedCutLimits;
+struct FeedCut;
+enum class ConsumerStart : std::uint8_t;
+enum class ConsumerMove : std::uint8_t;
+enum class RemovedConsumer : std::uint8_t;
 
 template <class T>
 struct Listing {
@@ -126,6 +141,7 @@ struct RelinkFilter {
 struct StoreStats {
   std::uint64_t feed_epoch = 0;
   std::uint64_t feed_head = 0;
+  std::uint64_t feed_first = 1;  // lowest sequence that was not cut off
   std::uint64_t published = 0;   // highest sequence ever shown to a consumer
   std::uint64_t commits = 0;     // synced writes since open
   std::uint64_t disk_bytes = 0;  // live SST bytes + WAL
@@ -248,11 +264,27 @@ class Store {
   core::Result<void> record_acts(core::WallTime at, std::span<const LinkAct> acts);
   // Entries with a sequence above `after`, at most `limit`, 1,000 or 8 MiB of texts. Raises the high-water
   // mark durably before it answers, so a sequence that was shown is never given out again with other content.
+  // Nothing when `after` lies behind what was cut off (FeedSlice::is_cut).
   core::Result<FeedSlice> feed(std::uint64_t after, std::size_t limit);
   // What the feed's present epoch tells of one link, newest first; 1 <= limit <= 1,000 (clamped), and 8 MiB
   // of texts. Only entries with a sequence below `before` (0: from the last one). Publishes as feed() does.
   core::Result<std::vector<FeedEntry>> link_feed(const core::LinkId& link_id, std::uint64_t before,
                                                  std::size_t limit);
+
+  // ---- named consumers of the feed ----
+  core::Result<ConsumerList> consumers();
+  core::Result<ConsumerLook> consumer(std::string_view name);
+  // Durable, with the act. Errc::invalid for a name that is none.
+  core::Result<AddedConsumer> add_consumer(std::string_view name, ConsumerStart start, core::WallTime at,
+                                           const core::AuditNote& act);
+  core::Result<RemovedConsumer> remove_consumer(std::string_view name, core::WallTime at,
+                                                const core::AuditNote& act);
+  // Durable; the act is written of a reset only. To where it is already, nothing is written.
+  core::Result<MovedConsumer> move_consumer(std::string_view name, FeedPosition to, ConsumerMove move,
+                                            core::WallTime at, const core::AuditNote& act);
+  // Cuts the next blocks off the feed's front, 256 or 4 MiB at most, in one synced write: what is old enough
+  // and no live consumer still wants, or is very old; never the newest block.
+  core::Result<FeedCut> cut_feed(const FeedCutLimits& limits);
 
   // Reads the next table file from the disk and compares all of its checksums. Damage is an answer and no
   // error: the rows that are whole stay readable, and reading a damaged one fails by itself.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +10,7 @@
 #include <rocksdb/write_batch.h>
 
 #include "store/audit.hpp"
+#include "store/consumers.hpp"
 #include "store/database_impl.hpp"
 #include "store/dead_letters.hpp"
 #include "store/feed.hpp"
@@ -29,6 +32,9 @@ struct Store::Impl {
   std::vector<std::string> notices;
   HighWater high_water;
   FeedState feed;
+  std::uint64_t feed_first = 1;  // lowest sequence of the epoch that is left
+  std::string feed_front;        // no block is before this key: what was cut off need not be passed again
+  std::map<std::string, FeedConsumer, std::less<>> consumers;
   RecordCache cache;
   DeadLetterIndex dead_letters;
   AuditLog audit;
@@ -41,6 +47,7 @@ struct Store::Impl {
   core::Result<void> begin_use();
   core::Result<void> settle_epoch();
   core::Result<void> check_feed_end();
+  core::Result<void> load_feed_front();
   core::Result<void> load_audit();
   // Their parts.
   core::Result<void> refuse_newer(std::uint64_t version);
@@ -50,6 +57,14 @@ struct Store::Impl {
   core::WallTime wall_now() const;
   std::uint64_t epoch_above(std::uint64_t used) const;
   core::Result<void> begin_epoch(const std::string& why, std::uint64_t used);
+
+  // ---- feed_consumers.cpp ----
+  FeedBounds feed_bounds() const;
+  core::Result<ConsumerView> view_of(const FeedConsumer& consumer);
+  core::Result<ConsumerLook> look_at(std::string_view name);
+  core::Result<void> put_consumer(const FeedConsumer& consumer, core::WallTime at,
+                                  const core::AuditNote* act);
+  MovedConsumer::Outcome judge_move(const FeedConsumer& consumer, FeedPosition to, ConsumerMove move) const;
 
   // Raises the durable high-water mark to the head.
   core::Result<void> publish();

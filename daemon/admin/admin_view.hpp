@@ -8,6 +8,7 @@
 
 #include "daemon/admin/backup_desk.hpp"
 #include "daemon/admin/token_table.hpp"
+#include "store/consumers.hpp"
 #include "store/store.hpp"
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
@@ -104,6 +105,19 @@ class AdminView {
   virtual api::Task<core::Result<std::vector<store::FeedEntry>>> link_feed(core::LinkId link_id,
                                                                            std::uint64_t before,
                                                                            std::size_t limit) = 0;
+  // As the calls of the store; what was done already under the request's key is answered as done. Errors
+  // beside the usual ones: conflict (the key belongs to another request; there is no room for one more),
+  // not_found.
+  virtual api::Task<core::Result<store::ConsumerList>> feed_consumers() = 0;
+  virtual api::Task<core::Result<store::ConsumerLook>> feed_consumer(std::string name) = 0;
+  virtual api::Task<core::Result<store::AddedConsumer>> add_feed_consumer(std::string name,
+                                                                          store::ConsumerStart start,
+                                                                          engine::Requester by) = 0;
+  virtual api::Task<core::Result<void>> remove_feed_consumer(std::string name, engine::Requester by) = 0;
+  virtual api::Task<core::Result<store::MovedConsumer>> move_feed_consumer(std::string name,
+                                                                           store::FeedPosition to,
+                                                                           store::ConsumerMove move,
+                                                                           engine::Requester by) = 0;
   virtual api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t limit, store::RelinkFilter filter) = 0;
   virtual api::Task<core::Result<std::optional<core::RelinkEntry>>> relink_entry(core::LinkId link_id) = 0;

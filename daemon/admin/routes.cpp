@@ -41,14 +41,6 @@ void identify_request(HttpRequest& request, const Caller& caller) {
   request.content_digest = core::digest_of(request.method + "\n" + request.target + "\n" + request.body);
 }
 
-DataRead read_of(const store::FeedSlice& slice) {
-  if (slice.entries.empty()) return {};
-  return {.kind = DataKind::feed,
-          .rows = slice.entries.size(),
-          .first_sequence = slice.entries.front().sequence,
-          .last_sequence = slice.entries.back().sequence};
-}
-
 // `of`: the path's word for what the id names.
 std::optional<HttpResponse> refuse_id(std::string_view of, const std::string& id) {
   if (of == "dead-letters" && !parse_dead_letter_id(id)) {
@@ -66,7 +58,13 @@ std::optional<HttpResponse> refuse_id(std::string_view of, const std::string& id
                    "the name of a backup is its time, for example 20261129T215554.123Z; the list of backups "
                    "shows them");
   }
-  if (of != "dead-letters" && of != "tokens" && of != "backups" && !core::is_valid_id(id))
+  if (of == "feed" && !store::is_valid_consumer_name(id)) {
+    return problem(400, "invalid_id",
+                   fmt::format("the name of a consumer has 1 to {} characters of a-z, 0-9, '.', '_' and '-', "
+                               "and begins with a letter or a digit",
+                               store::consumer_name_bytes_max));
+  }
+  if (of != "dead-letters" && of != "tokens" && of != "backups" && of != "feed" && !core::is_valid_id(id))
     return problem(400, "invalid_id", "a link id has 1 to 256 bytes of UTF-8 and no control characters");
   return std::nullopt;
 }
@@ -112,6 +110,26 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"GET", Role::read, {"v1", "links", "*", "accounts"}, false, &AdminRoutes::list_accounts, true},
       {"GET", Role::read, {"v1", "links", "*", "transactions"}, false, &AdminRoutes::list_transactions, true},
       {"GET", Role::read, {"v1", "feed"}, false, &AdminRoutes::list_feed, true},
+      {"GET", Role::read, {"v1", "feed", "consumers"}, false, &AdminRoutes::list_consumers},
+      {"POST", Role::operate, {"v1", "feed", "consumers"}, true, &AdminRoutes::add_consumer},
+      {"GET", Role::read, {"v1", "feed", "consumers", "*"}, false, &AdminRoutes::show_consumer},
+      {"POST",
+       Role::operate,
+       {"v1", "feed", "consumers", "*", "remove"},
+       false,
+       &AdminRoutes::remove_consumer},
+      {"GET",
+       Role::read,
+       {"v1", "feed", "consumers", "*", "changes"},
+       false,
+       &AdminRoutes::read_changes,
+       true},
+      {"POST",
+       Role::operate,
+       {"v1", "feed", "consumers", "*", "ack"},
+       true,
+       &AdminRoutes::acknowledge_changes},
+      {"POST", Role::operate, {"v1", "feed", "consumers", "*", "reset"}, true, &AdminRoutes::reset_consumer},
       {"GET", Role::read, {"v1", "relink"}, false, &AdminRoutes::list_relink},
       {"GET", Role::read, {"v1", "relink", "*"}, false, &AdminRoutes::show_relink},
       {"GET", Role::read, {"v1", "relink", "*", "continuity"}, false, &AdminRoutes::show_continuity, true},
@@ -361,26 +379,6 @@ api::Task<HttpResponse> AdminRoutes::list_transactions(Call call) {
   if (!listing) co_return from_error(listing.error());
   note_read(call, {.link_id = link_id, .kind = DataKind::transactions, .rows = listing->items.size()});
   co_return list_of(*listing, write_transaction);
-}
-
-api::Task<HttpResponse> AdminRoutes::list_feed(Call call) {
-  QueryReader query(call.target);
-  const auto after = query.number("after", 0, 0, UINT64_MAX);
-  const auto limit = query.number("limit", limit_default, 1, limit_max);
-  const core::Millis wait = query.duration("wait", wait_max);
-  if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
-  auto slice = co_await view_.feed(after, limit, wait);
-  if (!slice) co_return from_error(slice.error());
-  note_read(call, read_of(*slice));
-  JsonWriter writer;
-  writer.begin_object().key("items").begin_array();
-  for (const store::FeedEntry& entry : slice->entries)
-    write_feed_entry(writer, entry);
-  writer.end_array();
-  const bool more = !slice->entries.empty() && slice->entries.back().sequence < slice->head;
-  if (more) writer.member("next", std::string_view(fmt::format("{}", slice->entries.back().sequence)));
-  writer.member("epoch", slice->epoch).member("head", slice->head).end_object();
-  co_return json(200, writer);
 }
 
 api::Task<HttpResponse> AdminRoutes::show_status(Call call) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,9 +69,21 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> change_status(Call call, std::string_view action, StatusChange change);
   api::Task<HttpResponse> list_accounts(Call call);
   api::Task<HttpResponse> list_transactions(Call call);
-  api::Task<HttpResponse> list_feed(Call call);
   api::Task<HttpResponse> show_status(Call call);
   api::Task<HttpResponse> show_openapi(Call call);  // routes_openapi.cpp
+  // ---- routes_feed.cpp ----
+  api::Task<HttpResponse> list_feed(Call call);
+  api::Task<HttpResponse> list_consumers(Call call);
+  api::Task<HttpResponse> show_consumer(Call call);
+  api::Task<HttpResponse> add_consumer(Call call);
+  api::Task<HttpResponse> remove_consumer(Call call);
+  api::Task<HttpResponse> read_changes(Call call);
+  api::Task<HttpResponse> acknowledge_changes(Call call);
+  api::Task<HttpResponse> reset_consumer(Call call);
+  api::Task<HttpResponse> move_consumer(Call call, store::ConsumerMove move);
+  HttpResponse show_changes(const Call& call, std::uint64_t after, const store::FeedSlice& slice,
+                            const store::ConsumerView* consumer);
+  void write_consumer_members(JsonWriter& writer, const store::ConsumerView& view) const;
   // ---- routes_relink.cpp ----
   void write_entry(JsonWriter& writer, const core::RelinkEntry& entry, bool whole) const;
   api::Task<HttpResponse> list_relink(Call call);
@@ -121,6 +135,8 @@ class AdminRoutes final : public HttpService {
   AdminView& view_;
   Access* access_;
   DataReads* reads_;
+  // When each consumer of the feed last asked for changes, in this run; of those that there are.
+  std::map<std::string, core::WallTime, std::less<>> consumers_read_at_;
 };
 
 }  // namespace syncd::daemon

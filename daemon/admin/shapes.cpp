@@ -103,6 +103,7 @@ void write_status_store(JsonWriter& writer, const StatusView& status) {
   const store::StoreStats& store = status.store;
   writer.key("feed").begin_object();
   writer.member("epoch", store.feed_epoch)
+      .member("first", store.feed_first)
       .member("head", store.feed_head)
       .member("published", store.published);
   writer.end_object();

@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 
+#include "daemon/admin/repeated_request.hpp"
 #include "daemon/json_writer.hpp"
 #include "sync/core/conflict_codes.hpp"
 
@@ -37,14 +38,6 @@ core::Result<TokenTable> stored_table(store::Store& store) {
   return table ? std::move(*table) : TokenTable{};
 }
 
-core::AuditNote note_of(const engine::Requester& by, std::string action, std::string detail) {
-  return {.actor = by.actor,
-          .action = std::move(action),
-          .detail = std::move(detail),
-          .request_key = by.request_key,
-          .request_digest = by.request_digest};
-}
-
 std::string detail_of(const Token& token, bool created) {
   JsonWriter writer;
   writer.begin_object().member("name", std::string_view(token.name));
@@ -58,21 +51,12 @@ std::string detail_of(const Token& token, bool created) {
 
 // The act's key is known: of the same request, or of another.
 core::Error why_not_again(store::Store& store, const core::AuditNote& act) {
-  core::LookupRequest request;
-  request.request_key = act.request_key;
-  const auto held = store.lookup(request);
-  if (!held) return held.error();
-  const bool same = held->earlier_act && held->earlier_act->note.request_digest == act.request_digest;
-  if (same) {
-    return {.code = core::Errc::conflict,
-            .message =
-                "this request was answered already, and a token is shown only once; send another "
-                "Idempotency-Key for a new token",
-            .api_code = std::string(core::token_shown_before)};
-  }
+  if (auto other = refuse_other_request(store, act); !other) return other.error();
   return {.code = core::Errc::conflict,
-          .message = "this Idempotency-Key was used for another request; send a new one",
-          .api_code = std::string(core::idempotency_key_reused)};
+          .message =
+              "this request was answered already, and a token is shown only once; send another "
+              "Idempotency-Key for a new token",
+          .api_code = std::string(core::token_shown_before)};
 }
 
 }  // namespace
@@ -117,7 +101,7 @@ api::Task<core::Result<CreatedToken>> TokenBook::create(engine::StoreGateway& st
     if (!table) return std::unexpected(table.error());
     auto token = table->add(wanted, hash, by.actor, now);
     if (!token) return std::unexpected(token.error());
-    const auto act = note_of(by, "tokens.create", detail_of(*token, true));
+    const auto act = act_of(by, "tokens.create", detail_of(*token, true));
     return Change{std::move(*table), std::move(*token)}.record(open, now, act);
   };
   auto change = co_await store.run(std::move(work));
@@ -134,7 +118,7 @@ api::Task<core::Result<Token>> TokenBook::revoke(engine::StoreGateway& store, st
     const std::uint64_t before = table->version();
     auto token = table->revoke(name, now);
     if (!token) return std::unexpected(token.error());
-    const auto act = note_of(by, "tokens.revoke", detail_of(*token, false));
+    const auto act = act_of(by, "tokens.revoke", detail_of(*token, false));
     Change change{std::move(*table), std::move(*token)};
     if (change.table.version() == before) return change;  // it was revoked before: nothing to write
     return std::move(change).record(open, now, act);

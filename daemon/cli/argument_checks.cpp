@@ -9,6 +9,7 @@
 #include "daemon/admin/token_table.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/duration.hpp"
+#include "store/consumers.hpp"
 #include "sync/core/types.hpp"
 
 namespace syncd::cli {
@@ -54,6 +55,19 @@ std::string valid_token_name(const std::string& text) {
   return fmt::format(
       "must have 1 to {} characters of a-z, 0-9, '.', '_' and '-', the first a letter or a digit",
       daemon::token_name_bytes_max);
+}
+
+std::string valid_consumer_name(const std::string& text) {
+  if (text.empty()) return "is empty";
+  if (store::is_valid_consumer_name(text)) return {};
+  return fmt::format(
+      "must have 1 to {} characters of a-z, 0-9, '.', '_' and '-', the first a letter or a digit",
+      store::consumer_name_bytes_max);
+}
+
+std::string valid_sequence(const std::string& text) {
+  if (text == "head" || whole_number(text).empty()) return {};
+  return "must be a sequence of the feed, or head";
 }
 
 std::string valid_wait(const std::string& text) {

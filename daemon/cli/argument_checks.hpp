@@ -16,6 +16,9 @@ std::string whole_number(const std::string& text);
 std::string valid_id(const std::string& text);
 std::string valid_letter(const std::string& text);
 std::string valid_token_name(const std::string& text);
+std::string valid_consumer_name(const std::string& text);
+// A place in the feed: a whole number, or head.
+std::string valid_sequence(const std::string& text);
 // As long as the daemon waits.
 std::string valid_wait(const std::string& text);
 std::string valid_lifetime(const std::string& text);

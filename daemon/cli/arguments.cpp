@@ -86,6 +86,43 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   return links;
 }
 
+void add_consumer_verbs(CLI::App& feed, Options& o, Command& chosen) {
+  CLI::App* consumers = feed.add_subcommand("consumers", "Who follows the feed, and how far");
+  consumers->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, Command command) {
+    CLI::App* verb = add_verb(*consumers, name, help, o, chosen, std::move(command));
+    verb->add_option("CONSUMER", o.consumer.name, "Its name: a-z, 0-9, '.', '_' and '-'")
+        ->required()
+        ->check(valid_consumer_name);
+    return verb;
+  };
+  const auto add_move = [&](const char* name, const char* help, Command command) {
+    CLI::App* verb = add(name, help, std::move(command));
+    verb->add_option("TO", o.consumer.to, "A sequence of the feed, or head")
+        ->required()
+        ->check(valid_sequence);
+    verb->add_option("--epoch", o.consumer.epoch, "Its epoch; without: the present one")->check(whole_number);
+    add_dry_run(verb, o);
+  };
+  add_verb(*consumers, "ls", "List all consumers", o, chosen,
+           [](const Session& s) { return list_consumers(s); });
+  add("show", "Show one consumer", [&](const Session& s) { return show_consumer(s, o.consumer.name); });
+  CLI::App* create = add("add", "Add a consumer: the feed is kept for it from now on",
+                         [&](const Session& s) { return add_consumer(s, o.consumer); });
+  create->add_option("--from", o.consumer.from, "Behind all that there is, or in front of it")
+      ->check(CLI::IsMember({"head", "start"}))
+      ->capture_default_str();
+  add_dry_run(create, o);
+  add_move("ack", "Say that everything up to a sequence is applied",
+           [&](const Session& s) { return acknowledge_changes(s, o.consumer); });
+  add_move("reset", "Put a consumer anywhere, for one that began anew with the rows",
+           [&](const Session& s) { return reset_consumer(s, o.consumer); });
+  CLI::App* remove =
+      add("rm", "Forget a consumer", [&](const Session& s) { return remove_consumer(s, o.consumer.name); });
+  add_yes(remove, o);
+  add_dry_run(remove, o);
+}
+
 void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   add_verb(app, "status", "What the daemon is doing", o, chosen,
            [](const Session& s) { return show_status(s); });
@@ -114,6 +151,7 @@ void add_reading_verbs(CLI::App& app, Options& o, Command& chosen) {
   of_link->add_option("--limit", o.entries_limit, "At most this many; 0: all")
       ->check(whole_number)
       ->capture_default_str();
+  add_consumer_verbs(*feed, o, chosen);
 }
 
 void add_relink_list(CLI::App& relink, Options& o, Command& chosen) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/cli/commands.hpp"
+#include "daemon/cli/consumer_commands.hpp"
 #include "daemon/cli/export_commands.hpp"
 #include "daemon/cli/import_commands.hpp"
 #include "daemon/cli/purge_commands.hpp"
@@ -48,6 +49,7 @@ struct Options {
   VerifyOptions verify;
   std::string letter;
   TokenOptions token;
+  ConsumerOptions consumer;
   ImportOptions import_from;
   ExportOptions export_to;
 };

@@ -254,7 +254,8 @@ CliResult<int> tail_feed(const Session& session, std::optional<std::uint64_t> af
     const auto status = session.client.get("/v1/status");
     if (!status) return std::unexpected(status.error());
     const std::uint64_t head = to_number(status->value.at("feed.head", "0"));
-    position.sequence = head > tail_entries ? head - tail_entries : 0;
+    const std::uint64_t first = std::max<std::uint64_t>(to_number(status->value.at("feed.first", "1")), 1);
+    position.sequence = std::max(head > tail_entries ? head - tail_entries : 0, first - 1);
     position.epoch = status->value.at("feed.epoch", "");
   }
   core::Millis pause = retry_first;

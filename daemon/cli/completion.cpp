@@ -19,12 +19,13 @@ constexpr std::size_t candidates_max = 100;
 // ---- what may be said where ----
 
 // The kinds whose values the daemon knows. An operand LINK of `relink` is one that has an entry.
-constexpr auto asked_kinds = std::to_array<std::string_view>({"LINK", "LETTER", "NAME"});
+constexpr auto asked_kinds = std::to_array<std::string_view>({"LINK", "LETTER", "NAME", "CONSUMER"});
 
 // The kind to ask the daemon for; empty: it does not know.
 std::string asked_kind(const GrammarVerb& verb, const GrammarOption& option) {
   if (option.kind == "LINK" && verb.path.starts_with("relink ")) return "ENTRY";
-  const bool made_here = verb.path == "tokens create" || verb.path == "links add";
+  const bool made_here =
+      verb.path == "tokens create" || verb.path == "links add" || verb.path == "feed consumers add";
   const bool asked = std::ranges::find(asked_kinds, option.kind) != asked_kinds.end();
   return asked && !made_here ? option.kind : "";
 }
@@ -337,6 +338,7 @@ constexpr auto questions = std::to_array<Question>({
     {"ENTRY", "/v1/relink", "link_id", true},
     {"LETTER", "/v1/dead-letters", "id", false},
     {"NAME", "/v1/tokens", "name", false},
+    {"CONSUMER", "/v1/feed/consumers", "name", false},
 });
 
 }  // namespace

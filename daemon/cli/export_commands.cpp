@@ -83,6 +83,7 @@ class Export {
     const auto status = client_.get("/v1/status");
     if (!status) return std::unexpected(status.error());
     links_there_ = to_number(status->value.at("links.total", "0"));
+    feed_first_ = std::max<std::uint64_t>(to_number(status->value.at("feed.first", "1")), 1);
     return {};
   }
 
@@ -128,7 +129,7 @@ class Export {
 
   // Up to what was its end when this began.
   CliResult<void> read_feed() {
-    last_ = options_.after.value_or(0);
+    last_ = options_.after.value_or(feed_first_ - 1);
     const std::uint64_t from = last_;
     std::optional<std::uint64_t> head;
     do {
@@ -200,6 +201,7 @@ class Export {
   ProgressLine progress_{"rows"};
   PatientClient client_;
   std::uint64_t rows_ = 0, links_ = 0, links_there_ = 0;
+  std::uint64_t feed_first_ = 1;
   std::uint64_t last_ = 0;  // of the feed: the sequence up to which it is written
   std::string epoch_;
   std::uint64_t part_ = 0;

@@ -265,6 +265,24 @@ std::string render_tokens(const Items& tokens, core::WallTime now, const Look& l
          fmt::format("\n{}: {}\n", plural(tokens.size(), "token", "tokens"), tally(tokens, "state"));
 }
 
+std::string render_consumers(const Items& consumers, core::WallTime now, const Look& look) {
+  if (consumers.empty()) return "no consumers\n";
+  Table table({{"CONSUMER"},
+               {"STATE"},
+               {"ACKNOWLEDGED", true},
+               {"LAG", true},
+               {"OLDEST UNREAD"},
+               {"ACKNOWLEDGED AT"},
+               {"LAST READ"}});
+  for (const JsonValue& consumer : consumers) {
+    table.add({consumer.at("name"), state_cell(consumer.at("state")), consumer.at("acknowledged"),
+               consumer.at("lag"), age_of(consumer.at("oldest_unread_at"), now),
+               age_of(consumer.at("acknowledged_at"), now), age_of(consumer.at("last_read_at"), now)});
+  }
+  return table.text(look) + fmt::format("\n{}: {}\n", plural(consumers.size(), "consumer", "consumers"),
+                                        tally(consumers, "state"));
+}
+
 // What is about a link itself shows where it stands now, anything else its own id.
 std::string render_feed_entry(const JsonValue& entry) {
   const bool of_link = entry.at("id") == entry.at("link_id");

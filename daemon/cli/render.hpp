@@ -37,6 +37,7 @@ std::string render_dead_letters(const Items& letters, core::WallTime now, const 
 std::string render_dead_letter(const JsonValue& letter, core::WallTime now, const Look& look = {});
 std::string render_tokens(const Items& tokens, core::WallTime now, const Look& look = {});
 std::string render_backups(const Items& backups, core::WallTime now, const Look& look = {});
+std::string render_consumers(const Items& consumers, core::WallTime now, const Look& look = {});
 // One line per entry, without a heading: it may be followed.
 std::string render_feed_entry(const JsonValue& entry);
 

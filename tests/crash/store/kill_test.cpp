@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/consumers.hpp"
 #include "tests/crash/store/script.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -19,21 +20,25 @@ namespace {
 struct Acknowledged {
   std::uint64_t calls = 0;
   std::uint64_t published = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t first = 1;
   bool unhealthy = false;
 };
 
 // The writer process. Started by exec, not by a bare fork: RocksDB's threads do not survive one.
 class Writer {
  public:
-  Writer(const std::string& path, std::size_t fill, std::size_t file_bytes_max) {
+  Writer(const std::string& path, std::size_t fill, std::size_t file_bytes_max, bool with_cuts = false) {
     int pipe[2];
     if (::pipe2(pipe, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
     std::string program = STORE_WRITER, store = path, fill_text = std::to_string(fill),
-                limit = std::to_string(file_bytes_max);
-    char* arguments[] = {program.data(), store.data(), fill_text.data(), limit.data(), nullptr};
+                limit = std::to_string(file_bytes_max), cuts = "cuts";
+    char* arguments[] = {
+        program.data(), store.data(), fill_text.data(), limit.data(), with_cuts ? cuts.data() : nullptr,
+        nullptr};
     const int failed = ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     ::close(pipe[1]);
@@ -76,6 +81,8 @@ class Writer {
       const auto line = said_.substr(begin, end - begin);
       if (line.starts_with("c ")) seen.calls = std::stoull(line.substr(2));
       if (line.starts_with("p ")) seen.published = std::stoull(line.substr(2));
+      if (line.starts_with("a ")) seen.acknowledged = std::stoull(line.substr(2));
+      if (line.starts_with("f ")) seen.first = std::stoull(line.substr(2));
       if (line == "unhealthy") seen.unhealthy = true;
       begin = end + 1;
     }
@@ -203,6 +210,51 @@ TEST_F(StoreKillTest, FailedWriteStopsTheStoreAndLosesNothing) {
   const bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
   EXPECT_TRUE(aborted || (WIFEXITED(status) && WEXITSTATUS(status) == 0 && seen.unhealthy)) << status;
   EXPECT_GE(check(fill), seen.calls);
+}
+
+// A cut is a whole one, never in front of the consumer, and what the links know of the feed is cut with it.
+TEST_F(StoreKillTest, CutsAndAcknowledgementsAreWholeAndKept) {
+  std::mt19937 random(20'240'608);
+  std::uint64_t first = 1;
+  for (int i = 0; i < 20 && !HasFailure(); ++i) {
+    Writer writer(path_, 200, 0, true);
+    ASSERT_TRUE(writer.read_some(std::uniform_int_distribution<std::size_t>(1, 600)(random)));
+    writer.kill();
+    int status = 0;
+    const auto seen = writer.finish(status);
+    auto opened = store::Store::open(script::options(path_));
+    ASSERT_TRUE(opened) << opened.error().message;
+    auto& store = **opened;
+    EXPECT_TRUE(store.notices().empty()) << store.notices().front();
+    const auto consumers = store.consumers();
+    ASSERT_TRUE(consumers);
+    const auto& feed = consumers->feed;
+    EXPECT_EQ(feed.epoch, 1u);
+    EXPECT_GE(feed.first, std::max(seen.first, first)) << "kill " << i;
+    first = feed.first;
+    for (const auto& view : consumers->consumers) {
+      EXPECT_EQ(view.state, store::ConsumerState::live);
+      EXPECT_GE(view.consumer.acknowledged.sequence, seen.acknowledged) << "kill " << i;
+    }
+    std::map<std::string, std::vector<std::uint64_t>> of_links;
+    for (std::uint64_t after = feed.first - 1; after < feed.head;) {
+      const auto slice = store.feed(after, 1000);
+      ASSERT_TRUE(slice && !slice->entries.empty());
+      for (const auto& entry : slice->entries) {
+        ASSERT_EQ(entry.sequence, ++after);
+        of_links[entry.link_id.str()].push_back(entry.sequence);
+      }
+    }
+    for (int link = 0; link < script::links; ++link) {
+      std::vector<std::uint64_t> sequences;
+      const auto newest_first = store.link_feed(core::LinkId{script::link_name(link)}, 0, 1000);
+      ASSERT_TRUE(newest_first) << newest_first.error().message;
+      for (const auto& entry : *newest_first)
+        sequences.insert(sequences.begin(), entry.sequence);
+      EXPECT_EQ(sequences, of_links[script::link_name(link)]) << "kill " << i;
+    }
+  }
+  EXPECT_GT(first, 50u);
 }
 
 // A bit of the live log changes after something was published: the store opens at an older state and must say

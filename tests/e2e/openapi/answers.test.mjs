@@ -133,6 +133,31 @@ test('the feed, and the wait for it', async () => {
   assert.ok((await waiting).items.length > 0);
 });
 
+test('those who follow the feed', async () => {
+  const path = { name: 'books' };
+  await keyConflict('addConsumer', { status: 201, body: { name: 'books', from: 'start' } }, { body: { name: 'other', from: 'head' } });
+  const { name, feed } = await expect('getConsumer', 200, { path });
+  assert.ok(name === 'books' && feed.head > 0);
+  await expect('addConsumer', 200, { body: { name: 'books', from: 'head' } });
+  await expect('addConsumer', 201, { body: { name: 'ledger', from: 'head' } });
+  assert.deepEqual((await pages('listConsumers')).map((each) => each.name), ['books', 'ledger']);
+
+  const first = await expect('readChanges', 200, { path, query: { limit: '2' } });
+  assert.deepEqual(first.items.map(({ seq }) => seq), [1, 2]);
+  const { epoch } = first;
+  assert.equal((await expect('acknowledgeChanges', 200, { path, body: { epoch, seq: 2 } })).acknowledged, 2);
+  assert.equal((await expect('readChanges', 200, { path, query: { limit: '1' } })).items[0].seq, 3);
+  assert.equal((await expect('readChanges', 200, { path, query: { after: '4', epoch: String(epoch), limit: '1', wait: '1s' } })).items[0].seq, 5);
+  assert.equal((await expect('acknowledgeChanges', 409, { path, body: { epoch, seq: 1 } })).code, 'behind');
+  assert.equal((await expect('acknowledgeChanges', 409, { path, body: { epoch, seq: 1_000_000 } })).code, 'ahead');
+  assert.equal((await expect('acknowledgeChanges', 409, { path, body: { epoch: epoch + 1, seq: 2 } })).code, 'epoch_changed');
+  const changed = await expect('readChanges', 409, { path, query: { after: '4', epoch: String(epoch + 1) } });
+  assert.ok(changed.code === 'epoch_changed' && changed.feed.epoch === epoch && changed.feed.head > 0);
+  await keyConflict('resetConsumer', { path, body: { epoch, seq: 0 } }, { path, body: { epoch, seq: 1 } });
+  assert.equal((await expect('getConsumer', 200, { path })).acknowledged, 0);
+  await keyConflict('removeConsumer', { path: { name: 'ledger' } }, { path });
+});
+
 test('the relink queue and the sessions for it', async () => {
   const [id, other] = [await link('instant_bank', 'user-0002'), await link('harbor_credit_union', 'user-0003')];
   const path = { link_id: id };
@@ -306,7 +331,7 @@ test('requests that are not exactly right', async () => {
 });
 
 test('things that are not there', async () => {
-  const bodies = { Note: { text: 'x' }, Purge: {} };
+  const bodies = { Note: { text: 'x' }, Purge: {}, FeedPosition: { epoch: 1, seq: 0 } };
   for (const operation of operations.filter(({ path }) => path.includes('{'))) {
     const schema = operation.body && document.paths[operation.path].post.requestBody.content['application/json'].schema.$ref.split('/').at(-1);
     await expect(operation.id, 404, { path: variables, body: operation.body ? bodies[schema] ?? { version: 1 } : undefined });
@@ -321,6 +346,24 @@ test('HEAD is answered like GET, without the body', async () => {
     assert.ok(operation.answers[200].contents[answer.headers['content-type']], operation.id);
     assert.ok(Number(answer.headers['content-length']) > 0);
   }
+});
+
+test('a feed that has lost its beginning', async () => {
+  const path = { name: 'books' };
+  const { feed: { epoch } } = await expect('getConsumer', 200, { path });
+  // What nobody has acknowledged is cut off all the same when it is old enough.
+  await world.configure('[feed]\nkeep = "1s"\nkeep_max = "1s"\n');
+  let state;
+  do {
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    ({ state } = await expect('getConsumer', 200, { path }));
+  } while (state !== 'overtaken');
+  await world.configure('');
+  const cut = await expect('readFeed', 410, { query: { after: '0' } });
+  assert.ok(cut.code === 'feed_cut' && cut.feed.first > 1 && cut.feed.head >= cut.feed.first);
+  await expect('readChanges', 410, { path });
+  await expect('resetConsumer', 410, { path, body: { epoch, seq: 0 } });
+  assert.equal((await expect('resetConsumer', 200, { path, body: { epoch, seq: cut.feed.head } })).state, 'live');
 });
 
 test('over TCP: without a token, under another name, from another page', async () => {

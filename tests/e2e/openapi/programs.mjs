@@ -35,7 +35,7 @@ async function start(program, args, announces) {
     await ended;
   };
   try {
-    return { what: await Promise.race([announced, early]), end, lines };
+    return { what: await Promise.race([announced, early]), end, lines, signal: (name) => child.kill(name) };
   } catch (error) {
     await end();
     throw error;
@@ -175,7 +175,12 @@ export async function startBoth() {
     assert.ok(port, `the log names the TCP address of the admin API:\n${daemon.lines.join('\n')}`);
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     ends.push(() => agent.destroy());
-    return { sandbox, daemon, agent, socket: { socketPath: path.join(dir, 'admin.sock') }, tcp: { host: '127.0.0.1', port }, end };
+    // The same with more sections, of keys that a running daemon takes.
+    const configure = async (more) => {
+      await writeFile(config, configFor(dir, sandbox) + more, { mode: 0o600 });
+      daemon.signal('SIGHUP');
+    };
+    return { configure, sandbox, daemon, agent, socket: { socketPath: path.join(dir, 'admin.sock') }, tcp: { host: '127.0.0.1', port }, end };
   } catch (error) {
     await end();
     throw error;

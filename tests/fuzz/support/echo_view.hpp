@@ -99,6 +99,40 @@ class EchoView final : public daemon::AdminView {
     entry.id = "t1";
     co_return slice;
   }
+  api::Task<core::Result<store::ConsumerList>> feed_consumers() override {
+    note({.verb = "consumers"});
+    store::ConsumerList list;
+    list.consumers.push_back(consumer("books"));
+    co_return list;
+  }
+  api::Task<core::Result<store::ConsumerLook>> feed_consumer(std::string name) override {
+    note({.verb = "consumer", .after = name});
+    co_return store::ConsumerLook{.found = consumer(std::move(name)), .feed = {}};
+  }
+  api::Task<core::Result<store::AddedConsumer>> add_feed_consumer(std::string name, store::ConsumerStart,
+                                                                  engine::Requester) override {
+    note({.verb = "add_consumer", .after = name, .changes = true});
+    store::AddedConsumer answer;
+    answer.look.found = consumer(std::move(name));
+    co_return answer;
+  }
+  api::Task<core::Result<void>> remove_feed_consumer(std::string name, engine::Requester) override {
+    note({.verb = "remove_consumer", .after = std::move(name), .changes = true});
+    co_return core::Result<void>{};
+  }
+  api::Task<core::Result<store::MovedConsumer>> move_feed_consumer(std::string name, store::FeedPosition,
+                                                                   store::ConsumerMove,
+                                                                   engine::Requester) override {
+    note({.verb = "move_consumer", .after = name, .changes = true});
+    store::MovedConsumer moved;
+    moved.look.found = consumer(std::move(name));
+    co_return moved;
+  }
+  static store::ConsumerView consumer(std::string name) {
+    store::ConsumerView view;
+    view.consumer.name = std::move(name);
+    return view;
+  }
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(std::string after,
                                                                             std::size_t limit,
                                                                             store::RelinkFilter) override {

@@ -84,6 +84,9 @@ TEST(CliGrammar, ValuesAreCheckedBeforeAnybodyIsAsked) {
       {{"tokens", "create", "ann", "--role", "king"}, "--role: king not in {read,operate,admin}"},
       {{"tokens", "create", "ann", "--role", "read", "--lifetime", "366d"},
        "--lifetime: must be a duration from 1s to 365d"},
+      {{"feed", "consumers", "add", "Ann"}, "CONSUMER: must have 1 to 64 characters of a-z"},
+      {{"feed", "consumers", "ack", "ann", "seven"}, "TO: must be a sequence of the feed, or head"},
+      {{"feed", "consumers", "add", "ann", "--from", "7"}, "--from: 7 not in {head,start}"},
       {{"--color", "red", "status"}, "--color: red not in {auto,always,never}"},
       {{"completion", "tcsh"}, "SHELL: tcsh not in {bash,zsh,fish}"},
   };

@@ -160,6 +160,12 @@ TEST(Config, NamesPlaceKeyReasonAndNextStep) {
        "config.toml:4: schedule.interval: schedule.interval (2d) is longer than schedule.max_interval (1d); "
        "lower "
        "interval or raise max_interval"},
+      {"[feed]\nkeep = \"400d\"",
+       "config.toml:4: feed.keep: feed.keep (400d) is longer than feed.keep_max (365d); lower keep or raise "
+       "keep_max"},
+      {"[feed]\nkeep_max = \"89d\"",
+       "config.toml:4: feed.keep_max: feed.keep (90d) is longer than feed.keep_max (89d); lower keep or "
+       "raise keep_max"},
   };
   for (const Case& test : cases) {
     const ScratchDirectory scratch;

@@ -108,6 +108,8 @@ class FakeView final : public daemon::AdminView {
     store::FeedSlice slice;
     slice.epoch = 2;
     slice.head = 9;
+    slice.first = feed_first;
+    if (slice.is_cut(after)) co_return slice;
     for (std::uint64_t sequence = after + 1; sequence <= 9 && slice.entries.size() < limit; ++sequence) {
       store::FeedEntry entry;
       entry.epoch = 2;
@@ -119,6 +121,60 @@ class FakeView final : public daemon::AdminView {
       slice.entries.push_back(entry);
     }
     co_return slice;
+  }
+  // One consumer, `books`; the others are not there, and `full` finds no room.
+  api::Task<core::Result<store::ConsumerList>> feed_consumers() override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    store::ConsumerList list;
+    list.consumers.push_back(books());
+    list.feed = feed_bounds();
+    co_return list;
+  }
+  api::Task<core::Result<store::ConsumerLook>> feed_consumer(std::string name) override {
+    store::ConsumerLook found{.found = std::nullopt, .feed = feed_bounds()};
+    if (name == "books") found.found = books();
+    co_return found;
+  }
+  api::Task<core::Result<store::AddedConsumer>> add_feed_consumer(std::string name,
+                                                                  store::ConsumerStart start,
+                                                                  engine::Requester by) override {
+    asked_actor = by.actor;
+    asked_start = start;
+    if (name == "full")
+      co_return std::unexpected(core::Error{
+          .code = core::Errc::conflict, .message = "64 are there", .api_code = "too_many_consumers"});
+    store::AddedConsumer answer;
+    answer.outcome =
+        name == "books" ? store::AddedConsumer::Outcome::existed : store::AddedConsumer::Outcome::added;
+    answer.look = {.found = books(), .feed = feed_bounds()};
+    answer.look.found->consumer.name = std::move(name);
+    co_return answer;
+  }
+  api::Task<core::Result<void>> remove_feed_consumer(std::string name, engine::Requester by) override {
+    asked_actor = by.actor;
+    if (name != "books") co_return core::fail(core::Errc::not_found, "no such consumer");
+    co_return core::Result<void>{};
+  }
+  api::Task<core::Result<store::MovedConsumer>> move_feed_consumer(std::string name, store::FeedPosition to,
+                                                                   store::ConsumerMove how,
+                                                                   engine::Requester) override {
+    using Outcome = store::MovedConsumer::Outcome;
+    asked_move = {to, how};
+    store::MovedConsumer moved;
+    moved.look = {.found = books(), .feed = feed_bounds()};
+    moved.outcome = name == "books" ? move_outcome : Outcome::unknown;
+    co_return moved;
+  }
+  store::FeedBounds feed_bounds() const { return {.epoch = 2, .first = feed_first, .head = 9}; }
+  store::ConsumerView books() const {
+    const store::FeedConsumer consumer{.name = "books",
+                                       .created_at = core::WallTime{core::Millis{1'746'549'072'451}},
+                                       .acknowledged = {.epoch = consumer_epoch, .sequence = 4},
+                                       .acknowledged_at = {}};
+    return {.consumer = consumer,
+            .state = store::state_of(consumer, feed_bounds()),
+            .lag = store::lag_of(consumer, feed_bounds()),
+            .oldest_unread_at = core::WallTime{core::Millis{1'746'549'072'000}}};
   }
   api::Task<core::Result<store::Listing<core::RelinkEntry>>> relink_entries(
       std::string after, std::size_t, store::RelinkFilter filter) override {
@@ -358,6 +414,11 @@ class FakeView final : public daemon::AdminView {
   std::optional<std::string> continuity_note;
   daemon::TokenTable token_table;
   FakeDesk desk;
+  std::uint64_t feed_first = 1;
+  std::uint64_t consumer_epoch = 2;
+  std::optional<store::ConsumerStart> asked_start;
+  std::pair<store::FeedPosition, store::ConsumerMove> asked_move;
+  store::MovedConsumer::Outcome move_outcome = store::MovedConsumer::Outcome::moved;
 };
 
 class Routes : public testing::Test {

@@ -55,6 +55,17 @@ class CountingView final : public daemon::AdminView {
     return fail();
   }
   Answer<store::FeedSlice> feed(std::uint64_t, std::size_t, core::Millis) override { return fail(); }
+  Answer<store::ConsumerList> feed_consumers() override { return fail(); }
+  Answer<store::ConsumerLook> feed_consumer(std::string) override { return fail(); }
+  Answer<store::AddedConsumer> add_feed_consumer(std::string, store::ConsumerStart,
+                                                 engine::Requester) override {
+    return fail();
+  }
+  Answer<void> remove_feed_consumer(std::string, engine::Requester) override { return fail(); }
+  Answer<store::MovedConsumer> move_feed_consumer(std::string, store::FeedPosition, store::ConsumerMove,
+                                                  engine::Requester) override {
+    return fail();
+  }
   Answer<store::Listing<core::RelinkEntry>> relink_entries(std::string, std::size_t,
                                                            store::RelinkFilter) override {
     return fail();

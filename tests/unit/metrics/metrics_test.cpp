@@ -49,6 +49,49 @@ core::CycleReport failed_cycle(Errc code, std::string api_code, std::string link
   return report;
 }
 
+TEST(Metrics, TheSeriesOfAConsumerComeAndGoWithIt) {
+  Metrics metrics(metrics_options());
+  const ConsumerGauges books{.name = "books", .lag = 7, .oldest_unread_at = at_second(100)};
+  const ConsumerGauges ledger{.name = "ledger", .acknowledged_at = at_second(200)};
+  metrics.set_feed_consumers(std::vector{books, ledger});
+  const Scrape both(metrics);
+  EXPECT_EQ(both["feed_consumer_lag_records{consumer=\"books\"}"], 7);
+  EXPECT_EQ(both["feed_consumer_oldest_unread_timestamp_seconds{consumer=\"books\"}"], 100);
+  EXPECT_TRUE(std::isnan(both["feed_consumer_last_ack_timestamp_seconds{consumer=\"books\"}"]));
+  EXPECT_EQ(both["feed_consumer_last_ack_timestamp_seconds{consumer=\"ledger\"}"], 200);
+  metrics.set_feed_consumers(std::vector{ledger});
+  const Scrape one(metrics);
+  EXPECT_EQ(one.text().find("books"), std::string::npos);
+  EXPECT_EQ(one["feed_consumer_lag_records{consumer=\"ledger\"}"], 0);
+  metrics.set_feed_consumers({});
+  EXPECT_EQ(Scrape(metrics).text().find("ledger"), std::string::npos);
+}
+
+// Whatever the store held, a scrape stays small.
+TEST(Metrics, NotMoreConsumersAreShownThanThereMayBe) {
+  Metrics metrics(metrics_options());
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i)
+    names.push_back("consumer-" + std::to_string(i));
+  std::vector<ConsumerGauges> gauges;
+  for (const std::string& name : names)
+    gauges.push_back({.name = name});
+  const std::size_t before = Scrape(metrics).samples().size();
+  metrics.set_feed_consumers(gauges);
+  EXPECT_EQ(Scrape(metrics).samples().size(), before + 3 * 64);
+}
+
+TEST(Metrics, WhatWasCutOffTheFeedIsCounted) {
+  Metrics metrics(metrics_options());
+  metrics.record_feed_cut(12, 1);
+  metrics.record_feed_cut(3, 0);
+  metrics.set(StoreGauges{.feed_first = 16});
+  const Scrape scrape(metrics);
+  EXPECT_EQ(scrape["feed_cut_records_total"], 15);
+  EXPECT_EQ(scrape["feed_consumers_overtaken_total"], 1);
+  EXPECT_EQ(scrape["feed_first_sequence"], 16);
+}
+
 TEST(Metrics, ASuccessfulCycleReachesItsSeries) {
   Metrics metrics(metrics_options());
   metrics.record(busy_cycle());

@@ -34,7 +34,8 @@ std::optional<core::Errc> decode_block(std::string_view value) {
 }
 
 std::vector<Decoder> decoders() {
-  std::string link, freeze, state;
+  std::string link, freeze, state, front;
+  encode_feed_front(front, {.epoch = 3, .first = 1000});
   encode_link(link, sample_link());
   encode_freeze(freeze, wall_ms(1'700'000'000'000));
   encode_feed_state(state, {.epoch = 3, .head = 1000});
@@ -56,6 +57,7 @@ std::vector<Decoder> decoders() {
       {"freeze", freeze, [](View v) { return refusal(decode_freeze(v)); }},
       {"feed block", sample_feed_block(), decode_block},
       {"feed block", sample_packed_feed_block(), decode_block},
+      {"feed beginning", front, [](View v) { return refusal(decode_feed_front(v)); }},
       {"feed state", state, [](View v) { return refusal(decode_feed_state(v)); }},
   };
 }

@@ -427,6 +427,13 @@ TEST(ValueBytes, FeedState) {
   EXPECT_EQ(decode_feed_state(value), (FeedState{.epoch = 2, .head = 300}));
 }
 
+TEST(ValueBytes, FeedFront) {
+  std::string value;
+  encode_feed_front(value, {.epoch = 2, .first = 300});
+  EXPECT_EQ(to_hex(value), "0102ac02");
+  EXPECT_EQ(decode_feed_front(value), (FeedFront{.epoch = 2, .first = 300}));
+}
+
 TEST(ValueBytes, HighWaterFile) {
   EXPECT_EQ(crc32c("123456789"), 0xe3069283u);  // the check value of CRC-32C
   HighWater mark{.instance = {}, .epoch = 2, .published = 300};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "store/consumers.hpp"
 #include "store/high_water.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -81,6 +82,34 @@ TEST_F(DurabilityTest, ACommitIsOnTheDiskWhenItIsAcknowledged) {
     ASSERT_NE(last, synced.rend()) << "the log was not synced";
     EXPECT_EQ(static_cast<std::uint64_t>(last->bytes), std::filesystem::file_size(log()));
   }
+}
+
+// A consumer's position, and that the feed begins later: what was answered is not taken back.
+TEST_F(DurabilityTest, SoAreAcknowledgementsAndCuts) {
+  for (int i = 0; i < 3; ++i) {
+    auto update = update_of("link");
+    update.changes.push_back(created("t", "{}"));
+    commit(update);
+  }
+  feed(0);
+  const core::AuditNote act{.actor = "uid:1", .action = "x"};
+  const auto expect_synced = [this](std::string_view what) {
+    const auto synced = take_noted();
+    const auto last = std::ranges::find(synced.rbegin(), synced.rend(), log().string(), &Synced::path);
+    ASSERT_NE(last, synced.rend()) << what;
+    EXPECT_EQ(static_cast<std::uint64_t>(last->bytes), std::filesystem::file_size(log())) << what;
+  };
+  take_noted();
+  ASSERT_TRUE(store_->add_consumer("books", store::ConsumerStart::first, at_ms(1), act));
+  expect_synced("add");
+  const auto moved = store_->move_consumer("books", {1, 2}, store::ConsumerMove::acknowledge, at_ms(1), act);
+  ASSERT_EQ(moved->outcome, store::MovedConsumer::Outcome::moved);
+  expect_synced("acknowledge");
+  const auto cut = store_->cut_feed({.before = at_ms(1LL << 50), .hard_before = at_ms(0)});
+  ASSERT_EQ(cut->entries, 2u);
+  expect_synced("cut");
+  ASSERT_TRUE(store_->remove_consumer("books", at_ms(1), act));
+  expect_synced("remove");
 }
 
 // First the new file itself, then the directory that says which one it is.

@@ -181,7 +181,7 @@ TEST_F(FirstSchemaTest, TheQueueGetsItsOrderAndLinksTheirUsers) {
   ASSERT_EQ(found->items.size(), 1u);
   EXPECT_EQ(found->items[0].link_id.str(), "link10");
   ASSERT_FALSE(store_->notices().empty());
-  EXPECT_NE(store_->notices()[0].find("was converted from schema version 1 to 3"), std::string::npos);
+  EXPECT_NE(store_->notices()[0].find("was converted from schema version 1 to 4"), std::string::npos);
 }
 
 TEST_F(FirstSchemaTest, ManyBatchesConvertEveryRowOnce) {
@@ -216,7 +216,7 @@ TEST_F(HalfMigratedStoreTest, IsRefusedByTheOlderVersion) {
   }
   const auto refused = store::Store::open(options_);
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("has schema version 3 and is being converted to the next"),
+  EXPECT_NE(refused.error().message.find("has schema version 4 and is being converted to the next"),
             std::string::npos)
       << refused.error().message;
   EXPECT_EQ(refused.error().code, core::Errc::invalid);

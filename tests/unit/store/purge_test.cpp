@@ -274,7 +274,7 @@ TEST_F(PurgeTest, AnOlderStoreGetsThePlacesOfItsBlocks) {
     ASSERT_TRUE((*database)->write(batch, true));
   }
   open();
-  EXPECT_NE(store_->notices().at(0).find("converted from schema version 2 to 3"), std::string::npos);
+  EXPECT_NE(store_->notices().at(0).find("converted from schema version 2 to 4"), std::string::npos);
   EXPECT_EQ(feed_of("mk_1", 1000).size(), newest.size());
   commit(purge_of("mk_1", 2'500));
   EXPECT_EQ(found("secret of mk_1"), std::vector<std::string>{});

@@ -3,6 +3,7 @@
 
 #include <rocksdb/db.h>
 
+#include "store/consumers.hpp"
 #include "store/keys.hpp"
 #include "tests/unit/store/store_fixture.hpp"
 
@@ -247,6 +248,19 @@ TEST_F(StoreDamageTest, AMissingBlockAtTheFrontOfTheFeedIsAGap) {
   open();
   EXPECT_TRUE(is_storage(store_->feed(0, 10)));
   EXPECT_FALSE(store_->healthy());
+}
+
+// A cut takes no gap for the feed's beginning.
+TEST_F(StoreDamageTest, AMissingBlockAtTheFrontIsNotTakenForCutOff) {
+  fill();
+  open();
+  auto page = update_of("link");
+  page.changes = {created("b", "{}")};
+  commit(page);
+  store_.reset();
+  erase("feed", store::feed_key(1, 1));
+  open();
+  EXPECT_TRUE(is_storage(store_->cut_feed({.before = at_ms(1LL << 50), .hard_before = at_ms(0)})));
 }
 
 TEST_F(StoreDamageTest, AMissingBlockInTheMiddleOfTheFeedIsAGap) {

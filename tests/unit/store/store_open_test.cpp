@@ -139,9 +139,9 @@ TEST_F(StoreOpenTest, AnotherUpstreamIsRefusedNamingBoth) {
 TEST_F(StoreOpenTest, NewerSchemaIsRefused) {
   open();
   store_.reset();
-  set_meta("schema", std::string("\x01\x04", 2));
+  set_meta("schema", std::string("\x01\x05", 2));
   const auto message = refusal_for_good();
-  EXPECT_NE(message.find("schema version 4"), std::string::npos) << message;
+  EXPECT_NE(message.find("schema version 5"), std::string::npos) << message;
   EXPECT_NE(message.find("written by a newer version"), std::string::npos) << message;
 }
 
