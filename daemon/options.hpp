@@ -14,10 +14,12 @@ namespace syncd::daemon {
 
 // What a command line of moneykit-syncd asks for.
 struct Options {
-  enum class Command : std::uint8_t { run, check_config, dump_config, version };
+  enum class Command : std::uint8_t { run, check_config, dump_config, config_reference, version };
   Command command = Command::run;
   std::string config_path = "/etc/moneykit-syncd/config.toml";
-  bool online = false;  // of check_config: ask upstream, too
+  bool online = false;     // of check_config: ask upstream, too
+  bool effective = false;  // of dump_config, as DumpOptions
+  bool redacted = false;
 };
 
 // A command line, of this program or of moneykitctl, that leads to nothing to be done: help or the version
