@@ -32,15 +32,6 @@ constexpr core::Millis look_for_room_every{1'000};  // on a full disk, before th
 constexpr core::Millis start_beat{10'000};          // a third of WatchdogSec=
 constexpr core::Millis start_longest{60 * 60'000};  // no recovery and no conversion takes that long
 
-bool wants_prefix(const Config& config) {
-  if (config.log.journal_prefix == "auto") return stderr_is_journal();
-  return config.log.journal_prefix == "always";
-}
-
-LogOptions log_options_of(const Config& config) {
-  return {.level = parse_log_level(config.log.level), .journal_prefix = wants_prefix(config)};
-}
-
 ServerOptions listener_options() {
   ServerOptions options;
   options.connections_max = listener_connections_max();
@@ -56,6 +47,19 @@ bool is_unused(const std::string& directory) {
 
 }  // namespace
 
+namespace {
+
+bool wants_prefix(const Config& config) {
+  if (config.log.journal_prefix == "auto") return stderr_is_journal();
+  return config.log.journal_prefix == "always";
+}
+
+}  // namespace
+
+LogOptions log_options_of(const Config& config) {
+  return {.level = parse_log_level(config.log.level), .journal_prefix = wants_prefix(config)};
+}
+
 void harden_process() {
   prctl(PR_SET_DUMPABLE, 0);
   const rlimit none{0, 0};
@@ -69,8 +73,11 @@ App::Impl::Impl(LoadedConfig loaded, std::string config_path)
       log(log_options_of(config), stderr_sink(), [this] { return timers.wall_now(); }) {
   log.links().set_plain(config.log.link_ids == "plain");
   process.started_at = timers.wall_now();
-  process.config_loaded_at = process.started_at;
+  process.config.loaded_at = process.started_at;
   metrics.record_config_load(true, process.started_at);
+  log.set_tally([this](LogLevel level, bool written) {
+    metrics.record_log_line(static_cast<metrics::LineLevel>(level), written);
+  });
 }
 
 int App::Impl::fail(int code, EventName event, std::string_view message) {
@@ -320,6 +327,17 @@ static_assert(static_cast<int>(metrics::RowKind::transactions) == static_cast<in
 static_assert(static_cast<int>(metrics::RowKind::feed) == static_cast<int>(DataKind::feed));
 static_assert(static_cast<int>(metrics::RowKind::dead_letters) == static_cast<int>(DataKind::dead_letters));
 
+static_assert(static_cast<int>(metrics::LineLevel::debug) == static_cast<int>(LogLevel::debug));
+static_assert(static_cast<int>(metrics::LineLevel::error) == static_cast<int>(LogLevel::error));
+
+void App::Impl::make_meter() {
+  meter = std::make_unique<RequestMeter>(timers, [this](const AnsweredRequest& request) {
+    using enum metrics::AdminRequestKind;
+    const metrics::AdminRequestKind kind = request.reads ? read : write;
+    metrics.record_admin_request(request.route, request.status, request.waits ? wait : kind, request.took);
+  });
+}
+
 void App::Impl::make_reads() {
   reads = std::make_unique<DataReads>(DataReads::Parts{
       .timers = timers,
@@ -383,7 +401,14 @@ void App::Impl::start_serving() {
   make_access();
   make_reads();
   routes = std::make_unique<AdminRoutes>(*view, access.get(), reads.get());
-  scraper = std::make_unique<Scraper>(metrics, timers, *gate, *transport, *gateway, *engine);
+  make_meter();
+  routes->set_meter(meter.get());
+  scraper = std::make_unique<Scraper>(metrics, timers, *gate, *transport, *gateway, *engine, [this] {
+    std::uint64_t open = 0;
+    for (const auto& server : admin_servers)
+      open += server->connections();
+    return open;
+  });
   metrics_service =
       std::make_unique<MetricsService>([this] { return scraper->scrape(); },
                                        [this] { return view->healthy(); }, [this] { return view->ready(); });

@@ -97,12 +97,24 @@ int App::Impl::load_tokens() {
   return exit_ok;
 }
 
+// All that Host may say.
+std::vector<std::string> App::Impl::admin_hosts(const ListenAddress& bound) const {
+  std::vector<std::string> hosts = own_hosts(bound, admin_tls != nullptr);
+  for (std::string& host : *parse_hosts(config.admin.allowed_hosts))
+    hosts.push_back(std::move(host));
+  return hosts;
+}
+
+// A reload: other names. One that has not begun to serve takes them when it does.
+void App::Impl::renew_admin_hosts() {
+  if (!access || admin_tcp_server == nullptr) return;
+  access->set_hosts(admin_hosts(*parse_listen_address(admin_tcp_server->name())));
+}
+
 AccessOptions App::Impl::access_options(const ListenAddress& bound) {
   AccessOptions options;
   options.tls = admin_tls != nullptr;
-  options.hosts = own_hosts(bound, options.tls);
-  for (std::string& host : *parse_hosts(config.admin.allowed_hosts))
-    options.hosts.push_back(std::move(host));
+  options.hosts = admin_hosts(bound);
   options.wall_now = [this] { return timers.wall_now(); };
   options.steady_now = [this] { return timers.steady_now(); };
   options.page = [](std::string_view path) -> std::optional<HttpResponse> {

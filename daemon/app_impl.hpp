@@ -21,6 +21,7 @@
 #include "daemon/feed_care.hpp"
 #include "daemon/live_view.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics_options.hpp"
 #include "daemon/metrics_service.hpp"
 #include "daemon/notes.hpp"
 #include "daemon/notify.hpp"
@@ -34,6 +35,8 @@
 // The parts of the daemon. app.cpp has its start, app_admin_tcp.cpp what concerns the admin API
 // over TCP, app_live.cpp what it does while it runs and its stop.
 namespace syncd::daemon {
+
+LogOptions log_options_of(const Config& config);
 
 // Members are in the order of construction: each part may refer to those above it and is destroyed before
 // them.
@@ -60,6 +63,7 @@ struct App::Impl {
   int register_links();
   void start_serving();
   AccessOptions access_options(const ListenAddress& bound);
+  void make_meter();
   void make_access();
   void make_reads();
   api::Task<core::Result<void>> record_reads(std::vector<store::LinkAct> acts);
@@ -70,10 +74,13 @@ struct App::Impl {
   api::Task<void> live();
   api::Task<void> watch_signals();
   api::Task<void> show_status();
+  api::Task<void> watch_loop();
   api::Task<void> ping_watchdog(core::Millis interval);
   void reload();
   void take_new_secret(std::shared_ptr<const api::Secret> secret);
   void renew_admin_tcp();
+  void renew_admin_hosts();
+  std::vector<std::string> admin_hosts(const ListenAddress& bound) const;
   void take_new_values(const Config& wanted, const ConfigChanges& changes);
   std::string status_line() const;
   void request_stop(int code);
@@ -96,7 +103,7 @@ struct App::Impl {
   Log log;
   Notifier notifier;
   ProcessState process;
-  metrics::Metrics metrics{{.version = SYNCD_VERSION, .started_at = timers.wall_now()}};
+  metrics::Metrics metrics{metrics_options(timers.wall_now())};
   Observer observer{log, metrics, timers, config.schedule.discovery == "register"};
   std::vector<Listener> admin_listeners;
   std::optional<Listener> admin_tcp_listener;
@@ -115,6 +122,7 @@ struct App::Impl {
   std::unique_ptr<LiveView> view;
   std::unique_ptr<Access> access;  // null: no TCP
   std::unique_ptr<DataReads> reads;
+  std::unique_ptr<RequestMeter> meter;
   std::unique_ptr<AdminRoutes> routes;
   std::unique_ptr<Scraper> scraper;
   std::unique_ptr<MetricsService> metrics_service;

@@ -23,6 +23,7 @@ namespace asio = boost::asio;
 constexpr asio::as_tuple_t<asio::use_awaitable_t<api::IoExecutor>> nothrow{};
 constexpr std::string_view watchdog_note = "watchdog";  // written to see whether writing works
 constexpr core::Millis status_every{10'000};
+constexpr core::Millis loop_look_every{1'000};
 constexpr core::Millis heartbeat_period{1'100};  // the scheduler moves at least once in it
 
 LogFields error_fields(const core::Error& error) {
@@ -54,6 +55,7 @@ api::Task<void> App::Impl::live() {
   notifier.ready(status_line());
   log.info("ready", "moneykit-syncd is ready", LogFields{}.add("links", engine->status().links));
   background.spawn(show_status());
+  background.spawn(watch_loop());
   background.spawn(care->scrub());
   background.spawn(backups->look_at_start());
   background.spawn(feed_care->run());
@@ -99,6 +101,14 @@ api::Task<void> App::Impl::show_status() {
   }
 }
 
+api::Task<void> App::Impl::watch_loop() {
+  while (!process.stopping) {
+    const api::SteadyTime due = timers.steady_now() + loop_look_every;
+    co_await timers.sleep_until(due);
+    if (!process.stopping) metrics.record_loop_lag(timers.steady_now() - due);
+  }
+}
+
 // Pings only while the scheduler moves and the store takes a durable write: a disk that hangs shows here and
 // nowhere else. A stop has its own time limit in the unit.
 api::Task<void> App::Impl::ping_watchdog(core::Millis interval) {
@@ -131,10 +141,11 @@ void App::Impl::reload() {
   }
   const core::WallTime now = timers.wall_now();
   const bool good = problems.empty();
-  metrics.record_config_load(good, now);
-  process.config_reload_ok = good;
+  metrics.record_config_reload(good, now);
+  process.config.reloaded_at = now;
+  process.config.problems = problems.size();
   if (good) {
-    process.config_loaded_at = now;
+    process.config.loaded_at = now;
     take_new_values(loaded->config, compare_configs(config, loaded->config));
     take_new_secret(std::move(secret));
     renew_admin_tcp();
@@ -154,12 +165,22 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
   if (engine) engine->set_session_settings(session_settings_of(config));
   if (engine) engine->set_retention(config.retention.gone_links);
   if (feed_care) feed_care->take_settings();
+  if (engine) {
+    const engine::EngineOptions options = engine_options_of(config);
+    engine->set_limits(options.workers, options.links_max);
+    engine->set_discovery({.compares = options.discovery,
+                           .registers = options.discovery_registers,
+                           .interval = options.discovery_interval});
+  }
+  observer.set_registers(config.schedule.discovery == "register");
+  renew_admin_hosts();
   if (gate) gate->set_budgets(budgets_of(config));
   if (reads) reads->set(read_rates_of(config), config.admin.read_trace_window);
-  log.set_level(parse_log_level(config.log.level));
+  log.set_options(log_options_of(config));
   log.links().set_plain(config.log.link_ids == "plain");
   log.info("reloaded", "the configuration was read again",
            LogFields{}.add("changed", std::string_view(joined(changes.applied))));
+  process.config.pending_restart = changes.need_restart;
   if (changes.need_restart.empty()) return;
   log.warn("restart_needed", "some changed keys take effect at the next restart",
            LogFields{}.add("keys", std::string_view(joined(changes.need_restart))));

@@ -447,21 +447,6 @@ std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::s
   return std::move(reading.loaded);
 }
 
-std::string dump_config(const LoadedConfig& loaded) {
-  std::string out;
-  for (const ConfigSection& section : config_sections()) {
-    out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", section.name);
-    for (const ConfigKey& key : config_keys()) {
-      if (key.section != section.name) continue;
-      out += fmt::format("{} = {}", key.name, format_value(value_of(key, loaded.config)));
-      const auto origin = loaded.origins.find(key.full_name());
-      if (origin != loaded.origins.end()) out += "  # " + origin->second;
-      out += '\n';
-    }
-  }
-  return out;
-}
-
 ConfigChanges compare_configs(const Config& running, const Config& wanted) {
   ConfigChanges changes;
   for (const ConfigKey& key : config_keys()) {
@@ -477,38 +462,6 @@ Config merge_reloadable(const Config& running, const Config& wanted) {
     if (key.reloadable) set_value(key, merged, value_of(key, wanted));
   }
   return merged;
-}
-
-std::string configuration_reference() {
-  std::string out =
-      "# Configuration\n\n"
-      "<!-- Generated from daemon/config_table.cpp; `UPDATE_GOLDEN=1` with the configuration tests writes it "
-      "anew. -->\n\n"
-      "One TOML file (`/etc/moneykit-syncd/config.toml`, or `--config PATH`), then `conf.d/*.toml` beside it "
-      "in name\n"
-      "order, then environment variables `MONEYKIT_SYNCD__SECTION__KEY`; later values win. Unknown keys are "
-      "errors, and\n"
-      "all errors are reported at once (`moneykit-syncd check-config`). `moneykit-syncd config dump` prints "
-      "what is in\n"
-      "effect. Durations are a number and a unit: `500ms`, `30s`, `5m`, `6h`, `1d`, `1h30m`.\n\n"
-      "On SIGHUP (`systemctl reload moneykit-syncd`) everything is read and checked again; if all of it is "
-      "acceptable, the\n"
-      "keys marked *reload* take their new value at once and the others are named in the log as needing a "
-      "restart. If\n"
-      "anything is wrong, nothing changes.\n\n"
-      "Secrets are never written here: they come from a systemd credential or a file of mode 0400 or 0600.\n";
-  for (const ConfigSection& section : config_sections()) {
-    out += fmt::format("\n## [{}]\n\n{}\n\n| key | default | accepted | |\n| --- | --- | --- | --- |\n",
-                       section.name, section.help);
-    for (const ConfigKey& key : config_keys()) {
-      if (key.section != section.name) continue;
-      std::string range = describe_range(key);
-      if (range.empty()) range = describe_type(key);
-      out += fmt::format("| `{}` | `{}` | {} | {}{} |\n", key.name, format_value(key.default_value), range,
-                         key.help, key.reloadable ? " *reload*" : "");
-    }
-  }
-  return out;
 }
 
 }  // namespace syncd::daemon

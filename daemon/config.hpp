@@ -158,10 +158,14 @@ ConfigReading read_config_text(const std::string& path, const std::string& text,
 std::expected<LoadedConfig, std::vector<ConfigProblem>> load_config(const std::string& path,
                                                                     const Environment& environment);
 
+struct DumpOptions {
+  bool effective = false;  // defaults say in a comment that they are, too
+  bool redacted = false;   // without the values of confidential keys, and so not to be read back
+};
 // The effective configuration as a TOML file that load_config() reads back; values from elsewhere than the
 // defaults say so in a comment. There are no secrets in it: the configuration names files, never their
 // content.
-std::string dump_config(const LoadedConfig& loaded);
+std::string dump_config(const LoadedConfig& loaded, const DumpOptions& options = {});
 
 // Keys that differ between two configurations, split by whether a running daemon can take the new value.
 struct ConfigChanges {

@@ -26,8 +26,7 @@ constexpr std::array prefix_choices{"auto"sv, "always"sv, "never"sv};
 constexpr ConfigSection sections[] = {
     {"upstream", "How MoneyKit is reached and who we are there."},
     {"store", "The local copy."},
-    {"schedule",
-     "When a link is visited. A running daemon takes new values on reload, except for discovery."},
+    {"schedule", "When a link is visited."},
     {"cycle", "Limits of one visit to a link."},
     {"backup",
      "Backups of the store; [backup.md](backup.md) tells how they are made, checked and put back. A backup "
@@ -224,14 +223,14 @@ void add_schedule(std::vector<ConfigKey>& keys) {
   keys.push_back(live(span_of(
       section, "probe_base", [](C& c) -> core::Millis& { return c.schedule.probe_base; }, 6 * hour, second,
       30 * day, "First look at a link that waits for its owner, in case it was repaired elsewhere.")));
-  keys.push_back(choice(
+  keys.push_back(live(choice(
       section, "discovery", [](C& c) -> std::string& { return c.schedule.discovery; }, "report",
       discovery_choices,
       "Compare the links upstream lists with the stored ones: report the difference, register what "
-      "is missing here, or do not compare."));
-  keys.push_back(span_of(
+      "is missing here, or do not compare.")));
+  keys.push_back(live(span_of(
       section, "discovery_interval", [](C& c) -> core::Millis& { return c.schedule.discovery_interval; },
-      24 * hour, second, 30 * day, "Between two comparisons."));
+      24 * hour, second, 30 * day, "Between two comparisons.")));
   keys.push_back(live(span_of(
       section, "verify_interval", [](C& c) -> core::Millis& { return c.schedule.verify_interval; }, 30 * day,
       core::Millis{0}, 365 * day,
@@ -403,12 +402,12 @@ void add_admin(std::vector<ConfigKey>& keys) {
       "absolute path",
       "PEM file with the certificate's private key, without a passphrase, of mode 0400 or 0600; it is read "
       "again on SIGHUP. Empty: the systemd credential `moneykit-admin-tls-key`."));
-  keys.push_back(text(
+  keys.push_back(live(text(
       "admin", "allowed_hosts", [](C& c) -> std::string& { return c.admin.allowed_hosts; }, "",
       check_allowed_hosts, "`HOST[:PORT]`, separated by blanks, at most 16",
       "Further names under which the TCP listener is reached, as a browser sends them in `Host`: with the "
       "port, unless it is 443 (TLS) or 80. `localhost` and the address of `listen` need not be named. Every "
-      "other host is refused."));
+      "other host is refused.")));
   keys.push_back(live(number(
       "admin", "read_requests_per_minute",
       [](C& c) -> std::uint64_t& { return c.admin.read_requests_per_minute; }, 6'000, 0, 1'000'000,
@@ -430,17 +429,17 @@ void add_admin(std::vector<ConfigKey>& keys) {
 }
 
 void add_process(std::vector<ConfigKey>& keys) {
-  keys.push_back(number(
+  keys.push_back(live(number(
       "daemon", "workers", [](C& c) -> std::uint64_t& { return c.daemon.workers; }, 64, 1, 4096,
-      "Links visited at the same time."));
-  keys.push_back(number(
+      "Links visited at the same time.")));
+  keys.push_back(live(number(
       "daemon", "links_max", [](C& c) -> std::uint64_t& { return c.daemon.links_max; }, 10'000'000, 1,
-      100'000'000, "Links registered at most."));
-  keys.push_back(span_of(
+      100'000'000, "Links registered at most.")));
+  keys.push_back(live(span_of(
       "daemon", "stop_grace", [](C& c) -> core::Millis& { return c.daemon.stop_grace; }, 8 * second,
       core::Millis{0}, minute,
       "How long running pages may finish after SIGTERM; then they are dropped whole. Stay below "
-      "TimeoutStopSec of the unit."));
+      "TimeoutStopSec of the unit.")));
 }
 
 void add_outside(std::vector<ConfigKey>& keys) {
@@ -455,11 +454,11 @@ void add_outside(std::vector<ConfigKey>& keys) {
       "log", "link_ids", [](C& c) -> std::string& { return c.log.link_ids; }, "hash", link_id_choices,
       "Name links by a short keyed hash (`link_ref`, which `moneykitctl links show` prints too) "
       "or by their id.")));
-  keys.push_back(choice(
+  keys.push_back(live(choice(
       "log", "journal_prefix", [](C& c) -> std::string& { return c.log.journal_prefix; }, "auto",
       prefix_choices,
       "Put the priority (`<6>`) in front of each line: when standard error is the journal, always, "
-      "or never."));
+      "or never.")));
 }
 
 std::vector<ConfigKey> make_keys() {

@@ -45,6 +45,11 @@ struct ConfigSection {
 };
 
 std::span<const ConfigKey> config_keys();
+// Why a running daemon cannot take another value, of a key that is not reloadable.
+std::string_view restart_reason(const ConfigKey& key);
+// The value tells who the operator is, or may hold something secret (a URL): `config dump --redacted` leaves
+// it out.
+bool is_confidential(const ConfigKey& key);
 std::span<const ConfigSection> config_sections();
 
 ConfigValue value_of(const ConfigKey& key, const Config& config);

@@ -269,8 +269,7 @@ api::Task<core::Result<StatusView>> LiveView::status() {
   if (relinks) view.relinks_open.count = relinks->entries;
   view.dead_letters = figures->dead_letters;
   view.discovery = parts_.observer.discovery();
-  view.config_reload_ok = parts_.process.config_reload_ok;
-  view.config_loaded_at = parts_.process.config_loaded_at;
+  view.config = parts_.process.config;
   view.auth_error = parts_.observer.auth_error();
   view.admin_tcp = parts_.process.admin_tcp;
   co_return view;

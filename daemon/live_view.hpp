@@ -18,8 +18,7 @@ namespace syncd::daemon {
 struct ProcessState {
   StatusView::AdminTcp admin_tcp;
   core::WallTime started_at{};
-  core::WallTime config_loaded_at{};
-  bool config_reload_ok = true;
+  StatusView::ConfigState config;
   bool started = false;
   bool stopping = false;
 };

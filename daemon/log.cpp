@@ -76,9 +76,13 @@ void Log::write(LogLevel level, EventName event, std::string_view message, const
   if (level >= LogLevel::warn) {
     const std::optional<std::uint64_t> admitted =
         admit(fmt::format("{}\n{}\n{}", std::string_view(event), message, fields.text()), now);
-    if (!admitted) return;
+    if (!admitted) {
+      if (tally_) tally_(level, false);
+      return;
+    }
     suppressed = *admitted;
   }
+  if (tally_) tally_(level, true);
   std::string line;
   if (options_.journal_prefix) line += journal_prefix(level);
   JsonWriter writer;

@@ -80,6 +80,9 @@ class Log {
     write(LogLevel::error, event, message, fields);
   }
   void set_level(LogLevel level) { options_.level = level; }
+  void set_options(const LogOptions& options) { options_ = options; }
+  // Hears of each line whether it was written or left out as a repetition; not of those below the level.
+  void set_tally(std::function<void(LogLevel, bool written)> tally) { tally_ = std::move(tally); }
 
   LinkNamer& links() { return links_; }
   const LinkNamer& links() const { return links_; }
@@ -95,6 +98,7 @@ class Log {
   LogOptions options_;
   Sink sink_;
   Clock clock_;
+  std::function<void(LogLevel, bool written)> tally_;
   LinkNamer links_;
   std::unordered_map<std::string, Repeat> repeats_;
 };

@@ -41,10 +41,10 @@ int check_config(const std::string& path, bool online) {
   return result.exit_code;
 }
 
-int dump(const std::string& path) {
+int dump(const std::string& path, const DumpOptions& options) {
   const auto loaded = load_config(path, process_environment());
   if (!loaded) return report(loaded.error());
-  fmt::print("{}", dump_config(*loaded));
+  fmt::print("{}", dump_config(*loaded, options));
   return exit_ok;
 }
 
@@ -78,7 +78,11 @@ int run(int argc, char** argv) {
     case Options::Command::check_config:
       return check_config(arguments->config_path, arguments->online);
     case Options::Command::dump_config:
-      return dump(arguments->config_path);
+      return dump(arguments->config_path,
+                  {.effective = arguments->effective, .redacted = arguments->redacted});
+    case Options::Command::config_reference:
+      fmt::print("{}", configuration_reference());
+      return exit_ok;
     case Options::Command::config_manual:
       fmt::print("{}", configuration_manual());
       return exit_ok;

@@ -18,6 +18,8 @@ class Observer final : public engine::EngineObserver {
   Observer(Log& log, metrics::Metrics& metrics, api::Timers& timers, bool registers)
       : log_(log), metrics_(metrics), timers_(timers), registers_(registers) {}
 
+  void set_registers(bool registers) { registers_ = registers; }
+
   void on_cycle(const core::CycleReport& report) override;
   void on_auth_incident(bool refused, const core::Error& error) override;
   void on_discovery(const std::vector<core::LinkId>& only_upstream, std::uint64_t only_upstream_count,
@@ -37,7 +39,7 @@ class Observer final : public engine::EngineObserver {
   Log& log_;
   metrics::Metrics& metrics_;
   api::Timers& timers_;
-  const bool registers_;
+  bool registers_;
   std::string auth_error_;
   std::optional<StatusView::Discovery> discovery_;
 };

@@ -63,7 +63,11 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   check->add_flag("--online", wanted.online, "Also ask upstream whether it accepts the credentials");
   CLI::App* config = app.add_subcommand("config", "Show the configuration");
   config->require_subcommand(1);
-  const CLI::App* dump = config->add_subcommand("dump", "Print the configuration in effect as TOML");
+  CLI::App* dump = config->add_subcommand("dump", "Print the configuration in effect as TOML");
+  dump->add_flag("--effective", wanted.effective, "Say of the defaults, too, where they come from");
+  dump->add_flag("--redacted", wanted.redacted,
+                 "Leave out what tells who you are or may hold something secret");
+  const CLI::App* reference = config->add_subcommand("reference", "Print all keys with defaults and ranges");
   const CLI::App* manual = config->add_subcommand("manual", "Print moneykit-syncd.toml(5), for man(1)");
   const CLI::App* version = app.add_subcommand("version", "Print the version");
   const BackupVerbs backup = add_backup_verbs(app, wanted);
@@ -84,6 +88,7 @@ std::expected<Options, Ending> parse_arguments(std::vector<std::string> argument
   if (check->parsed()) wanted.command = Options::Command::check_config;
   if (manual->parsed()) wanted.command = Options::Command::config_manual;
   if (dump->parsed()) wanted.command = Options::Command::dump_config;
+  if (reference->parsed()) wanted.command = Options::Command::config_reference;
   if (backup.verify->parsed()) wanted.command = Options::Command::backup_verify;
   if (backup.drill->parsed()) wanted.command = Options::Command::backup_drill;
   if (backup.restore->parsed()) wanted.command = Options::Command::backup_restore;

@@ -18,6 +18,7 @@ struct Options {
     run,
     check_config,
     dump_config,
+    config_reference,
     config_manual,
     version,
     backup_verify,
@@ -26,10 +27,12 @@ struct Options {
   };
   Command command = Command::run;
   std::string config_path = "/etc/moneykit-syncd/config.toml";
-  bool online = false;   // of check_config: ask upstream, too
-  std::string backup;    // of backup_*: a directory, a name of the backup directory, or `latest`
-  std::string scratch;   // of backup_drill; empty: beside the backup
-  bool replace = false;  // of backup_restore: a store that is there is moved aside
+  bool online = false;     // of check_config: ask upstream, too
+  bool effective = false;  // of dump_config, as DumpOptions
+  bool redacted = false;
+  std::string backup;      // of backup_*: a directory, a name of the backup directory, or `latest`
+  std::string scratch;     // of backup_drill; empty: beside the backup
+  bool replace = false;    // of backup_restore: a store that is there is moved aside
 };
 
 // A command line, of this program or of moneykitctl, that leads to nothing to be done: help or the version

@@ -1,15 +1,18 @@
 #include "daemon/scrape.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "store/consumers.hpp"
+#include "sync/core/schedule.hpp"
 
 namespace syncd::daemon {
 
 namespace {
 
 constexpr core::Millis relinks_count_every{15'000};
+constexpr core::Millis institutions_every{15'000};
 // Of the time, at most this part goes into counting, however long the queue is.
 constexpr int relinks_count_part = 50;
 
@@ -55,9 +58,26 @@ api::Task<void> Scraper::refresh_consumers() {
   metrics_.set_feed_consumers(gauges);
 }
 
+// All institutions are looked at, which may be tens of thousands.
+void Scraper::refresh_institutions(const engine::EngineStatus& engine) {
+  const api::SteadyTime now = timers_.steady_now();
+  if (now < institutions_due_at_) return;
+  institutions_due_at_ = now + institutions_every;
+  std::vector<metrics::InstitutionGauges> gauges;
+  for (const core::InstitutionTally& tally : engine_.institutions())
+    gauges.push_back({.name = tally.name, .links = tally.links, .failing = tally.failing});
+  std::uint64_t links = 0;
+  for (std::size_t number = 1; number <= core::link_status_count; ++number) {
+    if (core::visited_by_schedule(static_cast<core::LinkStatus>(number)))
+      links += engine.links_by_status[number];
+  }
+  metrics_.set_institutions(gauges, links);
+}
+
 api::Task<std::string> Scraper::scrape() {
   co_await refresh_relinks();
   co_await refresh_consumers();
+  const std::size_t queue_length = store_.queue_length();  // before our own call
   auto work = [](store::Store& store) { return store.stats(); };
   const store::StoreStats store = co_await store_.run(std::move(work));
   metrics_.set(metrics::StoreGauges{.healthy = store_.healthy(),
@@ -71,7 +91,23 @@ api::Task<std::string> Scraper::scrape() {
                                     .memtable_bytes = store.memtable_bytes,
                                     .block_cache_bytes = store.block_cache_bytes,
                                     .pending_compaction_bytes = store.pending_compaction_bytes,
-                                    .dead_letters_evicted = store.dead_letters_evicted});
+                                    .dead_letters = store.dead_letters,
+                                    .dead_letters_evicted = store.dead_letters_evicted,
+                                    .queue_length = queue_length,
+                                    .running_compactions = store.running_compactions,
+                                    .level_files = store.level_files,
+                                    .errors = store.errors,
+                                    .block_cache_hits = store.tables.block_cache_hits,
+                                    .block_cache_misses = store.tables.block_cache_misses,
+                                    .bloom_useful = store.tables.bloom_useful,
+                                    .keys_read = store.tables.keys_read,
+                                    .keys_written = store.tables.keys_written,
+                                    .wal_syncs = store.tables.wal_syncs,
+                                    .wal_bytes = store.tables.wal_bytes,
+                                    .flush_written_bytes = store.tables.flush_written_bytes,
+                                    .compaction_read_bytes = store.tables.compaction_read_bytes,
+                                    .compaction_written_bytes = store.tables.compaction_written_bytes,
+                                    .stall = std::chrono::microseconds(store.tables.stall_us)});
   const engine::EngineStatus engine = engine_.status();
   metrics_.set(metrics::ScheduleGauges{.links_by_status = engine.links_by_status,
                                        .due = engine.due,
@@ -79,7 +115,9 @@ api::Task<std::string> Scraper::scrape() {
                                        .resident_bytes = engine_.schedule_bytes(),
                                        .oldest_success_at = engine.oldest_success_at,
                                        .next_due_at = engine.next_due_at,
-                                       .stale = engine.stale});
+                                       .stale = engine.stale,
+                                       .stale_upstream = engine.stale_upstream});
+  refresh_institutions(engine);
   metrics::IncidentGauges incidents;
   for (const engine::Incident& incident : engine.incidents) {
     ++incidents.by_scope.at(std::to_underlying(incident.what.scope));
@@ -104,6 +142,7 @@ api::Task<std::string> Scraper::scrape() {
                                          .stale = connections.stale,
 
                                          .tls_resumed = connections.tls_resumed});
+  metrics_.set_admin_connections(admin_connections_());
   metrics_.set(metrics::read_process_usage());
   co_return metrics_.exposition();
 }

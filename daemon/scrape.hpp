@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/admin/admin_view.hpp"
@@ -14,20 +16,24 @@ namespace syncd::daemon {
 // Copies the states of all parts into the metrics when somebody scrapes. All references outlive every task.
 class Scraper {
  public:
+  // `admin_connections`: how many are open.
   Scraper(metrics::Metrics& metrics, api::Timers& timers, api::RateGate& gate, api::HttpsTransport& transport,
-          engine::StoreGateway& store, engine::Engine& engine)
+          engine::StoreGateway& store, engine::Engine& engine,
+          std::function<std::uint64_t()> admin_connections)
       : metrics_(metrics),
         timers_(timers),
         gate_(gate),
         transport_(transport),
         store_(store),
-        engine_(engine) {}
+        engine_(engine),
+        admin_connections_(std::move(admin_connections)) {}
 
   api::Task<std::string> scrape();
 
  private:
   api::Task<void> refresh_relinks();
   api::Task<void> refresh_consumers();
+  void refresh_institutions(const engine::EngineStatus& engine);
 
   metrics::Metrics& metrics_;
   api::Timers& timers_;
@@ -35,6 +41,8 @@ class Scraper {
   api::HttpsTransport& transport_;
   engine::StoreGateway& store_;
   engine::Engine& engine_;
+  std::function<std::uint64_t()> admin_connections_;
+  api::SteadyTime institutions_due_at_{};
   RelinkCounter live_relinks_{store_, RelinkCounter::Half::live};
   RelinkCounter ended_relinks_{store_, RelinkCounter::Half::ended};
   api::SteadyTime relinks_due_at_{};

@@ -51,6 +51,9 @@ const std::vector<double>& fsync_buckets() {
   return bounds;
 }
 
+constexpr std::string_view institutions_from =
+    "the 50 institutions with the most links, by upstream's id, then `other` for all the rest";
+
 // Adds metrics to one section of the table; the answer of add() takes what only some of them have.
 class Rows {
  public:
@@ -74,6 +77,12 @@ class Rows {
     table_.back().buckets = std::move(bounds);
     return *this;
   }
+  // One whose series are known only at run time.
+  Rows& by_values_of(Names labels, std::string_view values_from) {
+    table_.back().labels = std::move(labels);
+    table_.back().values_from = values_from;
+    return *this;
+  }
   Rows& none_is_nan() {
     table_.back().none_is_nan = true;
     return *this;
@@ -87,14 +96,44 @@ class Rows {
 void add_process_identity(Table& table) {
   Rows rows{table, "Daemon"};
   rows.add(Id::build_info, gauge, "moneykit_syncd_build_info",
-           "Always 1; the label names the version that runs.")
-      .by({"version"}, {});
+           "Always 1; the labels name the version that runs and what it was built with.")
+      .by_values_of({"version", "compiler", "rocksdb", "boost", "openssl"}, "set once, at start");
   rows.add(Id::config_last_reload_successful, gauge, "moneykit_syncd_config_last_reload_successful",
            "Whether the last attempt to load the configuration succeeded (1) or the old one was kept (0).");
   rows.add(Id::config_last_reload_success_timestamp_seconds, gauge,
            "moneykit_syncd_config_last_reload_success_timestamp_seconds",
            "When the configuration was last loaded successfully.")
       .none_is_nan();
+  rows.add(Id::config_reloads_total, counter, "moneykit_syncd_config_reloads_total",
+           "Attempts to read the configuration again; the start is none.")
+      .by({"outcome"}, each({"success", "failure"}));
+  rows.add(Id::log_lines_total, counter, "moneykit_syncd_log_lines_total",
+           "Lines written to the log, by level.")
+      .by({"level"}, each({"debug", "info", "warn", "error"}));
+  rows.add(Id::log_lines_suppressed_total, counter, "moneykit_syncd_log_lines_suppressed_total",
+           "Warnings and errors that were left out because the same line had been written within a minute.")
+      .by({"level"}, each({"warn", "error"}));
+  rows.add(Id::loop_lag_seconds, histogram, "moneykit_syncd_loop_lag_seconds",
+           "How late the thread that does everything but the store's work served a timer, looked at once a "
+           "second.")
+      .upper_bounds({0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5});
+}
+
+void add_admin(Table& table) {
+  Rows rows{table, "Admin API"};
+  rows.add(Id::admin_requests_total, counter, "moneykit_syncd_admin_requests_total",
+           "Requests to the admin API by route, method and class of the HTTP status code. The route and "
+           "method "
+           "other are of whatever met no route: probes, the page, unknown paths, callers that were refused.")
+      .by_values_of({"route", "method", "code"},
+                    "the table of routes, `*` standing for an id, and `other`; `2xx` to `5xx`");
+  rows.add(Id::admin_request_duration_seconds, histogram, "moneykit_syncd_admin_request_duration_seconds",
+           "Time from a request to the admin API to its answer, by kind; wait: the caller asked to wait for "
+           "something to happen.")
+      .by({"kind"}, each({"read", "write", "wait"}))
+      .upper_bounds({0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30});
+  rows.add(Id::admin_connections, gauge, "moneykit_syncd_admin_connections",
+           "Open connections to the admin API, its socket and its TCP listener together.");
   rows.add(Id::admin_bad_tokens_total, counter, "moneykit_syncd_admin_bad_tokens_total",
            "Requests to the admin API that came with a bad token: refused with 401, or turned away with 429 "
            "because too many had come before.")
@@ -134,10 +173,18 @@ void add_links(Table& table) {
           "The oldest last success among links neither paused nor gone that had one; NaN when there is none.")
       .none_is_nan();
   rows.add(Id::stale_links, gauge, "moneykit_syncd_stale_links",
-           "Links neither paused nor gone whose last successful sync, or registration before the first one, "
-           "is longer ago than the maximum interval.")
-      .by({"where"}, each({"local"}))
+           "Links neither paused nor gone that are behind by more than the maximum interval; local: our last "
+           "successful sync, or the registration before the first one, is longer ago; upstream: of the "
+           "others, "
+           "those for which upstream's own refresh lay that far back when we last synced.")
+      .by({"where"}, each({"local", "upstream"}))
       .none_is_nan();
+  rows.add(Id::institution_links, gauge, "moneykit_syncd_institution_links",
+           "Links that are neither paused nor gone, by institution.")
+      .by_values_of({"institution"}, institutions_from);
+  rows.add(Id::institution_failing_links, gauge, "moneykit_syncd_institution_failing_links",
+           "Links whose last visit found the institution down or their owner needed, by institution.")
+      .by_values_of({"institution"}, institutions_from);
   rows.add(Id::links_purged_total, counter, "moneykit_syncd_links_purged_total",
            "Links of which everything was taken away: an operator asked for it, or they had been gone for "
            "long "
@@ -167,8 +214,13 @@ void add_cycles(Table& table) {
            "Time from the instant a link was due to the begin of its cycle.")
       .upper_bounds(delay_buckets());
   rows.add(Id::visibility_delay_seconds, histogram, "moneykit_syncd_visibility_delay_seconds",
-           "Time from upstream's refresh of a link to our commit of it, whenever a refresh was seen.")
+           "Time from upstream's refresh of a link to our commit of the last page that it brought, for every "
+           "refresh that was met; not for first syncs and resyncs, which read history.")
       .upper_bounds(delay_buckets());
+  rows.add(
+      Id::upstream_clock_ahead_total, counter, "moneykit_syncd_upstream_clock_ahead_total",
+      "Refreshes whose upstream time lay more than two seconds ahead of our clock, so that no visibility "
+      "delay could be told: one of the two clocks is wrong.");
   rows.add(Id::pages_total, counter, "moneykit_syncd_pages_total", "Pages that were committed.");
   rows.add(Id::drains_total, counter, "moneykit_syncd_drains_total", "Drains whose last page was committed.");
   rows.add(Id::diff_records_total, counter, "moneykit_syncd_diff_records_total",
@@ -182,6 +234,7 @@ void add_cycles(Table& table) {
       .by({"cause"}, each({"rejected"}));
   rows.add(Id::unknown_values_total, counter, "moneykit_syncd_unknown_values_total",
            "Enum words from upstream that this version does not know; they are kept as text.");
+  rows.add(Id::dead_letters, gauge, "moneykit_syncd_dead_letters", "Dead letters that are kept.");
   rows.add(Id::dead_letters_total, counter, "moneykit_syncd_dead_letters_total",
            "Cycles that left evidence of a refused answer as a dead letter.");
   rows.add(Id::dead_letters_evicted_total, counter, "moneykit_syncd_dead_letters_evicted_total",
@@ -322,6 +375,12 @@ void add_store(Table& table) {
       .none_is_nan();
   rows.add(Id::store_healthy, gauge, "moneykit_syncd_store_healthy",
            "Whether the store accepts writes (1) or failed and fetching stopped (0).");
+  rows.add(Id::store_errors_total, counter, "moneykit_syncd_store_errors_total",
+           "Errors of the store; the first one stops all writing and ends the process. decode: what was read "
+           "is not what was written; background: RocksDB's own work, beside any call.")
+      .by({"operation"}, each({"read", "write", "decode", "background"}));
+  rows.add(Id::store_queue_length, gauge, "moneykit_syncd_store_queue_length",
+           "Calls that wait for the store's thread behind those that it is at.");
   rows.add(Id::store_write_stopped, gauge, "moneykit_syncd_store_write_stopped",
            "Whether the store holds writes back until compaction catches up (1) or not (0).");
   rows.add(Id::store_disk_bytes, gauge, "moneykit_syncd_store_disk_bytes",
@@ -354,6 +413,36 @@ void add_store(Table& table) {
            "Bytes of the files of the newest whole backup; 0 when there is none.");
 }
 
+void add_tables(Table& table) {
+  Rows rows{table, "RocksDB"};
+  rows.add(Id::store_block_cache_hits_total, counter, "moneykit_syncd_store_block_cache_hits_total",
+           "Blocks that were found in the block cache.");
+  rows.add(Id::store_block_cache_misses_total, counter, "moneykit_syncd_store_block_cache_misses_total",
+           "Blocks that had to be read from a file.");
+  rows.add(Id::store_bloom_useful_total, counter, "moneykit_syncd_store_bloom_useful_total",
+           "Reads of a table that its filter spared.");
+  rows.add(Id::store_keys_read_total, counter, "moneykit_syncd_store_keys_read_total",
+           "Keys that were asked for.");
+  rows.add(Id::store_keys_written_total, counter, "moneykit_syncd_store_keys_written_total",
+           "Keys that were written or taken away.");
+  rows.add(Id::store_wal_syncs_total, counter, "moneykit_syncd_store_wal_syncs_total",
+           "Syncs of the write-ahead log.");
+  rows.add(Id::store_wal_bytes_total, counter, "moneykit_syncd_store_wal_bytes_total",
+           "Bytes written to the write-ahead log.");
+  rows.add(Id::store_flush_written_bytes_total, counter, "moneykit_syncd_store_flush_written_bytes_total",
+           "Bytes of the tables that flushes wrote.");
+  rows.add(Id::store_compaction_read_bytes_total, counter, "moneykit_syncd_store_compaction_read_bytes_total",
+           "Bytes that compactions read.");
+  rows.add(Id::store_compaction_written_bytes_total, counter,
+           "moneykit_syncd_store_compaction_written_bytes_total", "Bytes that compactions wrote.");
+  rows.add(Id::store_stall_seconds_total, counter, "moneykit_syncd_store_stall_seconds_total",
+           "Time for which writers were made to wait for flushes and compactions.");
+  rows.add(Id::store_running_compactions, gauge, "moneykit_syncd_store_running_compactions",
+           "Compactions that run at the moment.");
+  rows.add(Id::store_level_files, gauge, "moneykit_syncd_store_level_files", "Table files by level.")
+      .by({"level"}, each({"0", "1", "2", "3", "4", "5", "6"}));
+}
+
 void add_process(Table& table) {
   Rows rows{table, "Process"};
   rows.add(Id::process_cpu_seconds_total, counter, "process_cpu_seconds_total",
@@ -369,6 +458,9 @@ void add_process(Table& table) {
       .none_is_nan();
   rows.add(Id::process_max_fds, gauge, "process_max_fds",
            "Maximum number of open file descriptors; NaN when the system hides it.")
+      .none_is_nan();
+  rows.add(Id::process_threads, gauge, "process_threads",
+           "Number of threads of the process; NaN when the system hides it.")
       .none_is_nan();
   rows.add(Id::process_start_time_seconds, gauge, "process_start_time_seconds",
            "Start time of the process since the Unix epoch in seconds.");
@@ -393,6 +485,7 @@ const std::vector<MetricInfo>& catalogue() {
     Table all;
     all.reserve(metric_count);
     add_process_identity(all);
+    add_admin(all);
     add_links(all);
     add_cycles(all);
     add_verify(all);
@@ -401,6 +494,7 @@ const std::vector<MetricInfo>& catalogue() {
     add_requests(all);
     add_budgets(all);
     add_store(all);
+    add_tables(all);
     add_process(all);
     return all;
   }();

@@ -15,6 +15,14 @@ enum class MetricId : std::uint8_t {
   build_info,
   config_last_reload_successful,
   config_last_reload_success_timestamp_seconds,
+  config_reloads_total,
+  log_lines_total,
+  log_lines_suppressed_total,
+  loop_lag_seconds,
+
+  admin_requests_total,
+  admin_request_duration_seconds,
+  admin_connections,
   admin_bad_tokens_total,
   admin_rows_read_total,
   admin_reads_limited_total,
@@ -28,6 +36,8 @@ enum class MetricId : std::uint8_t {
   schedule_resident_bytes,
   oldest_successful_sync_timestamp_seconds,
   stale_links,
+  institution_links,
+  institution_failing_links,
   links_purged_total,
   discovery_links,
   discovery_failures_total,
@@ -37,11 +47,13 @@ enum class MetricId : std::uint8_t {
   cycle_duration_seconds,
   schedule_lag_seconds,
   visibility_delay_seconds,
+  upstream_clock_ahead_total,
   pages_total,
   drains_total,
   diff_records_total,
   cursor_resets_total,
   unknown_values_total,
+  dead_letters,
   dead_letters_total,
   dead_letters_evicted_total,
 
@@ -87,6 +99,8 @@ enum class MetricId : std::uint8_t {
   feed_consumer_oldest_unread_timestamp_seconds,
   feed_consumer_last_ack_timestamp_seconds,
   store_healthy,
+  store_errors_total,
+  store_queue_length,
   store_write_stopped,
   store_disk_bytes,
   store_disk_free_bytes,
@@ -100,11 +114,26 @@ enum class MetricId : std::uint8_t {
   backup_last_success_timestamp_seconds,
   backup_last_bytes,
 
+  store_block_cache_hits_total,
+  store_block_cache_misses_total,
+  store_bloom_useful_total,
+  store_keys_read_total,
+  store_keys_written_total,
+  store_wal_syncs_total,
+  store_wal_bytes_total,
+  store_flush_written_bytes_total,
+  store_compaction_read_bytes_total,
+  store_compaction_written_bytes_total,
+  store_stall_seconds_total,
+  store_running_compactions,
+  store_level_files,
+
   process_cpu_seconds_total,
   process_resident_memory_bytes,
   process_virtual_memory_bytes,
   process_open_fds,
   process_max_fds,
+  process_threads,
   process_start_time_seconds,
 };
 inline constexpr std::size_t metric_count =
@@ -121,12 +150,12 @@ struct MetricInfo {
   std::string_view help;  // whole sentences
   std::vector<std::string_view> labels = {};
   // The label values of every series that will ever exist, in the order of the handles. Empty together with
-  // labels: one series. Empty with labels: the one series is made at construction from a value known only
-  // then.
+  // labels: one series. Empty with labels: `values_from` says where the values come from.
   std::vector<std::vector<std::string_view>> series = {};
   // Above 0: a gauge of things that come and go, each with a series of its own while it is there, and never
   // more than so many; `labels` is one and `series` is empty.
   std::size_t series_max = 0;
+  std::string_view values_from = {};
   std::vector<double> buckets = {};  // upper bounds; histograms only
   bool none_is_nan = false;  // a gauge that reads NaN while there is nothing to tell (no `<` or `>` holds)
 };

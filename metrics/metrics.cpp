@@ -39,6 +39,17 @@ enum PurgeSlot : std::size_t { purged_on_request, purged_by_retention };
 enum ResolvedSlot : std::size_t { resolved_reconnected, resolved_gone, resolved_dismissed };
 enum DiscoverySlot : std::size_t { only_upstream_side, only_here_side };
 enum ConnectionSlot : std::size_t { connection_busy, connection_idle };
+enum ReloadSlot : std::size_t { reload_succeeded, reload_failed };
+enum StaleSlot : std::size_t { stale_local, stale_upstream };
+
+// Clocks that are kept by the network differ by less.
+constexpr core::Millis clock_tolerance{2'000};
+constexpr std::array<std::string_view, 4> code_classes{"2xx", "3xx", "4xx", "5xx"};
+constexpr std::string_view other = "other";
+
+std::size_t code_class_of(int status) {
+  return static_cast<std::size_t>(std::clamp(status / 100, 2, 5) - 2);
+}
 
 double seconds(core::Millis duration) {
   return std::chrono::duration<double>(std::max(duration, core::Millis::zero())).count();
@@ -58,6 +69,36 @@ double number(std::uint64_t count) {
 std::string_view relink_reason_of(const core::CycleReport& report) {
   if (!report.error.has_value()) return {};
   return report.error->link_error_code.empty() ? report.error->api_code : report.error->link_error_code;
+}
+
+using SeriesValues = std::vector<std::vector<std::string_view>>;
+
+// All routes and, last, what met none; the class of the code moves fastest.
+SeriesValues admin_series(const MetricsOptions& options) {
+  SeriesValues series;
+  const auto add = [&series](std::string_view route, std::string_view method) {
+    for (const std::string_view code : code_classes)
+      series.push_back({route, method, code});
+  };
+  for (const AdminRoute& row : options.admin_routes)
+    add(row.route, row.method);
+  add(other, other);
+  return series;
+}
+
+// The series that there are from the start.
+SeriesValues first_series(const MetricInfo& metric, const MetricsOptions& options) {
+  switch (metric.id) {
+    case Id::build_info:
+      return {{options.version, options.compiler, options.rocksdb, options.boost, options.openssl}};
+    case Id::admin_requests_total:
+      return admin_series(options);
+    case Id::institution_links:
+    case Id::institution_failing_links:
+      return {{other_institutions}};
+    default:
+      return metric.labels.empty() ? SeriesValues{{}} : metric.series;
+  }
 }
 
 prometheus::Labels labels_of(const MetricInfo& metric, const std::vector<std::string_view>& values) {
@@ -83,9 +124,28 @@ struct Metrics::Impl {
     return *histograms[std::to_underlying(id)][slot];
   }
 
+  struct InstitutionSeries {
+    prometheus::Gauge* links = nullptr;
+    prometheus::Gauge* failing = nullptr;
+  };
+  void forget_institution(const InstitutionSeries& series) {
+    gauge_families[std::to_underlying(Id::institution_links)]->Remove(series.links);
+    gauge_families[std::to_underlying(Id::institution_failing_links)]->Remove(series.failing);
+  }
+  InstitutionSeries& institution(const std::string& name) {
+    const auto [place, is_new] = institutions.try_emplace(name);
+    if (is_new) {
+      const auto make = [&](Id id) {
+        return &gauge_families[std::to_underlying(id)]->Add({{"institution", name}});
+      };
+      place->second = {.links = make(Id::institution_links), .failing = make(Id::institution_failing_links)};
+    }
+    return place->second;
+  }
+
   // Counters that another part keeps are brought up to its value.
-  void raise(Id id, double value) {
-    prometheus::Counter& target = counter(id);
+  void raise(Id id, double value, std::size_t slot = 0) {
+    prometheus::Counter& target = counter(id, slot);
     const double behind = value - target.Value();
     if (behind > 0) target.Increment(behind);
   }
@@ -113,10 +173,27 @@ struct Metrics::Impl {
     if (found != all.end()) found->second->Set(value);
   }
 
+  void set_tables(const StoreGauges& from) {
+    for (std::size_t slot = 0; slot < from.errors.size(); ++slot)
+      raise(Id::store_errors_total, number(from.errors[slot]), slot);
+    for (std::size_t slot = 0; slot < from.level_files.size(); ++slot)
+      gauge(Id::store_level_files, slot).Set(number(from.level_files[slot]));
+    gauge(Id::store_running_compactions).Set(number(from.running_compactions));
+    raise(Id::store_block_cache_hits_total, number(from.block_cache_hits));
+    raise(Id::store_block_cache_misses_total, number(from.block_cache_misses));
+    raise(Id::store_bloom_useful_total, number(from.bloom_useful));
+    raise(Id::store_keys_read_total, number(from.keys_read));
+    raise(Id::store_keys_written_total, number(from.keys_written));
+    raise(Id::store_wal_syncs_total, number(from.wal_syncs));
+    raise(Id::store_wal_bytes_total, number(from.wal_bytes));
+    raise(Id::store_flush_written_bytes_total, number(from.flush_written_bytes));
+    raise(Id::store_compaction_read_bytes_total, number(from.compaction_read_bytes));
+    raise(Id::store_compaction_written_bytes_total, number(from.compaction_written_bytes));
+    raise(Id::store_stall_seconds_total, std::chrono::duration<double>(from.stall).count());
+  }
+
   void add(const MetricInfo& metric, const MetricsOptions& options) {
-    std::vector<std::vector<std::string_view>> series = metric.series;
-    if (series.empty() && metric.labels.empty()) series = {{}};
-    if (metric.id == Id::build_info) series = {{options.version}};
+    const SeriesValues series = first_series(metric, options);
     const std::string name(metric.name);
     const std::string help(metric.help);
     const std::size_t index = std::to_underlying(metric.id);
@@ -132,6 +209,7 @@ struct Metrics::Impl {
         if (metric.series_max > 0) {
           changing[index] = {&family, std::string(metric.labels.front()), metric.series_max, {}};
         }
+        gauge_families[index] = &family;
         for (const auto& values : series) {
           gauges[index].push_back(&family.Add(labels_of(metric, values), metric.none_is_nan ? nothing : 0.0));
         }
@@ -160,6 +238,9 @@ struct Metrics::Impl {
     std::map<std::string, prometheus::Gauge*, std::less<>> series;
   };
   std::array<Changing, metric_count> changing;
+  std::array<prometheus::Family<prometheus::Gauge>*, metric_count> gauge_families{};
+  InstitutionChoice choice;
+  std::map<std::string, InstitutionSeries, std::less<>> institutions;  // without `other`
 };
 
 Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>(options)) {
@@ -180,7 +261,9 @@ void Metrics::record(const core::CycleReport& report) {
   to.histogram(Id::cycle_duration_seconds).Observe(seconds(report.duration));
   to.histogram(Id::schedule_lag_seconds).Observe(seconds(report.schedule_lag));
   if (report.visibility_delay.has_value()) {
-    to.histogram(Id::visibility_delay_seconds).Observe(seconds(*report.visibility_delay));
+    const bool told = *report.visibility_delay >= -clock_tolerance;
+    if (told) to.histogram(Id::visibility_delay_seconds).Observe(seconds(*report.visibility_delay));
+    if (!told) to.counter(Id::upstream_clock_ahead_total).Increment();
   }
   // An idle link changes nothing: most cycles skip all of this.
   if (report.pages != 0) to.counter(Id::pages_total).Increment(report.pages);
@@ -256,6 +339,35 @@ void Metrics::record_config_load(bool successful, core::WallTime at) {
   if (successful) impl_->gauge(Id::config_last_reload_success_timestamp_seconds).Set(timestamp(at));
 }
 
+void Metrics::record_config_reload(bool successful, core::WallTime at) {
+  record_config_load(successful, at);
+  impl_->counter(Id::config_reloads_total, successful ? reload_succeeded : reload_failed).Increment();
+}
+
+void Metrics::record_log_line(LineLevel level, bool written) {
+  const std::size_t slot = std::to_underlying(level);
+  constexpr std::size_t first_suppressed = std::to_underlying(LineLevel::warn);
+  assert(written || slot >= first_suppressed);
+  if (written) {
+    impl_->counter(Id::log_lines_total, slot).Increment();
+  } else {
+    impl_->counter(Id::log_lines_suppressed_total, slot - first_suppressed).Increment();
+  }
+}
+
+void Metrics::record_loop_lag(core::Millis lag) {
+  impl_->histogram(Id::loop_lag_seconds).Observe(seconds(lag));
+}
+
+void Metrics::record_admin_request(std::optional<std::size_t> route, int status, AdminRequestKind kind,
+                                   core::Millis duration) {
+  const std::size_t rows = impl_->counters[std::to_underlying(Id::admin_requests_total)].size();
+  const std::size_t unmatched = rows / code_classes.size() - 1;
+  const std::size_t row = std::min(route.value_or(unmatched), unmatched);
+  impl_->counter(Id::admin_requests_total, row * code_classes.size() + code_class_of(status)).Increment();
+  impl_->histogram(Id::admin_request_duration_seconds, std::to_underlying(kind)).Observe(seconds(duration));
+}
+
 void Metrics::record_bad_token(bool turned_away) {
   impl_->counter(Id::admin_bad_tokens_total, turned_away ? 1 : 0).Increment();
 }
@@ -287,7 +399,36 @@ void Metrics::set(const ScheduleGauges& gauges) {
   impl_->gauge(Id::schedule_resident_bytes).Set(number(gauges.resident_bytes));
   impl_->gauge(Id::oldest_successful_sync_timestamp_seconds).Set(timestamp(gauges.oldest_success_at));
   impl_->gauge(Id::next_due_timestamp_seconds).Set(timestamp(gauges.next_due_at));
-  impl_->gauge(Id::stale_links).Set(gauges.stale.has_value() ? number(*gauges.stale) : nothing);
+  const auto or_nothing = [](std::optional<std::uint64_t> count) {
+    return count.has_value() ? number(*count) : nothing;
+  };
+  impl_->gauge(Id::stale_links, stale_local).Set(or_nothing(gauges.stale));
+  impl_->gauge(Id::stale_links, stale_upstream).Set(or_nothing(gauges.stale_upstream));
+}
+
+void Metrics::set_institutions(std::span<const InstitutionGauges> institutions, std::uint64_t links) {
+  const InstitutionChoice::Named& named = impl_->choice.choose(institutions);
+  std::erase_if(impl_->institutions, [&](const auto& before) {
+    const bool left = !named.contains(before.first);
+    if (left) impl_->forget_institution(before.second);
+    return left;
+  });
+  std::uint64_t failing = 0;
+  for (const InstitutionGauges& one : institutions)
+    failing += one.failing;
+  for (const auto& [name, counts] : named) {
+    const Impl::InstitutionSeries& series = impl_->institution(name);
+    series.links->Set(number(counts.links));
+    series.failing->Set(number(counts.failing));
+    links -= std::min(links, counts.links);
+    failing -= counts.failing;
+  }
+  impl_->gauge(Id::institution_links).Set(number(links));
+  impl_->gauge(Id::institution_failing_links).Set(number(failing));
+}
+
+void Metrics::set_admin_connections(std::uint64_t connections) {
+  impl_->gauge(Id::admin_connections).Set(number(connections));
 }
 
 void Metrics::record_purge(bool by_retention) {
@@ -357,7 +498,10 @@ void Metrics::set(const StoreGauges& gauges) {
   impl_->gauge(Id::store_memtable_bytes).Set(number(gauges.memtable_bytes));
   impl_->gauge(Id::store_block_cache_bytes).Set(number(gauges.block_cache_bytes));
   impl_->gauge(Id::store_pending_compaction_bytes).Set(number(gauges.pending_compaction_bytes));
+  impl_->gauge(Id::dead_letters).Set(number(gauges.dead_letters));
   impl_->raise(Id::dead_letters_evicted_total, number(gauges.dead_letters_evicted));
+  impl_->gauge(Id::store_queue_length).Set(number(gauges.queue_length));
+  impl_->set_tables(gauges);
 }
 
 void Metrics::set_feed_consumers(std::span<const ConsumerGauges> consumers) {
@@ -407,6 +551,7 @@ void Metrics::set(const ProcessUsage& usage) {
   set_or_nothing(Id::process_virtual_memory_bytes, usage.virtual_bytes);
   set_or_nothing(Id::process_open_fds, usage.open_fds);
   set_or_nothing(Id::process_max_fds, usage.max_fds);
+  set_or_nothing(Id::process_threads, usage.threads);
 }
 
 std::string Metrics::exposition() const {

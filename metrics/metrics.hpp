@@ -1,13 +1,16 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "metrics/institutions.hpp"
 #include "metrics/process.hpp"
 #include "sync/core/incident.hpp"
 #include "sync/core/relink.hpp"
@@ -28,6 +31,7 @@ struct ScheduleGauges {
   std::optional<core::WallTime> next_due_at;
   std::optional<std::uint64_t>
       stale;  // last success longer ago than the maximum interval; empty: not counted
+  std::optional<std::uint64_t> stale_upstream;  // of the others: upstream's data was that old; as `stale`
 };
 
 // `reason` may be any text: what is not a known reason counts as `other`.
@@ -72,7 +76,24 @@ struct StoreGauges {
   std::uint64_t memtable_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t pending_compaction_bytes = 0;
+  std::uint64_t dead_letters = 0;
   std::uint64_t dead_letters_evicted = 0;
+  std::uint64_t queue_length = 0;
+  std::uint64_t running_compactions = 0;
+  std::array<std::uint64_t, 7> level_files{};
+  // Since the store was opened; these never fall.
+  std::array<std::uint64_t, 4> errors{};  // read, write, decode, background
+  std::uint64_t block_cache_hits = 0;
+  std::uint64_t block_cache_misses = 0;
+  std::uint64_t bloom_useful = 0;
+  std::uint64_t keys_read = 0;
+  std::uint64_t keys_written = 0;
+  std::uint64_t wal_syncs = 0;
+  std::uint64_t wal_bytes = 0;
+  std::uint64_t flush_written_bytes = 0;
+  std::uint64_t compaction_read_bytes = 0;
+  std::uint64_t compaction_written_bytes = 0;
+  std::chrono::microseconds stall{};
 };
 
 // A named consumer of the feed.
@@ -86,9 +107,27 @@ struct ConsumerGauges {
 // What of people's data the admin API shows.
 enum class RowKind : std::uint8_t { accounts, transactions, feed, dead_letters };
 
+// As the log's levels, from the least.
+enum class LineLevel : std::uint8_t { debug, info, warn, error };
+
+// How a request of the admin API counts; wait: it was asked to wait for something to happen.
+enum class AdminRequestKind : std::uint8_t { read, write, wait };
+
+// A row of the admin API's table of routes.
+struct AdminRoute {
+  std::string method;
+  std::string route;  // `/v1/links/*`
+};
+
 struct MetricsOptions {
-  std::string version;        // label of build_info
+  // Labels of build_info.
+  std::string version;
+  std::string compiler = {};
+  std::string rocksdb = {};
+  std::string boost = {};
+  std::string openssl = {};
   core::WallTime started_at;  // of the process, by our own clock: /proc/stat is hidden in a hardened unit
+  std::vector<AdminRoute> admin_routes = {};
 };
 
 // All metrics of the process. Every series is made by the constructor and none later, so recording looks
@@ -119,6 +158,13 @@ class Metrics {
   void record_discovery_failure();
   // The first load, at start, counts as well.
   void record_config_load(bool successful, core::WallTime at);
+  void record_config_reload(bool successful, core::WallTime at);
+  // `written`: or left out, because the same line was written just before.
+  void record_log_line(LineLevel level, bool written);
+  void record_loop_lag(core::Millis lag);
+  // `route`: its place in MetricsOptions::admin_routes; nullopt: it met none. `status`: of HTTP.
+  void record_admin_request(std::optional<std::size_t> route, int status, AdminRequestKind kind,
+                            core::Millis duration);
   // `turned_away`: too many had come before.
   void record_bad_token(bool turned_away);
   // A request of the admin API for people's data was held back: its caller has read too many rows, or asked
@@ -131,6 +177,10 @@ class Metrics {
   // The whole queue: a reason that is not named has no links.
   void set_relink_queue(std::span<const RelinkCount> counts, std::optional<core::WallTime> oldest_open_at);
   void set(const IncidentGauges& gauges);
+  // All institutions that have links; `links` counts those of no institution, too. Series of at most
+  // institutions_named_max of them and of the rest come of it.
+  void set_institutions(std::span<const InstitutionGauges> institutions, std::uint64_t links);
+  void set_admin_connections(std::uint64_t connections);
   // An endpoint that is not named keeps its values. `now` decides whether a window is still open.
   void set(std::span<const BudgetGauges> budgets, core::WallTime now);
   void set(const ConnectionGauges& gauges);

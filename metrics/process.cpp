@@ -3,6 +3,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <sys/resource.h>
 #include <system_error>
 #include <unistd.h>
@@ -19,6 +20,23 @@ void read_memory(const std::string& proc, ProcessUsage& usage) {
   if (page_bytes <= 0) return;
   usage.virtual_bytes = virtual_pages * static_cast<std::uint64_t>(page_bytes);
   usage.resident_bytes = resident_pages * static_cast<std::uint64_t>(page_bytes);
+}
+
+std::optional<std::uint64_t> count_threads(const std::string& proc) {
+  std::ifstream stat(proc + "/self/stat");
+  std::string line;
+  if (!std::getline(stat, line)) return std::nullopt;
+  // The second field is the name of the program, in brackets, and may have anything in it.
+  const std::size_t end_of_name = line.rfind(')');
+  if (end_of_name == std::string::npos) return std::nullopt;
+  std::istringstream fields(line.substr(end_of_name + 1));
+  constexpr int fields_between = 17;  // from the third to the one before the twentieth
+  std::string skipped;
+  for (int i = 0; i < fields_between; ++i)
+    fields >> skipped;
+  std::uint64_t threads = 0;
+  if (!(fields >> threads)) return std::nullopt;
+  return threads;
 }
 
 std::optional<std::uint64_t> count_open_fds(const std::string& proc) {
@@ -43,6 +61,7 @@ ProcessUsage read_process_usage(const std::string& proc) {
   }
   read_memory(proc, usage);
   usage.open_fds = count_open_fds(proc);
+  usage.threads = count_threads(proc);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     usage.max_fds = limit.rlim_cur;

@@ -15,10 +15,11 @@ struct ProcessUsage {
   std::optional<std::uint64_t> virtual_bytes;
   std::optional<std::uint64_t> open_fds;
   std::optional<std::uint64_t> max_fds;  // soft limit
+  std::optional<std::uint64_t> threads;
 };
 
-// Reads `<proc>/self/statm` and `<proc>/self/fd` and asks the kernel for the rest; never fails as a whole.
-// The fd directory is listed: microseconds for hundreds of descriptors.
+// Reads `<proc>/self/statm`, `<proc>/self/stat` and `<proc>/self/fd` and asks the kernel for the rest; never
+// fails as a whole. The fd directory is listed: microseconds for hundreds of descriptors.
 ProcessUsage read_process_usage(const std::string& proc = "/proc");
 
 }  // namespace syncd::metrics

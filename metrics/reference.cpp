@@ -33,7 +33,7 @@ void append_metric(std::string& page, const MetricInfo& metric) {
       fmt::format_to(std::back_inserter(page), "one series for each that is there, {} at most\n",
                      metric.series_max);
     } else if (values.empty()) {
-      page += "set once, at start\n";
+      fmt::format_to(std::back_inserter(page), "{}\n", metric.values_from);
     } else {
       fmt::format_to(std::back_inserter(page), "`{}`\n", fmt::join(values, "`, `"));
     }
@@ -55,7 +55,8 @@ Served as Prometheus text format 0.0.4 at `/metrics` on the listener of `[metric
 - Base units everywhere: seconds, bytes, Unix timestamps in seconds. A timestamp that does not exist reads
   `NaN`: an alert on its age (`time() - x > y`) stays silent.
 - Label values come from the closed lists below; what is not listed counts under the last value of its list
-  (`other`, `none`). No label ever names a link, an account, a customer or an institution.
+  (`other`, `none`). No label ever names a link, an account or a customer. Institutions are named by upstream's
+  ids, the 50 with the most links; all the others are `other`.
 - Every series exists from the start, counters at 0, so the first event of its kind is seen by `increase()`.
   Only those of the feed's consumers come and go with them.
 - The time of a last sync means a *successful* sync.

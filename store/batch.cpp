@@ -115,7 +115,8 @@ core::Result<bool> BatchBuilder::finish() {
     encode_audit_head(value_, audit_.head());
     put(Family::meta, meta_key::audit, value_);
   }
-  if (!status_.ok()) return std::unexpected(database_.failed("build a commit", status_));
+  if (!status_.ok())
+    return std::unexpected(database_.failed("build a commit", status_, StoreOperation::write));
   return batch_.Count() > 0;
 }
 

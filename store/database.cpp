@@ -11,6 +11,7 @@
 #include "store/advice.hpp"
 #include "store/database_impl.hpp"
 #include "store/link_count_impl.hpp"
+#include "store/statistics_impl.hpp"
 
 namespace syncd::store {
 namespace {
@@ -181,7 +182,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> columns_of(const StoreOptions& opti
 }  // namespace
 
 Database::Database(std::string directory, std::shared_ptr<Health> health)
-    : directory_(std::move(directory)), health_(std::move(health)) {
+    : directory_(std::move(directory)), health_(std::move(health)), statistics_(make_statistics()) {
 }
 
 core::Result<std::unique_ptr<Database>> Database::open(const std::string& directory,
@@ -189,6 +190,7 @@ core::Result<std::unique_ptr<Database>> Database::open(const std::string& direct
                                                        bool clean, std::shared_ptr<Health> health) {
   std::unique_ptr<Database> database(new Database(directory, health));
   auto db_options = database_options(options, clean, health);
+  db_options.statistics = database->statistics_;
   if (!disk.is_host()) {
     database->env_ = rocksdb::NewCompositeEnv(disk.shared());
     db_options.env = database->env_.get();
@@ -253,14 +255,15 @@ core::Result<void> Database::close() {
   if (health_->ok() && !read_only_) {
     const std::vector<rocksdb::ColumnFamilyHandle*> all(families_.begin(), families_.end());
     const auto status = db_->Flush(rocksdb::FlushOptions{}, all);
-    if (!status.ok()) result = std::unexpected(failed("flush the store", status));
+    if (!status.ok()) result = std::unexpected(failed("flush the store", status, StoreOperation::write));
   }
   for (auto*& handle : families_) {
     if (handle != nullptr) db_->DestroyColumnFamilyHandle(std::exchange(handle, nullptr));
   }
   if (default_family_ != nullptr) db_->DestroyColumnFamilyHandle(std::exchange(default_family_, nullptr));
   const auto status = db_->Close();
-  if (!status.ok() && result) result = std::unexpected(failed("close the store", status));
+  if (!status.ok() && result)
+    result = std::unexpected(failed("close the store", status, StoreOperation::write));
   db_.reset();
   return result;
 }
@@ -290,13 +293,13 @@ core::Result<void> Database::write(rocksdb::WriteBatch& batch, bool sync) {
   }
   if (!log_mark_.empty()) {
     if (const auto marked = batch.PutLogData(log_mark_); !marked.ok())
-      return std::unexpected(failed("write", marked));
+      return std::unexpected(failed("write", marked, StoreOperation::write));
   }
   rocksdb::WriteOptions options;
   options.sync = sync;
   options.protection_bytes_per_key = 8;
   const auto status = db_->Write(options, &batch);
-  if (!status.ok()) return std::unexpected(failed("write", status));
+  if (!status.ok()) return std::unexpected(failed("write", status, StoreOperation::write));
   return {};
 }
 
@@ -305,12 +308,15 @@ std::uint64_t Database::property(const std::string& name) {
   return db_->GetAggregatedIntProperty(name, &value) ? value : 0;
 }
 
-core::Error Database::failed(std::string_view doing, const rocksdb::Status& status) {
+core::Error Database::failed(std::string_view doing, const rocksdb::Status& status,
+                             StoreOperation operation) {
   return failed(doing,
-                core::Error{.code = core::Errc::storage, .message = without_content(status.ToString())});
+                core::Error{.code = core::Errc::storage, .message = without_content(status.ToString())},
+                operation);
 }
 
-core::Error Database::failed(std::string_view doing, core::Error error) {
+core::Error Database::failed(std::string_view doing, core::Error error, StoreOperation operation) {
+  health_->count_error(operation);
   error.message = fmt::format("store {}: cannot {}: {}", directory_, doing, error.message);
   health_->fail(error.message);
   return error;

@@ -11,6 +11,7 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/statistics.h>
 #include <rocksdb/write_batch.h>
 
 #include "store/files.hpp"
@@ -74,10 +75,14 @@ class Database {
   Health& health() { return *health_; }
   std::uint64_t property(const std::string& name);
 
-  // Turns a bad status into our error and the store unhealthy.
-  core::Error failed(std::string_view doing, const rocksdb::Status& status);
+  const rocksdb::Statistics& statistics() const { return *statistics_; }
+
+  // Turns a bad status into our error and the store unhealthy, and counts it.
+  core::Error failed(std::string_view doing, const rocksdb::Status& status,
+                     StoreOperation operation = StoreOperation::read);
   // The same for values that cannot be decoded.
-  core::Error failed(std::string_view doing, core::Error error);
+  core::Error failed(std::string_view doing, core::Error error,
+                     StoreOperation operation = StoreOperation::decode);
 
  private:
   Database(std::string directory, std::shared_ptr<Health> health);
@@ -87,6 +92,7 @@ class Database {
   std::string log_mark_;
   std::shared_ptr<Health> health_;
   std::unique_ptr<rocksdb::Env> env_;  // outlives the database; null: the default one
+  std::shared_ptr<rocksdb::Statistics> statistics_;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> families_{};
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;

@@ -18,7 +18,7 @@ inline constexpr std::size_t dead_letters_per_link_max = 16;
 inline constexpr std::size_t dead_letters_max = 10'000;
 
 // The keys of all dead letters, so that their number has a bound that costs no scan per letter. Read from the
-// database when the first letter is written: a store without letters pays nothing.
+// database when they are first needed: a store without letters pays nothing.
 class DeadLetterIndex {
  public:
   explicit DeadLetterIndex(std::size_t per_link_max = dead_letters_per_link_max,
@@ -31,6 +31,8 @@ class DeadLetterIndex {
   void remove(core::WallTime at, std::string_view link_id);
   // Of a link that is purged; answers their keys.
   std::vector<std::string> remove_all(std::string_view link_id);
+  // How many there are; 0 before load().
+  std::size_t size() const { return keys_.size(); }
   // How many went for a newer one since the store was opened.
   std::uint64_t evicted() const { return evicted_; }
 

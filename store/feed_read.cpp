@@ -41,7 +41,7 @@ core::Result<void> Store::Impl::publish() {
   raised.epoch = feed.epoch;
   raised.published = feed.head;
   if (auto saved = save_high_water(options.path, raised, disk); !saved) {
-    return std::unexpected(database->failed("publish changes", saved.error()));
+    return std::unexpected(database->failed("publish changes", saved.error(), StoreOperation::write));
   }
   high_water = raised;
   return {};

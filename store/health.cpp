@@ -54,6 +54,7 @@ class HealthListener final : public rocksdb::EventListener {
   explicit HealthListener(std::shared_ptr<Health> health) : health_(std::move(health)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    health_->count_error(StoreOperation::background);
     try {
       health_->fail(without_content(status->ToString()));
     } catch (...) {

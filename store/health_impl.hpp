@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,8 @@
 
 #include <rocksdb/env.h>
 #include <rocksdb/listener.h>
+
+#include "store/statistics.hpp"
 
 namespace syncd::store {
 
@@ -28,9 +31,17 @@ class Health {
   void count_stop() { stops_.fetch_add(1, std::memory_order_relaxed); }
   std::uint64_t stops() const { return stops_.load(std::memory_order_relaxed); }
 
+  void count_error(StoreOperation operation) {
+    errors_[static_cast<std::size_t>(operation) - 1].fetch_add(1, std::memory_order_relaxed);
+  }
+  std::uint64_t errors(StoreOperation operation) const {
+    return errors_[static_cast<std::size_t>(operation) - 1].load(std::memory_order_relaxed);
+  }
+
  private:
   std::atomic<bool> ok_{true};
   std::atomic<std::uint64_t> stops_{0};
+  std::array<std::atomic<std::uint64_t>, store_operation_count> errors_{};
   mutable std::mutex mutex_;
   std::string reason_;
   std::function<void(std::string)> notify_;

@@ -305,13 +305,13 @@ core::Result<core::LinkStatus> decode_link_status(std::string_view value) {
   return status;
 }
 
-// Stops behind the names of the institution, a third of the way: a start reads a million of these.
+// Stops behind the upstream clocks, a third of the way: a start reads a million of these.
 core::Result<void> decode_link_summary(std::string_view value, LinkSummary& summary) {
   Reader in(value);
   if (auto format = read_format(in, link_name); !format) return std::unexpected(format.error());
   const auto front = get_front(in, summary.recent_sends);
-  in.varint32();  // flags
-  in.text();      // customer
+  const auto flags = in.varint32();
+  in.text();  // customer
   const auto tags = in.count();
   for (std::size_t i = 0; i < tags && in.ok(); ++i)
     in.text();
@@ -320,6 +320,10 @@ core::Result<void> decode_link_summary(std::string_view value, LinkSummary& summ
   summary.provider = in.text();
   in.text();  // state
   summary.upstream_error_code = in.text();
+  const auto transactions_clock = get_clock(in, (flags & with_transactions_clock) != 0);
+  const auto accounts_clock = get_clock(in, (flags & with_accounts_clock) != 0);
+  const bool reads_rows = (flags & has_transactions_product) != 0 && (flags & transactions_forbidden) == 0;
+  summary.upstream_clock = reads_rows ? transactions_clock : accounts_clock;
   if (!in.ok()) return std::unexpected(damaged(link_name));
   summary.status = front.status;
   summary.next_due_at = front.next_due_at;

@@ -10,6 +10,7 @@
 #include "store/codec.hpp"
 #include "store/keys.hpp"
 #include "store/link_count_impl.hpp"
+#include "store/statistics_impl.hpp"
 #include "store/store_impl.hpp"
 
 namespace syncd::store {
@@ -192,6 +193,8 @@ StoreStats Store::stats() {
   stats.commits = impl_->commits;
   stats.write_stops = impl_->health->stops();
   stats.dead_letters_evicted = impl_->dead_letters.evicted();
+  for (std::size_t at = 0; at < store_operation_count; ++at)
+    stats.errors[at] = impl_->health->errors(static_cast<StoreOperation>(at + 1));
   stats.disk_free_bytes = free_bytes(impl_->options.path, impl_->disk).value_or(0);
   if (!impl_->database) return stats;
   using Properties = rocksdb::DB::Properties;
@@ -205,6 +208,13 @@ StoreStats Store::stats() {
   }
   stats.pending_compaction_bytes = database.property(Properties::kEstimatePendingCompactionBytes);
   stats.write_stopped = database.property(Properties::kIsWriteStopped) != 0;
+  if (impl_->dead_letters.load(database)) stats.dead_letters = impl_->dead_letters.size();
+  stats.tables = counters_of(database.statistics());
+  stats.level_files = level_files(database);
+  // Of the whole database, whichever family is asked.
+  std::uint64_t running = 0;
+  if (database.db().GetIntProperty(Properties::kNumRunningCompactions, &running))
+    stats.running_compactions = running;
   return stats;
 }
 

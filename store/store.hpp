@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "store/relink_census.hpp"
+#include "store/statistics.hpp"
 #include "sync/core/audit.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
@@ -56,7 +58,8 @@ struct LinkSummary {
   // Empty before upstream's first answer.
   std::string institution_id = {};
   std::string provider = {};
-  std::string upstream_error_code = {};  // verbatim; empty: none
+  std::string upstream_error_code = {};                   // verbatim; empty: none
+  std::optional<core::UpstreamTime> upstream_clock = {};  // core::upstream_clock_of()
 };
 
 enum class CommitOutcome : std::uint8_t {
@@ -151,7 +154,12 @@ struct StoreStats {
   std::uint64_t pending_compaction_bytes = 0;
   bool write_stopped = false;
   std::uint64_t dead_letters_evicted = 0;  // since open, because newer ones came
-  std::uint64_t write_stops = 0;  // times since open that writers had to wait for compaction or flush
+  std::uint64_t write_stops = 0;   // times since open that writers had to wait for compaction or flush
+  std::uint64_t dead_letters = 0;  // that are kept
+  std::array<std::uint64_t, store_operation_count> errors{};  // since open; StoreOperation - 1
+  TableCounters tables;
+  std::array<std::uint64_t, table_levels> level_files{};
+  std::uint64_t running_compactions = 0;
 };
 
 // A walk over the table files that existed when it began, one file a step.

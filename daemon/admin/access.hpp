@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "daemon/address.hpp"
@@ -55,6 +56,9 @@ class Access {
  public:
   // `tokens` gives the present table, which stays valid until the next call.
   Access(AccessOptions options, std::function<const TokenTable&()> tokens);
+
+  // As AccessOptions::hosts, from now on.
+  void set_hosts(std::vector<std::string> hosts) { options_.hosts = std::move(hosts); }
 
   // Asked of every request before anything else: nullopt, or why a page of somebody else's may have made it.
   // 400 and 421: no host or not one of ours (DNS rebinding); 403: another origin (CSRF).

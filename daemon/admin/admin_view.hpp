@@ -50,8 +50,12 @@ struct StatusView {
   };
   Length relinks_open;
   Length dead_letters;
-  bool config_reload_ok = true;
-  core::WallTime config_loaded_at{};
+  struct ConfigState {
+    core::WallTime loaded_at{};                     // of the one in effect
+    core::WallTime reloaded_at{};                   // the last attempt; epoch: none since the start
+    std::uint64_t problems = 0;                     // that it found; 0: it was accepted
+    std::vector<std::string> pending_restart = {};  // keys whose new value needs a restart
+  } config;
   std::string auth_error;  // why our credentials are refused; empty: they are not
   // The TCP listener of the admin API.
   struct AdminTcp {

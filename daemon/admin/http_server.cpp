@@ -463,6 +463,10 @@ void HttpServer::set_tls(std::shared_ptr<const ServerTls> tls) {
   impl_->options.tls = std::move(tls);
 }
 
+std::size_t HttpServer::connections() const {
+  return impl_->connections;
+}
+
 const std::string& HttpServer::name() const {
   return impl_->listener.name();
 }

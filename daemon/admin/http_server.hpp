@@ -50,6 +50,8 @@ class HttpServer {
   // Closes the listening socket, cancels requests that wait, and returns when no connection is left.
   api::Task<void> stop();
   const std::string& name() const;
+  // That are open.
+  std::size_t connections() const;
   // For the connections that come from now on; those that there are keep theirs.
   void set_tls(std::shared_ptr<const ServerTls> tls);
 

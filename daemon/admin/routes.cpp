@@ -204,16 +204,26 @@ std::optional<HttpResponse> AdminRoutes::answer_without_token(const HttpRequest&
 }
 
 api::Task<HttpResponse> AdminRoutes::handle(HttpRequest request) {
+  AnsweredRequest met;
+  met.reads = request.method == "GET";
+  const api::SteadyTime began_at = meter_ != nullptr ? meter_->now() : api::SteadyTime{};
+  HttpResponse response = co_await answer(std::move(request), met);
+  met.status = response.status;
+  if (meter_ != nullptr) meter_->note(met, began_at);
+  co_return response;
+}
+
+api::Task<HttpResponse> AdminRoutes::answer(HttpRequest request, AnsweredRequest& met) {
   if (auto answer = answer_without_token(request)) co_return std::move(*answer);
   auto caller = request.peer ? caller_of(*request.peer) : access_->identify(request);
   if (!caller) co_return std::move(caller.error());
   request.authorization.reset();
-  HttpResponse response = co_await dispatch(std::move(request), std::move(*caller));
+  HttpResponse response = co_await dispatch(std::move(request), std::move(*caller), met);
   response.admitted = true;
   co_return response;
 }
 
-api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request, Caller caller) {
+api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request, Caller caller, AnsweredRequest& met) {
   auto target = parse_target(request.target);
   if (!target) co_return problem(400, "invalid_target", target.error());
   const Route* chosen = nullptr;
@@ -237,6 +247,8 @@ api::Task<HttpResponse> AdminRoutes::dispatch(HttpRequest request, Caller caller
     refused.allow = allow;
     co_return refused;
   }
+  met.route = static_cast<std::size_t>(chosen - table().data());
+  met.waits = std::ranges::any_of(target->query, [](const auto& given) { return given.first == "wait"; });
   if (!allows(caller.role, chosen->role)) co_return role_too_low(caller.role, chosen->role);
   if (request.idempotency_key && !is_valid_idempotency_key(*request.idempotency_key)) {
     co_return problem(

@@ -11,6 +11,7 @@
 #include "daemon/admin/caller.hpp"
 #include "daemon/admin/data_reads.hpp"
 #include "daemon/admin/http.hpp"
+#include "daemon/admin/request_meter.hpp"
 #include "daemon/admin/target.hpp"
 #include "daemon/json_writer.hpp"
 
@@ -29,6 +30,8 @@ class AdminRoutes final : public HttpService {
       : view_(view), access_(access), reads_(reads) {}
   // For requests from now on.
   void set_access(Access* access) { access_ = access; }
+  // Hears of every request from now on; nullptr: nobody does.
+  void set_meter(RequestMeter* meter) { meter_ = meter; }
   api::Task<HttpResponse> handle(HttpRequest request) override;
 
   // A row of the table: `/v1/links/*`, where `*` stands for an id.
@@ -55,7 +58,9 @@ class AdminRoutes final : public HttpService {
     if (reads_ != nullptr) reads_->note(call.caller, read);
   }
   std::optional<HttpResponse> answer_without_token(const HttpRequest& request) const;
-  api::Task<HttpResponse> dispatch(HttpRequest request, Caller caller);
+  // `met`: what the request has met, of whichever end.
+  api::Task<HttpResponse> answer(HttpRequest request, AnsweredRequest& met);
+  api::Task<HttpResponse> dispatch(HttpRequest request, Caller caller, AnsweredRequest& met);
   api::Task<HttpResponse> add_link(Call call);
   api::Task<HttpResponse> list_links(Call call);
   api::Task<HttpResponse> show_link(Call call);
@@ -137,6 +142,7 @@ class AdminRoutes final : public HttpService {
   DataReads* reads_;
   // When each consumer of the feed last asked for changes, in this run; of those that there are.
   std::map<std::string, core::WallTime, std::less<>> consumers_read_at_;
+  RequestMeter* meter_ = nullptr;
 };
 
 }  // namespace syncd::daemon

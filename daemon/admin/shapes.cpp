@@ -429,6 +429,23 @@ void write_verify(JsonWriter& writer, const core::LinkId& link_id, const engine:
   writer.end_object();
 }
 
+namespace {
+
+void write_status_config(JsonWriter& writer, const StatusView::ConfigState& config) {
+  writer.key("config").begin_object();
+  writer.member("last_reload_ok", config.problems == 0);
+  write_time(writer, "last_reload_at", config.reloaded_at);
+  writer.member("problems", config.problems);
+  write_time(writer, "loaded_at", config.loaded_at);
+  writer.key("pending_restart").begin_array();
+  for (const std::string& key : config.pending_restart)
+    writer.string(key);
+  writer.end_array();
+  writer.end_object();
+}
+
+}  // namespace
+
 void write_status(JsonWriter& writer, const StatusView& status) {
   writer.begin_object();
   writer.member("version", std::string_view(status.version));
@@ -451,10 +468,7 @@ void write_status(JsonWriter& writer, const StatusView& status) {
     write_incident(writer, incident);
   writer.end_array();
   write_status_admin_tcp(writer, status);
-  writer.key("config").begin_object();
-  writer.member("last_reload_ok", status.config_reload_ok);
-  write_time(writer, "loaded_at", status.config_loaded_at);
-  writer.end_object();
+  write_status_config(writer, status.config);
   writer.end_object();
 }
 

@@ -73,6 +73,19 @@ void add_admin_tcp(Sheet& sheet, const JsonValue& status, core::WallTime now) {
 
 }  // namespace
 
+namespace {
+
+std::string keys_for_restart(const JsonValue& status) {
+  std::string keys;
+  if (const JsonValue* pending = status.find("config.pending_restart")) {
+    for (const JsonValue& key : pending->items)
+      keys += (keys.empty() ? "" : ", ") + key.text;
+  }
+  return keys;
+}
+
+}  // namespace
+
 std::string render_status(const JsonValue& status, core::WallTime now, const Look& look) {
   Sheet sheet(look);
   sheet.add("daemon", fmt::format("moneykit-syncd {}, {}, up {}", status.at("version"),
@@ -129,6 +142,8 @@ std::string render_status(const JsonValue& status, core::WallTime now, const Loo
   add_admin_tcp(sheet, status, now);
   if (status.at("config.last_reload_ok") == "false")
     sheet.add("configuration", "LAST RELOAD FAILED: see the daemon's log", Tone::bad);
+  if (const std::string keys = keys_for_restart(status); !keys.empty())
+    sheet.add("restart", "needed for new values of " + keys, Tone::warning);
   Table budget({{"BUDGET A MINUTE"}, {"USED", true}, {"LIMIT", true}, {"WAITING", true}, {"FROZEN"}});
   if (const JsonValue* rows = status.find("budget")) {
     for (const JsonValue& row : rows->items) {

@@ -117,6 +117,16 @@ const Incidents::Group& Incidents::group_of(const Incident& incident) const {
   return const_cast<Incidents*>(this)->group_of(incident);
 }
 
+std::vector<InstitutionTally> Incidents::institutions() const {
+  std::vector<InstitutionTally> tallies;
+  for (std::size_t at = 1; at < institutions_.size(); ++at) {
+    const Group& group = institutions_[at];
+    if (group.links > 0)
+      tallies.push_back({.name = group.name, .links = group.links, .failing = group.failing});
+  }
+  return tallies;
+}
+
 // `by`: one, or minus one modulo 2^32.
 void Incidents::count(const LinkMark& mark, std::uint32_t by) {
   if (mark.group == 0) return;

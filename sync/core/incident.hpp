@@ -89,6 +89,14 @@ struct IncidentView {
   std::optional<std::uint32_t> canary;
 };
 
+// How many of an institution's visited links there are, and how many of them fail as Failing says. The name
+// lives as long as Incidents.
+struct InstitutionTally {
+  std::string_view name;
+  std::uint32_t links = 0;
+  std::uint32_t failing = 0;
+};
+
 enum class IncidentChange : std::uint8_t { opened, restored, ramp, relapsed, closed };
 struct IncidentEvent {
   IncidentChange change = IncidentChange::opened;
@@ -148,6 +156,8 @@ class Incidents {
   std::optional<std::string> held_back_by(std::uint32_t link, Now now) const;
   std::vector<IncidentView> views(Now now) const;
   bool none() const { return open_.empty(); }
+  // Those that have links; one that several providers reach comes once for each.
+  std::vector<InstitutionTally> institutions() const;
   // What has happened since the last call.
   std::vector<IncidentEvent> take_events();
   // For restore() after a restart.

@@ -31,8 +31,9 @@ struct CycleReport {
   bool yielded = false;  // there is more to do, but others come first or the budget is spent
   Millis duration{};
   Millis schedule_lag{};  // start after due
-  std::optional<Millis>
-      visibility_delay;  // upstream refresh to local commit, when the upstream clock advanced
+  // From upstream's refresh to our commit of the last page of what it brought; empty when no refresh was met,
+  // or history was read. Below zero: upstream's clock is ahead of ours.
+  std::optional<Millis> visibility_delay;
   WallTime next_due_at{};
 };
 

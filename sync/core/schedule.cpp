@@ -54,4 +54,14 @@ Millis slow_look(Millis base, Millis max, std::uint32_t looks, std::uint64_t ent
   return std::max(Millis(1), window - Millis(draw));
 }
 
+std::optional<UpstreamTime> upstream_clock_of(const LinkRecord& record) {
+  const bool reads_rows = record.has_transactions_product && !record.transactions_forbidden;
+  return reads_rows ? record.transactions_clock : record.accounts_clock;
+}
+
+bool upstream_was_late(WallTime last_success_at, const std::optional<UpstreamTime>& clock,
+                       Millis max_interval) {
+  return clock && last_success_at != WallTime{} && last_success_at - *clock > max_interval;
+}
+
 }  // namespace syncd::core

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "sync/core/policy.hpp"
 #include "sync/core/types.hpp"
@@ -24,5 +25,14 @@ Millis full_jitter(Millis base, Millis max, std::uint32_t failures, std::uint64_
 
 // Growing interval without much jitter (a tenth): for looks at a link that waits for somebody else.
 Millis slow_look(Millis base, Millis max, std::uint32_t looks, std::uint64_t entropy);
+
+// The upstream clock of what a link is visited for: of its transactions, or where it has none or they are
+// forbidden, of its accounts.
+std::optional<UpstreamTime> upstream_clock_of(const LinkRecord& record);
+
+// At the link's last success what upstream had was older than `max_interval` already: it is the bank, or
+// MoneyKit, that is late. A clock that was never told says nothing.
+bool upstream_was_late(WallTime last_success_at, const std::optional<UpstreamTime>& clock,
+                       Millis max_interval);
 
 }  // namespace syncd::core

@@ -77,6 +77,8 @@ class CommitQueue {
   // Returns when that has grown, or when cancelled.
   api::Task<void> relink_change() { return relink_waiters_.wait(); }
 
+  // Calls that wait for the round under way to end.
+  std::size_t length() const { return waiting_.reads.size() + waiting_.commits.size(); }
   // Nothing is under way and nothing waits.
   bool idle() const { return !busy_ && waiting_.empty(); }
   // Waits until everything handed over is done.

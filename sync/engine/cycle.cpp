@@ -75,6 +75,7 @@ class Cycle {
     if (!report().next_due_at.time_since_epoch().count()) report().next_due_at = record_.next_due_at;
     report().duration = context_.timers.steady_now() - began_at_;
     if (record_.last_success_at != core::WallTime{}) outcome_.last_success_at = record_.last_success_at;
+    outcome_.upstream_clock = core::upstream_clock_of(record_);
   }
 
   // A link that waits for its owner, or is not connected yet, is asked for its state before its data: that
@@ -228,13 +229,15 @@ class Cycle {
     report().relink_resolved |= noted.relink_resolved;
   }
 
-  // Our delay: from upstream's refresh to this commit, told when a refresh was met that we did not have.
+  // Our delay: from upstream's refresh to the commit of the last page that it brought. The pending set's
+  // clock is that of the last drain that ended: the link's own one may be ahead of the rows, behind a look.
+  // What a first drain or a resync reads is history, and says nothing about how late we are.
   void note_visibility(const core::LinkRecord& committed, core::WallTime at) {
-    const auto& clock = committed.transactions_clock;
-    const bool advanced = clock && record_.transactions_clock && *clock > *record_.transactions_clock;
-    if (!advanced) return;
-    const auto delay = std::chrono::duration_cast<core::Millis>(at - *clock);
-    report().visibility_delay = std::max(delay, core::Millis(0));
+    const bool reads_history = record_.last_success_at == core::WallTime{} || record_.resync;
+    const auto& clock = committed.pending_clock;
+    const bool advanced = clock && record_.pending_clock && *clock > *record_.pending_clock;
+    if (advanced && !reads_history)
+      report().visibility_delay = std::chrono::duration_cast<core::Millis>(at - *clock);
   }
 
   // A failure that is nobody's record: the cycle ends and the scheduler decides.

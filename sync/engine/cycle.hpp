@@ -51,6 +51,7 @@ struct CycleOutcome {
   CycleEnd end = CycleEnd::finished;
   core::CycleReport report;
   std::optional<core::WallTime> last_success_at;
+  std::optional<core::UpstreamTime> upstream_clock;  // core::upstream_clock_of()
 };
 
 // One visit to one link: looks at the link object first when its owner has to act, drains its transaction

@@ -6,6 +6,26 @@
 
 namespace syncd::engine {
 
+namespace {
+
+void add_counts(const core::CycleReport& report, core::CycleReport& sum) {
+  sum.pages += report.pages;
+  sum.created += report.created;
+  sum.updated += report.updated;
+  sum.removed += report.removed;
+  sum.account_changes += report.account_changes;
+}
+
+void set_counts(const core::CycleReport& sum, core::CycleReport& report) {
+  report.pages = sum.pages;
+  report.created = sum.created;
+  report.updated = sum.updated;
+  report.removed = sum.removed;
+  report.account_changes = sum.account_changes;
+}
+
+}  // namespace
+
 Engine::Engine(api::Timers& timers, api::MoneykitApi& upstream, api::RateGate& gate, StorePort& store,
                EngineObserver& observer, EngineOptions options)
     : impl_(std::make_unique<Impl>(timers, upstream, gate, store, observer, options)) {
@@ -22,6 +42,9 @@ void Engine::register_stored(const store::LinkSummary& summary) {
   const bool never = summary.last_success_at == core::WallTime{};
   impl_->table.set_fresh_since_s(slot, seconds_of(never ? summary.added_at : summary.last_success_at),
                                  !never);
+  impl_->table.set_upstream_late(slot,
+                                 core::upstream_was_late(summary.last_success_at, summary.upstream_clock,
+                                                         impl_->options.policy.max_interval));
   impl_->gate.seed(summary.link_id, summary.recent_sends);
   if (visited_by_schedule(summary.status)) impl_->outages.know(slot, summary);
 }
@@ -34,6 +57,7 @@ void Engine::start(api::IoExecutor executor) {
   impl.running = true;
   impl.clock = std::make_unique<api::Waiters>(executor);
   impl.hold_ended = std::make_unique<api::Waiters>(executor);
+  impl.discovery_changed = std::make_unique<api::Waiters>(executor);
   impl.credentials_changed = std::make_unique<api::Waiters>(executor);
   impl.gate.on_freeze(
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
@@ -41,8 +65,13 @@ void Engine::start(api::IoExecutor executor) {
   impl.outages.start(*impl.group);
   impl.group->spawn(impl.watch_clock());
   impl.group->spawn(impl.continuity.restore());
-  if (impl.options.discovery) impl.group->spawn(impl.discover());
+  if (impl.options.discovery) impl.begin_discovery();
   impl.group->spawn(impl.retain());
+}
+
+api::Task<void> Engine::Impl::keep_freeze(core::GateFreeze freeze) {
+  const auto stored = co_await store.put_freeze(freeze);
+  if (!stored) observer.on_store_failed(stored.error());
 }
 
 // One careful question at a time until upstream knows us again; no link is touched meanwhile.
@@ -164,6 +193,16 @@ void Engine::set_session_settings(const SessionSettings& settings) {
   impl_->options.sessions = settings;
 }
 
+void Engine::set_limits(std::uint32_t workers, std::uint32_t links_max) {
+  impl_->options.workers = workers;
+  impl_->options.links_max = links_max;
+  impl_->pump();
+}
+
+void Engine::set_discovery(const DiscoverySettings& settings) {
+  impl_->set_discovery(settings);
+}
+
 core::Result<void> Engine::verify(const core::LinkId& link_id) {
   return impl_->want_verify(link_id);
 }
@@ -201,7 +240,9 @@ EngineStatus Engine::Impl::status() const {
     const std::uint32_t at = table.fresh_since_s(slot);
     if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
     if (table.has_succeeded(slot)) oldest_s = std::min(oldest_s, at);
-    status.stale += at < fresh_since_s ? 1 : 0;
+    const bool stale = at < fresh_since_s;
+    status.stale += stale ? 1 : 0;
+    status.stale_upstream += !stale && table.upstream_late(slot) ? 1 : 0;
   }
   if (oldest_s != 0xffffffff) status.oldest_success_at = core::WallTime(std::chrono::seconds(oldest_s));
   if (!table.nothing_due()) {
@@ -210,8 +251,31 @@ EngineStatus Engine::Impl::status() const {
   return status;
 }
 
+void Engine::Impl::note_success(Slot slot, const CycleOutcome& outcome) {
+  if (!outcome.last_success_at) return;
+  table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
+  const bool late =
+      core::upstream_was_late(*outcome.last_success_at, outcome.upstream_clock, options.policy.max_interval);
+  table.set_upstream_late(slot, late);
+}
+
+void Engine::Impl::answer_waiters(Slot slot, std::uint64_t number, const CycleOutcome& outcome) {
+  for (CycleWaiter* waiter : cycle_waiters) {
+    if (waiter->slot != slot || number <= waiter->begun_after || waiter->report) continue;
+    add_counts(outcome.report, waiter->so_far);
+    if (!answers(outcome.end)) continue;
+    waiter->report = outcome.report;
+    if (waiter->in_all) set_counts(waiter->so_far, *waiter->report);
+    waiter->done.notify_all();
+  }
+}
+
 EngineStatus Engine::status() const {
   return impl_->status();
+}
+
+std::vector<core::InstitutionTally> Engine::institutions() const {
+  return impl_->outages.institutions();
 }
 
 std::uint64_t Engine::schedule_bytes() const {

@@ -46,6 +46,13 @@ struct EngineOptions {
   core::Millis gone_links_kept{0};  // links that are gone for longer are purged; 0: none
 };
 
+// Whether and how often the links are compared with upstream's list; see EngineOptions.
+struct DiscoverySettings {
+  bool compares = true;
+  bool registers = false;
+  core::Millis interval{std::chrono::hours(24)};
+};
+
 // What the engine tells the rest of the process. Called on the io thread; must not block.
 class EngineObserver {
  public:
@@ -136,6 +143,8 @@ struct EngineStatus {
   // Neither paused nor gone, and no success within the longest interval, counted from the registration before
   // the first one.
   std::uint64_t stale = 0;
+  // Of the others: upstream's data was older than the longest interval at their last success.
+  std::uint64_t stale_upstream = 0;
   // The longest ago of the last successes of links neither paused nor gone; one without any is in `stale`.
   std::optional<core::WallTime> oldest_success_at;
   std::optional<core::WallTime> next_due_at;
@@ -240,6 +249,8 @@ class Engine {
   std::optional<std::string> held_back_by(const core::LinkId& link_id) const;
   // Grows with each change of an incident.
   std::uint64_t incidents_revision() const;
+  // As core::Incidents::institutions(); the names live until the next await.
+  std::vector<core::InstitutionTally> institutions() const;
 
   bool knows(const core::LinkId& link_id) const;
   EngineStatus status() const;
@@ -249,6 +260,10 @@ class Engine {
   std::uint64_t heartbeat() const;
   void set_policy(const core::Policy& policy);
   void set_retention(core::Millis gone_links_kept);
+  // From now on; what is above the new limits already stays and ends by itself.
+  void set_limits(std::uint32_t workers, std::uint32_t links_max);
+  // From now on. Turned on, or told to register what it only reported, it compares at once.
+  void set_discovery(const DiscoverySettings& settings);
 
  private:
   struct Impl;

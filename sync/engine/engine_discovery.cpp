@@ -1,18 +1,26 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "sync/engine/engine_impl.hpp"
 
 // What follows from comparing the lists of links.
 namespace syncd::engine {
 
+void Engine::Impl::begin_discovery() {
+  discovering = true;
+  group->spawn(discover());
+}
+
 // Below the guard of the disk nothing is asked and nothing registered: the lists are compared afterwards.
 api::Task<void> Engine::Impl::discover() {
-  while (!stopping) {
+  while (!stopping && options.discovery) {
     if (on_hold) {
       co_await hold_ended->wait();
       continue;
     }
+    compare_at_once = false;
     auto purged = [this](core::LinkId link_id) { return was_purged(std::move(link_id)); };
     const auto found = co_await compare_links(upstream, table, std::move(purged), on_hold);
     if (stopping) co_return;
@@ -30,9 +38,37 @@ api::Task<void> Engine::Impl::discover() {
     if (list_held || registered.held) continue;
     // What did not fit into one list is registered by going through it again, at once.
     if (registered.count > 0 && found->only_upstream_count > registered.count) continue;
-    const core::Millis pause =
-        found ? options.discovery_interval : std::min(discovery_retry, options.discovery_interval);
-    co_await timers.sleep_until(timers.steady_now() + pause);
+    co_await pause_discovery(!found);
+  }
+  discovering = false;
+}
+
+// Returns when the next comparison is due, or none is wanted any more.
+api::Task<void> Engine::Impl::pause_discovery(bool failed) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  const api::SteadyTime since = timers.steady_now();
+  while (!stopping && options.discovery && !compare_at_once) {
+    const core::Millis interval = options.discovery_interval;
+    const api::SteadyTime next = since + (failed ? std::min(discovery_retry, interval) : interval);
+    if (timers.steady_now() >= next) co_return;
+    auto due = timers.sleep_until(next);
+    auto changed = discovery_changed->wait();
+    co_await (std::move(due) || std::move(changed));
+  }
+}
+
+void Engine::Impl::set_discovery(const DiscoverySettings& settings) {
+  const bool begins = settings.compares && !options.discovery;
+  const bool registers_at_last = settings.registers && !options.discovery_registers;
+  options.discovery = settings.compares;
+  options.discovery_registers = settings.registers;
+  options.discovery_interval = settings.interval;
+  if (!running || stopping) return;
+  compare_at_once |= begins || registers_at_last;
+  if (options.discovery && !discovering) {
+    begin_discovery();
+  } else {
+    discovery_changed->notify_all();
   }
 }
 

@@ -249,7 +249,7 @@ struct Engine::Impl final : VisitPort {
       if (!table.buried(slot)) reschedule(slot, now_tick());  // the link was added again since
       return;
     }
-    if (outcome.last_success_at) table.set_fresh_since_s(slot, seconds_of(*outcome.last_success_at), true);
+    note_success(slot, outcome);
     switch (outcome.end) {
       case CycleEnd::finished:
         if (outcome.report.pages > 0) auth_pause = auth_probe_first;
@@ -354,32 +354,6 @@ struct Engine::Impl final : VisitPort {
     }
   }
 
-  void answer_waiters(Slot slot, std::uint64_t number, const CycleOutcome& outcome) {
-    for (CycleWaiter* waiter : cycle_waiters) {
-      if (waiter->slot != slot || number <= waiter->begun_after || waiter->report) continue;
-      add_counts(outcome.report, waiter->so_far);
-      if (!answers(outcome.end)) continue;
-      waiter->report = outcome.report;
-      if (waiter->in_all) set_counts(waiter->so_far, *waiter->report);
-      waiter->done.notify_all();
-    }
-  }
-
-  static void add_counts(const core::CycleReport& report, core::CycleReport& sum) {
-    sum.pages += report.pages;
-    sum.created += report.created;
-    sum.updated += report.updated;
-    sum.removed += report.removed;
-    sum.account_changes += report.account_changes;
-  }
-  static void set_counts(const core::CycleReport& sum, core::CycleReport& report) {
-    report.pages = sum.pages;
-    report.created = sum.created;
-    report.updated = sum.updated;
-    report.removed = sum.removed;
-    report.account_changes = sum.account_changes;
-  }
-
   // ---- our own credentials ----
   void refuse_auth(const core::Error& error) {
     if (auth_refused) return;
@@ -391,10 +365,7 @@ struct Engine::Impl final : VisitPort {
   api::Task<void> probe_auth();
 
   // ---- tasks ----
-  api::Task<void> keep_freeze(core::GateFreeze freeze) {
-    const auto stored = co_await store.put_freeze(freeze);
-    if (!stored) observer.on_store_failed(stored.error());
-  }
+  api::Task<void> keep_freeze(core::GateFreeze freeze);
 
   // Wakes the schedule when the earliest link is due, and at least every second.
   api::Task<void> watch_clock() {
@@ -429,6 +400,9 @@ struct Engine::Impl final : VisitPort {
     bool held = false;  // a hold came before the end
   };
   api::Task<void> discover();
+  void begin_discovery();
+  api::Task<void> pause_discovery(bool failed);
+  void set_discovery(const DiscoverySettings& settings);
   api::Task<Registered> act_on(const Differences& found);
 
   // ---- operator actions (engine_actions.cpp) ----
@@ -531,7 +505,10 @@ struct Engine::Impl final : VisitPort {
   void start_verifier(const api::IoExecutor& executor);
   core::Result<void> want_verify(const core::LinkId& link_id);
 
-  EngineStatus status() const;  // engine.cpp
+  // ---- engine.cpp ----
+  EngineStatus status() const;
+  void note_success(Slot slot, const CycleOutcome& outcome);
+  void answer_waiters(Slot slot, std::uint64_t number, const CycleOutcome& outcome);
 
   api::Task<void> stop(api::SteadyTime grace_end) {
     stopping = true;
@@ -570,6 +547,9 @@ struct Engine::Impl final : VisitPort {
   std::unique_ptr<api::Waiters> clock;  // wakes the schedule before the time it chose
   Tick clock_wakes_at = 0;
   std::unique_ptr<api::Waiters> hold_ended;
+  std::unique_ptr<api::Waiters> discovery_changed;
+  bool discovering = false;                           // its task runs
+  bool compare_at_once = false;                       // it need not wait
   std::unique_ptr<api::Waiters> credentials_changed;  // wakes the question about them
   std::unique_ptr<Verifier> verifier;
   std::unique_ptr<api::Waiters> visit_ended;  // for who wants a link for itself

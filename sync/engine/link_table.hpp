@@ -53,11 +53,15 @@ class LinkTable {
   // fresh_since_s() is of a success.
   bool has_succeeded(Slot slot) const { return links_[slot].succeeded; }
 
+  // At that success upstream's data was old already (core::upstream_was_late).
+  bool upstream_late(Slot slot) const { return links_[slot].upstream_late; }
+  void set_upstream_late(Slot slot, bool late) { links_[slot].upstream_late = late; }
+
   bool in_flight(Slot slot) const { return links_[slot].in_flight; }
   void set_in_flight(Slot slot, bool value) { links_[slot].in_flight = value; }
   // The cause of the visit that must follow the one in flight, or of the next one; 0: an ordinary one.
   std::uint8_t wanted_cause(Slot slot) const { return links_[slot].wanted_cause; }
-  void set_wanted_cause(Slot slot, std::uint8_t cause) { links_[slot].wanted_cause = cause & 0xf; }
+  void set_wanted_cause(Slot slot, std::uint8_t cause) { links_[slot].wanted_cause = cause & 0x7; }
 
   // Waits in the queue of links to be visited before all others.
   bool urgent(Slot slot) const { return links_[slot].urgent; }
@@ -92,7 +96,8 @@ class LinkTable {
     std::uint32_t id_at = 0;  // in ids_
     std::uint32_t heap_at = no_slot;
     std::uint8_t status : 4 = std::to_underlying(core::LinkStatus::active);
-    std::uint8_t wanted_cause : 4 = 0;
+    std::uint8_t wanted_cause : 3 = 0;
+    bool upstream_late : 1 = false;
     bool in_flight : 1 = false;
     bool urgent : 1 = false;
     bool succeeded : 1 = false;
@@ -105,6 +110,7 @@ class LinkTable {
   static constexpr std::uint8_t buried_status = 0;  // no LinkStatus
   Slot revive(Slot slot, core::LinkStatus status);
   static_assert(sizeof(Link) == 12, "a million idle links pay for each byte");
+  static_assert(std::to_underlying(core::Cause::probe) < 8, "wanted_cause has three bits");
   void place(std::uint32_t at, Due due);
   void sift_up(std::uint32_t at);
   void sift_down(std::uint32_t at);

@@ -66,6 +66,7 @@ class Outages final : private core::LinkMarks {
   api::SteadyTime next_at() const;
 
   std::vector<Incident> incidents() const;
+  std::vector<core::InstitutionTally> institutions() const { return incidents_.institutions(); }
   std::optional<std::string> held_back_by(Slot slot) const;
   // Grows with each change of an incident.
   std::uint64_t revision() const { return revision_; }

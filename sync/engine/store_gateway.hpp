@@ -59,6 +59,9 @@ class StoreGateway final : public StorePort {
   // Returns when it is another than `seen`, at `deadline`, or when cancelled.
   api::Task<void> wait_for_relink(std::uint64_t seen, api::SteadyTime deadline);
 
+  // Calls that wait for those before them.
+  std::size_t queue_length() const { return queue_.length(); }
+
   // Waits until everything handed over is done.
   api::Task<void> stop() { return queue_.stop(); }
 

@@ -81,6 +81,18 @@ TEST_F(DaemonProcess, DumpShowsWhatIsInEffectAndNoSecret) {
   const std::string dump = read_text(dir_.path() / "dump.toml");
   EXPECT_THAT(dump, HasSubstr("max_interval = \"1d\"\n"));
   EXPECT_THAT(dump, Not(HasSubstr(secret)));
+  const auto report = dir_.path() / "report.toml";
+  EXPECT_EQ(run_to_end({"config", "dump", "--effective", "--redacted", "--config", config()}, report).code,
+            0);
+  EXPECT_THAT(read_text(report), HasSubstr("max_interval = \"1d\"  # default\n"));
+  EXPECT_THAT(read_text(report), HasSubstr("client_id = \"(redacted)\"  # " + config().string()));
+  EXPECT_THAT(read_text(report), Not(HasSubstr(sandbox_.client_id())));
+  // An installed machine has the reference, whatever its configuration is like.
+  const auto reference = dir_.path() / "reference.md";
+  EXPECT_EQ(run_to_end({"config", "reference", "--config", "/nowhere"}, reference).code, 0);
+  EXPECT_THAT(read_text(reference), testing::StartsWith("# Configuration\n"));
+  EXPECT_THAT(read_text(reference), HasSubstr("## What needs a restart\n"));
+  EXPECT_EQ(run_to_end({"config"}, dir_.path() / "usage.log").code, 2);
 }
 
 TEST_F(DaemonProcess, StopsOnTermAndRemovesItsSocket) {
@@ -206,7 +218,10 @@ TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   write_private(config(), before + "level = \"loud\"\n");
   reload_until("\"reload_failed\"");
   EXPECT_THAT(daemon_.log(), HasSubstr("log.level: \\\"loud\\\" is not one of the accepted values"));
-  EXPECT_TRUE(daemon_.admin("GET", "/v1/status")["config"]["last_reload_ok"].text() == "false");
+  const Json refused = daemon_.admin("GET", "/v1/status")["config"];
+  EXPECT_EQ(refused["last_reload_ok"].text(), "false");
+  EXPECT_EQ(refused["problems"].text(), "1");
+  EXPECT_EQ(refused["pending_restart"].items().size(), 0U);
   EXPECT_EQ(daemon_.metric("moneykit_syncd_config_last_reload_successful"), "0");
 
   std::string after = before;
@@ -222,6 +237,12 @@ TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   }
   EXPECT_TRUE(found);
   EXPECT_EQ(daemon_.metric("moneykit_syncd_config_last_reload_successful"), "1");
+  const Json accepted = daemon_.admin("GET", "/v1/status")["config"];
+  EXPECT_TRUE(accepted["last_reload_ok"].is_true());
+  EXPECT_EQ(accepted["problems"].text(), "0");
+  EXPECT_EQ(accepted["loaded_at"].text(), accepted["last_reload_at"].text());
+  ASSERT_EQ(accepted["pending_restart"].items().size(), 1U);
+  EXPECT_EQ(accepted["pending_restart"].items()[0].text(), "store.path");
 
   // A secret in the place of its file's name is not repeated where everybody reads.
   std::string misplaced = before;
@@ -236,6 +257,32 @@ TEST_F(DaemonProcess, ReloadTakesAllOrNothing) {
   daemon_.wait_for("the missing file to be noticed",
                    [&] { return daemon_.log().find("No such file") != std::string::npos; });
   EXPECT_EQ(daemon_.ask("GET", "/-/ready").status, 200);
+}
+
+// What was once for the next start only.
+TEST_F(DaemonProcess, ReloadReachesWorkersDiscoveryAndTheLogsForm) {
+  const std::string link_id = sandbox_.add_links(R"({"institution_id":"instant_bank"})")[0];
+  daemon_.start();
+  EXPECT_TRUE(daemon_.links().empty()) << "discovery is off";
+  std::string after = read_text(config());
+  const auto change = [&after](const std::string& from, const std::string& to) {
+    ASSERT_NE(after.find(from), std::string::npos) << after;
+    after.replace(after.find(from), from.size(), to);
+  };
+  change("discovery = \"off\"", "discovery = \"register\"");
+  change("journal_prefix = \"never\"", "journal_prefix = \"always\"");
+  change("[daemon]\n", "[daemon]\nworkers = 3\nlinks_max = 1\n");
+  write_private(config(), after);
+  daemon_.process().send(SIGHUP);
+  daemon_.wait_for("the link to be found and visited",
+                   [&] { return daemon_.links()[link_id]["status"].text() == "active"; });
+  EXPECT_THAT(daemon_.log(), HasSubstr("\"changed\":\"schedule.discovery daemon.workers daemon.links_max "
+                                       "log.journal_prefix\""));
+  EXPECT_THAT(daemon_.log(), HasSubstr("\n<6>{"));
+  const Reply second = daemon_.ask("POST", "/v1/links", R"({"link_id":"mk_another"})");
+  EXPECT_GE(second.status, 400) << second.body;
+  EXPECT_THAT(second.body, HasSubstr("links_max"));
+  EXPECT_EQ(daemon_.admin("GET", "/v1/status")["config"]["pending_restart"].items().size(), 0U);
 }
 
 // The secret is read again with the configuration, and what a start would refuse is refused.

@@ -41,6 +41,7 @@ export function overviewView({ api }) {
       store.healthy === false && !store.write_stopped && 'The store reports a failure. The platform engineer finds it in the log.',
       store.space_low && 'The disk is almost full. Syncing stops before it is.',
       Number(store.damaged_files) > 0 && `${plural(store.damaged_files, 'file')} of the store is damaged. Restore a backup.`,
+      config.pending_restart?.length > 0 && `A restart is needed before these take their new value: ${config.pending_restart.join(', ')}.`,
       config.last_reload_ok === false && 'The last reload of the configuration was refused; the one before it is still used.',
     ].filter(Boolean);
     if (found.join() !== worries) {

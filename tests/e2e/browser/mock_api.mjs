@@ -427,7 +427,7 @@ export class MockApi {
       store: { healthy: true, write_stopped: false, commits: 91_233, disk_bytes: 734_003_200, disk_free_bytes: 81_604_378_624, space_low: false,
         scrubbed_at: iso(now - 11 * 60 * minute), damaged_files: 0, memtable_bytes: 1, block_cache_bytes: 1, pending_compaction_bytes: 0 },
       queues: { relink_open: { count: Math.min(open, 10_000), more: open > 10_000 }, dead_letters: { count: 2, more: false } },
-      config: { last_reload_ok: true, loaded_at: iso(now - 3 * day) },
+      config: { last_reload_ok: true, last_reload_at: null, problems: 0, loaded_at: iso(now - 3 * day), pending_restart: [] },
     };
   }
 }

@@ -6,6 +6,7 @@
 #include "store/feed.hpp"
 #include "store/high_water.hpp"
 #include "store/keys.hpp"
+#include "sync/core/schedule.hpp"
 
 // What is written is read back, whatever it was; what is read from arbitrary bytes is refused or harmless.
 namespace syncd::test {
@@ -120,6 +121,7 @@ RC_GTEST_PROP(CodecProperty, LinkRecordsComeBack, ()) {
   RC_ASSERT((summary.recent_sends == link.recent_sends));
   RC_ASSERT(summary.institution_id == link.institution_id && summary.provider == link.provider);
   RC_ASSERT(summary.upstream_error_code == link.upstream_error_code);
+  RC_ASSERT((summary.upstream_clock == core::upstream_clock_of(link)));
 }
 
 RC_GTEST_PROP(CodecProperty, TruncatedLinkRecordsAreRefused, ()) {

@@ -127,5 +127,30 @@ TEST(SlowLook, GrowsToItsLimitWithATenthOfJitter) {
   }
 }
 
+TEST(UpstreamClock, IsThatOfWhatTheLinkIsVisitedFor) {
+  core::LinkRecord record;
+  record.transactions_clock = core::parse_upstream_time("2025-05-01T10:00:00Z");
+  record.accounts_clock = core::parse_upstream_time("2025-05-02T10:00:00Z");
+  EXPECT_EQ(core::upstream_clock_of(record), record.transactions_clock);
+  record.transactions_forbidden = true;
+  EXPECT_EQ(core::upstream_clock_of(record), record.accounts_clock);
+  record.transactions_forbidden = false;
+  record.has_transactions_product = false;
+  EXPECT_EQ(core::upstream_clock_of(record), record.accounts_clock);
+  record.accounts_clock.reset();
+  EXPECT_FALSE(core::upstream_clock_of(record));
+}
+
+TEST(UpstreamClock, WasLateWhenItLayFurtherBackThanTheLongestInterval) {
+  const core::WallTime success{std::chrono::hours(500'000)};
+  const core::Millis day = std::chrono::hours(24);
+  EXPECT_FALSE(core::upstream_was_late(success, success - day, day));
+  EXPECT_TRUE(core::upstream_was_late(success, success - day - core::Millis(1), day));
+  EXPECT_FALSE(core::upstream_was_late(success, success + day, day)) << "a clock that is ahead";
+  EXPECT_FALSE(core::upstream_was_late(success, std::nullopt, day)) << "nobody has told";
+  EXPECT_FALSE(core::upstream_was_late(core::WallTime{}, core::UpstreamTime{} - day * 3, day))
+      << "no success";
+}
+
 }  // namespace
 }  // namespace syncd::core

@@ -179,6 +179,18 @@ TEST_F(AccessRules, HostMustBeOneOfOurs) {
   EXPECT_EQ(status_of(""), 400);
 }
 
+TEST_F(AccessRules, TheNamesThatAreOursMayChange) {
+  Access rules = access();
+  HttpRequest asks = request();
+  asks.host = "admin.example.com";
+  EXPECT_FALSE(rules.refuse_source(asks));
+  rules.set_hosts({"127.0.0.1:8420", "other.example.com"});
+  ASSERT_TRUE(rules.refuse_source(asks));
+  EXPECT_EQ(rules.refuse_source(asks)->status, 421);
+  asks.host = "other.example.com";
+  EXPECT_FALSE(rules.refuse_source(asks));
+}
+
 TEST_F(AccessRules, APageOfAnotherOriginMayNotAsk) {
   const auto status_of = [&](bool tls, std::optional<std::string> origin, std::optional<std::string> site) {
     Access rules = access(tls);

@@ -42,16 +42,18 @@ TEST(CliRender, StatusOfAGoodDay) {
   EXPECT_THAT(text, HasSubstr("sync"));
   EXPECT_THAT(text, Not(HasSubstr("REFUSES")));
   EXPECT_THAT(text, Not(HasSubstr("RELOAD")));
+  EXPECT_THAT(text, Not(HasSubstr("restart")));
 }
 
 TEST(CliRender, StatusSaysWhatIsWrong) {
-  const std::string text =
-      cli::render_status(json(R"({"healthy":false,"upstream":{"auth_refused":true,"auth_error":"HTTP 401"},)"
-                              R"("config":{"last_reload_ok":false}})"),
-                         now);
+  const std::string text = cli::render_status(
+      json(R"({"healthy":false,"upstream":{"auth_refused":true,"auth_error":"HTTP 401"},)"
+           R"("config":{"last_reload_ok":false,"pending_restart":["store.path","admin.listen"]}})"),
+      now);
   EXPECT_THAT(text, HasSubstr("NOT HEALTHY: see the daemon's log\n"));
   EXPECT_THAT(text, HasSubstr("REFUSES OUR CREDENTIALS: HTTP 401\n"));
   EXPECT_THAT(text, HasSubstr("LAST RELOAD FAILED"));
+  EXPECT_THAT(text, HasSubstr("needed for new values of store.path, admin.listen\n"));
   EXPECT_THAT(text, Not(HasSubstr("discovery")));
   EXPECT_THAT(cli::render_status(json(R"({"healthy":true,"ready":false})"), now),
               HasSubstr("healthy, not ready\n"));

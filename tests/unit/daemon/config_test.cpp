@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <sys/stat.h>
 
 #include <gmock/gmock.h>
@@ -410,6 +411,83 @@ TEST(Config, DumpReadsBackToTheSame) {
   const auto changes = daemon::compare_configs(loaded->config, again->config);
   EXPECT_THAT(changes.applied, ElementsAre());
   EXPECT_THAT(changes.need_restart, ElementsAre());
+}
+
+TEST(Config, EffectiveDumpSaysOfEachValueWhereItIsFrom) {
+  const ScratchDirectory scratch;
+  const std::string path = scratch.write("config.toml", minimal);
+  const std::string fragment = scratch.write("conf.d/10-site.toml", "[schedule]\n\ninterval = \"90m\"\n");
+  const auto loaded = daemon::load_config(path, {{"MONEYKIT_SYNCD__LOG__LEVEL", "warn"}});
+  ASSERT_TRUE(loaded);
+  const std::string dump = daemon::dump_config(*loaded, {.effective = true});
+  EXPECT_THAT(dump, HasSubstr("\nclient_id = \"sandbox_1\"  # " + path + ":2\n"));
+  EXPECT_THAT(dump, HasSubstr("\ninterval = \"1h30m\"  # " + fragment + ":3\n"));
+  EXPECT_THAT(dump, HasSubstr("\nlevel = \"warn\"  # environment MONEYKIT_SYNCD__LOG__LEVEL\n"));
+  EXPECT_THAT(dump, HasSubstr("\nmax_interval = \"1d\"  # default\n"));
+  std::istringstream lines(dump);
+  std::size_t values = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(" = ") == std::string::npos) continue;
+    ++values;
+    EXPECT_THAT(line, HasSubstr("  # "));
+  }
+  EXPECT_EQ(values, daemon::config_keys().size());
+  EXPECT_THAT(daemon::dump_config(*loaded), testing::Not(HasSubstr("# default")));
+}
+
+TEST(Config, RedactedDumpShowsNothingOfWhoTheOperatorIs) {
+  const ScratchDirectory scratch;
+  const std::string path = scratch.write(
+      "config.toml",
+      "[upstream]\nclient_id = \"canary-1\"\n[link_session]\nredirect_uri = \"https://canary-2.example/\"\n"
+      "webhook = \"https://hooks.example/x?key=canary-3\"\n[admin]\nallowed_hosts = \"canary-4.example\"\n"
+      "[schedule]\ninterval = \"1h\"\n");
+  const auto loaded = daemon::load_config(path, {});
+  ASSERT_TRUE(loaded) << daemon::describe(loaded.error().front());
+  const std::string dump = daemon::dump_config(*loaded, {.redacted = true});
+  EXPECT_THAT(dump, testing::Not(HasSubstr("canary")));
+  EXPECT_THAT(dump, HasSubstr("client_id = \"(redacted)\"  # " + path + ":2\n"));
+  EXPECT_THAT(dump, HasSubstr("interval = \"1h\"  # "));
+  // What is not set is shown as that.
+  const auto bare = daemon::load_config(scratch.write("bare.toml", minimal), {});
+  ASSERT_TRUE(bare);
+  EXPECT_THAT(daemon::dump_config(*bare, {.redacted = true}), HasSubstr("webhook = \"\"\n"));
+  const auto hidden = std::ranges::count_if(daemon::config_keys(), daemon::is_confidential);
+  EXPECT_EQ(hidden, 4) << "each name in the list is of a key";
+}
+
+TEST(Config, AProblemOfAFragmentOrAVariableNamesIt) {
+  const ScratchDirectory scratch;
+  const std::string path =
+      scratch.write("config.toml", std::string(minimal) + "[schedule]\ninterval = \"2h\"\n");
+  scratch.write("conf.d/10.toml", "[schedule]\ninterval = \"1h\"\n");
+  scratch.write("conf.d/20.toml", "# a comment\n[schedule]\ninterval = \"30d\"\n");
+  // The last file wins, and so it is the one to blame.
+  EXPECT_THAT(problems_of(scratch, path),
+              ElementsAre(testing::StartsWith("conf.d/20.toml:3: schedule.interval: ")));
+  EXPECT_THAT(problems_of(scratch, path, {{"MONEYKIT_SYNCD__SCHEDULE__INTERVAL", "29d"}}),
+              ElementsAre(testing::StartsWith(
+                  "environment MONEYKIT_SYNCD__SCHEDULE__INTERVAL: schedule.interval: ")));
+  EXPECT_THAT(problems_of(scratch, path, {{"MONEYKIT_SYNCD__SCHEDULE__INTERVAL", "1h"}}), ElementsAre());
+  scratch.write("conf.d/10.toml", "[schedule]\ninterval = 7\nintervall = \"1h\"\n");
+  scratch.write("conf.d/20.toml", "[schedule\n");
+  EXPECT_THAT(
+      problems_of(scratch, path),
+      UnorderedElementsAre(testing::StartsWith("conf.d/10.toml:2: schedule.interval: is an integer"),
+                           testing::StartsWith("conf.d/10.toml:3: schedule.intervall: is not a known"),
+                           testing::StartsWith("conf.d/20.toml:1:")));
+}
+
+// A key that a running daemon does not take must say why.
+TEST(Config, EveryKeyIsTakenByAReloadOrSaysWhyNot) {
+  const std::string reference = daemon::configuration_reference();
+  const std::string restart = reference.substr(reference.find("## What needs a restart"));
+  for (const daemon::ConfigKey& key : daemon::config_keys()) {
+    SCOPED_TRACE(key.full_name());
+    EXPECT_EQ(key.reloadable, daemon::restart_reason(key).empty());
+    const bool named = restart.find("`" + key.full_name() + "`") != std::string::npos;
+    EXPECT_EQ(named, !key.reloadable);
+  }
 }
 
 TEST(Config, ReloadTakesOnlyWhatARunningDaemonCanTake) {

@@ -86,6 +86,22 @@ TEST(Log, SuppressesIdenticalWarningsAndSaysHowMany) {
   EXPECT_EQ(capture.lines.size(), 6U) << "cycles are never suppressed";
 }
 
+TEST(Log, TellsOfEachLineWhetherItWasWritten) {
+  Capture capture;
+  Log log = capture.make();
+  std::vector<std::pair<LogLevel, bool>> told;
+  log.set_tally([&told](LogLevel level, bool written) { told.emplace_back(level, written); });
+  log.debug("ready", "below the level");
+  log.info("ready", "a");
+  log.warn("store_notice", "low");
+  log.warn("store_notice", "low");
+  log.error("store_notice", "low");
+  EXPECT_EQ(told, (std::vector<std::pair<LogLevel, bool>>{{LogLevel::info, true},
+                                                          {LogLevel::warn, true},
+                                                          {LogLevel::warn, false},
+                                                          {LogLevel::error, false}}));
+}
+
 TEST(Log, AClockThatWentBackDoesNotSilenceAWarningForEver) {
   Capture capture;
   Log log = capture.make();

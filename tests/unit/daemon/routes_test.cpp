@@ -1,3 +1,4 @@
+#include "tests/sim/virtual_timers.hpp"
 #include "tests/unit/daemon/fake_view.hpp"
 
 namespace syncd::test {
@@ -360,6 +361,36 @@ TEST_F(Routes, HealthAndReadiness) {
   EXPECT_EQ(ask("GET", "/-/ready").status, 503);
   view.broken = true;
   EXPECT_EQ(ask("GET", "/-/healthy").status, 503);
+}
+
+// ---- what is told of each request ----
+
+TEST_F(Routes, EachRequestIsToldWithTheRouteThatItMet) {
+  boost::asio::io_context io;
+  VirtualTimers timers{io, core::WallTime(core::Millis(1'700'000'000'000)), 1};
+  std::vector<std::string> told;
+  const auto routes_table = daemon::AdminRoutes::list_routes();
+  daemon::RequestMeter meter(timers, [&](const daemon::AnsweredRequest& request) {
+    std::string line = "none";
+    if (request.route)
+      line = std::string(routes_table[*request.route].method) + " " + routes_table[*request.route].path;
+    line += " " + std::to_string(request.status);
+    if (request.reads) line += " reads";
+    if (request.waits) line += " waits";
+    told.push_back(line);
+  });
+  routes.set_meter(&meter);
+  ask("GET", "/v1/links/mk_1");
+  ask("GET", "/v1/links/a%2Fb%22c");
+  ask("POST", "/v1/links/mk_1/sync?wait=1s");
+  ask("POST", "/v1/links", "{", "application/json");
+  ask("DELETE", "/v1/links");
+  ask("GET", "/v1/nothing");
+  ask("GET", "/-/healthy");
+  ask("MAKE\"UP", "/v1/nothing");
+  EXPECT_THAT(told, testing::ElementsAre("GET /v1/links/* 200 reads", "GET /v1/links/* 404 reads",
+                                         "POST /v1/links/*/sync 200 waits", "POST /v1/links 400", "none 405",
+                                         "none 404 reads", "none 200 reads", "none 404"));
 }
 
 }  // namespace syncd::test

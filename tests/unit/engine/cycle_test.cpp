@@ -452,5 +452,77 @@ TEST_F(CycleTest, APausedLinkIsNotVisited) {
   EXPECT_EQ(record().status, LinkStatus::paused);
 }
 
+// ---- our delay ----
+
+struct DelayTest : CycleTest {
+  DelayTest() {
+    one.store.record.transactions_clock = io.timers.wall_now() - hours(10);
+    one.store.record.pending_clock = one.store.record.transactions_clock;
+  }
+};
+
+// What upstream prints.
+std::string clock_text(core::WallTime at) {
+  return core::format_wall_time(at);
+}
+
+TEST_F(DelayTest, TheDelayIsFromTheRefreshToTheCommitThatEndsItsDrain) {
+  const core::WallTime refreshed = io.timers.wall_now() - minutes(30);
+  sync = [&](const std::string& cursor) {
+    return page_reply({.next = cursor == "c1" ? "c2" : "c3",
+                       .more = cursor == "c1",
+                       .link = {.clock = clock_text(refreshed)}});
+  };
+  const auto report = visit();
+  EXPECT_EQ(report.pages, 2u);
+  ASSERT_TRUE(report.visibility_delay);
+  EXPECT_GE(*report.visibility_delay, minutes(32)) << "visit() waits two minutes first";
+  EXPECT_LT(*report.visibility_delay, minutes(33));
+  EXPECT_FALSE(visit().visibility_delay) << "the same refresh again";
+}
+
+// A look shows the new clock before the rows are here.
+TEST_F(DelayTest, ALookDoesNotTakeTheDelayAway) {
+  const core::WallTime refreshed = io.timers.wall_now() - minutes(30);
+  sync = [](const std::string&) { return error_reply(422, "link_error.bad_state"); };
+  link = [&] { return link_reply({.clock = clock_text(refreshed)}); };
+  EXPECT_FALSE(visit().visibility_delay);
+  EXPECT_EQ(record().transactions_clock, core::UpstreamTime(refreshed));
+  sync = [&](const std::string&) {
+    return page_reply({.next = "c2", .link = {.clock = clock_text(refreshed)}});
+  };
+  EXPECT_TRUE(visit().visibility_delay);
+}
+
+TEST_F(DelayTest, HistoryHasNoDelay) {
+  const core::WallTime start = io.timers.wall_now();
+  int refreshes = 0;
+  sync = [&](const std::string& cursor) -> FakeTransport::Answer {
+    if (cursor == "c1") return error_reply(404, "api_error.not_found");
+    return page_reply({.created = {posted("t1")},
+                       .next = "n" + cursor,
+                       .more = cursor.size() < 3,
+                       .link = {.clock = clock_text(start + minutes(++refreshes))}});
+  };
+  const auto resync = visit();
+  EXPECT_TRUE(resync.resync_started);
+  EXPECT_TRUE(resync.drained);
+  EXPECT_FALSE(resync.visibility_delay);
+  // A first drain, in whose middle upstream refreshes.
+  one.store.record.last_success_at = {};
+  const auto first = visit();
+  EXPECT_TRUE(first.drained);
+  EXPECT_FALSE(first.visibility_delay);
+  EXPECT_TRUE(visit().visibility_delay) << "the next refresh is no history";
+}
+
+TEST_F(DelayTest, AClockAheadOfOursIsToldAsItIs) {
+  const core::WallTime ahead = io.timers.wall_now() + hours(2);
+  sync = [&](const std::string&) { return page_reply({.next = "c2", .link = {.clock = clock_text(ahead)}}); };
+  const auto report = visit();
+  ASSERT_TRUE(report.visibility_delay);
+  EXPECT_LT(*report.visibility_delay, -hours(1));
+}
+
 }  // namespace
 }  // namespace syncd::test

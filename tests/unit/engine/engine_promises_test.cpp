@@ -163,6 +163,85 @@ TEST(Hold, TheDiscoveryWaitsForItsEnd) {
   EXPECT_EQ(world.store.links.size(), 3u);
 }
 
+// ---- settings that change while it runs ----
+
+TEST(Settings, DiscoveryIsTurnedOnAndOff) {
+  Unregistered world(false);
+  world.engine->set_discovery({.compares = false});
+  world.start();
+  world.io.pass(hours(30));
+  EXPECT_EQ(world.lists_asked, 0);
+  world.engine->set_discovery({.compares = true, .interval = hours(10)});
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.lists_asked, 1) << "at once";
+  EXPECT_EQ(world.store.links.size(), 0u) << "it only reports";
+  world.io.pass(hours(10));
+  EXPECT_EQ(world.lists_asked, 2);
+  world.engine->set_discovery({.compares = true, .registers = true, .interval = hours(10)});
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.lists_asked, 3) << "what it knows already is registered now";
+  EXPECT_EQ(world.store.links.size(), 3u);
+  world.engine->set_discovery({.compares = false});
+  world.io.pass(hours(30));
+  EXPECT_EQ(world.lists_asked, 3);
+  // Off and on again before its task has noticed: still one task.
+  world.engine->set_discovery({.compares = true, .interval = hours(10)});
+  world.engine->set_discovery({.compares = false});
+  world.engine->set_discovery({.compares = true, .interval = hours(10)});
+  world.io.pass(minutes(1));
+  EXPECT_EQ(world.lists_asked, 4);
+}
+
+TEST(Settings, AnotherIntervalCountsFromTheLastComparison) {
+  Unregistered world(false);
+  world.start();
+  world.io.pass(hours(5));
+  EXPECT_EQ(world.lists_asked, 1);
+  const auto every = [&world](core::Millis interval) {
+    world.engine->set_discovery({.compares = true, .registers = true, .interval = interval});
+  };
+  every(hours(6));
+  world.io.pass(minutes(59));
+  EXPECT_EQ(world.lists_asked, 1);
+  world.io.pass(minutes(2));
+  EXPECT_EQ(world.lists_asked, 2);
+  every(minutes(1));
+  world.io.pass(seconds(30));
+  EXPECT_EQ(world.lists_asked, 3);
+  every(hours(24));
+  world.io.pass(hours(23));
+  EXPECT_EQ(world.lists_asked, 3);
+}
+
+TEST(Settings, WorkersAndLinksFollowTheirLimits) {
+  engine::EngineOptions options;
+  options.workers = 2;
+  EngineWorld world({}, options);
+  std::uint64_t most = 0;
+  world.answer = [&](const api::HttpCall& call) {
+    most = std::max(most, world.engine->status().in_flight);
+    return no_news(call);
+  };
+  for (int i = 0; i < 20; ++i)
+    world.know("mk_known_" + std::to_string(i), world.now());
+  world.engine->set_limits(5, 20);
+  world.start();
+  world.io.pass(seconds(5));
+  EXPECT_EQ(most, 5u);
+  most = 0;
+  world.engine->set_limits(1, 20);
+  world.io.pass(hours(7));
+  EXPECT_EQ(most, 1u);
+  bool added = false;
+  world.io.group.spawn(add(*world.engine, added));
+  world.io.pass(seconds(1));
+  EXPECT_FALSE(added) << "as many links as there may be";
+  world.engine->set_limits(1, 21);
+  world.io.group.spawn(add(*world.engine, added));
+  world.io.pass(seconds(1));
+  EXPECT_TRUE(added);
+}
+
 TEST(Hold, NothingMoreIsRegisteredFromAListOfBefore) {
   Unregistered world(false);
   world.store.before_commit = [&] { world.engine->hold(true); };
@@ -293,6 +372,58 @@ TEST(Status, OldestSuccessIsOneThatHappened) {
   world.io.pass(hours(1));
   ASSERT_TRUE(world.engine->status().oldest_success_at);
   EXPECT_GT(*world.engine->status().oldest_success_at, world.store.links["mk_1"].added_at);
+}
+
+// A page of a link without news, whose upstream refreshed at `clock`.
+api::HttpReply page_of(const std::string& link_id, core::WallTime clock) {
+  return json_reply(200, R"({"transactions":{"created":[],"updated":[],"removed":[]},"accounts":[],)"
+                         R"("cursor":{"next":"c1"},"has_more":false,"link":{"link_id":")" +
+                             link_id +
+                             R"(","state":"connected","products":{"transactions":{"refreshed_at":")" +
+                             core::format_wall_time(clock) + R"("}}}})");
+}
+
+// Who is late: the bank whose data is old at each of our visits, or we who do not visit.
+TEST(Status, TellsLateUpstreamsFromLinksThatWeAreLateWith) {
+  EngineWorld world;
+  const core::WallTime begin = world.now();
+  bool upstream_down = false;
+  world.answer = [&](const api::HttpCall& call) -> FakeTransport::Answer {
+    if (upstream_down) return error_reply(502, "");
+    const std::string link = link_of(call.target);
+    return page_of(link, link == "mk_late" ? begin - hours(1) : world.now());
+  };
+  world.know("mk_late", begin);
+  world.know("mk_good", begin);
+  world.start();
+  world.io.pass(hours(12));
+  EXPECT_EQ(world.engine->status().stale_upstream, 0u) << "refreshed within the longest interval";
+  world.io.pass(hours(24));
+  EXPECT_EQ(world.engine->status().stale_upstream, 1u);
+  EXPECT_EQ(world.engine->status().stale, 0u);
+  // Then it is our delay that counts, and the link is counted once.
+  upstream_down = true;
+  world.io.pass(hours(30));
+  EXPECT_EQ(world.engine->status().stale_upstream, 0u);
+  EXPECT_EQ(world.engine->status().stale, 2u);
+}
+
+TEST(Status, ARestartKnowsWhichUpstreamsWereLate) {
+  EngineWorld world;
+  const auto know = [&world](const char* link_id, core::Millis refreshed_before_success,
+                             core::LinkStatus status = LinkStatus::active) {
+    const core::WallTime success = world.now() - hours(1);
+    world.engine->register_stored({.link_id = core::LinkId{link_id},
+                                   .status = status,
+                                   .next_due_at = world.now() + hours(5),
+                                   .last_success_at = success,
+                                   .recent_sends = {},
+                                   .upstream_clock = success - refreshed_before_success});
+  };
+  know("mk_fresh", hours(23));
+  know("mk_late", hours(25));
+  know("mk_paused", hours(25), LinkStatus::paused);
+  EXPECT_EQ(world.engine->status().stale_upstream, 1u);
 }
 
 TEST(Incident, AStoreThatFailedStopsTheFetching) {

@@ -151,5 +151,22 @@ TEST(DueHeap, AlwaysGivesTheEarliest) {
   }
 }
 
+TEST(LinkTable, WhatStandsInTheSameBytesIsKeptApart) {
+  LinkTable table;
+  const auto slot = table.add("mk_1", LinkStatus::quarantined);
+  for (const bool late : {true, false}) {
+    table.set_upstream_late(slot, late);
+    for (std::uint8_t cause = 0; cause <= static_cast<std::uint8_t>(core::Cause::probe); ++cause) {
+      table.set_wanted_cause(slot, cause);
+      EXPECT_EQ(table.wanted_cause(slot), cause);
+      EXPECT_EQ(table.upstream_late(slot), late);
+      EXPECT_EQ(table.status(slot), LinkStatus::quarantined);
+    }
+  }
+  table.set_upstream_late(slot, true);
+  table.bury(slot);
+  EXPECT_FALSE(table.upstream_late(table.add("mk_1", LinkStatus::active))) << "another link of that id";
+}
+
 }  // namespace
 }  // namespace syncd::engine

@@ -135,6 +135,19 @@ TEST(Metrics, AClockThatWentBackDoesNotMakeANegativeTime) {
   EXPECT_EQ(scrape["visibility_delay_seconds_sum"], 0);
 }
 
+TEST(Metrics, ARefreshFromTheFutureTellsOfTheClocksAndNotOfADelay) {
+  Metrics metrics(metrics_options());
+  core::CycleReport report = busy_cycle();
+  report.visibility_delay = Millis(-2'000);  // within what clocks may differ
+  metrics.record(report);
+  EXPECT_EQ(Scrape(metrics)["visibility_delay_seconds_count"], 1);
+  EXPECT_EQ(Scrape(metrics)["upstream_clock_ahead_total"], 0);
+  report.visibility_delay = Millis(-2'001);
+  metrics.record(report);
+  EXPECT_EQ(Scrape(metrics)["visibility_delay_seconds_count"], 1);
+  EXPECT_EQ(Scrape(metrics)["upstream_clock_ahead_total"], 1);
+}
+
 TEST(Metrics, AFailedCycleNamesItsKind) {
   Metrics metrics(metrics_options());
   metrics.record(failed_cycle(Errc::timeout, "", ""));
@@ -280,8 +293,10 @@ TEST(Metrics, StaleLinksAreUnknownUntilSomebodyCounted) {
   EXPECT_TRUE(std::isnan(Scrape(metrics)["stale_links{where=\"local\"}"]));
   ScheduleGauges counted;
   counted.stale = 4;
+  counted.stale_upstream = 2;
   metrics.set(counted);
   EXPECT_EQ(Scrape(metrics)["stale_links{where=\"local\"}"], 4);
+  EXPECT_EQ(Scrape(metrics)["stale_links{where=\"upstream\"}"], 2);
 }
 
 TEST(Metrics, TheRelinkQueueIsReplacedAsAWhole) {
@@ -414,9 +429,11 @@ TEST(Metrics, BuildInfoAndProcess) {
                            .resident_bytes = 4'096,
                            .virtual_bytes = 8'192,
                            .open_fds = 17,
-                           .max_fds = 1'024});
+                           .max_fds = 1'024,
+                           .threads = 9});
   const Scrape scrape(metrics);
-  EXPECT_EQ(scrape["build_info{version=\"1.2.3\"}"], 1);
+  EXPECT_EQ(scrape.raw("process_threads"), 9);
+  EXPECT_EQ(scrape["build_info{boost=\"\",compiler=\"\",openssl=\"\",rocksdb=\"\",version=\"1.2.3\"}"], 1);
   EXPECT_EQ(scrape.raw("process_start_time_seconds"), 1'700'000'000);
   EXPECT_EQ(scrape.raw("process_cpu_seconds_total"), 2.5);
   EXPECT_EQ(scrape.raw("process_resident_memory_bytes"), 4'096);
@@ -474,7 +491,8 @@ TEST(Metrics, TheSameValuesAreTheSameBytes) {
 
 TEST(Metrics, LabelValuesAreEscaped) {
   const Metrics metrics({.version = "a\"b\\c\nd", .started_at = at_second(0)});
-  EXPECT_NE(metrics.exposition().find("moneykit_syncd_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n"),
+  EXPECT_NE(metrics.exposition().find("moneykit_syncd_build_info{boost=\"\",compiler=\"\",openssl=\"\","
+                                      "rocksdb=\"\",version=\"a\\\"b\\\\c\\nd\"} 1\n"),
             std::string::npos);
   EXPECT_EQ(exposition_content_type, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -5,6 +5,7 @@
 #include "store/codec.hpp"
 #include "store/feed.hpp"
 #include "store/high_water.hpp"
+#include "sync/core/schedule.hpp"
 #include "tests/unit/store/hex.hpp"
 #include "tests/unit/store/sample_values.hpp"
 
@@ -195,6 +196,7 @@ TEST(ValueBytes, FullLinkRecordIsReadBack) {
   EXPECT_EQ(summary.institution_id, record.institution_id);
   EXPECT_EQ(summary.provider, record.provider);
   EXPECT_EQ(summary.upstream_error_code, record.upstream_error_code);
+  EXPECT_EQ(summary.upstream_clock, core::upstream_clock_of(record));
 }
 
 // Does not compile when the record has gained a member: then encode_link needs a new format, and this a new

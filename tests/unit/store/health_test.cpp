@@ -31,6 +31,17 @@ TEST(Health, LateListenerHearsAnEarlierFailure) {
   EXPECT_EQ(told, "before");
 }
 
+TEST(Health, WhatRocksDbSaysBesideACallIsCounted) {
+  const auto health = std::make_shared<Health>();
+  const auto listener = make_listener(health);
+  auto status = rocksdb::Status::IOError("no");
+  listener->OnBackgroundError(rocksdb::BackgroundErrorReason::kFlush, &status);
+  listener->OnBackgroundError(rocksdb::BackgroundErrorReason::kCompaction, &status);
+  EXPECT_EQ(health->errors(StoreOperation::background), 2u);
+  EXPECT_EQ(health->errors(StoreOperation::write), 0u);
+  EXPECT_FALSE(health->ok());
+}
+
 TEST(Health, ThrowingListenerDoesNotEscape) {
   Health health;
   health.on_failure([](const std::string&) { throw std::runtime_error("no"); });

@@ -330,5 +330,29 @@ TEST_F(StoreCommitTest, StatsCountCommitsAndBytes) {
   EXPECT_FALSE(stats.write_stopped);
 }
 
+TEST_F(StoreCommitTest, StatsTellWhatTheDatabaseCounts) {
+  const auto before = store_->stats();
+  commit(update_of("link", 0));
+  const auto stats = store_->stats();
+  EXPECT_EQ(stats.tables.wal_syncs, before.tables.wal_syncs + 1) << "one synced write";
+  EXPECT_GT(stats.tables.wal_bytes, before.tables.wal_bytes);
+  EXPECT_GT(stats.tables.keys_written, before.tables.keys_written);
+  ASSERT_TRUE(store_->load(core::LinkId{"link"}));
+  EXPECT_EQ(store_->stats().tables.keys_read, stats.tables.keys_read + 1);
+  EXPECT_EQ(stats.tables.flush_written_bytes, 0u);
+  EXPECT_EQ(stats.running_compactions, 0u);
+  EXPECT_EQ(stats.dead_letters, 0u);
+  for (const std::uint64_t errors : stats.errors)
+    EXPECT_EQ(errors, 0u);
+  reopen();  // what was in memory is in tables now
+  std::uint64_t files = 0;
+  for (const std::uint64_t level : store_->stats().level_files)
+    files += level;
+  EXPECT_GT(files, 0u);
+  ASSERT_TRUE(store_->load(core::LinkId{"link"}));
+  const auto read = store_->stats().tables;
+  EXPECT_GT(read.block_cache_hits + read.block_cache_misses, 0u);
+}
+
 }  // namespace
 }  // namespace syncd::test

@@ -185,6 +185,7 @@ TEST_P(DamagedValue, FailsTheReadingAndTheStore) {
   ASSERT_TRUE(store_->healthy());
   EXPECT_TRUE(GetParam().fails(*store_));
   EXPECT_FALSE(store_->healthy());
+  EXPECT_GE(store_->stats().errors[static_cast<std::size_t>(store::StoreOperation::decode) - 1], 1u);
   EXPECT_TRUE(commit_fails(*store_));
 }
 
