@@ -30,9 +30,9 @@ struct Options {
   bool online = false;     // of check_config: ask upstream, too
   bool effective = false;  // of dump_config, as DumpOptions
   bool redacted = false;
-  std::string backup;      // of backup_*: a directory, a name of the backup directory, or `latest`
-  std::string scratch;     // of backup_drill; empty: beside the backup
-  bool replace = false;    // of backup_restore: a store that is there is moved aside
+  std::string backup;    // of backup_*: a directory, a name of the backup directory, or `latest`
+  std::string scratch;   // of backup_drill; empty: beside the backup
+  bool replace = false;  // of backup_restore: a store that is there is moved aside
 };
 
 // A command line, of this program or of moneykitctl, that leads to nothing to be done: help or the version
