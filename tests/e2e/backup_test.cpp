@@ -82,7 +82,6 @@ class Backup : public testing::Test {
              return !at.is_null() && at.text() > moment;
            });
   }
-  std::string now() { return daemon_.admin("GET", "/v1/status")["now"].text(); }
   void expect_truth(const std::vector<std::string>& link_ids) {
     for (const std::string& link_id : link_ids)
       EXPECT_EQ(first_difference(truth_of(sandbox_, link_id), stored_rows(daemon_, link_id)), "") << link_id;
@@ -169,14 +168,15 @@ TEST_F(Backup, UnderLoadThenLostThenRestoredIsUpstreamsAgain) {
     sandbox_.control("POST", "links/" + link_id + "/refresh", R"({"changes":true})");
 
   daemon_.start();
-  const std::string started = now();
+  const std::string started = daemon_.admin("GET", "/v1/status")["started_at"].text();
   // What the consumer keeps is of another time, and the answer says so before anything else is synced.
   const Json answer = daemon_.admin("GET", "/v1/feed?after=" + std::to_string(seen_head));
   EXPECT_GT(answer["epoch"].number(), seen_epoch);
   EXPECT_LT(answer["head"].number(), seen_head);
   EXPECT_TRUE(answer["items"].items().empty());
   for (const Json& budget : daemon_.admin("GET", "/v1/status")["budget"].items())
-    EXPECT_EQ(budget["used"].text(), budget["limit"].text()) << "what the lost store has sent is not known";
+    EXPECT_GE(budget["used"].number(), budget["limit"].number())
+        << "what the lost store has sent is not known";
   daemon_.wait_for(
       "every link to be visited again", [&] { return all_visited_since(started); }, catch_up_limit);
   expect_truth(link_ids);

@@ -74,6 +74,53 @@ TEST_F(CrashModelTest, RenameIsOneOrTheOther) {
   EXPECT_EQ(seen, (std::set<std::string>{"new", "old"}));
 }
 
+TEST_F(CrashModelTest, ALinkIsAnotherNameOfTheSameContent) {
+  begin();
+  const auto file = create("/f");
+  ASSERT_TRUE(file->Append("one", {}, nullptr).ok());
+  ASSERT_TRUE(file->Sync({}, nullptr).ok());
+  ASSERT_TRUE(sync_root());
+  ASSERT_TRUE(files_->LinkFile("/f", "/g", {}, nullptr).ok());
+  EXPECT_FALSE(files_->LinkFile("/f", "/g", {}, nullptr).ok()) << "it is there";
+  EXPECT_FALSE(files_->LinkFile("/nothing", "/h", {}, nullptr).ok());
+  bool lost = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    lost = lost || !left("/g", Policy::lose_all, seed);
+  EXPECT_TRUE(lost) << "the name was never synced";
+  ASSERT_TRUE(sync_root());
+  ASSERT_TRUE(files_->DeleteFile("/f", {}, nullptr).ok());
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    EXPECT_EQ(left("/g", Policy::lose_all, seed), "one") << "the other name is no matter";
+}
+
+TEST_F(CrashModelTest, ADirectoryIsRenamedWithWhatIsInIt) {
+  begin();
+  ASSERT_TRUE(files_->CreateDir("/d", {}, nullptr).ok());
+  ASSERT_TRUE(sync_root());
+  const auto file = create("/d/f");
+  ASSERT_TRUE(file->Append("one", {}, nullptr).ok());
+  ASSERT_TRUE(file->Sync({}, nullptr).ok());
+  ASSERT_TRUE(files_->RenameFile("/d", "/e", {}, nullptr).ok());
+  EXPECT_FALSE(files_->image().find("/d/f"));
+  EXPECT_TRUE(files_->image().find("/e/f"));
+  EXPECT_FALSE(files_->DeleteDir("/e", {}, nullptr).ok()) << "it is not empty";
+  ASSERT_TRUE(sync_root());
+  bool lost = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    lost = lost || !left("/e/f", Policy::lose_all, seed);
+  EXPECT_TRUE(lost) << "the name in it was never synced";
+  std::unique_ptr<rocksdb::FSDirectory> directory;
+  ASSERT_TRUE(files_->NewDirectory("/e", {}, &directory, nullptr).ok());
+  ASSERT_TRUE(directory->Fsync({}, nullptr).ok());
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    EXPECT_EQ(left("/e/f", Policy::lose_all, seed), "one");
+    EXPECT_FALSE(left("/d/f", Policy::lose_all, seed));
+  }
+  ASSERT_TRUE(files_->DeleteFile("/e/f", {}, nullptr).ok());
+  EXPECT_TRUE(files_->DeleteDir("/e", {}, nullptr).ok());
+  EXPECT_FALSE(files_->image().find("/e"));
+}
+
 TEST_F(CrashModelTest, WhatIsInADirectoryGoesWithIt) {
   begin();
   ASSERT_TRUE(files_->CreateDir("/d", {}, nullptr).ok());

@@ -48,7 +48,7 @@ before(async () => {
 after(async () => { await world?.end(); });
 
 // So that a refusal is about the value and not about what it is asked of.
-const pathFor = ({ path }) => ({ link_id: path.startsWith('/v1/relink') ? waitingId : linkOf(path), dead_letter_id: `1:${linkId}`, name: 'nobody' });
+const pathFor = ({ path }) => ({ link_id: path.startsWith('/v1/relink') ? waitingId : linkOf(path), dead_letter_id: `1:${linkId}`, name: 'nobody', backup_name: '20000101T000000.000Z' });
 // A verify and a repair take seconds: these are asked of a link that is not there, behind everything that is refused.
 const linkOf = (path) => (/(verify|repair)$/.test(path) ? 'mk_nobody' : linkId);
 // Of a revision that never was: nothing is waited for.
