@@ -5,6 +5,7 @@
 #include "store/codec.hpp"
 #include "store/feed.hpp"
 #include "store/high_water.hpp"
+#include "sync/core/schedule.hpp"
 #include "tests/fuzz/support/choices.hpp"
 #include "tests/fuzz/support/target.hpp"
 
@@ -72,6 +73,7 @@ void check_front(Values value, const core::LinkRecord& record) {
   FUZZ_CHECK(summary.status == record.status && summary.next_due_at == record.next_due_at &&
                  summary.last_success_at == record.last_success_at &&
                  summary.recent_sends == record.recent_sends &&
+                 summary.upstream_clock == core::upstream_clock_of(record) &&
                  summary.institution_id == record.institution_id && summary.provider == record.provider &&
                  summary.upstream_error_code == record.upstream_error_code,
              "the summary is the same");

@@ -5,6 +5,7 @@
 #include "store/codec.hpp"
 #include "store/feed.hpp"
 #include "store/high_water.hpp"
+#include "sync/core/schedule.hpp"
 #include "tests/unit/store/sample_values.hpp"
 
 // Decoders meet every truncation, every flipped bit and bytes left over. None may crash or read outside (the
@@ -135,8 +136,10 @@ TEST(DamagedValue, PartialDecodersRefuseUnknownFormats) {
   EXPECT_EQ(refusal(decode_feed_block_size(block)), core::Errc::storage);
 }
 
-// The summary goes as far as the institution, and is not told what is behind that.
-TEST(DamagedValue, SummaryOfANewLinkNeedsItsInstitution) {
+constexpr std::size_t varint_bytes_max = 10;
+
+// The summary goes as far as upstream's clocks, and is not told what is behind them.
+TEST(DamagedValue, SummaryOfANewLinkNeedsItsInstitutionAndClocks) {
   core::LinkRecord fresh = sample_link();
   fresh.last_success_at = {};
   std::string value;
@@ -148,8 +151,14 @@ TEST(DamagedValue, SummaryOfANewLinkNeedsItsInstitution) {
   fresh.upstream_error_code = "no_other_word";
   value.clear();
   encode_link(value, fresh);
-  const std::size_t end = value.find(fresh.upstream_error_code) + fresh.upstream_error_code.size();
-  EXPECT_TRUE(decode_link_summary(std::string_view(value).substr(0, end), summary));
+  ASSERT_TRUE(fresh.transactions_clock && fresh.accounts_clock);
+  const std::size_t names_end = value.find(fresh.upstream_error_code) + fresh.upstream_error_code.size();
+  std::size_t end = names_end;
+  while (end < value.size() && !decode_link_summary(std::string_view(value).substr(0, end), summary))
+    ++end;
+  EXPECT_GT(end, names_end);
+  EXPECT_LE(end, names_end + 2 * varint_bytes_max);
+  EXPECT_EQ(summary.upstream_clock, core::upstream_clock_of(fresh));
   for (std::size_t cut = 0; cut < end; ++cut)
     EXPECT_EQ(refusal(decode_link_summary(std::string_view(value).substr(0, cut), summary)),
               core::Errc::storage);
