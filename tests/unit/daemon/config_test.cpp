@@ -567,12 +567,10 @@ TEST(SecretFile, IsNamedOrComesFromSystemd) {
 
   // systemd makes the directory also when it has not found the credential.
   std::filesystem::remove(scratch.path("credentials/moneykit-client-secret"));
-  const auto missing = daemon::read_client_secret(config);
-  ASSERT_FALSE(missing);
-  EXPECT_THAT(
-      daemon::describe(missing.error()),
-      HasSubstr(
-          "no file is named, and systemd has no credential moneykit-client-secret; make it: systemd-creds "));
+  const auto no_credential = daemon::read_client_secret(config);
+  ASSERT_FALSE(no_credential);
+  EXPECT_THAT(daemon::describe(no_credential.error()),
+              HasSubstr("systemd has no credential moneykit-client-secret; make it: systemd-creds "));
 }
 
 }  // namespace syncd::test
