@@ -25,6 +25,37 @@ void add_counts(const store::RelinkCensus& census, std::vector<metrics::RelinkCo
   }
 }
 
+metrics::StoreGauges gauges_of(const store::StoreStats& store, bool healthy, std::size_t queue_length) {
+  return {.healthy = healthy,
+          .write_stopped = store.write_stopped,
+          .feed_epoch = store.feed_epoch,
+          .feed_first = store.feed_first,
+          .feed_head = store.feed_head,
+          .feed_published = store.published,
+          .disk_bytes = store.disk_bytes,
+          .disk_free_bytes = store.disk_free_bytes,
+          .memtable_bytes = store.memtable_bytes,
+          .block_cache_bytes = store.block_cache_bytes,
+          .pending_compaction_bytes = store.pending_compaction_bytes,
+          .dead_letters = store.dead_letters,
+          .dead_letters_evicted = store.dead_letters_evicted,
+          .queue_length = queue_length,
+          .running_compactions = store.running_compactions,
+          .level_files = store.level_files,
+          .errors = store.errors,
+          .block_cache_hits = store.tables.block_cache_hits,
+          .block_cache_misses = store.tables.block_cache_misses,
+          .bloom_useful = store.tables.bloom_useful,
+          .keys_read = store.tables.keys_read,
+          .keys_written = store.tables.keys_written,
+          .wal_syncs = store.tables.wal_syncs,
+          .wal_bytes = store.tables.wal_bytes,
+          .flush_written_bytes = store.tables.flush_written_bytes,
+          .compaction_read_bytes = store.tables.compaction_read_bytes,
+          .compaction_written_bytes = store.tables.compaction_written_bytes,
+          .stall = std::chrono::microseconds(store.tables.stall_us)};
+}
+
 }  // namespace
 
 api::Task<void> Scraper::refresh_relinks() {
@@ -80,34 +111,7 @@ api::Task<std::string> Scraper::scrape() {
   const std::size_t queue_length = store_.queue_length();  // before our own call
   auto work = [](store::Store& store) { return store.stats(); };
   const store::StoreStats store = co_await store_.run(std::move(work));
-  metrics_.set(metrics::StoreGauges{.healthy = store_.healthy(),
-                                    .write_stopped = store.write_stopped,
-                                    .feed_epoch = store.feed_epoch,
-                                    .feed_first = store.feed_first,
-                                    .feed_head = store.feed_head,
-                                    .feed_published = store.published,
-                                    .disk_bytes = store.disk_bytes,
-                                    .disk_free_bytes = store.disk_free_bytes,
-                                    .memtable_bytes = store.memtable_bytes,
-                                    .block_cache_bytes = store.block_cache_bytes,
-                                    .pending_compaction_bytes = store.pending_compaction_bytes,
-                                    .dead_letters = store.dead_letters,
-                                    .dead_letters_evicted = store.dead_letters_evicted,
-                                    .queue_length = queue_length,
-                                    .running_compactions = store.running_compactions,
-                                    .level_files = store.level_files,
-                                    .errors = store.errors,
-                                    .block_cache_hits = store.tables.block_cache_hits,
-                                    .block_cache_misses = store.tables.block_cache_misses,
-                                    .bloom_useful = store.tables.bloom_useful,
-                                    .keys_read = store.tables.keys_read,
-                                    .keys_written = store.tables.keys_written,
-                                    .wal_syncs = store.tables.wal_syncs,
-                                    .wal_bytes = store.tables.wal_bytes,
-                                    .flush_written_bytes = store.tables.flush_written_bytes,
-                                    .compaction_read_bytes = store.tables.compaction_read_bytes,
-                                    .compaction_written_bytes = store.tables.compaction_written_bytes,
-                                    .stall = std::chrono::microseconds(store.tables.stall_us)});
+  metrics_.set(gauges_of(store, store_.healthy(), queue_length));
   const engine::EngineStatus engine = engine_.status();
   metrics_.set(metrics::ScheduleGauges{.links_by_status = engine.links_by_status,
                                        .due = engine.due,
@@ -140,7 +144,6 @@ api::Task<std::string> Scraper::scrape() {
                                          .created = connections.created,
                                          .reused = connections.reused,
                                          .stale = connections.stale,
-
                                          .tls_resumed = connections.tls_resumed});
   metrics_.set_admin_connections(admin_connections_());
   metrics_.set(metrics::read_process_usage());

@@ -337,8 +337,8 @@ void add_budgets(Table& table) {
            "Whether upstream refuses our own credentials (1) or not (0).");
 }
 
-void add_store(Table& table) {
-  Rows rows{table, "Store and feed"};
+void add_feed(Table& table) {
+  Rows rows{table, "Commits and feed"};
   rows.add(Id::commits_total, counter, "moneykit_syncd_commits_total",
            "Synced writes; waiting updates share one.");
   rows.add(Id::commit_duration_seconds, histogram, "moneykit_syncd_commit_duration_seconds",
@@ -373,6 +373,10 @@ void add_store(Table& table) {
            "When the consumer last acknowledged changes or was reset; NaN before the first time.")
       .by_what_is_there("consumer", feed_consumers_shown_max)
       .none_is_nan();
+}
+
+void add_store(Table& table) {
+  Rows rows{table, "Store and backups"};
   rows.add(Id::store_healthy, gauge, "moneykit_syncd_store_healthy",
            "Whether the store accepts writes (1) or failed and fetching stopped (0).");
   rows.add(Id::store_errors_total, counter, "moneykit_syncd_store_errors_total",
@@ -493,6 +497,7 @@ const std::vector<MetricInfo>& catalogue() {
     add_incidents(all);
     add_requests(all);
     add_budgets(all);
+    add_feed(all);
     add_store(all);
     add_tables(all);
     add_process(all);

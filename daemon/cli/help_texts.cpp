@@ -58,7 +58,7 @@ constexpr auto all_examples = std::to_array<Example>({
     {"tokens create", "tokens create ann --role operate --lifetime 30d"},
     {"tokens revoke", "tokens revoke ann"},
     {"completion", "completion bash > /etc/bash_completion.d/moneykitctl"},
-    {"manual", "manual | man -l -"},
+    {"manual", "manual > moneykitctl.1"},
 });
 
 struct Group {

@@ -11,6 +11,8 @@ namespace syncd::cli {
 
 namespace {
 
+constexpr std::string_view program_name = "moneykitctl";
+
 // `--limit COUNT`, `-y, --yes`.
 std::string spelling(const GrammarOption& option) {
   std::string kind = option.kind;
@@ -66,9 +68,9 @@ void add_ending(daemon::ManPage& page) {
 
 std::string manual(const std::vector<GrammarVerb>& grammar) {
   const GrammarVerb& program = grammar.front();
-  daemon::ManPage page("moneykitctl", 1, "moneykit-syncd " SYNCD_VERSION, "User Commands");
+  daemon::ManPage page(program_name, 1, "moneykit-syncd " SYNCD_VERSION, "User Commands");
   page.section("NAME");
-  page.paragraph("moneykitctl - ask and steer a running moneykit-syncd");
+  page.paragraph(fmt::format("{} - ask and steer a running moneykit-syncd", program_name));
   page.section("SYNOPSIS");
   page.paragraph("`moneykitctl` [OPTIONS] VERB [ARGUMENTS]");
   page.section("DESCRIPTION");

@@ -163,6 +163,7 @@ TEST_F(CliCommands, PrintTheAnswerAsItCameWhenJsonIsWanted) {
   const std::string list = R"({"items":[{"link_id":"a"},{"link_id":"b"}]})";
   for (const auto& [request, command] : commands()) {
     if (request.find("/feed") != std::string::npos) continue;
+    if (request == "POST /v1/backups") continue;  // it waits for the end: ABackupIsWaitedFor
     SCOPED_TRACE(request);
     const bool listed = request.find("limit=") != std::string::npos;
     const std::string out = run({{200, listed ? list : object}, {200, R"({"items":[]})"}},
