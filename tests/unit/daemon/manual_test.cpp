@@ -1,5 +1,8 @@
 #include "daemon/cli/manual.hpp"
 
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -65,6 +68,40 @@ TEST(Manual, HasEveryVerbAndOptionOfTheHelp) {
   }
   EXPECT_GT(verbs, 30u);
   EXPECT_THAT(page, Not(HasSubstr("__complete"))) << "it is not for people";
+}
+
+std::string help_of(std::vector<std::string> words) {
+  words.emplace_back("--help");
+  const auto options = daemon::parse_arguments(std::move(words));
+  return options ? "" : options.error().out;
+}
+
+// The page of the daemon is written by hand: nothing that its help lists may be missing.
+TEST(Manual, OfTheDaemonHasEveryCommandAndOptionOfItsHelp) {
+  std::ifstream file(std::string(SYNCD_SOURCE_DIR) + "/systemd/moneykit-syncd.8");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const std::vector<std::vector<std::string>> commands = {
+      {},         {"check-config"},    {"config"},           {"config", "dump"},
+      {"backup"}, {"backup", "drill"}, {"backup", "restore"}};
+  std::size_t met = 0;
+  for (const auto& words : commands) {
+    HelpPage help;
+    const std::string text = help_of(words);
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find('\n', at), text.size());
+      const std::string line = text.substr(at, end - at);
+      at = end + 1;
+      if (line.starts_with("  ")) read_line(line, true, help);
+    }
+    for (const auto* names : {&help.verbs, &help.options}) {
+      for (const std::string& name : *names) {
+        if (name == "-h" || name == "BACKUP") continue;
+        ++met;
+        EXPECT_THAT(page, HasSubstr(on_the_page(name))) << testing::PrintToString(words);
+      }
+    }
+  }
+  EXPECT_GT(met, 15u);
 }
 
 TEST(Manual, HasEveryKeyOfTheConfiguration) {
