@@ -103,8 +103,8 @@ void World::check_first_look(const core::LinkUpdate& update, const core::LinkRec
   const auto entry = store_.relink.find(link_id);
   if (entry == store_.relink.end()) return;
   const auto snapshot = first_look(link_id);
-  // The entry is as the commit left it: one that was dismissed waits anew when the owner is lost a second time
-  // in this very page. The look was at the wait before, and stays that one's.
+  // The entry is as the commit left it: one that was dismissed waits anew when the owner is lost a second
+  // time in this very page. The look was at the wait before, and stays that one's.
   const bool waits_anew = update.relink && update.relink->opened_at == update.at;
   const bool looked = snapshot && (snapshot->opened_at == entry->second.opened_at || waits_anew);
   const bool waited = before->status == core::LinkStatus::relink && before->upstream_state == "connected";
