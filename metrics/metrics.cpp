@@ -124,25 +124,6 @@ struct Metrics::Impl {
     return *histograms[std::to_underlying(id)][slot];
   }
 
-  struct InstitutionSeries {
-    prometheus::Gauge* links = nullptr;
-    prometheus::Gauge* failing = nullptr;
-  };
-  void forget_institution(const InstitutionSeries& series) {
-    gauge_families[std::to_underlying(Id::institution_links)]->Remove(series.links);
-    gauge_families[std::to_underlying(Id::institution_failing_links)]->Remove(series.failing);
-  }
-  InstitutionSeries& institution(const std::string& name) {
-    const auto [place, is_new] = institutions.try_emplace(name);
-    if (is_new) {
-      const auto make = [&](Id id) {
-        return &gauge_families[std::to_underlying(id)]->Add({{"institution", name}});
-      };
-      place->second = {.links = make(Id::institution_links), .failing = make(Id::institution_failing_links)};
-    }
-    return place->second;
-  }
-
   // Counters that another part keeps are brought up to its value.
   void raise(Id id, double value, std::size_t slot = 0) {
     prometheus::Counter& target = counter(id, slot);
@@ -150,16 +131,15 @@ struct Metrics::Impl {
     if (behind > 0) target.Increment(behind);
   }
 
-  // The series of `names`, and no others.
-  void keep_series(Id id, std::span<const ConsumerGauges> consumers) {
+  // The series of `names`, and no others, beside those that are there from the start.
+  void keep_series(Id id, std::span<const std::string_view> names) {
     Changing& metric = changing[std::to_underlying(id)];
+    const std::string& label = metric.label;
     std::map<std::string, prometheus::Gauge*, std::less<>> kept;
-    for (const ConsumerGauges& consumer : consumers.first(std::min(consumers.size(), metric.series_max))) {
-      std::string name(consumer.name);
+    for (const std::string_view name : names) {
       const auto held = metric.series.find(name);
-      prometheus::Gauge* const series =
-          held == metric.series.end() ? &metric.family->Add({{metric.label, name}}, nothing) : held->second;
-      kept.emplace(std::move(name), series);
+      const bool is_new = held == metric.series.end();
+      kept.emplace(name, is_new ? &metric.family->Add({{label, std::string(name)}}, nothing) : held->second);
     }
     for (const auto& [name, series] : metric.series) {
       if (!kept.contains(name)) metric.family->Remove(series);
@@ -206,10 +186,7 @@ struct Metrics::Impl {
       }
       case MetricType::gauge: {
         auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(registry);
-        if (metric.series_max > 0) {
-          changing[index] = {&family, std::string(metric.labels.front()), metric.series_max, {}};
-        }
-        gauge_families[index] = &family;
+        if (metric.labels.size() == 1) changing[index] = {&family, std::string(metric.labels.front()), {}};
         for (const auto& values : series) {
           gauges[index].push_back(&family.Add(labels_of(metric, values), metric.none_is_nan ? nothing : 0.0));
         }
@@ -230,17 +207,14 @@ struct Metrics::Impl {
   std::array<std::vector<prometheus::Counter*>, metric_count> counters;
   std::array<std::vector<prometheus::Gauge*>, metric_count> gauges;
   std::array<std::vector<prometheus::Histogram*>, metric_count> histograms;
-  // Those whose series come and go; owned by the registry as well.
+  // Of gauges with one label, the series that come and go; owned by the registry as well.
   struct Changing {
     prometheus::Family<prometheus::Gauge>* family = nullptr;
     std::string label;
-    std::size_t series_max = 0;
     std::map<std::string, prometheus::Gauge*, std::less<>> series;
   };
   std::array<Changing, metric_count> changing;
-  std::array<prometheus::Family<prometheus::Gauge>*, metric_count> gauge_families{};
   InstitutionChoice choice;
-  std::map<std::string, InstitutionSeries, std::less<>> institutions;  // without `other`
 };
 
 Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>(options)) {
@@ -408,18 +382,17 @@ void Metrics::set(const ScheduleGauges& gauges) {
 
 void Metrics::set_institutions(std::span<const InstitutionGauges> institutions, std::uint64_t links) {
   const InstitutionChoice::Named& named = impl_->choice.choose(institutions);
-  std::erase_if(impl_->institutions, [&](const auto& before) {
-    const bool left = !named.contains(before.first);
-    if (left) impl_->forget_institution(before.second);
-    return left;
-  });
+  std::vector<std::string_view> names;
+  for (const auto& [name, counts] : named)
+    names.push_back(name);
+  impl_->keep_series(Id::institution_links, names);
+  impl_->keep_series(Id::institution_failing_links, names);
   std::uint64_t failing = 0;
   for (const InstitutionGauges& one : institutions)
     failing += one.failing;
   for (const auto& [name, counts] : named) {
-    const Impl::InstitutionSeries& series = impl_->institution(name);
-    series.links->Set(number(counts.links));
-    series.failing->Set(number(counts.failing));
+    impl_->set(Id::institution_links, name, number(counts.links));
+    impl_->set(Id::institution_failing_links, name, number(counts.failing));
     links -= std::min(links, counts.links);
     failing -= counts.failing;
   }
@@ -505,9 +478,13 @@ void Metrics::set(const StoreGauges& gauges) {
 }
 
 void Metrics::set_feed_consumers(std::span<const ConsumerGauges> consumers) {
+  consumers = consumers.first(std::min(consumers.size(), feed_consumers_shown_max));
+  std::vector<std::string_view> names;
+  for (const ConsumerGauges& consumer : consumers)
+    names.push_back(consumer.name);
   for (const Id id : {Id::feed_consumer_lag_records, Id::feed_consumer_oldest_unread_timestamp_seconds,
                       Id::feed_consumer_last_ack_timestamp_seconds})
-    impl_->keep_series(id, consumers);
+    impl_->keep_series(id, names);
   for (const ConsumerGauges& consumer : consumers) {
     impl_->set(Id::feed_consumer_lag_records, consumer.name, number(consumer.lag));
     impl_->set(Id::feed_consumer_oldest_unread_timestamp_seconds, consumer.name,
