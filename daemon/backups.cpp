@@ -7,6 +7,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "daemon/admin/repeated_request.hpp"
 #include "daemon/json_writer.hpp"
 #include "daemon/settings.hpp"
 #include "sync/core/conflict_codes.hpp"
@@ -49,8 +50,7 @@ core::Result<std::string> earlier_backup(store::Store& store, const engine::Requ
   if (!held->earlier_act) return std::string{};
   auto name = name_in(held->earlier_act->note.detail);
   if (held->earlier_act->note.request_digest == by.request_digest && !name.empty()) return name;
-  return std::unexpected(refusal(core::idempotency_key_reused,
-                                 "this Idempotency-Key was used for another request; send a new one"));
+  return key_of_another_request();
 }
 
 BackupState state_of(const store::BackupInfo& info) {
@@ -221,11 +221,7 @@ api::Task<core::Result<Backups::Begun>> Backups::begin(SharedJob job) {
     if (!writer && open.healthy())
       return std::unexpected(refusal(core::backup_refused, writer.error().message));
     if (!writer) return std::unexpected(writer.error());
-    const core::AuditNote act{.actor = by.actor,
-                              .action = "backup.create",
-                              .detail = detail_of((*writer)->name()),
-                              .request_key = by.request_key,
-                              .request_digest = by.request_digest};
+    const core::AuditNote act = act_of(by, "backup.create", detail_of((*writer)->name()));
     const auto recorded = open.record_act(wanted.now, act, std::nullopt);
     if (recorded && *recorded == store::CommitOutcome::committed)
       return Begun{.writer = std::move(*writer), .earlier = {}};

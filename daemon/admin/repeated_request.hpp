@@ -1,5 +1,6 @@
 #pragma once
 
+#include <expected>
 #include <string>
 
 #include "store/store.hpp"
@@ -9,6 +10,9 @@ namespace syncd::daemon {
 
 // What the audit log keeps of an act, with the key of the request.
 core::AuditNote act_of(const engine::Requester& by, std::string action, std::string detail);
+
+// What is said to a request whose Idempotency-Key belongs to another one.
+std::unexpected<core::Error> key_of_another_request();
 
 // The key of the act is known. Whether it belongs to the same request; otherwise, as an error, that it does
 // not. On the store thread.
