@@ -5,21 +5,13 @@
 
 #include "daemon/admin/answers.hpp"
 #include "daemon/admin/routes.hpp"
+#include "daemon/admin/shapes.hpp"
 #include "daemon/admin/token_request.hpp"
 
 // Who asks, and the tokens of the TCP listener.
 namespace syncd::daemon {
 
 namespace {
-
-void write_time(JsonWriter& writer, std::string_view name, const std::optional<core::WallTime>& time) {
-  writer.key(name);
-  if (time) {
-    writer.string(core::format_wall_time(*time));
-  } else {
-    writer.null();
-  }
-}
 
 // The members of a token, never its hash.
 void write_token_members(JsonWriter& writer, const Token& token, core::WallTime now) {
@@ -29,7 +21,7 @@ void write_token_members(JsonWriter& writer, const Token& token, core::WallTime 
   write_time(writer, "created_at", token.created_at);
   writer.member("created_by", std::string_view(token.created_by));
   write_time(writer, "expires_at", token.expires_at);
-  write_time(writer, "revoked_at", token.revoked_at);
+  write_optional_time(writer, "revoked_at", token.revoked_at);
 }
 
 }  // namespace
@@ -40,7 +32,7 @@ api::Task<HttpResponse> AdminRoutes::show_caller(Call call) {
   JsonWriter writer;
   writer.begin_object().member("actor", std::string_view(call.caller.actor));
   writer.member("role", to_string(call.caller.role));
-  if (call.caller.expires_at) write_time(writer, "expires_at", call.caller.expires_at);
+  if (call.caller.expires_at) write_time(writer, "expires_at", *call.caller.expires_at);
   writer.end_object();
   co_return json(200, writer);
 }

@@ -28,15 +28,6 @@ bool names(const Target& target, std::string_view parameter) {
   return std::ranges::any_of(target.query, [parameter](const auto& each) { return each.first == parameter; });
 }
 
-void write_time(JsonWriter& writer, std::string_view name, const std::optional<core::WallTime>& time) {
-  writer.key(name);
-  if (time) {
-    writer.string(core::format_wall_time(*time));
-  } else {
-    writer.null();
-  }
-}
-
 void write_bounds(JsonWriter& writer, const store::FeedBounds& feed) {
   writer.begin_object().member("epoch", feed.epoch).member("first", feed.first);
   writer.member("head", feed.head).end_object();
@@ -114,12 +105,11 @@ void AdminRoutes::write_consumer_members(JsonWriter& writer, const store::Consum
   writer.member("name", std::string_view(consumer.name)).member("state", store::to_string(view.state));
   writer.member("epoch", consumer.acknowledged.epoch);
   writer.member("acknowledged", consumer.acknowledged.sequence).member("lag", view.lag);
-  const bool ever = consumer.acknowledged_at != core::WallTime{};
-  write_time(writer, "oldest_unread_at", view.oldest_unread_at);
-  write_time(writer, "acknowledged_at", ever ? std::optional(consumer.acknowledged_at) : std::nullopt);
+  write_optional_time(writer, "oldest_unread_at", view.oldest_unread_at);
+  write_time(writer, "acknowledged_at", consumer.acknowledged_at);
   const auto read_at = consumers_read_at_.find(consumer.name);
-  const bool read = read_at != consumers_read_at_.end();
-  write_time(writer, "last_read_at", read ? std::optional(read_at->second) : std::nullopt);
+  write_time(writer, "last_read_at",
+             read_at == consumers_read_at_.end() ? core::WallTime{} : read_at->second);
   write_time(writer, "created_at", consumer.created_at);
 }
 

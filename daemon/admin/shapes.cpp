@@ -8,8 +8,6 @@
 
 namespace syncd::daemon {
 
-namespace {
-
 void write_time(JsonWriter& writer, std::string_view name, core::WallTime time) {
   writer.key(name);
   if (time == core::WallTime{}) {
@@ -23,6 +21,8 @@ void write_optional_time(JsonWriter& writer, std::string_view name,
                          const std::optional<core::WallTime>& time) {
   write_time(writer, name, time.value_or(core::WallTime{}));
 }
+
+namespace {
 
 void write_optional_text(JsonWriter& writer, std::string_view name, std::string_view text) {
   writer.key(name);

@@ -12,6 +12,11 @@ namespace syncd::daemon {
 // The JSON shapes of the admin API. Rows' `data`, and the feed's `before` and `after`, are spliced in as
 // stored: numbers keep their text.
 
+// A member that is null for a time that never came: WallTime{}, or none at all.
+void write_time(JsonWriter& writer, std::string_view name, core::WallTime time);
+void write_optional_time(JsonWriter& writer, std::string_view name,
+                         const std::optional<core::WallTime>& time);
+
 // Without `data` in lists.
 void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref);
 // The same with upstream's link object under `data`.
