@@ -10,10 +10,9 @@ namespace syncd::daemon {
 namespace {
 
 void add_key(const ConfigKey& key, ManPage& page) {
-  std::string range = describe_range(key);
-  if (range.empty()) range = describe_type(key);
   page.entry(fmt::format("{} = {}", key.name, format_value(key.default_value)), key.help);
-  page.more(fmt::format("Accepted: {}.{}", range, key.reloadable ? " A reload takes it." : ""));
+  page.more(
+      fmt::format("Accepted: {}.{}", describe_accepted(key), key.reloadable ? " A reload takes it." : ""));
 }
 
 }  // namespace

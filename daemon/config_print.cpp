@@ -19,10 +19,8 @@ std::string shown_in_dump(const ConfigKey& key, const ConfigValue& value, const 
 }
 
 std::string row_of_reference(const ConfigKey& key) {
-  std::string range = describe_range(key);
-  if (range.empty()) range = describe_type(key);
-  return fmt::format("| `{}` | `{}` | {} | {}{} |\n", key.name, format_value(key.default_value), range,
-                     key.help, key.reloadable ? " *reload*" : "");
+  return fmt::format("| `{}` | `{}` | {} | {}{} |\n", key.name, format_value(key.default_value),
+                     describe_accepted(key), key.help, key.reloadable ? " *reload*" : "");
 }
 
 // Keys with the same reason stand together.

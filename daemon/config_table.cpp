@@ -554,6 +554,11 @@ std::string_view describe_type(const ConfigKey& key) {
   return names[key.binding.index()];
 }
 
+std::string describe_accepted(const ConfigKey& key) {
+  std::string range = describe_range(key);
+  return range.empty() ? std::string(describe_type(key)) : range;
+}
+
 std::optional<Refusal> check_value(const ConfigKey& key, const ConfigValue& value) {
   if (const auto* text_value = std::get_if<std::string>(&value)) {
     if (key.check != nullptr) return key.check(*text_value);

@@ -60,6 +60,8 @@ std::string format_value(const ConfigValue& value);
 std::string describe_range(const ConfigKey& key);
 // `text`, `duration`, `integer`, `true or false`: with its article, for messages.
 std::string_view describe_type(const ConfigKey& key);
+// The range, or the type of a key that takes all of it: for the reference.
+std::string describe_accepted(const ConfigKey& key);
 // nullopt: `value` has the right type and lies in the range.
 std::optional<Refusal> check_value(const ConfigKey& key, const ConfigValue& value);
 

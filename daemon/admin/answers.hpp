@@ -1,10 +1,15 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
 #include "daemon/admin/http.hpp"
 #include "daemon/json_writer.hpp"
+#include "store/store.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
 #include "sync/engine/engine.hpp"
@@ -47,6 +52,17 @@ HttpResponse list_of(const Listing& listing, Write write) {
   if (!listing.next.empty()) writer.member("next", std::string_view(listing.next));
   writer.end_object();
   return json(200, writer);
+}
+
+// The page that begins at `first` of what is held in memory and in order; `name_of` gives what to pass as
+// `after`.
+template <class Iterator, class NameOf>
+auto page_from(Iterator first, Iterator end, std::uint64_t limit, NameOf name_of) {
+  store::Listing<std::iter_value_t<Iterator>> page;
+  const auto rest = static_cast<std::uint64_t>(end - first);
+  page.items.assign(first, first + static_cast<std::ptrdiff_t>(std::min(limit, rest)));
+  if (rest > limit) page.next = name_of(page.items.back());
+  return page;
 }
 
 }  // namespace syncd::daemon

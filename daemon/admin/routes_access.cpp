@@ -44,11 +44,9 @@ api::Task<HttpResponse> AdminRoutes::list_tokens(Call call) {
   if (const std::string refusal = query.finish(); !refusal.empty()) co_return refuse_parameter(refusal);
   const std::vector<Token>& all = view_.tokens().tokens();
   const auto first = std::ranges::upper_bound(all, after, std::ranges::less{}, &Token::name);
-  const auto rest = static_cast<std::uint64_t>(all.end() - first);
-  store::Listing<Token> listing;
-  listing.items.assign(first, first + static_cast<std::ptrdiff_t>(std::min(limit, rest)));
-  if (rest > limit) listing.next = listing.items.back().name;
-  co_return list_of(listing, [now = view_.wall_now()](JsonWriter& writer, const Token& token) {
+  const auto name_of = [](const Token& token) { return token.name; };
+  const auto page = page_from(first, all.end(), limit, name_of);
+  co_return list_of(page, [now = view_.wall_now()](JsonWriter& writer, const Token& token) {
     writer.begin_object();
     write_token_members(writer, token, now);
     writer.end_object();

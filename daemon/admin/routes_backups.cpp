@@ -83,11 +83,8 @@ api::Task<HttpResponse> AdminRoutes::list_backups(Call call) {
   const auto first =
       after.empty() ? all->begin()
                     : std::ranges::lower_bound(*all, after, std::ranges::greater_equal{}, &BackupState::name);
-  const auto rest = static_cast<std::uint64_t>(all->end() - first);
-  store::Listing<BackupState> listing;
-  listing.items.assign(first, first + static_cast<std::ptrdiff_t>(std::min(limit, rest)));
-  if (rest > limit) listing.next = listing.items.back().name;
-  co_return list_of(listing, write_backup);
+  const auto name_of = [](const BackupState& backup) { return backup.name; };
+  co_return list_of(page_from(first, all->end(), limit, name_of), write_backup);
 }
 
 api::Task<HttpResponse> AdminRoutes::show_backup(Call call) {

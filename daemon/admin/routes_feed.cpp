@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -125,17 +124,16 @@ api::Task<HttpResponse> AdminRoutes::list_consumers(Call call) {
     return view.consumer.name;
   };
   const auto first = std::ranges::upper_bound(all, after, std::ranges::less{}, name_of);
-  const auto rest = static_cast<std::uint64_t>(all.end() - first);
-  const auto end = first + static_cast<std::ptrdiff_t>(std::min(limit, rest));
+  const auto page = page_from(first, all.end(), limit, name_of);
   JsonWriter writer;
   writer.begin_object().key("items").begin_array();
-  for (auto each = first; each != end; ++each) {
+  for (const store::ConsumerView& view : page.items) {
     writer.begin_object();
-    write_consumer_members(writer, *each);
+    write_consumer_members(writer, view);
     writer.end_object();
   }
   writer.end_array();
-  if (end != all.end()) writer.member("next", std::string_view(std::prev(end)->consumer.name));
+  if (!page.next.empty()) writer.member("next", std::string_view(page.next));
   writer.key("feed");
   write_bounds(writer, list->feed);
   writer.end_object();
