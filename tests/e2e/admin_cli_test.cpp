@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 
@@ -22,11 +21,6 @@ using testing::Not;
 
 constexpr std::chrono::seconds end_limit{60};
 
-struct Result {
-  int code = -1;
-  std::string output;
-};
-
 // A link may be read more than once a minute.
 Tuning wide() {
   Tuning tuning;
@@ -47,10 +41,7 @@ class AdminCli : public testing::Test {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     const std::filesystem::path log = dir_.path() / ("ctl-" + std::to_string(++runs_) + ".log");
-    Process process(command, log);
-    const Ended ended = process.wait(end_limit);
-    std::ifstream file(log, std::ios::binary);
-    return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
+    return run_to_end(command, log, end_limit);
   }
 
   /// Starts the daemon with a link whose history is a page or two, because a verify leaves more than a second

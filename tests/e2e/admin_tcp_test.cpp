@@ -38,10 +38,9 @@ class AdminTcp : public testing::Test {
 
   int run(const std::vector<std::string>& command, std::string& output) {
     const std::filesystem::path log = dir_.path() / ("run-" + std::to_string(++runs_) + ".log");
-    Process process(command, log);
-    const Ended ended = process.wait(end_limit);
-    output = text_of(log);
-    return ended.code.value_or(-1);
+    Result result = run_to_end(command, log, end_limit);
+    output = std::move(result.output);
+    return result.code;
   }
   /// The text of a new token.
   std::string token(const std::string& name, const std::string& role) {

@@ -1,7 +1,6 @@
 // The store is lost and comes back from a backup: the real programs, from a backup under load to consumers
 // that learn of the new epoch.
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <string>
 #include <thread>
@@ -27,11 +26,6 @@ constexpr std::chrono::seconds catch_up_limit{150};
 constexpr std::size_t links_count = 8;
 constexpr int kills = 10;
 
-struct Result {
-  int code = 0;
-  std::string output;
-};
-
 class Backup : public testing::Test {
  protected:
   Backup()
@@ -53,10 +47,7 @@ class Backup : public testing::Test {
   }
   Result run(std::vector<std::string> command) {
     const fs::path log = dir_.path() / ("run-" + std::to_string(++runs_) + ".log");
-    Process process(command, log);
-    const Ended ended = process.wait(end_limit);
-    std::ifstream file(log, std::ios::binary);
-    return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
+    return run_to_end(command, log, end_limit);
   }
   Result ctl(const std::vector<std::string>& arguments) {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};

@@ -131,10 +131,9 @@ Json CanaryRun::done(std::string_view method, const std::string& target, const s
 
 int CanaryRun::run(const std::vector<std::string>& command, std::string& output) {
   const std::filesystem::path log = dir_.path() / fmt::format("run-{}.log", ++kept_);
-  Process process(command, log);
-  const Ended ended = process.wait(end_limit);
-  output = text_of(log);
-  return ended.code.value_or(-1);
+  Result result = run_to_end(command, log, end_limit);
+  output = std::move(result.output);
+  return result.code;
 }
 
 std::string CanaryRun::ctl(const std::vector<std::string>& arguments, int code, const std::string& input) {

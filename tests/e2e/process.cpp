@@ -117,6 +117,13 @@ std::string Process::log_tail() const {
   return text.size() <= tail_bytes ? text : "..." + text.substr(text.size() - tail_bytes);
 }
 
+Result run_to_end(const std::vector<std::string>& command, const std::filesystem::path& log,
+                  std::chrono::milliseconds limit) {
+  Process process(command, log);
+  const Ended ended = process.wait(limit);
+  return {ended.code.value_or(-1), process.log()};
+}
+
 void wait_until(std::string_view what, const std::function<bool()>& condition,
                 const std::function<std::string()>& evidence, std::chrono::milliseconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;

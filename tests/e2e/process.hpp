@@ -70,6 +70,17 @@ class Process {
   std::optional<Ended> ended_;
 };
 
+/// What a program that was waited for said, and its exit code; -1: a signal ended it.
+struct Result {
+  int code = -1;
+  std::string output;
+};
+
+/// Runs a program to its end; throws Failed when it has none within `limit`. `log` takes its output and
+/// stays.
+Result run_to_end(const std::vector<std::string>& command, const std::filesystem::path& log,
+                  std::chrono::milliseconds limit);
+
 /// Asks until `condition` holds; throws Failed naming `what`, with the text of `evidence`, after `limit`.
 /// The limit is a safety net against hanging, nobody measures with it.
 void wait_until(std::string_view what, const std::function<bool()>& condition,

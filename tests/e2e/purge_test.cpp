@@ -1,5 +1,4 @@
 // The end of a link: the real daemon, its command line tool, and kills in between.
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,11 +18,6 @@ using testing::HasSubstr;
 constexpr std::chrono::seconds end_limit{60};
 constexpr int kills = 12;
 
-struct Result {
-  int code = 0;
-  std::string output;
-};
-
 Tuning unhurried() {
   Tuning tuning;
   tuning.budget = "accounts_per_link = 1000\nsync_per_link = 1000\nlink_per_link = 1000\n";
@@ -40,10 +34,7 @@ class Purge : public testing::Test {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     const std::filesystem::path log = dir_.path() / ("ctl-" + std::to_string(++runs_) + ".log");
-    Process process(command, log);
-    const Ended ended = process.wait(end_limit);
-    std::ifstream file(log, std::ios::binary);
-    return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
+    return run_to_end(command, log, end_limit);
   }
   // The discovery registers it.
   std::string add_link() {

@@ -1,7 +1,6 @@
 // What a relink did to a link's data, as people see it: the real daemon, its command line tool, and a sandbox
 // whose links come back under other ids, with fewer rows, or so that nobody can tell.
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,11 +21,6 @@ using testing::Not;
 
 constexpr std::chrono::seconds end_limit{60};
 
-struct Result {
-  int code = 0;
-  std::string output;
-};
-
 Tuning unhurried() {
   Tuning tuning;
   tuning.budget = "accounts_per_link = 1000\nsync_per_link = 1000\nlink_per_link = 1000\n";
@@ -44,10 +38,7 @@ class RelinkContinuity : public testing::Test {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     const std::filesystem::path log = dir_.path() / fmt::format("ctl-{}.log", ++runs_);
-    Process process(command, log);
-    const Ended ended = process.wait(end_limit);
-    std::ifstream file(log, std::ios::binary);
-    return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
+    return run_to_end(command, log, end_limit);
   }
 
   std::string add_link(int accounts) {

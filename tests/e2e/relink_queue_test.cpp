@@ -1,6 +1,5 @@
 // The relink queue as people use it: the real daemon, its command line tool, and a bank's user at the
 // sandbox.
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,11 +20,6 @@ using testing::Not;
 constexpr std::chrono::seconds end_limit{60};
 constexpr std::string_view back = "https://app.example/back";
 
-struct Result {
-  int code = 0;
-  std::string output;
-};
-
 // Looks at a link that waits for its owner every few seconds.
 Tuning watchful() {
   Tuning tuning;
@@ -42,10 +36,7 @@ class RelinkQueue : public testing::Test {
 
   Result run(const std::vector<std::string>& command) {
     const std::filesystem::path log = dir_.path() / ("ctl-" + std::to_string(++runs_) + ".log");
-    Process process(command, log);
-    const Ended ended = process.wait(end_limit);
-    std::ifstream file(log, std::ios::binary);
-    return {ended.code.value_or(-1), {std::istreambuf_iterator<char>(file), {}}};
+    return run_to_end(command, log, end_limit);
   }
   Result ctl(const std::vector<std::string>& arguments) {
     std::vector<std::string> command{MONEYKITCTL_PROGRAM, "--socket", dir_.path() / "admin.sock"};
