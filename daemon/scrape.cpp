@@ -116,6 +116,7 @@ api::Task<std::string> Scraper::scrape() {
   metrics_.set(metrics::ScheduleGauges{.links_by_status = engine.links_by_status,
                                        .due = engine.due,
                                        .in_flight = engine.in_flight,
+                                       .tasks = engine.tasks,
                                        .resident_bytes = engine_.schedule_bytes(),
                                        .oldest_success_at = engine.oldest_success_at,
                                        .next_due_at = engine.next_due_at,

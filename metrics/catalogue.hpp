@@ -32,6 +32,7 @@ enum class MetricId : std::uint8_t {
   links,
   links_due,
   cycles_in_flight,
+  tasks,
   next_due_timestamp_seconds,
   schedule_resident_bytes,
   oldest_successful_sync_timestamp_seconds,

@@ -370,6 +370,7 @@ void Metrics::set(const ScheduleGauges& gauges) {
   }
   impl_->gauge(Id::links_due).Set(number(gauges.due));
   impl_->gauge(Id::cycles_in_flight).Set(number(gauges.in_flight));
+  impl_->gauge(Id::tasks).Set(number(gauges.tasks));
   impl_->gauge(Id::schedule_resident_bytes).Set(number(gauges.resident_bytes));
   impl_->gauge(Id::oldest_successful_sync_timestamp_seconds).Set(timestamp(gauges.oldest_success_at));
   impl_->gauge(Id::next_due_timestamp_seconds).Set(timestamp(gauges.next_due_at));

@@ -26,6 +26,7 @@ struct ScheduleGauges {
   std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
   std::uint64_t due = 0;                                                     // due now and not yet begun
   std::uint64_t in_flight = 0;                                               // cycles
+  std::uint64_t tasks = 0;                                                   // coroutines of the engine
   std::uint64_t resident_bytes = 0;
   std::optional<core::WallTime> oldest_success_at;  // over links neither paused nor gone
   std::optional<core::WallTime> next_due_at;

@@ -230,6 +230,7 @@ EngineStatus Engine::Impl::status() const {
   status.links = table.size();
   status.due = urgent.size() + table.due_count(now_tick());
   status.in_flight = in_flight;
+  status.tasks = group ? group->size() : 0;
   status.auth_refused = auth_refused;
   status.on_hold = on_hold;
   status.store_healthy = store.healthy();

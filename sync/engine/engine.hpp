@@ -137,6 +137,7 @@ struct EngineStatus {
   std::uint64_t links = 0;
   std::uint64_t due = 0;        // due now and not yet begun
   std::uint64_t in_flight = 0;  // cycles
+  std::uint64_t tasks = 0;      // coroutines that have not ended, cycles among them
   bool auth_refused = false;
   bool on_hold = false;  // by hold()
   bool store_healthy = true;

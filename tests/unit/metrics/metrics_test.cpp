@@ -269,6 +269,7 @@ TEST(Metrics, ScheduleGaugesFollowTheEngine) {
   gauges.links_by_status[static_cast<std::size_t>(core::LinkStatus::gone)] = 3;
   gauges.due = 2;
   gauges.in_flight = 1;
+  gauges.tasks = 9;
   gauges.resident_bytes = 4'000;
   gauges.oldest_success_at = at_second(1'700'000'500);
   gauges.next_due_at = core::WallTime(Millis(1'700'000'600'250));
@@ -279,6 +280,7 @@ TEST(Metrics, ScheduleGaugesFollowTheEngine) {
   EXPECT_EQ(scrape["links{status=\"relink\"}"], 0);
   EXPECT_EQ(scrape["links_due"], 2);
   EXPECT_EQ(scrape["cycles_in_flight"], 1);
+  EXPECT_EQ(scrape["tasks"], 9);
   EXPECT_EQ(scrape["schedule_resident_bytes"], 4'000);
   EXPECT_EQ(scrape["oldest_successful_sync_timestamp_seconds"], 1'700'000'500);
   EXPECT_EQ(scrape["next_due_timestamp_seconds"], 1'700'000'600.25);
