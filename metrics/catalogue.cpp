@@ -162,8 +162,9 @@ void add_links(Table& table) {
   rows.add(Id::links_due, gauge, "moneykit_syncd_links_due",
            "Links whose time has come and whose cycle has not begun.");
   rows.add(Id::cycles_in_flight, gauge, "moneykit_syncd_cycles_in_flight", "Cycles that are running.");
-  rows.add(Id::tasks, gauge, "moneykit_syncd_tasks",
-           "Coroutines of the engine that have not ended: its lasting ones, the cycles in flight and what waits.");
+  rows.add(
+      Id::tasks, gauge, "moneykit_syncd_tasks",
+      "Coroutines of the engine that have not ended: its lasting ones, the cycles in flight and what waits.");
   rows.add(Id::next_due_timestamp_seconds, gauge, "moneykit_syncd_next_due_timestamp_seconds",
            "When the next link is due; NaN when none is scheduled.")
       .none_is_nan();

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "sync/core/types.hpp"
+
+namespace syncd::core {
+
+// How often a link changes, from what its visits found. One bit a visit is all that there is: something had
+// changed since the last fetch, or nothing had. Kept with the link; what is long ago is forgotten with a
+// half-life of 21 days.
+struct ChangeEvidence {
+  float changes = 0;  // expected number behind the bits
+  float days = 0;     // of watching
+  // Of the changes that were found, those that a webhook told first, and the others.
+  float hooked = 0;
+  float missed = 0;
+  bool operator==(const ChangeEvidence&) const = default;
+};
+
+// What is assumed of a link of which little is known yet: so many changes in so many days, counted like its
+// own.
+struct ChangePrior {
+  float changes = 0.5F;
+  float days = 0.5F;
+};
+
+// Who found out: decides what the visit says about webhooks.
+enum class FoundBy : std::uint8_t { poll, hook };
+
+// A fetch has looked at the time since the last one. `since_last` below zero counts as zero, and more than
+// 60 days as 60: the daemon has not watched. Returns the expected number of changes that it found.
+double note_fetch(ChangeEvidence& evidence, Millis since_last, bool changed, FoundBy by,
+                  const ChangePrior& prior);
+
+// Changes a day; above zero.
+double changes_per_day(const ChangeEvidence& evidence, const ChangePrior& prior);
+
+// The share of changes that a webhook tells, in [0, 1); 0 for a link that has none.
+double webhook_recall(const ChangeEvidence& evidence, bool has_webhook);
+
+}  // namespace syncd::core

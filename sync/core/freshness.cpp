@@ -1,0 +1,220 @@
+#include "sync/core/freshness.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sync/core/ladder.hpp"
+
+namespace syncd::core {
+
+namespace {
+
+using Days = std::chrono::duration<double, std::ratio<86'400>>;
+
+constexpr std::uint32_t refreshes_max = 48;  // that one visit is planned for
+constexpr std::uint32_t missed_max = 4;  // refreshes that did not come in a row: the rhythm is not this one's
+constexpr double jitter_share = 0.03;
+
+double in_days(Millis span) {
+  return Days(span).count();
+}
+
+Millis to_millis(double days) {
+  constexpr double longest = 3650;
+  return std::chrono::duration_cast<Millis>(Days(std::clamp(days, 0.0, longest)));
+}
+
+// One way to go on, and what it costs a day: expected delay of changes, and calls at their prices.
+struct Option {
+  VisitReason reason = VisitReason::rate;
+  bool peek = false;
+  std::uint32_t refreshes = 0;
+  double cost_per_day = never();
+  double wait_days = 0;  // by the rate
+  double price = 0;      // of a look of the ladder, in its spreads
+};
+
+struct Setting {
+  double worth_per_day;      // changes a day that no webhook tells, times the link's weight
+  double worth_per_refresh;  // the same for one refresh; 0 without a rhythm
+  double period = 0, spread = 0;
+  const CallPrices& prices;
+  bool peeks;
+};
+
+// The square-root law: the longer the wait, the more delay; the shorter, the more calls.
+Option by_rate(const Setting& set, bool peek) {
+  const double price = peek ? set.prices.peek : set.prices.fetch;
+  const double wait = std::sqrt(2 * price / set.worth_per_day);
+  double cost = std::sqrt(2 * price * set.worth_per_day);
+  if (peek) {
+    // Whenever the clock has advanced a fetch follows.
+    const double refreshes_per_day = set.period > 0 ? 1 / set.period : set.worth_per_day;
+    cost += set.prices.fetch * -std::expm1(-refreshes_per_day * wait) / wait;
+  }
+  return {.reason = VisitReason::rate, .peek = peek, .cost_per_day = cost, .wait_days = wait};
+}
+
+Option by_ladder(const Setting& set, bool peek) {
+  const double unit = set.worth_per_refresh * set.spread;
+  const double price = (peek ? set.prices.peek : set.prices.fetch) / unit;
+  const LadderPlan plan = ladder_plan(price, set.period / set.spread);
+  if (plan.first == never()) return {};
+  const double cost = unit * plan.cost + (peek ? set.prices.fetch : 0);
+  return {.reason = VisitReason::ladder,
+          .peek = peek,
+          .refreshes = 1,
+          .cost_per_day = cost / set.period,
+          .price = price};
+}
+
+Option by_batch(const Setting& set, std::uint32_t refreshes) {
+  const double k = refreshes;
+  const double spread = set.spread * std::sqrt(k);
+  const SingleLook look = single_look(k, k * set.period / spread);
+  const double delay = set.period * k * (k - 1) / 2 + spread * look.cost;
+  const double cost = set.worth_per_refresh * delay + set.prices.fetch;
+  return {.reason = VisitReason::batch, .refreshes = refreshes, .cost_per_day = cost / (k * set.period)};
+}
+
+// The cost of a batch falls with its size, has one lowest point and rises: the search ends behind it.
+Option best_batch(const Setting& set, double max_days) {
+  Option best;
+  for (std::uint32_t k = 1; k <= refreshes_max && k * set.period <= max_days; ++k) {
+    const Option option = by_batch(set, k);
+    if (option.cost_per_day >= best.cost_per_day) break;
+    best = option;
+  }
+  return best;
+}
+
+Option best_option(const Setting& set, double max_days) {
+  Option best = by_rate(set, false);
+  const auto consider = [&best](const Option& option) {
+    if (option.cost_per_day < best.cost_per_day) best = option;
+  };
+  if (set.peeks) consider(by_rate(set, true));
+  if (set.worth_per_refresh <= 0) return best;
+  consider(by_ladder(set, false));
+  if (set.peeks) consider(by_ladder(set, true));
+  consider(best_batch(set, max_days));
+  return best;
+}
+
+// Days from `now` to the next look of the ladder; never(): the rhythm is not kept.
+double next_of_ladder(const Setting& set, double price, double since_refresh) {
+  for (std::uint32_t k = 1; k <= missed_max; ++k) {
+    const double spread = set.spread * std::sqrt(static_cast<double>(k));
+    const double expected = k * set.period;
+    const double looked = (since_refresh - expected) / spread;
+    const double next = ladder_next(price / std::sqrt(static_cast<double>(k)), set.period / spread, looked);
+    if (next != never()) return expected + next * spread - since_refresh;
+  }
+  return never();
+}
+
+double next_of_batch(const Setting& set, std::uint32_t refreshes, double since_refresh) {
+  const double k = refreshes;
+  const double spread = set.spread * std::sqrt(k);
+  const double at = k * set.period + single_look(k, k * set.period / spread).at * spread;
+  const double missed = std::ceil(std::max(since_refresh - at, 0.0) / set.period);
+  if (missed > missed_max) return never();
+  return at + missed * set.period - since_refresh;
+}
+
+double wait_of(const Option& option, const Setting& set, double since_refresh) {
+  switch (option.reason) {
+    case VisitReason::ladder:
+      return next_of_ladder(set, option.price, since_refresh);
+    case VisitReason::batch:
+      return next_of_batch(set, option.refreshes, since_refresh);
+    default:
+      return option.wait_days;
+  }
+}
+
+// The same for a link at each of its visits, another one for each link.
+double jitter_of(std::uint64_t id_hash, WallTime now) {
+  const std::uint64_t mixed =
+      (id_hash ^ static_cast<std::uint64_t>(now.time_since_epoch().count())) * 0x9e3779b97f4a7c15ULL;
+  return jitter_share * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1);
+}
+
+}  // namespace
+
+std::string_view to_string(VisitReason reason) {
+  switch (reason) {
+    case VisitReason::ladder:
+      return "ladder";
+    case VisitReason::batch:
+      return "batch";
+    case VisitReason::rate:
+      return "rate";
+    case VisitReason::floor:
+      return "floor";
+    case VisitReason::turn:
+      return "turn";
+    case VisitReason::learn:
+      return "learn";
+  }
+  return "turn";
+}
+
+VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institution, const CallPrices& prices,
+                     const FreshnessPolicy& policy, WallTime now) {
+  VisitPlan plan;
+  plan.changes_per_day = changes_per_day(link.evidence, institution.prior);
+  plan.recall = webhook_recall(link.evidence, link.has_webhook);
+  const double unseen = 1 - plan.recall;
+  const bool rhythmic = institution.rhythm.regular && link.refreshed_at;
+  Setting set{.worth_per_day = link.weight * unseen * plan.changes_per_day,
+              .worth_per_refresh = 0,
+              .prices = prices,
+              .peeks = policy.peeks};
+  if (rhythmic) {
+    set.period = in_days(institution.rhythm.period);
+    set.spread = in_days(institution.rhythm.spread);
+    plan.change_chance = unseen * -std::expm1(-plan.changes_per_day * set.period);
+    set.worth_per_refresh = link.weight * plan.change_chance;
+    set.worth_per_day = set.worth_per_refresh / set.period;
+  }
+  const double max_days = in_days(policy.max_interval);
+  Option option = best_option(set, max_days);
+  const double since_refresh = rhythmic ? Days(UpstreamTime(now) - *link.refreshed_at).count() : 0.0;
+  double wait = wait_of(option, set, since_refresh);
+  if (wait == never()) {
+    set.period = set.spread = 0;
+    set.worth_per_refresh = 0;
+    option = best_option(set, max_days);
+    wait = option.wait_days;
+  }
+  plan.reason = option.reason;
+  plan.peek = option.peek;
+  plan.refreshes = option.refreshes;
+  if (option.reason == VisitReason::rate) wait *= 1 + jitter_of(link.id_hash, now);
+  if (wait >= max_days) {
+    plan.reason = VisitReason::floor;
+    plan.peek = false;
+    wait = max_days * (1 - std::abs(jitter_of(link.id_hash, now)));
+  }
+  plan.due_at = now + std::max(to_millis(wait), policy.min_interval);
+  // The link object does not show everything: the feed itself is asked as often as the promise says.
+  if (plan.due_at - link.fetched_at >= policy.max_interval) plan.peek = false;
+  return plan;
+}
+
+std::optional<VisitPlan> plan_learning_visit(const LinkOutlook& link, const FreshnessPolicy& policy,
+                                             WallTime now) {
+  if (!link.refreshed_at) return std::nullopt;
+  constexpr Millis least = std::chrono::minutes(10);
+  const auto stood = std::chrono::duration_cast<Millis>(UpstreamTime(now) - *link.refreshed_at);
+  const Millis wait = std::max({stood - stood / 16, least, policy.min_interval});
+  if (wait > policy.max_interval) return std::nullopt;
+  VisitPlan plan;
+  plan.due_at = now + wait;
+  plan.peek = policy.peeks && plan.due_at - link.fetched_at < policy.max_interval;
+  plan.reason = VisitReason::learn;
+  return plan;
+}
+
+}  // namespace syncd::core

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "sync/core/evidence.hpp"
+#include "sync/core/refresh_clock.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::core {
+
+// When to visit a link next, so that what upstream refreshes is stored here soon, for no more calls than the
+// budget allows (decision 022). Pure: what is known comes in, a time and its reason come out.
+
+// What a call must save, in change-days: it is worth making when it is expected to make one change visible so
+// many days sooner. One for each budget that a look can draw on.
+struct CallPrices {
+  double fetch = 0;  // GET /links/{id}/transactions/sync; above zero
+  double peek = 0;   // GET /links/{id}; above zero
+};
+
+struct FreshnessPolicy {
+  Millis min_interval{std::chrono::minutes(5)};
+  Millis max_interval{std::chrono::hours(24)};  // not below min_interval
+  bool peeks = true;
+};
+
+// What is known of the institution behind a link, and of links whose institution is not known.
+struct InstitutionOutlook {
+  RefreshRhythm rhythm = {};
+  ChangePrior prior = {};
+};
+
+struct LinkOutlook {
+  std::uint64_t id_hash = 0;  // stable_hash() of the link's id
+  ChangeEvidence evidence = {};
+  bool has_webhook = false;
+  double weight = 1;                         // how much a change of this link counts; above zero
+  std::optional<UpstreamTime> refreshed_at;  // the upstream clock as last seen
+  WallTime fetched_at{};                     // its feed; epoch: never
+  WallTime looked_at{};                      // the clock; epoch: never
+};
+
+enum class VisitReason : std::uint8_t {
+  ladder = 1,  // the next refresh is expected then
+  batch = 2,   // the k-th refresh from now is: one visit for k of them
+  rate = 3,    // no rhythm is known, or it costs less to ignore it: by the square-root law
+  floor = 4,   // no link waits longer than max_interval
+  turn = 5,    // uniform: every link in its turn
+  learn = 6,   // only to learn the institution's rhythm
+};
+std::string_view to_string(VisitReason reason);
+
+struct VisitPlan {
+  WallTime due_at{};
+  bool peek = false;  // ask for the link object first, and for the feed if that shows news
+  VisitReason reason = VisitReason::turn;
+  // For people: what led to it.
+  double changes_per_day = 0;
+  double recall = 0;            // of webhooks
+  double change_chance = 0;     // that a refresh brings something which no webhook tells
+  std::uint32_t refreshes = 0;  // that the visit is for; 0: not by the clock
+};
+
+// The visit after one at `now` that found the link connected and left nothing to do. min_interval and
+// max_interval from `now` bound the time; up to 3 % of the wait is jitter by the link's hash.
+VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institution, const CallPrices& prices,
+                     const FreshnessPolicy& policy, WallTime now);
+
+// The same, only to learn when the institution refreshes: as far ahead as the clock has stood already, so
+// that a gap that ends before is certain to be one (RefreshClock). Nothing to be learned: nullopt.
+std::optional<VisitPlan> plan_learning_visit(const LinkOutlook& link, const FreshnessPolicy& policy,
+                                             WallTime now);
+
+}  // namespace syncd::core

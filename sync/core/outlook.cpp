@@ -1,0 +1,161 @@
+#include "sync/core/outlook.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace syncd::core {
+
+namespace {
+
+constexpr double half_life_days = 21;
+constexpr double days_between_forgetting = 1.0 / 24;
+// How much an institution's mean counts for a link of it: as much as so many changes of its own.
+constexpr double prior_changes = 0.5;
+constexpr double rate_min = 0.02, rate_max = 50;  // changes a day of a mean link
+constexpr double days_known = 5;                  // an institution watched for less says less than everybody
+// Looks that are made only to learn a rhythm: one in so long for each institution.
+constexpr Millis explore_unknown_every = std::chrono::minutes(20);
+constexpr Millis explore_known_every = std::chrono::hours(12);
+constexpr char separator = '\t';
+constexpr std::string_view note_head = "outlook 1\n";
+
+double days_of(Millis span) {
+  return std::chrono::duration<double, std::ratio<86'400>>(span).count();
+}
+
+std::string key_of(std::string_view institution_id, std::string_view provider) {
+  std::string key(institution_id);
+  key += separator;
+  key += provider;
+  return key;
+}
+
+void put(std::string& text, double value) {
+  std::array<char, 32> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  text.append(digits.data(), error == std::errc{} ? end : digits.data());
+  text += separator;
+}
+
+bool take(std::string_view& line, double& value) {
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+  if (error != std::errc{} || !std::isfinite(value) || value < 0 || value > 1e15) return false;
+  line.remove_prefix(static_cast<std::size_t>(end - line.data()));
+  if (!line.starts_with(separator)) return false;
+  line.remove_prefix(1);
+  return true;
+}
+
+}  // namespace
+
+void Outlooks::add(Pool& pool, WallTime now, double days, double changes) {
+  const double passed = days_of(now - pool.as_of);
+  if (pool.as_of == WallTime{} || passed < 0) {
+    pool.as_of = now;
+  } else if (passed > days_between_forgetting) {
+    const double kept = std::exp2(-passed / half_life_days);
+    pool.changes *= kept;
+    pool.days *= kept;
+    pool.as_of = now;
+  }
+  pool.changes += changes;
+  pool.days += days;
+}
+
+Outlooks::Pool* Outlooks::pool_of(std::string_view institution_id, std::string_view provider) {
+  if (institution_id.empty() || institution_id.size() + provider.size() >= outlook_name_bytes_max)
+    return nullptr;
+  const std::string key = key_of(institution_id, provider);
+  const auto found = pools_.find(key);
+  if (found != pools_.end()) return &found->second;
+  if (pools_.size() >= outlook_institutions_max) return nullptr;
+  return &pools_[key];
+}
+
+void Outlooks::note_fetch(std::string_view institution_id, std::string_view provider, WallTime now,
+                          Millis since_last, double changes) {
+  const double days = std::clamp(days_of(since_last), 0.0, 60.0);
+  add(everybody_, now, days, changes);
+  Pool* pool = pool_of(institution_id, provider);
+  if (pool != nullptr) add(*pool, now, days, changes);
+}
+
+void Outlooks::note_gap(std::string_view institution_id, std::string_view provider, Millis gap,
+                        Millis stood) {
+  Pool* pool = pool_of(institution_id, provider);
+  if (pool != nullptr) pool->clock.note_gap(gap, stood);
+}
+
+bool Outlooks::explores(std::string_view institution_id, std::string_view provider, WallTime now) {
+  Pool* pool = pool_of(institution_id, provider);
+  if (pool == nullptr) return false;
+  const Millis every = pool->clock.knows() ? explore_known_every : explore_unknown_every;
+  // A time that is too far off was set by a clock that was wrong.
+  if (now < pool->explore_at && pool->explore_at - now <= every) return false;
+  pool->explore_at = now + every;
+  return true;
+}
+
+ChangePrior Outlooks::prior_of(const Pool& pool) {
+  const double rate = pool.days > 0 ? std::clamp(pool.changes / pool.days, rate_min, rate_max) : 1.0;
+  return {.changes = static_cast<float>(prior_changes), .days = static_cast<float>(prior_changes / rate)};
+}
+
+InstitutionOutlook Outlooks::of(std::string_view institution_id, std::string_view provider) const {
+  const auto found = pools_.find(key_of(institution_id, provider));
+  if (found == pools_.end()) return {.rhythm = {}, .prior = prior_of(everybody_)};
+  const Pool& pool = found->second;
+  return {.rhythm = pool.clock.rhythm(), .prior = prior_of(pool.days < days_known ? everybody_ : pool)};
+}
+
+// Each line: the four numbers of a rhythm, the two of the pool, and its name to the end of the line. The
+// first line is everybody's. A name with a line end is left out.
+std::string Outlooks::encode() const {
+  std::string text(note_head);
+  const auto line = [&text](const Pool& pool, std::string_view name) {
+    if (name.find('\n') != std::string_view::npos) return;
+    const RefreshRhythm& rhythm = pool.clock.rhythm();
+    put(text, rhythm.regular ? 1 : 0);
+    for (const Millis span : {rhythm.period, rhythm.spread, rhythm.gap_median})
+      put(text, static_cast<double>(span.count()));
+    put(text, pool.changes);
+    put(text, pool.days);
+    put(text, static_cast<double>(pool.as_of.time_since_epoch().count()));
+    text += name;
+    text += '\n';
+  };
+  line(everybody_, {});
+  for (const auto& [name, pool] : pools_)
+    line(pool, name);
+  return text;
+}
+
+void Outlooks::decode(std::string_view note) {
+  pools_.clear();
+  everybody_ = {};
+  if (!note.starts_with(note_head)) return;
+  note.remove_prefix(note_head.size());
+  for (bool first = true; !note.empty(); first = false) {
+    const std::size_t end = std::min(note.find('\n'), note.size());
+    std::string_view line = note.substr(0, end);
+    note.remove_prefix(std::min(end + 1, note.size()));
+    std::array<double, 7> numbers{};
+    if (!std::ranges::all_of(numbers, [&line](double& value) { return take(line, value); })) return;
+    Pool pool;
+    const auto span = [&numbers](std::size_t at) { return Millis(static_cast<std::int64_t>(numbers[at])); };
+    const bool sane = numbers[0] == 1 && span(1) > Millis(0) && span(2) > Millis(0);
+    pool.clock.restore({.regular = sane, .period = span(1), .spread = span(2), .gap_median = span(3)});
+    pool.changes = numbers[4];
+    pool.days = numbers[5];
+    pool.as_of = WallTime(span(6));
+    if (first) {
+      everybody_ = pool;
+    } else if (line.size() < outlook_name_bytes_max && pools_.size() < outlook_institutions_max) {
+      pools_[std::string(line)] = pool;
+    }
+  }
+}
+
+}  // namespace syncd::core

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sync/core/freshness.hpp"
+#include "sync/core/refresh_clock.hpp"
+#include "sync/core/types.hpp"
+
+namespace syncd::core {
+
+// Institutions whose rhythm is learned; links of further ones share one pool without a rhythm. A longer name
+// is no institution.
+inline constexpr std::size_t outlook_institutions_max = 4'096;
+inline constexpr std::size_t outlook_name_bytes_max = 256;
+
+// What the visits of all links have taught about their institutions. An institution that is reached by two
+// providers is two: each refreshes in its own rhythm.
+class Outlooks {
+ public:
+  // A fetch of a link of the institution has ended. `changes`: what note_fetch() has made of it.
+  void note_fetch(std::string_view institution_id, std::string_view provider, WallTime now, Millis since_last,
+                  double changes);
+  // The clock of a link has advanced by `gap`, see RefreshClock.
+  void note_gap(std::string_view institution_id, std::string_view provider, Millis gap, Millis stood);
+  // Whether a link of the institution that is being planned at `now` should be looked at soon, only to learn
+  // the rhythm: now and then one is, more often while little is known.
+  bool explores(std::string_view institution_id, std::string_view provider, WallTime now);
+  InstitutionOutlook of(std::string_view institution_id, std::string_view provider) const;
+  std::size_t institutions() const { return pools_.size(); }
+
+  // A note of the store that keeps this over a restart; the gaps themselves are not in it.
+  std::string encode() const;
+  // A note that is not understood: nothing is known.
+  void decode(std::string_view note);
+
+ private:
+  struct Pool {
+    RefreshClock clock;
+    double changes = 0, days = 0;  // with forgetting, as of `as_of`
+    WallTime as_of{};
+    WallTime explore_at{};
+  };
+  static void add(Pool& pool, WallTime now, double days, double changes);
+  static ChangePrior prior_of(const Pool& pool);
+  Pool* pool_of(std::string_view institution_id, std::string_view provider);
+
+  std::map<std::string, Pool, std::less<>> pools_;  // by institution and provider
+  Pool everybody_;
+};
+
+}  // namespace syncd::core

@@ -1,0 +1,149 @@
+#include "sync/core/planner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace syncd::core {
+
+namespace {
+
+constexpr double not_reserved = 0.9;
+constexpr double slots_of_minute = 60.0 / 61.0;
+constexpr double headroom = 0.97;
+constexpr Millis retune_every = std::chrono::minutes(10);
+// A longer pause was no time of visits: the process did not run, or its clock was set.
+constexpr Millis pause_max = std::chrono::hours(1);
+// The visits that the longest interval asks for take no more than this of the budget.
+constexpr double floor_share = 0.4;
+constexpr std::string_view note_head = "planner 1 ";
+
+Millis from_minutes(double minutes) {
+  return Millis(static_cast<std::int64_t>(std::min(minutes, 1e9) * 60'000));
+}
+
+void put_price(std::string& note, double price, char end) {
+  std::array<char, 32> digits{};
+  const auto [last, error] = std::to_chars(digits.data(), digits.data() + digits.size(), price);
+  note.append(digits.data(), error == std::errc{} ? last : digits.data());
+  note += end;
+}
+
+bool take_price(std::string_view& note, double& price) {
+  const auto [end, error] = std::from_chars(note.data(), note.data() + note.size(), price);
+  if (error != std::errc{} || !std::isfinite(price) || price <= 0) return false;
+  note.remove_prefix(static_cast<std::size_t>(end - note.data()));
+  if (note.empty()) return false;
+  note.remove_prefix(1);
+  return true;
+}
+
+}  // namespace
+
+std::string_view to_string(Arm arm) {
+  return arm == Arm::control ? "control" : "adaptive";
+}
+
+Arm arm_of(std::uint64_t id_hash, double control_share) {
+  // Other bits than those of the phase.
+  const std::uint64_t mixed = (id_hash ^ 0x5bd1e995) * 0x9e3779b97f4a7c15ULL;
+  return static_cast<double>(mixed >> 11) * 0x1p-53 < control_share ? Arm::control : Arm::adaptive;
+}
+
+double schedulable(std::uint32_t per_minute) {
+  return std::max(not_reserved * slots_of_minute * headroom * per_minute, 0.1);
+}
+
+void VisitPlanner::set_policy(const FreshnessPolicy& policy) {
+  policy_ = policy;
+  const double least = price_of_interval(policy.min_interval);
+  fetch_.set_least(least);
+  peek_.set_least(least);
+  set_fleet(fleet_);
+}
+
+void VisitPlanner::set_fleet(const FleetBudget& fleet) {
+  fleet_ = fleet;
+  const double calls = schedulable(fleet.sync_per_minute);
+  fetch_.set_fleet(fleet.links, calls);
+  peek_.set_fleet(fleet.links, schedulable(fleet.link_per_minute));
+  bounds_ = policy_;
+  const Millis affordable = from_minutes(static_cast<double>(fleet.links) / (floor_share * calls));
+  bounds_.max_interval = std::max(policy_.max_interval, affordable);
+}
+
+VisitPlan VisitPlanner::plan(const LinkOutlook& link, std::string_view institution_id,
+                             std::string_view provider, WallTime now) {
+  VisitPlan plan = plan_visit(link, outlooks_.of(institution_id, provider), prices(), bounds_, now);
+  if (!link.refreshed_at) return plan;
+  const std::optional<VisitPlan> learning = plan_learning_visit(link, bounds_, now);
+  const bool sooner = learning && learning->due_at < plan.due_at;
+  if (sooner && outlooks_.explores(institution_id, provider, now)) plan = *learning;
+  return plan;
+}
+
+Millis VisitPlanner::turn_interval() const {
+  const double minutes = static_cast<double>(fleet_.links) / schedulable(fleet_.sync_per_minute);
+  return std::clamp(from_minutes(minutes), bounds_.min_interval, bounds_.max_interval);
+}
+
+VisitPlan VisitPlanner::turn(std::uint64_t id_hash, WallTime now) const {
+  const std::int64_t interval = std::max<std::int64_t>(turn_interval().count(), 1);
+  const auto phase = static_cast<std::int64_t>(id_hash % static_cast<std::uint64_t>(interval));
+  const std::int64_t after = now.time_since_epoch().count() + interval / 20;
+  const std::int64_t due = (after - phase) / interval * interval + phase;
+  VisitPlan plan;
+  plan.due_at = WallTime(Millis(due > after ? due : due + interval));
+  return plan;
+}
+
+void VisitPlanner::note_look(const LinkOutlook& link, std::string_view institution_id,
+                             std::string_view provider, std::optional<UpstreamTime> shown) {
+  if (!shown || !link.refreshed_at || *shown <= *link.refreshed_at) return;
+  const auto gap = std::chrono::duration_cast<Millis>(*shown - *link.refreshed_at);
+  const auto stood = std::chrono::duration_cast<Millis>(UpstreamTime(link.looked_at) - *link.refreshed_at);
+  outlooks_.note_gap(institution_id, provider, gap, stood);
+}
+
+ChangeEvidence VisitPlanner::note_fetch(const LinkOutlook& link, std::string_view institution_id,
+                                        std::string_view provider, WallTime now, bool changed, FoundBy by) {
+  ChangeEvidence evidence = link.evidence;
+  const ChangePrior prior = outlooks_.of(institution_id, provider).prior;
+  const Millis since_last = now - link.fetched_at;
+  const double found = core::note_fetch(evidence, since_last, changed, by, prior);
+  outlooks_.note_fetch(institution_id, provider, now, since_last, found);
+  return evidence;
+}
+
+void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {
+  const Millis passed = now - retuned_at_;
+  if (passed >= Millis(0) && passed < retune_every) return;
+  if (passed > Millis(0) && passed <= pause_max) {
+    fetch_.retune(passed, fetches_, overdue);
+    peek_.retune(passed, peeks_, 0);
+  }
+  fetches_ = peeks_ = 0;
+  retuned_at_ = now;
+}
+
+std::string VisitPlanner::encode() const {
+  std::string note(note_head);
+  put_price(note, fetch_.value(), ' ');
+  put_price(note, peek_.value(), '\n');
+  return note + outlooks_.encode();
+}
+
+void VisitPlanner::decode(std::string_view note) {
+  outlooks_.decode({});
+  if (!note.starts_with(note_head)) return;
+  note.remove_prefix(note_head.size());
+  double fetch = 0;
+  double peek = 0;
+  if (!take_price(note, fetch) || !take_price(note, peek)) return;
+  fetch_.restore(fetch);
+  peek_.restore(peek);
+  outlooks_.decode(note);
+}
+
+}  // namespace syncd::core

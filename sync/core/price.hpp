@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+
+#include "sync/core/types.hpp"
+
+namespace syncd::core {
+
+// One number that keeps the demand for calls at what a budget allows: the price of a call, in change-days
+// (see CallPrices). It rises while more falls due than may go out, and falls while there is room. Moves in
+// small steps, because a link meets a new price only at its next visit.
+class CallPrice {
+ public:
+  // Calls a minute that the schedule may make, and links that share them; each above zero. The first time the
+  // price that a fleet of ordinary links would settle at is taken; later the present one follows the change.
+  void set_fleet(std::uint64_t links, double calls_per_minute);
+  // In the last `window` so many calls fell due, whether they went out or not, and `waiting` are overdue now.
+  void retune(Millis window, std::uint64_t fell_due, std::uint64_t waiting);
+  double value() const { return price_; }
+  // Not below: a call that saves less is not worth its trouble, however many are allowed.
+  void set_least(double price) { least_ = price; }
+  // What was learned before a restart; above zero.
+  void restore(double price) { price_ = price; }
+
+ private:
+  double price_ = 0;  // 0: nobody has said how many links there are
+  double least_ = 0;
+  double links_ = 0;
+  double calls_per_minute_ = 0;
+};
+
+// The price at which a link with one change a day is visited every `interval`.
+double price_of_interval(Millis interval);
+
+}  // namespace syncd::core

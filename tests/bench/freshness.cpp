@@ -1,0 +1,387 @@
+#include "tests/bench/freshness.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <queue>
+#include <stdexcept>
+#include <string>
+
+#include "sync/api/rate_gate.hpp"
+#include "sync/core/planner.hpp"
+#include "sync/engine/link_table.hpp"
+
+namespace syncd::bench {
+
+namespace {
+
+using engine::LinkTable;
+
+constexpr std::int64_t minute_ms = 60'000;
+constexpr std::int64_t day_ms = 86'400'000;
+constexpr std::int64_t tick_ms = 100;
+constexpr core::WallTime begin_wall{core::Millis(1'767'225'600'000)};  // 2026-01-01
+
+// Time that the run moves.
+class HandClock final : public api::Timers {
+ public:
+  core::WallTime wall_now() override { return begin_wall + core::Millis(now_ms); }
+  api::SteadyTime steady_now() override { return api::SteadyTime(core::Millis(now_ms)); }
+  std::uint64_t random() override { return 0; }
+  api::Task<void> sleep_until(api::SteadyTime) override { throw std::logic_error("nothing waits here"); }
+  std::int64_t now_ms = 0;
+};
+
+struct Event {
+  std::int64_t at_ms;
+  std::uint32_t link;
+  bool operator>(const Event& other) const { return at_ms > other.at_ms; }
+};
+using Events = std::priority_queue<Event, std::vector<Event>, std::greater<>>;
+
+struct LinkState {
+  core::LinkId id;
+  core::LinkOutlook outlook;
+  std::int64_t looked_ms = 0;
+  bool peek = false;
+  // Upstream's side.
+  Refresh next;
+  std::int64_t refreshed_ms = 0;        // the clock that an answer shows: of its linking, at first
+  std::vector<std::int64_t> unseen_ms;  // changed refreshes since the last fetch
+  double true_rate = 0;
+};
+
+class Run {
+ public:
+  explicit Run(const FreshnessRun& what)
+      : what_(what),
+        random_(what.seed),
+        sources_(make_fleet(what.fleet, random_)),
+        share_(static_cast<double>(what.fleet.links) / static_cast<double>(what.links)),
+        gate_(clock_, budgets()),
+        planner_(bounds()) {
+    planner_.set_fleet({.links = what.fleet.links,
+                        .sync_per_minute = budgets().sync_per_app,
+                        .link_per_minute = budgets().link_per_app});
+    make_links();
+  }
+
+  FreshnessResult go() {
+    const auto end_ms = static_cast<std::int64_t>((what_.learning_days + what_.measured_days) * day_ms);
+    while (clock_.now_ms < end_ms)
+      step();
+    return result();
+  }
+
+ private:
+  core::FreshnessPolicy bounds() const {
+    core::FreshnessPolicy policy = what_.bounds;
+    policy.peeks = what_.peeks;
+    return policy;
+  }
+
+  api::Budgets budgets() const {
+    const auto scaled = [this](std::uint32_t calls) {
+      return std::max(1U, static_cast<std::uint32_t>(std::lround(calls * share_)));
+    };
+    api::Budgets budgets;
+    budgets.sync_per_app = scaled(what_.sync_per_minute);
+    budgets.link_per_app = scaled(what_.link_per_minute);
+    return budgets;
+  }
+
+  void make_links() {
+    table_.reserve(sources_.size());
+    links_.resize(sources_.size());
+    for (std::uint32_t at = 0; at < links_.size(); ++at) {
+      LinkState& link = links_[at];
+      const LinkSource& source = sources_[at];
+      link.id = core::LinkId{"mk_" + std::to_string(what_.seed) + '_' + std::to_string(at)};
+      link.outlook.id_hash = core::stable_hash(link.id.str());
+      link.outlook.has_webhook = what_.hooks && source.has_webhook;
+      link.true_rate = source.changed_refreshes_per_day();
+      link.outlook.fetched_at = clock_.wall_now();
+      table_.add(link.id.str(), core::LinkStatus::active);
+      // Everything before the start is history.
+      do {
+        link.next = sources_[at].next(what_.fleet.skipped_share, random_);
+        if (link.next.at_ms <= 0) link.refreshed_ms = link.next.at_ms;
+      } while (link.next.at_ms <= 0);
+      refreshes_.push({link.next.at_ms, at});
+    }
+    if (what_.scheme == Scheme::sqrt_true) solve_sqrt();
+    for (std::uint32_t at = 0; at < links_.size(); ++at) {
+      const core::Millis spread(static_cast<std::int64_t>(
+          links_[at].outlook.id_hash % static_cast<std::uint64_t>(planner_.turn_interval().count())));
+      schedule(at, clock_.wall_now() + spread);
+    }
+  }
+
+  // The factor at which the law's visits, within the same bounds, are what the budget allows.
+  void solve_sqrt() {
+    double low = 1e-6;
+    double high = 1e6;
+    const double allowed = core::schedulable(budgets().sync_per_app) * 1440;
+    for (int i = 0; i < 100; ++i) {
+      sqrt_factor_ = std::sqrt(low * high);
+      double visits = 0;
+      for (const LinkState& link : links_)
+        visits += 1 / sqrt_wait_days(link);
+      (visits > allowed ? low : high) = sqrt_factor_;
+    }
+  }
+  double sqrt_wait_days(const LinkState& link) const {
+    const auto days = [](core::Millis span) { return static_cast<double>(span.count()) / day_ms; };
+    return std::clamp(sqrt_factor_ / std::sqrt(std::max(link.true_rate, 1e-9)),
+                      days(what_.bounds.min_interval), days(planner_.max_interval()));
+  }
+
+  void schedule(std::uint32_t at, core::WallTime due) {
+    const std::int64_t due_ms = std::max((due - begin_wall).count(), clock_.now_ms);
+    table_.schedule(at, static_cast<LinkTable::Tick>((due_ms + tick_ms - 1) / tick_ms));
+  }
+
+  std::int64_t next_event_ms() const {
+    std::int64_t next = refreshes_.top().at_ms;
+    if (!hooks_.empty()) next = std::min(next, hooks_.top().at_ms);
+    return next;
+  }
+
+  void step() {
+    serve();
+    std::int64_t next = std::min(next_event_ms(), clock_.now_ms + minute_ms);
+    if (!table_.nothing_due()) {
+      const std::int64_t due = static_cast<std::int64_t>(table_.earliest()) * tick_ms;
+      const bool now = due <= clock_.now_ms;
+      next = std::min(next, now ? opens_ms(core::Cause::schedule) : due);
+    }
+    if (!urgent_.empty()) next = std::min(next, opens_ms(core::Cause::webhook));
+    clock_.now_ms = std::max(next, clock_.now_ms + 1);
+    while (refreshes_.top().at_ms <= clock_.now_ms)
+      refresh();
+    while (!hooks_.empty() && hooks_.top().at_ms <= clock_.now_ms)
+      take_hook();
+    planner_.tick(clock_.wall_now(), table_.due_count(static_cast<LinkTable::Tick>(clock_.now_ms / tick_ms)));
+  }
+
+  std::int64_t opens_ms(core::Cause cause) {
+    const auto at = gate_.available_at(core::Endpoint::sync, core::LinkId{}, cause);
+    return at.time_since_epoch().count();
+  }
+
+  // Upstream refreshes a link, and may tell.
+  void refresh() {
+    const std::uint32_t at = refreshes_.top().link;
+    refreshes_.pop();
+    LinkState& link = links_[at];
+    link.refreshed_ms = link.next.at_ms;
+    ++refreshes_seen_;
+    if (link.next.changed) {
+      link.unseen_ms.push_back(link.next.at_ms);
+      const bool told =
+          link.outlook.has_webhook && std::bernoulli_distribution(what_.fleet.hook_recall)(random_);
+      const double latency = std::exponential_distribution<double>(1 / what_.fleet.hook_latency_s)(random_);
+      if (told) hooks_.push({link.next.at_ms + static_cast<std::int64_t>(latency * 1000), at});
+    }
+    link.next = sources_[at].next(what_.fleet.skipped_share, random_);
+    refreshes_.push({link.next.at_ms, at});
+  }
+
+  void take_hook() {
+    const std::uint32_t at = hooks_.top().link;
+    hooks_.pop();
+    if (table_.urgent(at)) return;
+    table_.set_urgent(at, true);
+    urgent_.push_back(at);
+  }
+
+  void serve() {
+    while (!urgent_.empty()) {
+      const std::uint32_t at = urgent_.front();
+      if (!gate_.try_take(core::Endpoint::sync, links_[at].id, core::Cause::webhook)) break;
+      urgent_.pop_front();
+      table_.set_urgent(at, false);
+      table_.unschedule(at);
+      fetch(at, core::FoundBy::hook);
+    }
+    const auto now = static_cast<LinkTable::Tick>(clock_.now_ms / tick_ms);
+    while (!table_.nothing_due() && table_.earliest() <= now) {
+      // As the engine: nothing is taken while nobody may drain.
+      if (opens_ms(core::Cause::schedule) > clock_.now_ms) return;
+      visit(table_.pop().slot);
+    }
+  }
+
+  void visit(std::uint32_t at) {
+    LinkState& link = links_[at];
+    if (link.peek) {
+      planner_.count_peek();
+      if (!gate_.try_take(core::Endpoint::link, link.id, core::Cause::schedule)) {
+        const auto opens = gate_.available_at(core::Endpoint::link, link.id, core::Cause::schedule);
+        schedule(at, begin_wall + opens.time_since_epoch() + core::Millis(tick_ms));
+        return;
+      }
+      peek(at);
+      return;
+    }
+    if (!gate_.try_take(core::Endpoint::sync, link.id, core::Cause::schedule)) {
+      const auto opens = gate_.available_at(core::Endpoint::sync, link.id, core::Cause::schedule);
+      schedule(at, begin_wall + opens.time_since_epoch() + core::Millis(tick_ms));
+      return;
+    }
+    fetch(at, core::FoundBy::poll);
+  }
+
+  static core::UpstreamTime clock_of(const LinkState& link) {
+    return core::UpstreamTime(begin_wall + core::Millis(link.refreshed_ms));
+  }
+
+  void peek(std::uint32_t at) {
+    LinkState& link = links_[at];
+    if (measuring()) ++outcome_.peeks;
+    const bool news = look(at);
+    link.peek = false;
+    if (!news) {
+      plan(at);
+    } else if (gate_.try_take(core::Endpoint::sync, link.id, core::Cause::schedule)) {
+      fetch(at, core::FoundBy::poll);
+    } else {
+      schedule(at, clock_.wall_now());
+    }
+  }
+
+  void fetch(std::uint32_t at, core::FoundBy by) {
+    LinkState& link = links_[at];
+    count_in_minute();
+    planner_.count_fetch();
+    if (measuring()) ++outcome_.fetches;
+    look(at);
+    const bool changed = !link.unseen_ms.empty();
+    for (const std::int64_t refreshed : link.unseen_ms) {
+      if (refreshed >= measured_from_ms())
+        delays_min_.push_back(static_cast<float>(clock_.now_ms - refreshed) / static_cast<float>(minute_ms));
+    }
+    link.unseen_ms.clear();
+    const core::WallTime now = clock_.wall_now();
+    link.outlook.evidence =
+        planner_.note_fetch(link.outlook, institution_of(at), "moneykit", now, changed, by);
+    link.outlook.fetched_at = now;
+    plan(at);
+  }
+
+  void plan(std::uint32_t at) {
+    LinkState& link = links_[at];
+    const core::WallTime now = clock_.wall_now();
+    switch (what_.scheme) {
+      case Scheme::uniform:
+        schedule(at, planner_.turn(link.outlook.id_hash, now).due_at);
+        return;
+      case Scheme::sqrt_true:
+        schedule(at, now + core::Millis(static_cast<std::int64_t>(sqrt_wait_days(link) * day_ms)));
+        return;
+      case Scheme::sweep:
+        schedule(at, now + std::chrono::hours(48));
+        return;
+      case Scheme::policy: {
+        const core::VisitPlan plan = planner_.plan(link.outlook, institution_of(at), "moneykit", now);
+        link.peek = plan.peek;
+        schedule(at, plan.due_at);
+        return;
+      }
+    }
+  }
+
+  const std::string& institution_of(std::uint32_t at) {
+    const std::uint32_t institution = sources_[at].institution;
+    while (names_.size() <= institution)
+      names_.push_back("bank_" + std::to_string(names_.size()));
+    return names_[institution];
+  }
+
+  // The upstream clock is seen. True: it has advanced.
+  bool look(std::uint32_t at) {
+    LinkState& link = links_[at];
+    if (measuring())
+      gap_max_ms_ = std::max(gap_max_ms_, clock_.now_ms - std::max(link.looked_ms, measured_from_ms()));
+    link.looked_ms = clock_.now_ms;
+    const core::UpstreamTime shown = clock_of(link);
+    const bool news = !link.outlook.refreshed_at || shown > *link.outlook.refreshed_at;
+    planner_.note_look(link.outlook, institution_of(at), "moneykit", shown);
+    link.outlook.refreshed_at = shown;
+    link.outlook.looked_at = clock_.wall_now();
+    return news;
+  }
+
+  void count_in_minute() {
+    minute_.push_back(clock_.now_ms);
+    while (minute_.front() <= clock_.now_ms - minute_ms)
+      minute_.pop_front();
+    outcome_.most_in_minute = std::max(outcome_.most_in_minute, static_cast<std::uint32_t>(minute_.size()));
+  }
+
+  std::int64_t measured_from_ms() const { return static_cast<std::int64_t>(what_.learning_days * day_ms); }
+  bool measuring() const { return clock_.now_ms >= measured_from_ms(); }
+
+  FreshnessResult result() {
+    FreshnessResult result = outcome_;
+    // What nobody has seen yet is as late as it is by now, at least.
+    for (LinkState& link : links_) {
+      gap_max_ms_ = std::max(gap_max_ms_, clock_.now_ms - std::max(link.looked_ms, measured_from_ms()));
+      for (const std::int64_t refreshed : link.unseen_ms) {
+        if (refreshed >= measured_from_ms())
+          delays_min_.push_back(static_cast<float>(clock_.now_ms - refreshed) /
+                                static_cast<float>(minute_ms));
+      }
+    }
+    result.allowed_in_minute = budgets().sync_per_app;
+    result.max_interval_h = static_cast<double>(planner_.max_interval().count()) / 3'600'000;
+    result.gap_max_h = static_cast<double>(gap_max_ms_) / 3'600'000;
+    const double link_days = static_cast<double>(links_.size()) * (what_.learning_days + what_.measured_days);
+    result.refreshes_per_day = static_cast<double>(refreshes_seen_) / link_days;
+    result.changes = delays_min_.size();
+    result.changed_per_day =
+        static_cast<double>(result.changes) / static_cast<double>(links_.size()) / what_.measured_days;
+    if (delays_min_.empty()) return result;
+    std::ranges::sort(delays_min_);
+    double sum = 0;
+    for (const float delay : delays_min_)
+      sum += static_cast<double>(delay);
+    const auto at = [this](double share) {
+      return static_cast<double>(
+          delays_min_[static_cast<std::size_t>(share * static_cast<double>(delays_min_.size() - 1))]);
+    };
+    result.mean_min = sum / static_cast<double>(delays_min_.size());
+    result.p95_min = at(0.95);
+    result.p99_min = at(0.99);
+    const auto seen = std::ranges::upper_bound(delays_min_, 60.0F) - delays_min_.begin();
+    result.within_hour = static_cast<double>(seen) / static_cast<double>(delays_min_.size());
+    return result;
+  }
+
+  FreshnessRun what_;
+  std::mt19937_64 random_;
+  std::vector<LinkSource> sources_;
+  double share_;
+  HandClock clock_;
+  api::RateGate gate_;
+  core::VisitPlanner planner_;
+  LinkTable table_;
+  std::vector<LinkState> links_;
+  std::vector<std::string> names_;
+  Events refreshes_, hooks_;
+  std::deque<std::uint32_t> urgent_;
+  std::deque<std::int64_t> minute_;
+  std::vector<float> delays_min_;
+  FreshnessResult outcome_;
+  std::int64_t gap_max_ms_ = 0;
+  std::uint64_t refreshes_seen_ = 0;
+  double sqrt_factor_ = 1;
+};
+
+}  // namespace
+
+FreshnessResult run_freshness(const FreshnessRun& run) {
+  return Run(run).go();
+}
+
+}  // namespace syncd::bench
