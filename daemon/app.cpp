@@ -20,6 +20,7 @@
 #include "daemon/secret_file.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/start_pulse.hpp"
+#include "sync/core/planner.hpp"
 #include "sync/core/purge.hpp"
 
 namespace syncd::daemon {
@@ -310,6 +311,9 @@ int App::Impl::register_links() {
     ++links;
   });
   if (!scanned) return fail(exit_io, "store_read_failed", scanned.error().message);
+  const auto planner = store->note(core::planner_note);
+  if (!planner) return fail(exit_io, "store_read_failed", planner.error().message);
+  if (*planner) engine->restore_planner(**planner);
   const auto incidents = store->note(engine::incidents_note);
   if (!incidents) return fail(exit_io, "store_read_failed", incidents.error().message);
   if (*incidents) engine->restore_incidents(**incidents);

@@ -47,6 +47,10 @@ struct Config {
     std::string discovery;
     core::Millis discovery_interval{};
     core::Millis verify_interval{};
+    std::string policy;
+    core::Millis min_interval{};
+    bool peek = false;
+    std::uint64_t control_percent = 0;
   } schedule;
   struct Cycle {
     std::uint64_t page_size = 0;

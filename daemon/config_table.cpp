@@ -18,6 +18,7 @@ using std::string_view_literals::operator""sv;
 
 constexpr std::array auth_choices{"headers"sv, "token"sv};
 constexpr std::array discovery_choices{"report"sv, "register"sv, "off"sv};
+constexpr std::array schedule_policies{"adaptive"sv, "uniform"sv};
 constexpr std::array level_choices{"debug"sv, "info"sv, "warn"sv, "error"sv};
 constexpr std::array link_id_choices{"hash"sv, "plain"sv};
 constexpr std::array letter_body_choices{"none"sv, "redacted"sv};
@@ -200,11 +201,38 @@ void add_store(std::vector<ConfigKey>& keys) {
       "most 16 KiB.")));
 }
 
+void add_schedule_policy(std::vector<ConfigKey>& keys) {
+  constexpr auto section = "schedule";
+  keys.push_back(live(choice(
+      section, "policy", [](C& c) -> std::string& { return c.schedule.policy; }, "adaptive",
+      schedule_policies,
+      "When a healthy link is visited: `adaptive`, when its institution is expected to have refreshed it, so "
+      "that "
+      "changes are stored soon for the calls that the budget allows; or `uniform`, every `interval`. An "
+      "`interval` that is no longer than `min_interval` is kept by both.")));
+  keys.push_back(live(span_of(
+      section, "min_interval", [](C& c) -> core::Millis& { return c.schedule.min_interval; }, 5 * minute,
+      second, day, "Between two visits that the adaptive policy makes by itself, at least.")));
+  keys.push_back(live(flag(
+      section, "peek", [](C& c) -> bool& { return c.schedule.peek; }, true,
+      "Let the adaptive policy ask for the link object first, from its own budget, and for transactions only "
+      "if "
+      "that shows news.")));
+  keys.push_back(live(number(
+      section, "control_percent", [](C& c) -> std::uint64_t& { return c.schedule.control_percent; }, 0, 0, 50,
+      "Share of the links that the adaptive policy leaves alone: they are visited in turn, at the rate that "
+      "the "
+      "budget allows on average, to compare with.")));
+}
+
 void add_schedule(std::vector<ConfigKey>& keys) {
   constexpr auto section = "schedule";
   keys.push_back(live(span_of(
       section, "interval", [](C& c) -> core::Millis& { return c.schedule.interval; }, 6 * hour, second,
-      30 * day, "Between two visits of a healthy link.")));
+      30 * day,
+      "Between two visits of a healthy link. With the adaptive policy: the longest time between two, as long "
+      "as "
+      "visiting all links that often takes no more than a tenth of the budget.")));
   keys.push_back(live(span_of(
       section, "max_interval", [](C& c) -> core::Millis& { return c.schedule.max_interval; }, 24 * hour,
       second, 30 * day, "No live link waits longer than this, whatever its errors.")));
@@ -465,6 +493,7 @@ std::vector<ConfigKey> make_keys() {
   std::vector<ConfigKey> keys;
   add_upstream(keys);
   add_store(keys);
+  add_schedule_policy(keys);
   add_schedule(keys);
   add_cycle(keys);
   add_backup(keys);

@@ -33,7 +33,11 @@ core::Policy policy_of(const Config& config) {
           .incidents = {.enabled = config.incidents.enabled,
                         .min_links = narrow(config.incidents.min_links),
                         .min_share = narrow(config.incidents.min_share),
-                        .window = config.incidents.window}};
+                        .window = config.incidents.window},
+          .adaptive = config.schedule.policy == "adaptive",
+          .min_interval = config.schedule.min_interval,
+          .peeks = config.schedule.peek,
+          .control_share = static_cast<double>(config.schedule.control_percent) / 100};
 }
 
 api::Budgets budgets_of(const Config& config) {

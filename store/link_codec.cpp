@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <utility>
 
 #include "store/codec.hpp"
@@ -32,7 +34,8 @@ enum Flag : std::uint32_t {
   accounts_failing = 1u << 18,
   with_refusal = 1u << 19,
   in_repair = 1u << 20,
-  known_flags = (1u << 21) - 1,
+  with_freshness = 1u << 21,
+  known_flags = (1u << 22) - 1,
 };
 
 // Distances wrap around like the unsigned numbers they are computed with, so every pair of times survives.
@@ -91,6 +94,7 @@ std::uint32_t flags_of(const core::LinkRecord& record) {
   set(record.accounts_forbidden, accounts_forbidden);
   set(record.accounts_failing, accounts_failing);
   set(record.refused_retry_at != core::WallTime{}, with_refusal);
+  set(record.freshness != core::LinkFreshness{}, with_freshness);
   return flags;
 }
 
@@ -198,6 +202,43 @@ core::ErrorNote get_error(Reader& in) {
   return error;
 }
 
+// Numbers of the evidence as their bits; none is below zero.
+void put_evidence(Writer& out, const core::ChangeEvidence& evidence) {
+  for (const float value : {evidence.changes, evidence.days, evidence.hooked, evidence.missed})
+    out.varint(std::bit_cast<std::uint32_t>(value));
+}
+
+void get_evidence(Reader& in, core::ChangeEvidence& evidence) {
+  for (float* value : {&evidence.changes, &evidence.days, &evidence.hooked, &evidence.missed}) {
+    *value = std::bit_cast<float>(in.varint32());
+    if (!(*value >= 0 && *value <= std::numeric_limits<float>::max())) in.refuse();
+  }
+}
+
+enum FreshnessBit : std::uint8_t { has_webhook = 1u << 0, peek_next = 1u << 1, known_bits = 3 };
+
+void put_freshness(Writer& out, const core::LinkFreshness& freshness, core::WallTime base) {
+  put_evidence(out, freshness.evidence);
+  put_distance(out, freshness.fetched_at, base);
+  put_distance(out, freshness.looked_at, base);
+  out.u8(static_cast<std::uint8_t>((freshness.has_webhook ? has_webhook : 0) |
+                                   (freshness.peek_next ? peek_next : 0)));
+  out.u8(std::to_underlying(freshness.reason));
+}
+
+void get_freshness(Reader& in, core::LinkFreshness& freshness, core::WallTime base) {
+  get_evidence(in, freshness.evidence);
+  freshness.fetched_at = get_distance(in, base);
+  freshness.looked_at = get_distance(in, base);
+  const auto bits = in.u8();
+  if ((bits & ~known_bits) != 0) in.refuse();
+  freshness.has_webhook = (bits & has_webhook) != 0;
+  freshness.peek_next = (bits & peek_next) != 0;
+  const auto reason = in.u8();
+  if (reason < 1 || reason > core::visit_reason_count) in.refuse();
+  freshness.reason = static_cast<core::VisitReason>(reason);
+}
+
 }  // namespace
 
 void encode_link(std::string& out, const core::LinkRecord& record) {
@@ -234,6 +275,7 @@ void encode_link(std::string& out, const core::LinkRecord& record) {
   writer.varint(record.counts.accounts);
   writer.varint(record.counts.transactions);
   writer.varint(record.counts.pending);
+  if ((flags & with_freshness) != 0) put_freshness(writer, record.freshness, record.last_success_at);
 }
 
 core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string_view value) {
@@ -283,6 +325,7 @@ core::Result<core::LinkRecord> decode_link(std::string_view link_id, std::string
   record.counts.accounts = in.varint();
   record.counts.transactions = in.varint();
   record.counts.pending = in.varint();
+  if ((flags & with_freshness) != 0) get_freshness(in, record.freshness, record.last_success_at);
   if (!in.finished()) return std::unexpected(damaged(link_name));
   record.link_id = core::LinkId{std::string(link_id)};
   return record;

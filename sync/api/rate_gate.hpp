@@ -145,6 +145,7 @@ class RateGate {
 
   std::vector<BudgetUse> use();
   void set_budgets(const Budgets& budgets);
+  const Budgets& budgets() const { return budgets_; }
 
  private:
   struct Send {

@@ -4,17 +4,9 @@
 
 namespace syncd::core {
 
-// How often a link changes, from what its visits found. One bit a visit is all that there is: something had
-// changed since the last fetch, or nothing had. Kept with the link; what is long ago is forgotten with a
-// half-life of 21 days.
-struct ChangeEvidence {
-  float changes = 0;  // expected number behind the bits
-  float days = 0;     // of watching
-  // Of the changes that were found, those that a webhook told first, and the others.
-  float hooked = 0;
-  float missed = 0;
-  bool operator==(const ChangeEvidence&) const = default;
-};
+// How often a link changes is learned from its visits. One bit a visit is all that there is: something had
+// changed since the last fetch, or nothing had. Kept with the link (ChangeEvidence); what is long ago is
+// forgotten with a half-life of 21 days.
 
 // What is assumed of a link of which little is known yet: so many changes in so many days, counted like its
 // own.
@@ -24,7 +16,11 @@ struct ChangePrior {
 };
 
 // Who found out: decides what the visit says about webhooks.
-enum class FoundBy : std::uint8_t { poll, hook };
+enum class FoundBy : std::uint8_t {
+  poll,
+  hook,
+  other,  // a person or a repair, before either could
+};
 
 // A fetch has looked at the time since the last one. `since_last` below zero counts as zero, and more than
 // 60 days as 60: the daemon has not watched. Returns the expected number of changes that it found.

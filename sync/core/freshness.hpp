@@ -22,6 +22,8 @@ struct CallPrices {
 
 struct FreshnessPolicy {
   Millis min_interval{std::chrono::minutes(5)};
+  // No link waits longer while visiting all of them that often takes little of the budget; see VisitPlanner.
+  Millis interval{std::chrono::hours(24)};
   Millis max_interval{std::chrono::hours(24)};  // not below min_interval
   bool peeks = true;
 };
@@ -41,16 +43,6 @@ struct LinkOutlook {
   WallTime fetched_at{};                     // its feed; epoch: never
   WallTime looked_at{};                      // the clock; epoch: never
 };
-
-enum class VisitReason : std::uint8_t {
-  ladder = 1,  // the next refresh is expected then
-  batch = 2,   // the k-th refresh from now is: one visit for k of them
-  rate = 3,    // no rhythm is known, or it costs less to ignore it: by the square-root law
-  floor = 4,   // no link waits longer than max_interval
-  turn = 5,    // uniform: every link in its turn
-  learn = 6,   // only to learn the institution's rhythm
-};
-std::string_view to_string(VisitReason reason);
 
 struct VisitPlan {
   WallTime due_at{};

@@ -68,6 +68,12 @@ bool read_member(Reader& reader, std::string_view name, LinkObject& link, std::u
   if (name == "institution_id") return reader.at("institution_id", reader.text_or_null(link.institution_id));
   if (name == "provider") return reader.at("provider", reader.text_or_null(link.provider));
   if (name == "products") return reader.at("products", read_products(reader, link, unknown));
+  if (name == "webhook") {
+    std::string_view address;
+    if (!reader.at("webhook", reader.text_or_null(address))) return false;
+    link.has_webhook = !address.empty();
+    return true;
+  }
   return reader.skip();
 }
 

@@ -52,6 +52,7 @@ struct LinkObject {
   std::string_view error_code;  // empty: none
   ProductInfo accounts;
   ProductInfo transactions;
+  bool has_webhook = false;
   std::string_view json;
 };
 

@@ -17,6 +17,8 @@ constexpr Millis retune_every = std::chrono::minutes(10);
 constexpr Millis pause_max = std::chrono::hours(1);
 // The visits that the longest interval asks for take no more than this of the budget.
 constexpr double floor_share = 0.4;
+// So little of the budget may be spent on links of which nothing is expected.
+constexpr double passing_share = 0.1;
 constexpr std::string_view note_head = "planner 1 ";
 
 Millis from_minutes(double minutes) {
@@ -71,6 +73,8 @@ void VisitPlanner::set_fleet(const FleetBudget& fleet) {
   bounds_ = policy_;
   const Millis affordable = from_minutes(static_cast<double>(fleet.links) / (floor_share * calls));
   bounds_.max_interval = std::max(policy_.max_interval, affordable);
+  const Millis in_passing = from_minutes(static_cast<double>(fleet.links) / (passing_share * calls));
+  if (policy_.interval >= in_passing) bounds_.max_interval = std::min(bounds_.max_interval, policy_.interval);
 }
 
 VisitPlan VisitPlanner::plan(const LinkOutlook& link, std::string_view institution_id,
@@ -116,9 +120,14 @@ ChangeEvidence VisitPlanner::note_fetch(const LinkOutlook& link, std::string_vie
   return evidence;
 }
 
-void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {
+bool VisitPlanner::tick_due(WallTime now) const {
   const Millis passed = now - retuned_at_;
-  if (passed >= Millis(0) && passed < retune_every) return;
+  return passed < Millis(0) || passed >= retune_every;
+}
+
+void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {
+  if (!tick_due(now)) return;
+  const Millis passed = now - retuned_at_;
   if (passed > Millis(0) && passed <= pause_max) {
     fetch_.retune(passed, fetches_, overdue);
     peek_.retune(passed, peeks_, 0);

@@ -20,6 +20,9 @@ std::string_view to_string(Arm arm);
 // The same for a link as long as the share is; a greater share only moves links to the control group.
 Arm arm_of(std::uint64_t id_hash, double control_share);
 
+// The note under which the planner's state outlives the process; see Engine::restore_planner().
+inline constexpr std::string_view planner_note = "planner";
+
 // What all links share of the budgets.
 struct FleetBudget {
   std::uint64_t links = 0;  // that the schedule visits
@@ -55,9 +58,11 @@ class VisitPlanner {
   // A request of the schedule or of a webhook fell due.
   void count_fetch() { ++fetches_; }
   void count_peek() { ++peeks_; }
+  bool tick_due(WallTime now) const;
   // Moves the prices when their time has come; `overdue`: links that are due and not being visited.
   void tick(WallTime now, std::uint64_t overdue);
 
+  const FleetBudget& fleet() const { return fleet_; }
   CallPrices prices() const { return {.fetch = fetch_.value(), .peek = peek_.value()}; }
   const Outlooks& outlooks() const { return outlooks_; }
 

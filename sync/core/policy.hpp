@@ -34,6 +34,16 @@ struct Policy {
   bool keep_redacted_bodies = false;  // dead letters hold the structure of the answer, without its values
   Millis verify_interval{0};          // in which the rolling audit visits every link once; zero: no audit
   IncidentPolicy incidents = {};
+  // Healthy links are visited when something new is to be expected (decision 022). Otherwise, and wherever
+  // `interval` is no longer than `min_interval`, each is visited every `interval`.
+  bool adaptive = false;
+  Millis min_interval{std::chrono::minutes(5)};  // between two visits that the schedule makes by itself
+  bool peeks = true;                             // it may ask for the link object first
+  double control_share = 0;                      // of the links, visited in turn to compare with; 0 to 0.5
 };
+
+inline bool is_adaptive(const Policy& policy) {
+  return policy.adaptive && policy.interval > policy.min_interval;
+}
 
 }  // namespace syncd::core

@@ -28,6 +28,7 @@ struct CycleReport {
   bool relink_resolved = false;
   bool dead_letter = false;
   bool drained = false;  // the last page was committed
+  bool peeked = false;   // the link object was asked first, for news
   bool yielded = false;  // there is more to do, but others come first or the budget is spent
   Millis duration{};
   Millis schedule_lag{};  // start after due

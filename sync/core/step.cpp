@@ -45,6 +45,9 @@ void take_link(const LinkObject& link, LinkUpdate& update) {
   record.has_transactions_product = link.transactions.granted || !link.accounts.granted || fed;
   if (link.transactions.refreshed_at) record.transactions_clock = link.transactions.refreshed_at;
   if (link.accounts.refreshed_at) record.accounts_clock = link.accounts.refreshed_at;
+  record.freshness.has_webhook = link.has_webhook;
+  record.freshness.looked_at = update.at;
+  update.looked = true;
 }
 
 // What an entry tells of its link, and what it was opened for.
@@ -201,6 +204,14 @@ bool accounts_due(const StepInput& input, const LinkRecord& record) {
   return has_passed(record.accounts_pulled_at, input.policy.accounts_interval, input.now);
 }
 
+// The turn of the uniform policy; the adaptive one puts its own time in its place (plan_next_visit).
+void wait_for_turn(const StepInput& input, LinkUpdate& update) {
+  update.record.next_due_at = next_scheduled(update.record.link_id, input.now, input.policy);
+  update.record.freshness.peek_next = false;
+  update.record.freshness.reason = VisitReason::turn;
+  update.waits = true;
+}
+
 // The link is connected and everything upstream had to say is stored.
 void succeed(const StepInput& input, LinkUpdate& update) {
   LinkRecord& record = update.record;
@@ -211,7 +222,7 @@ void succeed(const StepInput& input, LinkUpdate& update) {
   record.accounts_failing = false;
   record.last_error.reset();
   record.last_success_at = input.now;
-  record.next_due_at = next_scheduled(record.link_id, input.now, input.policy);
+  wait_for_turn(input, update);
 }
 
 // The feed answered, the accounts are still to be asked. What failed with them is forgotten only when they
@@ -369,6 +380,17 @@ bool progresses(const StepInput& input, const Page& page, const LinkUpdate& upda
   return (brings || !page.has_more) && !input.record.accounts_failing;
 }
 
+// Upstream has refreshed a product since it was last seen, or its opinion of the link is another one.
+bool shows_news(const LinkRecord& record, const LinkObject& link) {
+  const auto advanced = [](const std::optional<UpstreamTime>& shown,
+                           const std::optional<UpstreamTime>& known) {
+    return shown && (!known || *shown > *known);
+  };
+  return advanced(link.transactions.refreshed_at, record.transactions_clock) ||
+         advanced(link.accounts.refreshed_at, record.accounts_clock) || link.state != record.upstream_state ||
+         link.error_code != record.upstream_error_code;
+}
+
 // A server that lags behind shows accounts of before the last whole pull.
 bool shows_older_accounts(const LinkRecord& record, const Page& page) {
   const std::optional<UpstreamTime>& clock = page.link.accounts.refreshed_at;
@@ -400,6 +422,7 @@ void take_page(const StepInput& input, const Page& page, const LinkCondition& co
     record.next_due_at = input.now;
   } else {
     succeed(input, update);
+    update.fetched = true;
   }
   const bool readable = condition.health != LinkHealth::unsupported;
   update.accounts_next = !update.more && readable && accounts_due(input, record);
@@ -459,6 +482,7 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
     if (!already_said || !reads_transactions(record)) apply_condition(input, condition, false, update);
   } else if (!reads_transactions(record) || !record.drain.open) {
     succeed(input, update);
+    update.fetched = !reads_transactions(record);
   }
   note_status(input, update);
   return update;
@@ -475,6 +499,25 @@ LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> a
     update.more = true;
   } else {
     apply_condition(input, condition, false, update);
+  }
+  note_status(input, update);
+  return update;
+}
+
+LinkUpdate step_peek(const StepInput& input, std::shared_ptr<const LinkAnswer> answer) {
+  assert(answer->link.link_id == input.record.link_id.str());
+  LinkUpdate update = begin_step(input);
+  update.keep_alive.push_back(answer);
+  take_link(answer->link, update);
+  const LinkCondition condition = condition_of(answer->link);
+  update.record.freshness.peek_next = false;
+  if (condition.health != LinkHealth::connected) {
+    apply_condition(input, condition, false, update);
+  } else if (shows_news(input.record, answer->link)) {
+    update.record.next_due_at = input.now;
+    update.more = true;
+  } else {
+    wait_for_turn(input, update);
   }
   note_status(input, update);
   return update;

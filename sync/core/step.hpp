@@ -35,6 +35,9 @@ LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page);
 LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsAnswer> answer);
 // A look at the link object alone (GET /links/{id}), about this very link.
 LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> answer);
+// The same of a link that is well, asked only whether there is news: `more` says that its feed is to be
+// asked.
+LinkUpdate step_peek(const StepInput& input, std::shared_ptr<const LinkAnswer> answer);
 // Every failure but storage, cancelled, conflict (nothing to record) and auth (touches no link).
 LinkUpdate step_error(const StepInput& input, const Error& error, Endpoint endpoint);
 

@@ -119,6 +119,41 @@ inline constexpr std::size_t link_status_count = 7;
 std::string_view to_string(LinkStatus status);
 std::optional<LinkStatus> parse_link_status(std::string_view text);
 
+// ---- freshness (freshness.hpp)
+// -----------------------------------------------------------------------------------------
+// How often a link changes, from what its visits found (evidence.hpp).
+struct ChangeEvidence {
+  float changes = 0;  // expected number behind the bits
+  float days = 0;     // of watching
+  // Of the changes that were found, those that a webhook told first, and the others.
+  float hooked = 0;
+  float missed = 0;
+  bool operator==(const ChangeEvidence&) const = default;
+};
+
+// Why a visit is due when it is. Numbers are stored.
+enum class VisitReason : std::uint8_t {
+  ladder = 1,  // the next refresh is expected then
+  batch = 2,   // the k-th refresh from now is: one visit for k of them
+  rate = 3,    // no rhythm is known, or it costs less to ignore it: by the square-root law
+  floor = 4,   // no link waits longer than max_interval
+  turn = 5,    // every link in its turn
+  learn = 6,   // only to learn the institution's rhythm
+};
+inline constexpr std::size_t visit_reason_count = 6;
+std::string_view to_string(VisitReason reason);
+
+// What the schedule knows of a link beside its upstream clock.
+struct LinkFreshness {
+  ChangeEvidence evidence;
+  WallTime fetched_at{};  // the last drain that ended, or pull of a link that has accounts only; epoch: none
+  WallTime looked_at{};   // when the upstream clock was last seen; epoch: never
+  bool has_webhook = false;  // upstream has an address to tell of this link's news
+  bool peek_next = false;    // the next visit asks for the link object first
+  VisitReason reason = VisitReason::turn;
+  bool operator==(const LinkFreshness&) const = default;
+};
+
 // ---- the link record
 // -----------------------------------------------------------------------------------------
 struct ErrorNote {
@@ -210,6 +245,7 @@ struct LinkRecord {
   std::optional<ErrorNote> last_error;
   Counts counts;
   std::vector<RecentSend> recent_sends;
+  LinkFreshness freshness;
 
   bool operator==(const LinkRecord&) const = default;
 };

@@ -114,6 +114,11 @@ struct LinkUpdate {
   bool more = false;                                    // has_more was true: fetch the next page
   bool accounts_next = false;                           // a full accounts pull is due in this cycle
   std::uint32_t created = 0, updated = 0, removed = 0;  // transaction changes
+  bool looked = false;                                  // the answer showed the link and its upstream clock
+  bool fetched =
+      false;  // it ended what a visit is for: the drain, or the pull of a link that has accounts only
+  bool waits =
+      false;  // the link is well and nothing is left to do: the schedule says when it is visited next
 
   // Owners of what the views point into.
   std::vector<std::shared_ptr<const void>> keep_alive;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sync/core/classify.hpp"
+#include "sync/core/next_visit.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/core/redact.hpp"
 #include "sync/core/schedule.hpp"
@@ -42,6 +43,8 @@ class Cycle {
   api::Task<CycleOutcome> run() {
     if (look_first()) {
       co_await look();
+    } else if (peeks_first()) {
+      co_await peek();
     }
     if (!ended_ && record_.status == core::LinkStatus::relink) {
       co_await remember();
@@ -84,6 +87,13 @@ class Cycle {
     const bool never_ready =
         record_.upstream_state == "connecting" || record_.upstream_state == "awaiting_token_exchange";
     return (record_.status == core::LinkStatus::relink && !just_looked()) || never_ready;
+  }
+
+  // The visit was planned so, and nobody asks for more.
+  bool peeks_first() const {
+    const bool plain = cause_ == core::Cause::schedule && record_.status == core::LinkStatus::active;
+    const bool open = record_.drain.open || record_.resync || record_.repairing || context_.pull_accounts;
+    return context_.planner != nullptr && record_.freshness.peek_next && plain && !open;
   }
 
   // The look before this visit found the link connected, but then nobody might drain. Looking again would
@@ -182,6 +192,12 @@ class Cycle {
   // Commits and, on success, makes the update's record the current one. False: the cycle has ended.
   api::Task<bool> commit(core::LinkUpdate update) {
     const core::WallTime at = update.at;
+    if (context_.planner != nullptr) {
+      const core::CycleReport& so_far = outcome_.report;
+      const std::uint64_t found = so_far.created + so_far.updated + so_far.removed + so_far.account_changes;
+      const bool changed = found > 0 || !update.changes.empty();
+      core::plan_next_visit(*context_.planner, context_.policy, record_, changed, update);
+    }
     core::LinkRecord committed = update.record;
     const Noted noted = note(update);
     const auto result = co_await context_.store.commit(std::move(update));
@@ -325,6 +341,35 @@ class Cycle {
       note_condition();
       end(CycleEnd::finished);
     }
+  }
+
+  // Asks whether upstream has anything new. The cycle goes on to drain if so.
+  api::Task<void> peek() {
+    if (context_.stopping) {
+      end(CycleEnd::stopped);
+      co_return;
+    }
+    report().peeked = true;
+    if (yields(Endpoint::link)) {
+      end(CycleEnd::yielded);
+      co_return;
+    }
+    auto answer = co_await context_.upstream.link(record_.link_id, cause_);
+    if (answer && (*answer)->link.link_id != record_.link_id.str()) answer = wrong_link((*answer)->body);
+    if (!answer) {
+      co_await record_failure(std::move(answer.error()), Endpoint::link);
+      co_return;
+    }
+    report().unknown_values += (*answer)->unknown_values;
+    auto held = co_await lookup(core::plan_lookup(record_));
+    if (!held) co_return;
+    core::StepInput step = input(std::move(held));
+    core::LinkUpdate update = core::step_peek(step, *answer);
+    const bool news = update.more;
+    const bool committed = co_await commit(std::move(update));
+    if (!committed || news) co_return;
+    note_condition();
+    end(CycleEnd::finished);
   }
 
   static std::unexpected<core::Error> wrong_link(const std::string& body) {

@@ -8,6 +8,7 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
+#include "sync/core/planner.hpp"
 #include "sync/core/policy.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/verify.hpp"
@@ -31,6 +32,7 @@ struct CycleContext {
   // True: the cycle yields before its next request. Null: nobody holds cycles back.
   const bool* on_hold = nullptr;
   std::shared_ptr<core::VisitNews> news = {};  // hears of every page, if somebody wants to know
+  core::VisitPlanner* planner = nullptr;       // says when the link is visited next; null: in its turn
   Continuity* continuity = nullptr;  // looks at the data before and after a relink; null: nobody does
 };
 

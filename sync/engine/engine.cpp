@@ -236,7 +236,7 @@ EngineStatus Engine::Impl::status() const {
   status.store_healthy = store.healthy();
   status.incidents = outages.incidents();
   std::uint32_t oldest_s = 0xffffffff;
-  const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - options.policy.max_interval);
+  const std::uint32_t fresh_since_s = seconds_of(timers.wall_now() - longest_interval());
   for (Slot slot = 0; slot < table.slots(); ++slot) {
     const std::uint32_t at = table.fresh_since_s(slot);
     if (at == 0 || !visited_by_schedule(table.status(slot))) continue;
@@ -289,6 +289,7 @@ std::uint64_t Engine::heartbeat() const {
 
 void Engine::set_policy(const core::Policy& policy) {
   impl_->options.policy = policy;
+  impl_->planner.set_policy(core::freshness_policy_of(policy));
   impl_->outages.set_policy(policy.incidents);
   if (impl_->verifier) impl_->verifier->look_again();
 }

@@ -169,6 +169,8 @@ class Engine {
   // The store's note `incidents_note`, behind the last register_stored(): the incidents that were open when
   // the daemon stopped go on, each with a canary at once.
   void restore_incidents(std::string_view note);
+  // The store's note `core::planner_note`, before start(): what the visits have taught.
+  void restore_planner(std::string_view note);
   // The store's note `core::purged_sends_note`, before start().
   void restore_purged_sends(std::string_view note);
   void start(api::IoExecutor executor);

@@ -17,6 +17,8 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "sync/core/next_visit.hpp"
+#include "sync/core/planner.hpp"
 #include "sync/core/purge.hpp"
 #include "sync/core/schedule.hpp"
 #include "sync/core/step.hpp"
@@ -81,6 +83,7 @@ struct Engine::Impl final : VisitPort {
         observer(observer_),
         options(options_),
         origin(timers_.steady_now() - overdue_told_apart),
+        planner(core::freshness_policy_of(options_.policy)),
         outages(table, timers_, store_, options.policy.incidents, outage_hooks()) {}
 
   // A task that waits in wait_for_cycle(); lives in its frame.
@@ -113,7 +116,8 @@ struct Engine::Impl final : VisitPort {
   // Wall times are stored; waiting is steady. A stored time further off than any link may wait comes from a
   // clock that was wrong: it is cut.
   Tick due_tick(core::WallTime due) const {
-    const core::Millis longest = options.policy.max_interval + options.policy.max_interval / 10;
+    const core::Millis max_interval = longest_interval();
+    const core::Millis longest = max_interval + max_interval / 10;
     const core::Millis wait = std::clamp(due - timers.wall_now(), -overdue_told_apart, longest);
     return tick_of(timers.steady_now() + wait);
   }
@@ -224,6 +228,7 @@ struct Engine::Impl final : VisitPort {
                                .pull_accounts = accounts_asked == slot,
                                .on_hold = &on_hold,
                                .news = listened_to == slot ? listener : nullptr,
+                               .planner = is_adaptive(options.policy) ? &planner : nullptr,
                                .continuity = &continuity};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
@@ -231,6 +236,7 @@ struct Engine::Impl final : VisitPort {
     table.set_in_flight(slot, false);
     in_flight_numbers.erase(slot);
     --in_flight;
+    count_calls(outcome.report);
     settle(due, cause, outcome);
     answer_waiters(slot, number, outcome);
     if (visit_ended) visit_ended->notify_all();
@@ -371,6 +377,7 @@ struct Engine::Impl final : VisitPort {
   api::Task<void> watch_clock() {
     using namespace boost::asio::experimental::awaitable_operators;
     while (!stopping) {
+      tend_planner();
       pump();
       const api::SteadyTime wake = next_wake();
       clock_wakes_at = tick_of(wake);
@@ -486,6 +493,14 @@ struct Engine::Impl final : VisitPort {
   api::Task<void> until_answered(CycleWaiter& waiter, api::SteadyTime deadline);
   std::uint64_t wait_after(Slot slot) const;
 
+  // ---- freshness (engine_freshness.cpp) ----
+  core::Millis longest_interval() const;
+  void count_calls(const core::CycleReport& report);
+  // Tells the planner how many links share which budgets, and moves its prices now and then.
+  void tend_planner();
+  api::Task<void> keep_planner();
+  std::uint64_t links_visited() const;
+
   // ---- incidents (engine_outages.cpp) ----
   Outages::Hooks outage_hooks();
   // True: the visit waits for the end of an incident, and the link stands in the schedule for later.
@@ -535,6 +550,8 @@ struct Engine::Impl final : VisitPort {
   EngineObserver& observer;
   EngineOptions options;
   const api::SteadyTime origin;
+  core::VisitPlanner planner;
+  bool keeping_planner = false;
   LinkTable table;
   Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};

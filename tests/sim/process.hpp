@@ -53,6 +53,8 @@ struct Process {
                               .provider = record.provider,
                               .upstream_error_code = record.upstream_error_code});
     }
+    if (const auto note = store.notes.find(std::string(core::planner_note)); note != store.notes.end())
+      engine.restore_planner(note->second);
     if (const auto note = store.notes.find(std::string(engine::incidents_note)); note != store.notes.end())
       engine.restore_incidents(note->second);
     if (const auto note = store.notes.find(std::string(core::purged_sends_note)); note != store.notes.end())

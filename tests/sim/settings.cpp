@@ -70,6 +70,8 @@ Settings::Settings(std::uint64_t seed) {
   upstream.seed = seed;
   upstream.record_past = true;
   engine.policy.keep_redacted_bodies = seed % 2 == 0;  // not drawn: other draws of a seed stay as they are
+  engine.policy.adaptive = seed % 3 == 0;
+  engine.policy.control_share = seed % 9 == 0 ? 0.3 : 0;
   // A world has few links, and visits them seldom.
   engine.policy.incidents = {.min_links = 3, .window = hours(2)};
   Dice dice(seed, 1);

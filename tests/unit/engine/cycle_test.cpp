@@ -92,7 +92,8 @@ struct CycleTest : testing::Test {
                                        .gate = gate,
                                        .store = port,
                                        .policy = one.policy,
-                                       .stopping = stopping};
+                                       .stopping = stopping,
+                                       .planner = plans ? &planner : nullptr};
     const core::LinkId link_id{the_link};
     outcome = co_await engine::run_cycle(context, link_id, cause);
   }
@@ -116,6 +117,8 @@ struct CycleTest : testing::Test {
   OneLink one;
   LinkInStore port{one.store};
   bool stopping = false;
+  bool plans = false;  // by the adaptive policy
+  core::VisitPlanner planner{core::FreshnessPolicy{}};
   std::function<FakeTransport::Answer(const std::string& cursor)> sync = [](const std::string&) {
     return page_reply({.created = {posted("t1")}, .next = "c1"});
   };
@@ -522,6 +525,74 @@ TEST_F(DelayTest, AClockAheadOfOursIsToldAsItIs) {
   const auto report = visit();
   ASSERT_TRUE(report.visibility_delay);
   EXPECT_LT(*report.visibility_delay, -hours(1));
+}
+
+// A visit that asks for the link object first, and for the feed only if that shows news.
+struct PeekTest : CycleTest {
+  PeekTest() {
+    plans = true;
+    planner.set_fleet({.links = 1});
+    one.store.record.freshness.peek_next = true;
+    forget_calls();
+  }
+};
+
+TEST_F(PeekTest, WithoutNewsTheFeedIsNotAsked) {
+  const core::WallTime succeeded_at = record().last_success_at;
+  const auto report = visit();
+  EXPECT_TRUE(report.peeked);
+  EXPECT_FALSE(report.error);
+  EXPECT_EQ(link_calls, 1);
+  EXPECT_EQ(sync_calls, 0);
+  EXPECT_EQ(record().status, LinkStatus::active);
+  EXPECT_GT(record().next_due_at, io.timers.wall_now());
+  EXPECT_EQ(record().last_success_at, succeeded_at) << "nothing was fetched";
+  EXPECT_GT(record().freshness.looked_at, record().freshness.fetched_at);
+}
+
+TEST_F(PeekTest, AClockThatAdvancedIsNews) {
+  link = [] { return link_reply({.clock = clock_2}); };
+  const auto report = visit();
+  EXPECT_TRUE(report.drained);
+  EXPECT_EQ(link_calls, 1);
+  EXPECT_EQ(sync_calls, 1);
+  EXPECT_EQ(record().freshness.fetched_at, record().last_success_at);
+}
+
+// The news was committed with the look: it must not be forgotten when the drain has to wait.
+TEST_F(PeekTest, NewsThatCouldNotBeFetchedAreFetchedAtTheNextVisit) {
+  link = [] { return link_reply({.clock = clock_2}); };
+  sync = [](const std::string&) { return error_reply(503, "api_error.server"); };
+  EXPECT_TRUE(visit().error);
+  EXPECT_FALSE(record().freshness.peek_next);
+  sync = [](const std::string&) { return page_reply({.next = "c2", .link = {.clock = clock_2}}); };
+  forget_calls();
+  EXPECT_TRUE(visit().drained);
+  EXPECT_EQ(link_calls, 0);
+  EXPECT_EQ(sync_calls, 1);
+}
+
+TEST_F(PeekTest, ALinkThatNeedsItsOwnerIsSeenByAPeek) {
+  link = [] { return link_reply({.state = "error", .error_code = "auth_expired"}); };
+  const auto report = visit();
+  EXPECT_TRUE(report.relink_opened);
+  EXPECT_EQ(record().status, LinkStatus::relink);
+  EXPECT_EQ(sync_calls, 0);
+}
+
+TEST_F(PeekTest, WhoAsksForASyncGetsOne) {
+  EXPECT_TRUE(visit(core::Cause::manual).drained);
+  EXPECT_EQ(link_calls, 0);
+  EXPECT_EQ(sync_calls, 1);
+}
+
+TEST_F(PeekTest, AFailedPeekIsAResult) {
+  link = [] { return error_reply(503, "api_error.server"); };
+  const auto report = visit();
+  ASSERT_TRUE(report.error);
+  EXPECT_EQ(report.error->code, Errc::server);
+  EXPECT_EQ(record().status, LinkStatus::backoff);
+  EXPECT_EQ(sync_calls, 0);
 }
 
 }  // namespace

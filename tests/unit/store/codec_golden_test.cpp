@@ -120,8 +120,8 @@ TEST(ValueBytes, FullLinkRecord) {
             "01"
             "c701"
             "02"
-            "06"      // two recent sends: sync 100 ms before that success, accounts 3 ms later
-            "ffff7f"  // every flag
+            "06"        // two recent sends: sync 100 ms before that success, accounts 3 ms later
+            "ffffff01"  // every flag
             "02"
             "6375"  // customer
             "02"
@@ -174,7 +174,15 @@ TEST(ValueBytes, FullLinkRecord) {
             "14"
             "02"
             "ac02"
-            "04");  // counts
+            "04"  // counts
+            "808080fe03"
+            "8080888d04"
+            "808080fc03"
+            "808080f803"  // evidence: 1.5 changes in 20.25 days, 1 hooked, 0.5 missed
+            "cf0f"
+            "00"  // fetched a second before the success, looked at with it
+            "03"
+            "01");  // webhook, peek; by the ladder
 }
 
 TEST(ValueBytes, FullLinkRecordIsReadBack) {
@@ -209,9 +217,13 @@ TEST(ValueBytes, EveryMemberOfTheLinkRecordIsKnown) {
                refused_retry_at, transactions_clock, accounts_clock, cursor, generation, resync, repairing,
                resync_started_at, resyncs_in_window, drain, pending_clock, accounts_pulled_at,
                accounts_pulled_clock, accounts_digest, next_due_at, last_attempt_at, last_success_at,
-               failures, protocol_failures, last_error, counts, recent_sends] = record;
+               failures, protocol_failures, last_error, counts, recent_sends, freshness] = record;
   const auto& [open, pages, idle_pages, staged, brought_pending, clock, cursor_hashes, posted_ids,
                match_given_up] = drain;
+  const auto& [evidence, fetched_at, looked_at, has_webhook, peek_next, reason] = freshness;
+  const auto& [changes, days, hooked, missed] = evidence;
+  EXPECT_EQ(reason, core::VisitReason::ladder);
+  EXPECT_EQ(missed, 0.5F);
   EXPECT_EQ(fence, 260u);
   EXPECT_EQ(pages, 3u);
   EXPECT_TRUE(match_given_up);

@@ -92,6 +92,12 @@ inline core::LinkRecord sample_link() {
   link.counts = {.accounts = 2, .transactions = 300, .pending = 4};
   link.recent_sends = {{.endpoint = core::Endpoint::sync, .at = wall_ms(124'900)},
                        {.endpoint = core::Endpoint::accounts, .at = wall_ms(124'903)}};
+  link.freshness = {.evidence = {.changes = 1.5F, .days = 20.25F, .hooked = 1, .missed = 0.5F},
+                    .fetched_at = wall_ms(124'000),
+                    .looked_at = wall_ms(125'000),
+                    .has_webhook = true,
+                    .peek_next = true,
+                    .reason = core::VisitReason::ladder};
   return link;
 }
 

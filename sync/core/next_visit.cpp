@@ -1,0 +1,65 @@
+#include "sync/core/next_visit.hpp"
+
+#include <algorithm>
+
+#include "sync/core/schedule.hpp"
+
+namespace syncd::core {
+
+namespace {
+
+FoundBy found_by(Cause cause) {
+  switch (cause) {
+    case Cause::schedule:
+      return FoundBy::poll;
+    case Cause::webhook:
+      return FoundBy::hook;
+    default:
+      return FoundBy::other;
+  }
+}
+
+}  // namespace
+
+LinkOutlook outlook_of(const LinkRecord& record) {
+  const LinkFreshness& freshness = record.freshness;
+  return {.id_hash = stable_hash(record.link_id.str()),
+          .evidence = freshness.evidence,
+          .has_webhook = freshness.has_webhook,
+          .refreshed_at = upstream_clock_of(record),
+          .fetched_at = freshness.fetched_at,
+          .looked_at = freshness.looked_at};
+}
+
+FreshnessPolicy freshness_policy_of(const Policy& policy) {
+  return {.min_interval = policy.min_interval,
+          .interval = policy.interval,
+          .max_interval = std::max(policy.max_interval, policy.min_interval),
+          .peeks = policy.peeks};
+}
+
+void plan_next_visit(VisitPlanner& planner, const Policy& policy, const LinkRecord& before, bool changed,
+                     LinkUpdate& update) {
+  LinkRecord& record = update.record;
+  LinkFreshness& freshness = record.freshness;
+  if (update.looked)
+    planner.note_look(outlook_of(before), record.institution_id, record.provider, upstream_clock_of(record));
+  if (update.fetched) {
+    // What the first drain reads is history; it says nothing about how often there is something new.
+    const bool watched = before.freshness.fetched_at != WallTime{} && !before.resync;
+    if (watched)
+      freshness.evidence = planner.note_fetch(outlook_of(before), record.institution_id, record.provider,
+                                              update.at, changed, found_by(update.cause));
+    freshness.fetched_at = update.at;
+  }
+  if (!update.waits) return;
+  const LinkOutlook outlook = outlook_of(record);
+  const bool control = arm_of(outlook.id_hash, policy.control_share) == Arm::control;
+  const VisitPlan plan = control ? planner.turn(outlook.id_hash, update.at)
+                                 : planner.plan(outlook, record.institution_id, record.provider, update.at);
+  record.next_due_at = plan.due_at;
+  freshness.peek_next = plan.peek;
+  freshness.reason = plan.reason;
+}
+
+}  // namespace syncd::core

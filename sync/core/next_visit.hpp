@@ -1,0 +1,18 @@
+#pragma once
+
+#include "sync/core/planner.hpp"
+#include "sync/core/policy.hpp"
+#include "sync/core/update.hpp"
+
+namespace syncd::core {
+
+LinkOutlook outlook_of(const LinkRecord& record);
+FreshnessPolicy freshness_policy_of(const Policy& policy);
+
+// What the answer behind `update` teaches the planner, and, where the link waits for its next visit, when
+// that is: the update's record gets both, to be committed with it. `before` is the record that the update was
+// made of; `changed`: the visit has found something new, this update included. The adaptive policy only.
+void plan_next_visit(VisitPlanner& planner, const Policy& policy, const LinkRecord& before, bool changed,
+                     LinkUpdate& update);
+
+}  // namespace syncd::core

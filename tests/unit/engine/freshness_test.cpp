@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sync/core/planner.hpp"
+#include "tests/unit/engine/engine_world.hpp"
+
+// The schedule that follows upstream's clock, with the real engine in virtual time.
+namespace syncd::test {
+namespace {
+
+using core::Cause;
+using std::chrono::days;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr int links = 120;
+constexpr core::Millis period = hours(6);
+
+// Banks that refresh every six hours, each link at its own time; every refresh brings a row.
+struct ClockedWorld : EngineWorld {
+  explicit ClockedWorld(const core::Policy& policy,
+                        const api::Budgets& budgets = {.sync_per_app = 1, .link_per_app = 2})
+      : EngineWorld(budgets, {.policy = policy, .workers = 8}) {
+    for (int i = 0; i < links; ++i)
+      know("link_" + std::to_string(i), now() + minutes(i));
+    answer = [this](const api::HttpCall& call) { return reply(call); };
+  }
+
+  core::WallTime refreshed_at(const std::string& link_id) {
+    const core::Millis phase(
+        static_cast<std::int64_t>(core::stable_hash(link_id) % static_cast<std::uint64_t>(period.count())));
+    const core::Millis since = (now().time_since_epoch() - phase) % period;
+    return now() - since;
+  }
+
+  std::string link_json(const std::string& link_id) {
+    return R"({"link_id":")" + link_id + R"(","state":"connected","institution_id":"bank","provider":"mk",)" +
+           R"("products":{"transactions":{"refreshed_at":")" + core::format_wall_time(refreshed_at(link_id)) +
+           R"("}}})";
+  }
+
+  api::HttpReply reply(const api::HttpCall& call) {
+    const std::string link_id = link_of(call.target);
+    if (call.target == "/links/" + link_id) {
+      ++peeks;
+      return json_reply(200, link_json(link_id));
+    }
+    ++fetches;
+    const core::WallTime refreshed = refreshed_at(link_id);
+    std::string created;
+    if (seen[link_id] != refreshed) {
+      created = R"({"transaction_id":")" + link_id + "_" +
+                std::to_string(refreshed.time_since_epoch().count()) +
+                R"(","account_id":"a","amount":1,"date":"2026-01-01","pending":false})";
+      if (counting) delays.push_back(now() - refreshed);
+    }
+    seen[link_id] = refreshed;
+    return json_reply(200, R"({"transactions":{"created":[)" + created +
+                               R"(],"updated":[],"removed":[]},"accounts":[],"cursor":{"next":"c1"},)" +
+                               R"("has_more":false,"link":)" + link_json(link_id) + "}");
+  }
+
+  double mean_delay_min() const {
+    double sum = 0;
+    for (const core::Millis delay : delays)
+      sum += static_cast<double>(delay.count()) / 60'000;
+    return sum / static_cast<double>(delays.size());
+  }
+
+  // Learns for ten days, and counts for three.
+  void live() {
+    start();
+    io.pass(days(10));
+    counting = true;
+    peeks = fetches = 0;
+    io.pass(days(3));
+  }
+
+  std::map<std::string, core::WallTime> seen;
+  std::vector<core::Millis> delays;
+  bool counting = false;
+  std::uint64_t peeks = 0, fetches = 0;
+};
+
+core::Policy adaptive(bool peeks) {
+  core::Policy policy;
+  policy.adaptive = true;
+  policy.peeks = peeks;
+  policy.interval = hours(24);
+  policy.accounts_interval = hours(24 * 30);
+  return policy;
+}
+
+// As often as the budget of one call a minute allows.
+core::Policy uniform() {
+  core::Policy policy = adaptive(false);
+  policy.adaptive = false;
+  policy.interval = minutes(links * 6 / 5);
+  return policy;
+}
+
+TEST(Freshness, VisitsFollowTheUpstreamClockForNoMoreCalls) {
+  ClockedWorld in_turn(uniform());
+  in_turn.live();
+  ClockedWorld by_clock(adaptive(false));
+  by_clock.live();
+  ClockedWorld with_peeks(adaptive(true));
+  with_peeks.live();
+
+  ASSERT_GT(in_turn.delays.size(), 1000U);
+  ASSERT_GT(by_clock.delays.size(), 1000U);
+  EXPECT_EQ(in_turn.peeks, 0U);
+  EXPECT_EQ(by_clock.peeks, 0U);
+  EXPECT_LT(by_clock.mean_delay_min(), 0.5 * in_turn.mean_delay_min());
+  EXPECT_LT(with_peeks.mean_delay_min(), 0.5 * in_turn.mean_delay_min());
+  const std::uint64_t allowed = 3 * 24 * 60;
+  EXPECT_LE(by_clock.fetches, allowed);
+  EXPECT_LE(with_peeks.fetches, allowed);
+  EXPECT_LE(with_peeks.peeks, 2 * allowed);
+}
+
+TEST(Freshness, WhatWasLearnedOutlivesTheProcess) {
+  ClockedWorld before(adaptive(false));
+  before.start();
+  before.io.pass(days(10));
+  before.stop();
+  before.io.settle();
+  ASSERT_TRUE(before.store.notes.contains(std::string(core::planner_note)));
+
+  core::VisitPlanner planner(core::FreshnessPolicy{});
+  planner.decode(before.store.notes.at(std::string(core::planner_note)));
+  const core::RefreshRhythm rhythm = planner.outlooks().of("bank", "mk").rhythm;
+  EXPECT_TRUE(rhythm.regular);
+  EXPECT_NEAR(static_cast<double>(rhythm.period / minutes(1)), 360, 10);
+}
+
+TEST(Freshness, AnIntervalThatIsShorterThanThePolicysIsKept) {
+  core::Policy policy = adaptive(true);
+  policy.interval = minutes(2);
+  policy.max_interval = hours(1);
+  ClockedWorld world(policy, {});
+  world.start();
+  world.io.pass(hours(3));
+  EXPECT_EQ(world.peeks, 0U);
+  for (const auto& [link_id, record] : world.store.links) {
+    EXPECT_EQ(record.freshness.reason, core::VisitReason::turn) << link_id;
+    EXPECT_LE(record.next_due_at - record.last_success_at, minutes(3)) << link_id;
+  }
+}
+
+TEST(Freshness, NobodyWaitsLongerThanTheLongestInterval) {
+  core::Policy policy = adaptive(true);
+  policy.max_interval = policy.interval = hours(8);
+  ClockedWorld world(policy);
+  // Nothing ever happens.
+  world.answer = [](const api::HttpCall& call) { return no_news(call); };
+  world.start();
+  world.io.pass(days(6));
+  ASSERT_GT(world.observer.cycles.size(), 1000U);
+  for (const auto& [link_id, record] : world.store.links)
+    EXPECT_LE(world.now() - record.freshness.fetched_at, hours(9)) << link_id;
+}
+
+TEST(Freshness, TheControlGroupIsVisitedInTurn) {
+  core::Policy policy = adaptive(true);
+  policy.control_share = 0.5;
+  ClockedWorld world(policy);
+  world.start();
+  world.io.pass(days(2));
+  int in_turn = 0;
+  for (const auto& [link_id, record] : world.store.links) {
+    const bool control = core::arm_of(core::stable_hash(link_id), 0.5) == core::Arm::control;
+    EXPECT_EQ(record.freshness.reason == core::VisitReason::turn, control) << link_id;
+    in_turn += control ? 1 : 0;
+  }
+  EXPECT_GT(in_turn, links / 4);
+  EXPECT_LT(in_turn, links * 3 / 4);
+}
+
+}  // namespace
+}  // namespace syncd::test
