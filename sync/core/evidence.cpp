@@ -8,7 +8,6 @@ namespace syncd::core {
 namespace {
 
 constexpr double half_life_days = 21;
-constexpr double watched_days_max = 60;
 // A webhook is believed in from the start, and disbelieved after a few changes that it did not tell.
 constexpr double hooked_prior = 9;
 constexpr double missed_prior = 1;

@@ -46,6 +46,7 @@ class Outlooks {
   };
   static void add(Pool& pool, WallTime now, double days, double changes);
   static ChangePrior prior_of(const Pool& pool);
+  static bool take_pool(std::string_view& line, Pool& pool);
   Pool* pool_of(std::string_view institution_id, std::string_view provider);
 
   std::map<std::string, Pool, std::less<>> pools_;  // by institution and provider

@@ -46,7 +46,8 @@ void RefreshClock::note_gap(Millis gap, Millis stood) {
   const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(gap).count();
   if (seconds <= 0 || seconds > gap_s_max) return;
   all_.add(static_cast<std::uint32_t>(seconds));
-  if (stood >= gap / 2) certain_.add(static_cast<std::uint32_t>(seconds));
+  // It cannot have stood longer than the gap: then our own clock was wrong.
+  if (stood >= gap / 2 && stood <= gap) certain_.add(static_cast<std::uint32_t>(seconds));
   ++seen_;
   if (seen_ % learn_every == 0) learn();
 }
