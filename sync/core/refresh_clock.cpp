@@ -14,6 +14,7 @@ constexpr std::int64_t gap_s_max = 30LL * 86'400;
 constexpr double regular_share = 0.8;   // of the gaps
 constexpr double regular_within = 0.2;  // of a period, from a multiple of it
 constexpr double spread_max = 0.25;     // of a period
+constexpr double period_s_min = 60;
 constexpr double multiples_told_apart = 3.3;
 constexpr std::size_t single_min = 12;
 constexpr double near = 0.3;  // what belongs to the same number of periods
@@ -69,7 +70,7 @@ void RefreshClock::learn() {
       std::ranges::count_if(near_ones, [&](double gap) { return is_near_multiple(gap, period); });
   rhythm_.gap_median = seconds(fraction_of(certain, 0.5));
   rhythm_.regular = static_cast<double>(fitting) >= regular_share * static_cast<double>(near_ones.size()) &&
-                    spread < spread_max * period;
+                    spread < spread_max * period && period >= period_s_min;
   rhythm_.period = seconds(period);
   rhythm_.spread = std::max(seconds(spread), Millis(1000));
 }
