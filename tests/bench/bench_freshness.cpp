@@ -98,7 +98,10 @@ Figure figure_of(const std::vector<const FreshnessResult*>& results, Value value
 
 class Report {
  public:
-  void put(const std::string& name, double value) { json_ += fmt::format(", \"{}\": {:.6g}", name, value); }
+  void put(const std::string& name, double value) {
+    json_ += std::isfinite(value) ? fmt::format(", \"{}\": {:.6g}", name, value)
+                                  : fmt::format(", \"{}\": null", name);
+  }
   void aim(const std::string& name, double value, double most) {
     const bool reached = value <= most;
     missed_ |= !reached;
@@ -112,8 +115,9 @@ class Report {
       fmt::print(stderr, "bench_freshness: cannot write {}\n", file);
       return false;
     }
-    fmt::print(out, "{{\"simulated_links\": {}, \"seeds\": {}{}}}\n", options.simulated, options.seeds,
-               json_);
+    const char* part = options.faults ? "fault" : "freshness";
+    fmt::print(out, "{{\"{}_simulated_links\": {}, \"{}_seeds\": {}{}}}\n", part, options.simulated, part,
+               options.seeds, json_);
     return std::fclose(out) == 0;
   }
 
