@@ -85,10 +85,10 @@ void Outlooks::note_fetch(std::string_view institution_id, std::string_view prov
   if (pool != nullptr) add(*pool, now, days, changes);
 }
 
-void Outlooks::note_gap(std::string_view institution_id, std::string_view provider, Millis gap,
-                        Millis stood) {
+void Outlooks::note_gap(std::string_view institution_id, std::string_view provider, Millis gap, Millis stood,
+                        UpstreamTime shown) {
   Pool* pool = pool_of(institution_id, provider);
-  if (pool != nullptr) pool->clock.note_gap(gap, stood);
+  if (pool != nullptr) pool->clock.note_gap(gap, stood, shown);
 }
 
 bool Outlooks::explores(std::string_view institution_id, std::string_view provider, WallTime now) {

@@ -107,7 +107,7 @@ void VisitPlanner::note_look(const LinkOutlook& link, std::string_view instituti
   if (!shown || !link.refreshed_at || *shown <= *link.refreshed_at) return;
   const auto gap = std::chrono::duration_cast<Millis>(*shown - *link.refreshed_at);
   const auto stood = std::chrono::duration_cast<Millis>(UpstreamTime(link.looked_at) - *link.refreshed_at);
-  outlooks_.note_gap(institution_id, provider, gap, stood);
+  outlooks_.note_gap(institution_id, provider, gap, stood, *shown);
 }
 
 ChangeEvidence VisitPlanner::note_fetch(const LinkOutlook& link, std::string_view institution_id,

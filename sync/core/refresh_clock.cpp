@@ -43,17 +43,29 @@ bool is_near_multiple(double gap, double period) {
 
 }  // namespace
 
-void RefreshClock::note_gap(Millis gap, Millis stood) {
+void RefreshClock::note_gap(Millis gap, Millis stood, UpstreamTime shown) {
   const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(gap).count();
   if (seconds <= 0 || seconds > gap_s_max) return;
   all_.add(static_cast<std::uint32_t>(seconds));
   // It cannot have stood longer than the gap: then our own clock was wrong.
   if (stood >= gap / 2 && stood <= gap) certain_.add(static_cast<std::uint32_t>(seconds));
   ++seen_;
-  if (seen_ % learn_every == 0) learn();
+  if (seen_ % learn_every == 0) learn(shown);
 }
 
-void RefreshClock::learn() {
+// An outage is over, and with it its long gaps, when each link has shown a few more.
+bool RefreshClock::believes(Millis period, UpstreamTime shown) {
+  if (!rhythm_.regular || period < rhythm_.period * 3 / 2) {
+    longer_since_.reset();
+    return true;
+  }
+  longer_since_ = std::min(longer_since_.value_or(shown), shown);
+  if (shown - *longer_since_ < 3 * period) return false;
+  longer_since_.reset();
+  return true;
+}
+
+void RefreshClock::learn(UpstreamTime shown) {
   if (certain_.count() < certain_min) return;
   const std::vector<double> certain = certain_.sorted();
   const std::vector<double> all = all_.sorted();
@@ -63,6 +75,7 @@ void RefreshClock::learn() {
   if (single.size() < single_min) return;
   const double period = fraction_of(single, 0.5);
   const double spread = spread_of(single, period);
+  if (!believes(seconds(period), shown)) return;
   // Between far multiples everything is near one.
   const auto end = std::ranges::upper_bound(all, multiples_told_apart * period);
   const std::span<const double> near_ones(all.begin(), end);

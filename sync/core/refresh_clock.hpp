@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sync/core/types.hpp"
@@ -25,12 +26,13 @@ struct RefreshRhythm {
 // the old clock was still shown is certain to be one. Such gaps tell what the period is about; but they are
 // the long ones rather, because the clock was looked at too early for them: how long it is exactly, and how
 // it varies, is told by all gaps that are about as long. Upstream leaves some refreshes out: the period is
-// looked for among the short gaps.
+// looked for among the short gaps. After an outage all links show a gap of several periods at the same time:
+// a longer period is believed when it lasts.
 class RefreshClock {
  public:
   // Of one link: from the clock that it showed before to the one that it shows now, and how long the first
   // had stood when it was last seen. Not above zero, or longer than 30 days: says nothing.
-  void note_gap(Millis gap, Millis stood);
+  void note_gap(Millis gap, Millis stood, UpstreamTime shown);
   const RefreshRhythm& rhythm() const { return rhythm_; }
   // Enough gaps to say whether there is a rhythm.
   bool knows() const { return certain_.count() >= certain_min || rhythm_.gap_median > Millis(0); }
@@ -58,12 +60,14 @@ class RefreshClock {
     std::uint32_t added_ = 0;
   };
 
-  void learn();
+  void learn(UpstreamTime shown);
+  bool believes(Millis period, UpstreamTime shown);
 
   Ring<64> certain_;
   Ring<128> all_;
   std::uint32_t seen_ = 0;
   RefreshRhythm rhythm_;
+  std::optional<UpstreamTime> longer_since_;  // the gaps say that the period has become longer
 };
 
 }  // namespace syncd::core

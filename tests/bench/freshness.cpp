@@ -8,7 +8,6 @@
 #include <string>
 
 #include "sync/api/rate_gate.hpp"
-#include "sync/core/ladder.hpp"
 #include "sync/core/planner.hpp"
 #include "sync/engine/link_table.hpp"
 
@@ -457,14 +456,17 @@ class Run {
     }
     return all.changes > 0 ? all.sum_min / static_cast<double>(all.changes) : 0;
   }
-  // The same hours of the days before the fault.
-  double mean_before(std::int64_t from, std::int64_t hours) const {
-    const std::int64_t first = measured_from_ms() / hour_ms;
-    const std::int64_t fault = fault_from_ms() / hour_ms;
+  // The same hours of the days before the fault. More links for the same budget are never again what the
+  // fewer were: of the days from the third after they came.
+  double mean_before(std::int64_t hour, std::int64_t hours) const {
+    const bool more = what_.fault == Fault::links_added;
+    const std::int64_t first = more ? fault_from_ms() / hour_ms + 48 : measured_from_ms() / hour_ms;
+    const std::int64_t last =
+        more ? static_cast<std::int64_t>(hours_.size()) - 24 : fault_from_ms() / hour_ms;
     double sum = 0;
     double days = 0;
-    for (std::int64_t at = from; at >= first; at -= 24) {
-      if (at + hours > fault) continue;
+    for (std::int64_t at = hour % 24; at + hours <= last; at += 24) {
+      if (at < first) continue;
       sum += mean_of_hours(at, hours);
       ++days;
     }
@@ -479,14 +481,15 @@ class Run {
     const std::int64_t to = lasts ? from + block : fault_to_ms() / hour_ms;
     result.during_min = mean_of_hours(from, to - from);
     result.before_min = mean_before(from, to - from);
-    result.recovered_h = core::never();
+    result.recovered_h = 0;
     // What was seen in the last day may have been seen too early to be a mean.
     const auto end = static_cast<std::int64_t>(hours_.size()) - 24;
     for (std::int64_t hour = to; hour + block <= end; ++hour) {
       const double mean = mean_of_hours(hour, block);
       if ((hour - to) % block == 0) result.after_min.push_back(mean);
-      if (result.recovered_h == core::never() && mean <= back * mean_before(hour, block))
-        result.recovered_h = static_cast<double>(hour - to);
+      // Behind the last six hours of two days that were not yet what they were.
+      const bool is_back = mean <= back * mean_before(hour, block);
+      if (!is_back && hour - to < 48) result.recovered_h = static_cast<double>(hour - to + 1);
     }
   }
 

@@ -61,8 +61,8 @@ struct FreshnessResult {
   double refreshes_per_day = 0, changed_per_day = 0;  // of a link
   double calls_per_minute = 0;                        // fetches, scaled to the whole fleet
   // With a fault: mean delays of changes refreshed in the hours that it lasts (of a lasting change: in the
-  // first six), in the week before at the same hours, and how many hours after its end the mean of six hours
-  // is back within 1.25 of what it was at those hours.
+  // first six), in the week before at the same hours, and how many hours after its end the mean of each six
+  // hours is within 1.25 of what it was at those hours, of the next two days.
   double before_min = 0, during_min = 0;
   double recovered_h = 0;
   std::vector<double> after_min;  // of each six hours after its end

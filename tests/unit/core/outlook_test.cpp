@@ -14,7 +14,7 @@ const WallTime now = std::chrono::sys_days(std::chrono::year(2026) / 3 / 1);
 
 void teach_rhythm(Outlooks& outlooks, std::string_view institution, Millis period) {
   for (int gap = 0; gap < 32; ++gap)
-    outlooks.note_gap(institution, "moneykit", period + minutes(gap % 5), period);
+    outlooks.note_gap(institution, "moneykit", period + minutes(gap % 5), period, UpstreamTime(now));
 }
 
 TEST(Outlooks, KnowsEachInstitutionAndProviderApart) {

@@ -11,6 +11,7 @@ namespace syncd::core {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::minutes;
 
 constexpr double hour_ms = 3'600'000;
 
@@ -57,7 +58,7 @@ void watch(RefreshClock& clock, const Bank& bank, double every, double give_or_t
     for (; now < end; now += every * stretch(random)) {
       const double current = *(std::ranges::upper_bound(refreshes, now) - 1);
       if (shown > -1e9 && current > shown) {
-        clock.note_gap(of_hours(current - shown), of_hours(looked - shown));
+        clock.note_gap(of_hours(current - shown), of_hours(looked - shown), UpstreamTime(of_hours(current)));
         after_each();
       }
       shown = current;
@@ -126,14 +127,28 @@ TEST(RefreshClock, FollowsABankThatChangesItsRhythm) {
   EXPECT_NEAR(hours_of(clock.rhythm().period), 6, 0.6);
 }
 
+// A bank of many links that shows nothing for a day: each of them has one long gap, all at the same time.
+TEST(RefreshClock, AnOutageIsNoLongerPeriod) {
+  RefreshClock clock;
+  watch(clock, {.period = 6, .jitter = 0.05}, 2, 0.3, 3000, [] {});
+  for (int link = 0; link < 5000; ++link) {
+    clock.note_gap(hours(30), hours(29), UpstreamTime(hours(10'000) + minutes(6 * 60 * link / 5000)));
+    ASSERT_NEAR(hours_of(clock.rhythm().period), 6, 0.6) << link;
+  }
+  // It stays that long.
+  for (int gap = 0; gap < 500; ++gap)
+    clock.note_gap(hours(30), hours(29), UpstreamTime(hours(10'000) + minutes(30 * gap)));
+  EXPECT_EQ(clock.rhythm().period, hours(30));
+}
+
 TEST(RefreshClock, KnowsNothingOfFewGaps) {
   RefreshClock clock;
   EXPECT_FALSE(clock.knows());
   for (int gap = 0; gap < 15; ++gap)
-    clock.note_gap(hours(6), hours(5));
+    clock.note_gap(hours(6), hours(5), UpstreamTime(hours(gap)));
   EXPECT_FALSE(clock.knows());
   EXPECT_FALSE(clock.rhythm().regular);
-  clock.note_gap(hours(6), hours(5));
+  clock.note_gap(hours(6), hours(5), UpstreamTime(hours(100)));
   EXPECT_TRUE(clock.knows());
   EXPECT_TRUE(clock.rhythm().regular);
   EXPECT_GT(clock.rhythm().spread, Millis(0));
@@ -142,11 +157,11 @@ TEST(RefreshClock, KnowsNothingOfFewGaps) {
 TEST(RefreshClock, GapsThatCannotBeSayNothing) {
   RefreshClock clock;
   for (int gap = 0; gap < 100; ++gap) {
-    clock.note_gap(Millis(0), Millis(0));
-    clock.note_gap(hours(-6), hours(5));
-    clock.note_gap(hours(24 * 31), hours(24 * 20));
+    clock.note_gap(Millis(0), Millis(0), UpstreamTime(hours(gap)));
+    clock.note_gap(hours(-6), hours(5), UpstreamTime(hours(gap)));
+    clock.note_gap(hours(24 * 31), hours(24 * 20), UpstreamTime(hours(gap)));
     // The clock cannot have stood longer than until the next refresh: ours was wrong.
-    clock.note_gap(hours(12), hours(24 * 30));
+    clock.note_gap(hours(12), hours(24 * 30), UpstreamTime(hours(gap)));
   }
   EXPECT_FALSE(clock.knows());
 }
@@ -154,7 +169,7 @@ TEST(RefreshClock, GapsThatCannotBeSayNothing) {
 TEST(RefreshClock, ARefreshEachSecondIsNoRhythm) {
   RefreshClock clock;
   for (int gap = 0; gap < 100; ++gap)
-    clock.note_gap(Millis(1000), Millis(900));
+    clock.note_gap(Millis(1000), Millis(900), UpstreamTime(hours(gap)));
   EXPECT_FALSE(clock.rhythm().regular);
 }
 
@@ -164,7 +179,7 @@ TEST(RefreshClock, KnowsAfterARestartWhatItKnewBefore) {
   EXPECT_TRUE(clock.knows());
   EXPECT_EQ(clock.rhythm().period, hours(6));
   for (int gap = 0; gap < 64; ++gap)
-    clock.note_gap(hours(12), hours(11));
+    clock.note_gap(hours(12), hours(11), UpstreamTime(hours(12 * gap)));
   EXPECT_EQ(clock.rhythm().period, hours(12));
 }
 
