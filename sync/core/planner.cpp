@@ -17,7 +17,6 @@ constexpr Millis retune_every = std::chrono::minutes(10);
 constexpr Millis pause_max = std::chrono::hours(1);
 // The visits that the longest interval asks for take no more than this of the budget.
 constexpr double floor_share = 0.4;
-constexpr double plans_remembered = 1000;
 constexpr std::string_view note_head = "planner 1 ";
 
 Millis from_minutes(double minutes) {
@@ -76,10 +75,7 @@ void VisitPlanner::set_fleet(const FleetBudget& fleet) {
 
 VisitPlan VisitPlanner::plan(const LinkOutlook& link, std::string_view institution_id,
                              std::string_view provider, WallTime now) {
-  LinkOutlook seen = link;
-  if (hooks_.dark()) seen.has_webhook = false;
-  VisitPlan plan = plan_visit(seen, outlooks_.of(institution_id, provider), prices(), bounds_, now);
-  if (!hooks_.dark()) spared_ += (1 / std::sqrt(1 - plan.recall) - spared_) / plans_remembered;
+  VisitPlan plan = plan_visit(link, outlooks_.of(institution_id, provider), prices(), bounds_, now);
   if (!link.refreshed_at) return plan;
   const std::optional<VisitPlan> learning = plan_learning_visit(link, bounds_, now);
   const bool sooner = learning && learning->due_at < plan.due_at;
@@ -117,23 +113,7 @@ ChangeEvidence VisitPlanner::note_fetch(const LinkOutlook& link, std::string_vie
   const Millis since_last = now - link.fetched_at;
   const double found = core::note_fetch(evidence, since_last, changed, by, prior);
   outlooks_.note_fetch(institution_id, provider, now, since_last, found);
-  if (!changed || !link.has_webhook) return evidence;
-  const bool were_dark = hooks_.dark();
-  hooks_.note_change(link.fetched_at, now, by);
-  follow_hooks(were_dark);
-  if (by == FoundBy::poll && hooks_.was_dark_since(link.fetched_at, now))
-    evidence.missed = link.evidence.missed;
   return evidence;
-}
-
-// Without webhooks the same links are worth more visits than there are: by the square-root law a price that
-// is so many times higher lets them wait as long as before.
-void VisitPlanner::follow_hooks(bool were_dark) {
-  if (hooks_.dark() == were_dark) return;
-  if (hooks_.dark()) price_of_dark_ = spared_ * spared_;
-  const double factor = hooks_.dark() ? price_of_dark_ : 1 / price_of_dark_;
-  fetch_.scale(factor);
-  peek_.scale(factor);
 }
 
 void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {

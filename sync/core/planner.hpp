@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "sync/core/freshness.hpp"
-#include "sync/core/hook_watch.hpp"
 #include "sync/core/outlook.hpp"
 #include "sync/core/price.hpp"
 #include "sync/core/types.hpp"
@@ -49,8 +48,7 @@ class VisitPlanner {
   // The link's clock was looked at and stands at `shown` now; `link` is as before.
   void note_look(const LinkOutlook& link, std::string_view institution_id, std::string_view provider,
                  std::optional<UpstreamTime> shown);
-  // What a fetch at `now` has found; gives the link's new evidence. Changes that nobody told while no webhook
-  // arrived at all do not count against the link's own.
+  // What a fetch at `now` has found; gives the link's new evidence.
   ChangeEvidence note_fetch(const LinkOutlook& link, std::string_view institution_id,
                             std::string_view provider, WallTime now, bool changed, FoundBy by);
 
@@ -61,8 +59,6 @@ class VisitPlanner {
   void tick(WallTime now, std::uint64_t overdue);
 
   CallPrices prices() const { return {.fetch = fetch_.value(), .peek = peek_.value()}; }
-  // Webhooks do not arrive: until they do, links are planned as if they had none.
-  bool hooks_dark() const { return hooks_.dark(); }
   const Outlooks& outlooks() const { return outlooks_; }
 
   // A note of the store that keeps this over a restart.
@@ -71,16 +67,11 @@ class VisitPlanner {
   void decode(std::string_view note);
 
  private:
-  void follow_hooks(bool were_dark);
-
   FreshnessPolicy policy_;
   FreshnessPolicy bounds_;  // the same with max_interval as it can be kept
   FleetBudget fleet_;
   Outlooks outlooks_;
   CallPrice fetch_, peek_;
-  HookWatch hooks_;
-  double spared_ = 1;         // how many times longer webhooks let a visit wait, as a mean of visits
-  double price_of_dark_ = 1;  // by what the prices were raised when it became dark
   std::uint64_t fetches_ = 0, peeks_ = 0;  // since retuned_at_
   WallTime retuned_at_{};
 };

@@ -18,8 +18,6 @@ class CallPrice {
   void set_fleet(std::uint64_t links, double calls_per_minute);
   // In the last `window` so many calls fell due, whether they went out or not, and `waiting` are overdue now.
   void retune(Millis window, std::uint64_t fell_due, std::uint64_t waiting);
-  // The links have come to ask for so much more, or less, all at once.
-  void scale(double factor) { price_ = std::clamp(price_ * factor, least_, price_max); }
   double value() const { return std::max(price_, least_); }
   // Not below: a call that saves less is not worth its trouble, however many are allowed.
   void set_least(double price) { least_ = price; }

@@ -157,34 +157,6 @@ TEST(VisitPlanner, MovesThePricesByWhatFallsDue) {
   EXPECT_GT(planner.prices().fetch, 0.5 * after.fetch);
 }
 
-TEST(VisitPlanner, DoesWithoutWebhooksWhileNoneArrive) {
-  VisitPlanner planner = planner_of(hundred_thousand);
-  LinkOutlook link = link_at(now);
-  link.has_webhook = true;
-  link.evidence = {.changes = 30, .days = 30, .hooked = 90, .missed = 0};
-  link.fetched_at = now - hours(3);
-  for (int at = 0; at < 3000; ++at)
-    planner.plan(link, "bank", "moneykit", now);
-  const VisitPlan before = planner.plan(link, "bank", "moneykit", now);
-  const double price_before = planner.prices().fetch;
-  EXPECT_GT(before.recall, 0.95);
-  for (int miss = 0; miss < 100; ++miss)
-    planner.note_fetch(link, "bank", "moneykit", now, true, FoundBy::poll);
-  ASSERT_TRUE(planner.hooks_dark());
-  EXPECT_EQ(planner.plan(link, "bank", "moneykit", now).recall, 0);
-  EXPECT_GT(planner.prices().fetch, 10 * price_before) << "or all of them were due at once";
-  EXPECT_EQ(planner.note_fetch(link, "bank", "moneykit", now, true, FoundBy::poll).missed, 0);
-  for (int hook = 0; hook < 100; ++hook)
-    planner.note_fetch(link, "bank", "moneykit", now, true, FoundBy::hook);
-  ASSERT_FALSE(planner.hooks_dark());
-  EXPECT_NEAR(planner.prices().fetch, price_before, 1e-9);
-  EXPECT_GT(planner.plan(link, "bank", "moneykit", now).recall, 0.95);
-  // What was not told in the dark does not count afterwards either.
-  EXPECT_EQ(planner.note_fetch(link, "bank", "moneykit", now + hours(1), true, FoundBy::poll).missed, 0);
-  link.fetched_at = now + hours(1);
-  EXPECT_EQ(planner.note_fetch(link, "bank", "moneykit", now + hours(2), true, FoundBy::poll).missed, 1);
-}
-
 TEST(VisitPlanner, ComesBackFromItsNote) {
   VisitPlanner planner = planner_of(hundred_thousand);
   teach(planner, hours(6));
