@@ -481,6 +481,8 @@ class Run {
     const std::int64_t to = lasts ? from + block : fault_to_ms() / hour_ms;
     result.during_min = mean_of_hours(from, to - from);
     result.before_min = mean_before(from, to - from);
+    result.second_day_min = mean_of_hours(to + 24, 24);
+    result.day_before_min = mean_before(to, 24);
     result.recovered_h = 0;
     // What was seen in the last day may have been seen too early to be a mean.
     const auto end = static_cast<std::int64_t>(hours_.size()) - 24;

@@ -65,7 +65,8 @@ struct FreshnessResult {
   // hours is within 1.25 of what it was at those hours, of the next two days.
   double before_min = 0, during_min = 0;
   double recovered_h = 0;
-  std::vector<double> after_min;  // of each six hours after its end
+  double day_before_min = 0, second_day_min = 0;  // whole days: before, and the second one after its end
+  std::vector<double> after_min;                  // of each six hours after its end
 };
 
 // The real table of links, gate and planner, in virtual time; a fetch takes no time.
