@@ -46,10 +46,10 @@ bool is_near_multiple(double gap, double period) {
 void RefreshClock::note_gap(Millis gap, Millis stood, UpstreamTime shown) {
   const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(gap).count();
   if (seconds <= 0 || seconds > gap_s_max) return;
-  all_.add(static_cast<std::uint32_t>(seconds));
+  const Gap noted{.seconds = static_cast<std::uint32_t>(seconds), .number = ++seen_};
+  all_.add(noted);
   // It cannot have stood longer than the gap: then our own clock was wrong.
-  if (stood >= gap / 2 && stood <= gap) certain_.add(static_cast<std::uint32_t>(seconds));
-  ++seen_;
+  if (stood >= gap / 2 && stood <= gap) certain_.add(noted);
   if (seen_ % learn_every == 0) learn(shown);
 }
 
@@ -66,9 +66,9 @@ bool RefreshClock::believes(Millis period, UpstreamTime shown) {
 }
 
 void RefreshClock::learn(UpstreamTime shown) {
-  if (certain_.count() < certain_min) return;
-  const std::vector<double> certain = certain_.sorted();
-  const std::vector<double> all = all_.sorted();
+  const std::vector<double> certain = certain_.sorted(seen_ > certain_within ? seen_ - certain_within : 0);
+  if (certain.size() < certain_min) return;
+  const std::vector<double> all = all_.sorted(0);
   const auto seconds = [](double value) { return Millis(static_cast<std::int64_t>(value * 1000)); };
   const double about = fraction_of(around(certain, fraction_of(certain, 0.25)), 0.5);
   const std::span<const double> single = around(all, about);
