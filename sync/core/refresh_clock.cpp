@@ -70,6 +70,7 @@ void RefreshClock::learn(UpstreamTime shown) {
   if (certain.size() < certain_min) return;
   const std::vector<double> all = all_.sorted(0);
   const auto seconds = [](double value) { return Millis(static_cast<std::int64_t>(value * 1000)); };
+  rhythm_.gap_median = seconds(fraction_of(certain, 0.5));
   const double about = fraction_of(around(certain, fraction_of(certain, 0.25)), 0.5);
   const std::span<const double> single = around(all, about);
   if (single.size() < single_min) return;
@@ -81,7 +82,6 @@ void RefreshClock::learn(UpstreamTime shown) {
   const std::span<const double> near_ones(all.begin(), end);
   const auto fitting =
       std::ranges::count_if(near_ones, [&](double gap) { return is_near_multiple(gap, period); });
-  rhythm_.gap_median = seconds(fraction_of(certain, 0.5));
   rhythm_.regular = static_cast<double>(fitting) >= regular_share * static_cast<double>(near_ones.size()) &&
                     spread < spread_max * period && period >= period_s_min;
   rhythm_.period = seconds(period);
