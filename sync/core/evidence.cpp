@@ -8,10 +8,10 @@ namespace syncd::core {
 namespace {
 
 constexpr double half_life_days = 21;
-constexpr double watched_days_max = 60;
 // A webhook is believed in from the start, and disbelieved after a few changes that it did not tell.
 constexpr double hooked_prior = 9;
 constexpr double missed_prior = 1;
+constexpr double changes_max = 1e6;
 constexpr double rate_min = 1e-4;  // a change in 27 years
 
 double in_days(Millis span) {
@@ -33,7 +33,7 @@ double note_fetch(ChangeEvidence& evidence, Millis since_last, bool changed, Fou
   const double days = std::clamp(in_days(since_last), 0.0, watched_days_max);
   const double kept = std::exp2(-days / half_life_days);
   const double found = changed ? changes_behind(changes_per_day(evidence, prior), days) : 0;
-  evidence.changes = static_cast<float>(kept * evidence.changes + found);
+  evidence.changes = static_cast<float>(std::min(kept * evidence.changes + found, changes_max));
   evidence.days = static_cast<float>(kept * evidence.days + days);
   evidence.hooked = static_cast<float>(kept * evidence.hooked + (changed && by == FoundBy::hook ? 1 : 0));
   evidence.missed = static_cast<float>(kept * evidence.missed + (changed && by == FoundBy::poll ? 1 : 0));

@@ -22,8 +22,11 @@ enum class FoundBy : std::uint8_t {
   other,  // a person or a repair, before either could
 };
 
+inline constexpr double watched_days_max = 7;
+
 // A fetch has looked at the time since the last one. `since_last` below zero counts as zero, and more than
-// 60 days as 60: the daemon has not watched. Returns the expected number of changes that it found.
+// watched_days_max as that: nobody has watched, or the clock was set. Returns the expected number of changes
+// that it found.
 double note_fetch(ChangeEvidence& evidence, Millis since_last, bool changed, FoundBy by,
                   const ChangePrior& prior);
 

@@ -140,6 +140,18 @@ double jitter_of(std::uint64_t id_hash, WallTime now) {
   return jitter_share * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1);
 }
 
+// The link object does not show everything: the feed itself is asked as often as the promise says. A fetch
+// that is still to come was dated by a clock that was wrong.
+void keep_promise(VisitPlan& plan, const LinkOutlook& link, const FreshnessPolicy& policy, WallTime now) {
+  const bool fetched = link.fetched_at != WallTime{} && link.fetched_at <= now;
+  const WallTime promised = link.fetched_at + policy.max_interval;
+  if (fetched && plan.due_at < promised) return;
+  plan.peek = false;
+  if (!fetched || plan.due_at == promised) return;
+  plan.due_at = std::max(promised, now + policy.min_interval);
+  plan.reason = VisitReason::floor;
+}
+
 }  // namespace
 
 std::string_view to_string(VisitReason reason) {
@@ -198,8 +210,7 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
     wait = max_days * (1 - std::abs(jitter_of(link.id_hash, now)));
   }
   plan.due_at = now + std::max(to_millis(wait), policy.min_interval);
-  // The link object does not show everything: the feed itself is asked as often as the promise says.
-  if (plan.due_at - link.fetched_at >= policy.max_interval) plan.peek = false;
+  keep_promise(plan, link, policy, now);
   return plan;
 }
 
@@ -212,8 +223,9 @@ std::optional<VisitPlan> plan_learning_visit(const LinkOutlook& link, const Fres
   if (wait > policy.max_interval) return std::nullopt;
   VisitPlan plan;
   plan.due_at = now + wait;
-  plan.peek = policy.peeks && plan.due_at - link.fetched_at < policy.max_interval;
+  plan.peek = policy.peeks;
   plan.reason = VisitReason::learn;
+  keep_promise(plan, link, policy, now);
   return plan;
 }
 

@@ -56,7 +56,8 @@ struct VisitPlan {
 };
 
 // The visit after one at `now` that found the link connected and left nothing to do. min_interval and
-// max_interval from `now` bound the time; up to 3 % of the wait is jitter by the link's hash.
+// max_interval from `now` bound the time, and the feed itself is asked within max_interval of the last fetch;
+// up to 3 % of the wait is jitter by the link's hash.
 VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institution, const CallPrices& prices,
                      const FreshnessPolicy& policy, WallTime now);
 

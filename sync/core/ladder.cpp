@@ -104,7 +104,7 @@ Table make_table() {
 std::size_t nearest(double value, double min, double ratio, std::size_t count) {
   if (!(value > min)) return 0;
   const double at = std::round(std::log(value / min) / std::log(ratio));
-  return std::min(static_cast<std::size_t>(at), count - 1);
+  return static_cast<std::size_t>(std::min(at, static_cast<double>(count - 1)));
 }
 
 const Ladder& ladder_of(double price, double miss) {

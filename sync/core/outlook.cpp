@@ -18,6 +18,9 @@ constexpr double days_known = 5;                  // an institution watched for 
 // Looks that are made only to learn a rhythm: one in so long for each institution.
 constexpr Millis explore_unknown_every = std::chrono::minutes(20);
 constexpr Millis explore_known_every = std::chrono::hours(12);
+// More in a note is none: links times days that count.
+constexpr double pool_max = 1e10;
+constexpr Millis gap_max = std::chrono::hours(31 * 24);
 constexpr char separator = '\t';
 constexpr std::string_view note_head = "outlook 1\n";
 
@@ -76,16 +79,16 @@ Outlooks::Pool* Outlooks::pool_of(std::string_view institution_id, std::string_v
 
 void Outlooks::note_fetch(std::string_view institution_id, std::string_view provider, WallTime now,
                           Millis since_last, double changes) {
-  const double days = std::clamp(days_of(since_last), 0.0, 60.0);
+  const double days = std::clamp(days_of(since_last), 0.0, watched_days_max);
   add(everybody_, now, days, changes);
   Pool* pool = pool_of(institution_id, provider);
   if (pool != nullptr) add(*pool, now, days, changes);
 }
 
-void Outlooks::note_gap(std::string_view institution_id, std::string_view provider, Millis gap,
-                        Millis stood) {
+void Outlooks::note_gap(std::string_view institution_id, std::string_view provider, Millis gap, Millis stood,
+                        UpstreamTime shown) {
   Pool* pool = pool_of(institution_id, provider);
-  if (pool != nullptr) pool->clock.note_gap(gap, stood);
+  if (pool != nullptr) pool->clock.note_gap(gap, stood, shown);
 }
 
 bool Outlooks::explores(std::string_view institution_id, std::string_view provider, WallTime now) {
@@ -132,30 +135,44 @@ std::string Outlooks::encode() const {
   return text;
 }
 
+bool Outlooks::take_pool(std::string_view& line, Pool& pool) {
+  std::array<double, 7> numbers{};
+  if (!std::ranges::all_of(numbers, [&line](double& value) { return take(line, value); })) return false;
+  const auto span = [&numbers](std::size_t at) { return Millis(static_cast<std::int64_t>(numbers[at])); };
+  if (numbers[4] > pool_max || numbers[5] > pool_max) return false;
+  RefreshRhythm rhythm{
+      .regular = numbers[0] == 1, .period = span(1), .spread = span(2), .gap_median = span(3)};
+  if (std::max({rhythm.period, rhythm.spread, rhythm.gap_median}) > gap_max) return false;
+  if (rhythm.regular && (rhythm.spread <= Millis(0) || rhythm.spread >= rhythm.period)) return false;
+  pool.clock.restore(rhythm);
+  pool.changes = numbers[4];
+  pool.days = numbers[5];
+  pool.as_of = WallTime(span(6));
+  return true;
+}
+
 void Outlooks::decode(std::string_view note) {
   pools_.clear();
   everybody_ = {};
   if (!note.starts_with(note_head)) return;
   note.remove_prefix(note_head.size());
+  Outlooks read;
   for (bool first = true; !note.empty(); first = false) {
-    const std::size_t end = std::min(note.find('\n'), note.size());
+    const std::size_t end = note.find('\n');
+    if (end == std::string_view::npos) return;
     std::string_view line = note.substr(0, end);
-    note.remove_prefix(std::min(end + 1, note.size()));
-    std::array<double, 7> numbers{};
-    if (!std::ranges::all_of(numbers, [&line](double& value) { return take(line, value); })) return;
+    note.remove_prefix(end + 1);
     Pool pool;
-    const auto span = [&numbers](std::size_t at) { return Millis(static_cast<std::int64_t>(numbers[at])); };
-    const bool sane = numbers[0] == 1 && span(1) > Millis(0) && span(2) > Millis(0);
-    pool.clock.restore({.regular = sane, .period = span(1), .spread = span(2), .gap_median = span(3)});
-    pool.changes = numbers[4];
-    pool.days = numbers[5];
-    pool.as_of = WallTime(span(6));
+    if (!take_pool(line, pool)) return;
     if (first) {
-      everybody_ = pool;
-    } else if (line.size() < outlook_name_bytes_max && pools_.size() < outlook_institutions_max) {
-      pools_[std::string(line)] = pool;
+      read.everybody_ = pool;
+    } else if (line.empty() || line.size() > outlook_name_bytes_max) {
+      return;
+    } else if (read.pools_.size() < outlook_institutions_max) {
+      read.pools_[std::string(line)] = pool;
     }
   }
+  *this = std::move(read);
 }
 
 }  // namespace syncd::core

@@ -25,7 +25,8 @@ class Outlooks {
   void note_fetch(std::string_view institution_id, std::string_view provider, WallTime now, Millis since_last,
                   double changes);
   // The clock of a link has advanced by `gap`, see RefreshClock.
-  void note_gap(std::string_view institution_id, std::string_view provider, Millis gap, Millis stood);
+  void note_gap(std::string_view institution_id, std::string_view provider, Millis gap, Millis stood,
+                UpstreamTime shown);
   // Whether a link of the institution that is being planned at `now` should be looked at soon, only to learn
   // the rhythm: now and then one is, more often while little is known.
   bool explores(std::string_view institution_id, std::string_view provider, WallTime now);
@@ -46,6 +47,7 @@ class Outlooks {
   };
   static void add(Pool& pool, WallTime now, double days, double changes);
   static ChangePrior prior_of(const Pool& pool);
+  static bool take_pool(std::string_view& line, Pool& pool);
   Pool* pool_of(std::string_view institution_id, std::string_view provider);
 
   std::map<std::string, Pool, std::less<>> pools_;  // by institution and provider

@@ -107,7 +107,7 @@ void VisitPlanner::note_look(const LinkOutlook& link, std::string_view instituti
   if (!shown || !link.refreshed_at || *shown <= *link.refreshed_at) return;
   const auto gap = std::chrono::duration_cast<Millis>(*shown - *link.refreshed_at);
   const auto stood = std::chrono::duration_cast<Millis>(UpstreamTime(link.looked_at) - *link.refreshed_at);
-  outlooks_.note_gap(institution_id, provider, gap, stood);
+  outlooks_.note_gap(institution_id, provider, gap, stood, *shown);
 }
 
 ChangeEvidence VisitPlanner::note_fetch(const LinkOutlook& link, std::string_view institution_id,
@@ -136,17 +136,22 @@ void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {
   retuned_at_ = now;
 }
 
+// A head with the hash of what follows: the prices, and the institutions.
 std::string VisitPlanner::encode() const {
-  std::string note(note_head);
-  put_price(note, fetch_.value(), ' ');
-  put_price(note, peek_.value(), '\n');
-  return note + outlooks_.encode();
+  std::string text;
+  put_price(text, fetch_.value(), ' ');
+  put_price(text, peek_.value(), '\n');
+  text += outlooks_.encode();
+  return std::string(note_head) + std::to_string(stable_hash(text)) + '\n' + text;
 }
 
 void VisitPlanner::decode(std::string_view note) {
   outlooks_.decode({});
-  if (!note.starts_with(note_head)) return;
-  note.remove_prefix(note_head.size());
+  const std::size_t end = note.find('\n');
+  if (end == std::string_view::npos) return;
+  const std::string_view head = note.substr(0, end);
+  note.remove_prefix(end + 1);
+  if (head != std::string(note_head) + std::to_string(stable_hash(note))) return;
   double fetch = 0;
   double peek = 0;
   if (!take_price(note, fetch) || !take_price(note, peek)) return;

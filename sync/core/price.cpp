@@ -24,29 +24,38 @@ double price_of_interval(Millis interval) {
   return days * days / 2;
 }
 
+// Of a fleet of links with one change a day, by the square-root law: twice the links or half the calls is
+// twice the wait, four times the price.
+double CallPrice::ordinary() const {
+  const double days_between = links_ / (calls_per_minute_ * minutes_per_day);
+  return days_between * days_between / 2;
+}
+
 void CallPrice::set_fleet(std::uint64_t links, double calls_per_minute) {
-  const double fleet = std::max(static_cast<double>(links), 1.0);
-  const double days_between = fleet / (calls_per_minute * minutes_per_day);
-  if (price_ <= 0) {
-    price_ = days_between * days_between / 2;
-  } else if (links_ > 0) {
-    // The square-root law: twice the links or half the calls is twice the wait, four times the price.
-    const double ratio = (fleet / links_) * (calls_per_minute_ / calls_per_minute);
-    price_ *= ratio * ratio;
-  }
-  price_ = std::max(price_, least_);
-  links_ = fleet;
+  const bool known = links_ > 0;
+  // How much more or less than an ordinary fleet this one asks for. A price that cannot fall further says
+  // only that it is less; that of a few links says nothing about many.
+  const double before = known ? ordinary() : 0;
+  if (links > 0) links_ = static_cast<double>(links);
   calls_per_minute_ = calls_per_minute;
+  if (links_ <= 0) return;
+  if (price_ <= 0) {
+    price_ = ordinary();
+  } else if (known) {
+    const double asks = value() > least_ ? price_ / before : std::min(least_ / before, 1.0);
+    price_ = asks * ordinary();
+  }
+  price_ = std::clamp(price_, least_, price_max);
 }
 
 void CallPrice::retune(Millis window, std::uint64_t fell_due, std::uint64_t waiting) {
   const double minutes = minutes_of(window);
-  if (minutes <= 0 || calls_per_minute_ <= 0) return;
+  if (minutes <= 0 || links_ <= 0) return;
   const double settling_minutes = std::max(links_ / calls_per_minute_, settling_minutes_min);
   const double demand = static_cast<double>(fell_due) / (calls_per_minute_ * minutes);
   const double backlog = static_cast<double>(waiting) / (calls_per_minute_ * settling_minutes);
   const double ratio = std::clamp(demand + backlog, ratio_min, ratio_max);
-  price_ = std::max(price_ * std::pow(ratio, minutes / settling_minutes), least_);
+  price_ = std::clamp(price_ * std::pow(ratio, minutes / settling_minutes), least_, price_max);
 }
 
 }  // namespace syncd::core

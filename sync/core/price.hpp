@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "sync/core/types.hpp"
@@ -11,18 +12,21 @@ namespace syncd::core {
 // small steps, because a link meets a new price only at its next visit.
 class CallPrice {
  public:
-  // Calls a minute that the schedule may make, and links that share them; each above zero. The first time the
-  // price that a fleet of ordinary links would settle at is taken; later the present one follows the change.
+  // Calls a minute that the schedule may make, above zero, and links that share them; 0: nobody knows yet how
+  // many, or they are all gone. The first time the price that a fleet of ordinary links would settle at is
+  // taken; later the present one follows the change.
   void set_fleet(std::uint64_t links, double calls_per_minute);
   // In the last `window` so many calls fell due, whether they went out or not, and `waiting` are overdue now.
   void retune(Millis window, std::uint64_t fell_due, std::uint64_t waiting);
-  double value() const { return price_; }
+  double value() const { return std::max(price_, least_); }
   // Not below: a call that saves less is not worth its trouble, however many are allowed.
   void set_least(double price) { least_ = price; }
   // What was learned before a restart; above zero.
-  void restore(double price) { price_ = price; }
+  void restore(double price) { price_ = std::clamp(price, least_, price_max); }
+  static constexpr double price_max = 1e4;  // worth a call for each of the links in three months
 
  private:
+  double ordinary() const;
   double price_ = 0;  // 0: nobody has said how many links there are
   double least_ = 0;
   double links_ = 0;

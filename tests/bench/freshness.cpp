@@ -18,6 +18,7 @@ namespace {
 using engine::LinkTable;
 
 constexpr std::int64_t minute_ms = 60'000;
+constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::int64_t tick_ms = 100;
 constexpr core::WallTime begin_wall{core::Millis(1'767'225'600'000)};  // 2026-01-01
@@ -25,11 +26,12 @@ constexpr core::WallTime begin_wall{core::Millis(1'767'225'600'000)};  // 2026-0
 // Time that the run moves.
 class HandClock final : public api::Timers {
  public:
-  core::WallTime wall_now() override { return begin_wall + core::Millis(now_ms); }
+  core::WallTime wall_now() override { return begin_wall + core::Millis(now_ms + ahead_ms); }
   api::SteadyTime steady_now() override { return api::SteadyTime(core::Millis(now_ms)); }
   std::uint64_t random() override { return 0; }
   api::Task<void> sleep_until(api::SteadyTime) override { throw std::logic_error("nothing waits here"); }
   std::int64_t now_ms = 0;
+  std::int64_t ahead_ms = 0;  // how wrong the wall clock is
 };
 
 struct Event {
@@ -42,13 +44,30 @@ using Events = std::priority_queue<Event, std::vector<Event>, std::greater<>>;
 struct LinkState {
   core::LinkId id;
   core::LinkOutlook outlook;
-  std::int64_t looked_ms = 0;
+  std::int64_t looked_ms = 0, fetched_ms = 0;
   bool peek = false;
+  bool counted = false;  // that it fell due
+  bool here = true;      // not deleted, and added already
   // Upstream's side.
   Refresh next;
+  bool held_changed = false;            // while it was dark
   std::int64_t refreshed_ms = 0;        // the clock that an answer shows: of its linking, at first
   std::vector<std::int64_t> unseen_ms;  // changed refreshes since the last fetch
   double true_rate = 0;
+};
+
+// Requests of one endpoint in any sliding minute, counted beside the gate.
+class MinuteCount {
+ public:
+  std::uint32_t add(std::int64_t now_ms) {
+    sent_ms_.push_back(now_ms);
+    while (sent_ms_.front() <= now_ms - minute_ms)
+      sent_ms_.pop_front();
+    return static_cast<std::uint32_t>(sent_ms_.size());
+  }
+
+ private:
+  std::deque<std::int64_t> sent_ms_;
 };
 
 class Run {
@@ -56,18 +75,17 @@ class Run {
   explicit Run(const FreshnessRun& what)
       : what_(what),
         random_(what.seed),
-        sources_(make_fleet(what.fleet, random_)),
+        sources_(make_fleet(shape(), random_)),
         share_(static_cast<double>(what.fleet.links) / static_cast<double>(what.links)),
         gate_(clock_, budgets()),
         planner_(bounds()) {
-    planner_.set_fleet({.links = what.fleet.links,
-                        .sync_per_minute = budgets().sync_per_app,
-                        .link_per_minute = budgets().link_per_app});
+    planner_.set_fleet(fleet());
     make_links();
   }
 
   FreshnessResult go() {
     const auto end_ms = static_cast<std::int64_t>((what_.learning_days + what_.measured_days) * day_ms);
+    hours_.resize(static_cast<std::size_t>(end_ms / hour_ms) + 1);
     while (clock_.now_ms < end_ms)
       step();
     return result();
@@ -80,9 +98,23 @@ class Run {
     return policy;
   }
 
+  // Those that are added later are part of it from the beginning.
+  FleetShape shape() const {
+    FleetShape shape = what_.fleet;
+    if (what_.fault == Fault::links_added) shape.links += shape.links / 2;
+    return shape;
+  }
+
+  core::FleetBudget fleet() const {
+    return {.links = links_here_,
+            .sync_per_minute = budgets().sync_per_app,
+            .link_per_minute = budgets().link_per_app};
+  }
+
   api::Budgets budgets() const {
-    const auto scaled = [this](std::uint32_t calls) {
-      return std::max(1U, static_cast<std::uint32_t>(std::lround(calls * share_)));
+    const double share = broken_ && what_.fault == Fault::budget_halved ? share_ / 2 : share_;
+    const auto scaled = [share](std::uint32_t calls) {
+      return std::max(1U, static_cast<std::uint32_t>(std::lround(calls * share)));
     };
     api::Budgets budgets;
     budgets.sync_per_app = scaled(what_.sync_per_minute);
@@ -101,6 +133,7 @@ class Run {
       link.outlook.has_webhook = what_.hooks && source.has_webhook;
       link.true_rate = source.changed_refreshes_per_day();
       link.outlook.fetched_at = clock_.wall_now();
+      link.here = at < what_.fleet.links;
       table_.add(link.id.str(), core::LinkStatus::active);
       // Everything before the start is history.
       do {
@@ -110,7 +143,7 @@ class Run {
       refreshes_.push({link.next.at_ms, at});
     }
     if (what_.scheme == Scheme::sqrt_true) solve_sqrt();
-    for (std::uint32_t at = 0; at < links_.size(); ++at) {
+    for (std::uint32_t at = 0; at < what_.fleet.links; ++at) {
       const core::Millis spread(static_cast<std::int64_t>(
           links_[at].outlook.id_hash % static_cast<std::uint64_t>(planner_.turn_interval().count())));
       schedule(at, clock_.wall_now() + spread);
@@ -137,7 +170,8 @@ class Run {
   }
 
   void schedule(std::uint32_t at, core::WallTime due) {
-    const std::int64_t due_ms = std::max((due - begin_wall).count(), clock_.now_ms);
+    // As the engine: a wall time becomes a wait when it is decided.
+    const std::int64_t due_ms = clock_.now_ms + std::max<std::int64_t>((due - clock_.wall_now()).count(), 0);
     table_.schedule(at, static_cast<LinkTable::Tick>((due_ms + tick_ms - 1) / tick_ms));
   }
 
@@ -148,6 +182,7 @@ class Run {
   }
 
   void step() {
+    if (what_.fault != Fault::none) change_what_is_wrong();
     serve();
     std::int64_t next = std::min(next_event_ms(), clock_.now_ms + minute_ms);
     if (!table_.nothing_due()) {
@@ -164,6 +199,75 @@ class Run {
     planner_.tick(clock_.wall_now(), table_.due_count(static_cast<LinkTable::Tick>(clock_.now_ms / tick_ms)));
   }
 
+  // ---- faults ----
+  std::int64_t fault_from_ms() const {
+    return measured_from_ms() + static_cast<std::int64_t>(what_.fault_day * static_cast<double>(day_ms));
+  }
+  std::int64_t fault_to_ms() const {
+    return fault_from_ms() + static_cast<std::int64_t>(what_.fault_hours * static_cast<double>(hour_ms));
+  }
+
+  void change_what_is_wrong() {
+    const bool broken = clock_.now_ms >= fault_from_ms() && clock_.now_ms < fault_to_ms();
+    if (broken == broken_) return;
+    broken_ = broken;
+    budgets_changed_ms_ = clock_.now_ms;
+    const auto hours = [](std::int64_t count) { return count * hour_ms; };
+    switch (what_.fault) {
+      case Fault::budget_halved:
+        gate_.set_budgets(budgets());
+        planner_.set_fleet(fleet());
+        break;
+      case Fault::clock_ahead:
+        clock_.ahead_ms = broken ? hours(1) : 0;
+        break;
+      case Fault::clock_behind:
+        clock_.ahead_ms = broken ? -hours(1) : 0;
+        break;
+      case Fault::clock_month:
+        clock_.ahead_ms = broken ? hours(30 * 24) : 0;
+        break;
+      case Fault::links_deleted:
+        if (broken) delete_links();
+        break;
+      case Fault::links_added:
+        if (broken) add_links();
+        break;
+      default:
+        break;
+    }
+  }
+
+  void delete_links() {
+    for (std::uint32_t at = 0; at < links_.size(); at += 5) {
+      links_[at].here = false;
+      links_[at].unseen_ms.clear();
+      table_.unschedule(at);
+      --links_here_;
+    }
+    planner_.set_fleet(fleet());
+  }
+
+  void add_links() {
+    const double a_minute = budgets().sync_per_app / 2.0;
+    for (std::uint32_t at = what_.fleet.links; at < links_.size(); ++at) {
+      LinkState& link = links_[at];
+      link.here = true;
+      link.unseen_ms.clear();  // its first drain brings them
+      link.looked_ms = link.fetched_ms = clock_.now_ms;
+      link.outlook.fetched_at = clock_.wall_now();
+      const double minutes = (at - what_.fleet.links) / a_minute;
+      schedule(at, clock_.wall_now() + core::Millis(static_cast<std::int64_t>(minutes * minute_ms)));
+      ++links_here_;
+    }
+    planner_.set_fleet(fleet());
+  }
+
+  // Nothing comes of a bank that is dark; what it would have brought comes with the next refresh.
+  bool held_back(std::uint32_t at) const {
+    return broken_ && what_.fault == Fault::bank_dark && sources_[at].institution == 0;
+  }
+
   std::int64_t opens_ms(core::Cause cause) {
     const auto at = gate_.available_at(core::Endpoint::sync, core::LinkId{}, cause);
     return at.time_since_epoch().count();
@@ -174,14 +278,18 @@ class Run {
     const std::uint32_t at = refreshes_.top().link;
     refreshes_.pop();
     LinkState& link = links_[at];
-    link.refreshed_ms = link.next.at_ms;
+    const bool shown = !held_back(at);
+    const bool changed = link.next.changed || link.held_changed;
+    link.held_changed = changed && !shown;
+    if (shown) link.refreshed_ms = link.next.at_ms;
     ++refreshes_seen_;
-    if (link.next.changed) {
+    if (changed && shown && link.here) {
       link.unseen_ms.push_back(link.next.at_ms);
       const bool told =
           link.outlook.has_webhook && std::bernoulli_distribution(what_.fleet.hook_recall)(random_);
       const double latency = std::exponential_distribution<double>(1 / what_.fleet.hook_latency_s)(random_);
-      if (told) hooks_.push({link.next.at_ms + static_cast<std::int64_t>(latency * 1000), at});
+      const bool lost = broken_ && what_.fault == Fault::hooks_dark;
+      if (told && !lost) hooks_.push({link.next.at_ms + static_cast<std::int64_t>(latency * 1000), at});
     }
     link.next = sources_[at].next(what_.fleet.skipped_share, random_);
     refreshes_.push({link.next.at_ms, at});
@@ -190,7 +298,7 @@ class Run {
   void take_hook() {
     const std::uint32_t at = hooks_.top().link;
     hooks_.pop();
-    if (table_.urgent(at)) return;
+    if (table_.urgent(at) || !links_[at].here) return;
     table_.set_urgent(at, true);
     urgent_.push_back(at);
   }
@@ -198,6 +306,10 @@ class Run {
   void serve() {
     while (!urgent_.empty()) {
       const std::uint32_t at = urgent_.front();
+      if (!links_[at].here) {
+        urgent_.pop_front();
+        continue;
+      }
       if (!gate_.try_take(core::Endpoint::sync, links_[at].id, core::Cause::webhook)) break;
       urgent_.pop_front();
       table_.set_urgent(at, false);
@@ -215,10 +327,12 @@ class Run {
   void visit(std::uint32_t at) {
     LinkState& link = links_[at];
     if (link.peek) {
-      planner_.count_peek();
+      // Once for each that falls due, however often it is turned away.
+      if (!link.counted) planner_.count_peek();
+      link.counted = true;
       if (!gate_.try_take(core::Endpoint::link, link.id, core::Cause::schedule)) {
         const auto opens = gate_.available_at(core::Endpoint::link, link.id, core::Cause::schedule);
-        schedule(at, begin_wall + opens.time_since_epoch() + core::Millis(tick_ms));
+        schedule(at, clock_.wall_now() + (opens - clock_.steady_now()) + core::Millis(tick_ms));
         return;
       }
       peek(at);
@@ -226,7 +340,7 @@ class Run {
     }
     if (!gate_.try_take(core::Endpoint::sync, link.id, core::Cause::schedule)) {
       const auto opens = gate_.available_at(core::Endpoint::sync, link.id, core::Cause::schedule);
-      schedule(at, begin_wall + opens.time_since_epoch() + core::Millis(tick_ms));
+      schedule(at, clock_.wall_now() + (opens - clock_.steady_now()) + core::Millis(tick_ms));
       return;
     }
     fetch(at, core::FoundBy::poll);
@@ -238,9 +352,10 @@ class Run {
 
   void peek(std::uint32_t at) {
     LinkState& link = links_[at];
+    count_in_minute(peeks_minute_, budgets().link_per_app);
     if (measuring()) ++outcome_.peeks;
     const bool news = look(at);
-    link.peek = false;
+    link.peek = link.counted = false;
     if (!news) {
       plan(at);
     } else if (gate_.try_take(core::Endpoint::sync, link.id, core::Cause::schedule)) {
@@ -252,16 +367,18 @@ class Run {
 
   void fetch(std::uint32_t at, core::FoundBy by) {
     LinkState& link = links_[at];
-    count_in_minute();
+    const std::uint32_t in_minute = count_in_minute(fetches_minute_, budgets().sync_per_app);
+    outcome_.most_in_minute = std::max(outcome_.most_in_minute, in_minute);
     planner_.count_fetch();
+    links_[at].counted = false;
     if (measuring()) ++outcome_.fetches;
     look(at);
     const bool changed = !link.unseen_ms.empty();
-    for (const std::int64_t refreshed : link.unseen_ms) {
-      if (refreshed >= measured_from_ms())
-        delays_min_.push_back(static_cast<float>(clock_.now_ms - refreshed) / static_cast<float>(minute_ms));
-    }
+    for (const std::int64_t refreshed : link.unseen_ms)
+      count_delay(refreshed);
     link.unseen_ms.clear();
+    if (measuring()) fetch_gap_max_ms_ = std::max(fetch_gap_max_ms_, gap_since(link.fetched_ms));
+    link.fetched_ms = clock_.now_ms;
     const core::WallTime now = clock_.wall_now();
     link.outlook.evidence =
         planner_.note_fetch(link.outlook, institution_of(at), "moneykit", now, changed, by);
@@ -301,8 +418,7 @@ class Run {
   // The upstream clock is seen. True: it has advanced.
   bool look(std::uint32_t at) {
     LinkState& link = links_[at];
-    if (measuring())
-      gap_max_ms_ = std::max(gap_max_ms_, clock_.now_ms - std::max(link.looked_ms, measured_from_ms()));
+    if (measuring()) gap_max_ms_ = std::max(gap_max_ms_, gap_since(link.looked_ms));
     link.looked_ms = clock_.now_ms;
     const core::UpstreamTime shown = clock_of(link);
     const bool news = !link.outlook.refreshed_at || shown > *link.outlook.refreshed_at;
@@ -312,30 +428,93 @@ class Run {
     return news;
   }
 
-  void count_in_minute() {
-    minute_.push_back(clock_.now_ms);
-    while (minute_.front() <= clock_.now_ms - minute_ms)
-      minute_.pop_front();
-    outcome_.most_in_minute = std::max(outcome_.most_in_minute, static_cast<std::uint32_t>(minute_.size()));
+  void count_delay(std::int64_t refreshed_ms) {
+    if (refreshed_ms < measured_from_ms()) return;
+    const double minutes = static_cast<double>(clock_.now_ms - refreshed_ms) / minute_ms;
+    delays_min_.push_back(static_cast<float>(minutes));
+    Hour& hour = hours_[static_cast<std::size_t>(refreshed_ms / hour_ms)];
+    hour.sum_min += minutes;
+    ++hour.changes;
+  }
+
+  std::int64_t gap_since(std::int64_t at_ms) const {
+    return clock_.now_ms - std::max(at_ms, measured_from_ms());
+  }
+
+  // In the minute after a change of the budgets both hold.
+  std::uint32_t count_in_minute(MinuteCount& minute, std::uint32_t allowed) {
+    const std::uint32_t sent = minute.add(clock_.now_ms);
+    if (sent > allowed && clock_.now_ms - budgets_changed_ms_ > minute_ms) ++outcome_.over_budget;
+    return sent;
   }
 
   std::int64_t measured_from_ms() const { return static_cast<std::int64_t>(what_.learning_days * day_ms); }
   bool measuring() const { return clock_.now_ms >= measured_from_ms(); }
 
+  // Mean delay of the changes of `hours` hours from `from` on.
+  double mean_of_hours(std::int64_t from, std::int64_t hours) const {
+    Hour all;
+    for (std::int64_t hour = from; hour < from + hours; ++hour) {
+      all.sum_min += hours_[static_cast<std::size_t>(hour)].sum_min;
+      all.changes += hours_[static_cast<std::size_t>(hour)].changes;
+    }
+    return all.changes > 0 ? all.sum_min / static_cast<double>(all.changes) : 0;
+  }
+  // The same hours of the days before the fault. More links for the same budget are never again what the
+  // fewer were: of the days from the third after they came.
+  double mean_before(std::int64_t hour, std::int64_t hours) const {
+    const bool more = what_.fault == Fault::links_added;
+    const std::int64_t first = more ? fault_from_ms() / hour_ms + 48 : measured_from_ms() / hour_ms;
+    const std::int64_t last =
+        more ? static_cast<std::int64_t>(hours_.size()) - 24 : fault_from_ms() / hour_ms;
+    double sum = 0;
+    double days = 0;
+    for (std::int64_t at = hour % 24; at + hours <= last; at += 24) {
+      if (at < first) continue;
+      sum += mean_of_hours(at, hours);
+      ++days;
+    }
+    return days > 0 ? sum / days : 0;
+  }
+
+  void tell_recovery(FreshnessResult& result) const {
+    constexpr std::int64_t block = 6;
+    constexpr double back = 1.25;
+    const std::int64_t from = fault_from_ms() / hour_ms;
+    const bool lasts = what_.fault == Fault::links_deleted || what_.fault == Fault::links_added;
+    const std::int64_t to = lasts ? from + block : fault_to_ms() / hour_ms;
+    result.during_min = mean_of_hours(from, to - from);
+    result.before_min = mean_before(from, to - from);
+    result.second_day_min = mean_of_hours(to + 24, 24);
+    result.day_before_min = mean_before(to, 24);
+    result.recovered_h = 0;
+    // What was seen in the last day may have been seen too early to be a mean.
+    const auto end = static_cast<std::int64_t>(hours_.size()) - 24;
+    for (std::int64_t hour = to; hour + block <= end; ++hour) {
+      const double mean = mean_of_hours(hour, block);
+      if ((hour - to) % block == 0) result.after_min.push_back(mean);
+      // Behind the last six hours of two days that were not yet what they were.
+      const bool is_back = mean <= back * mean_before(hour, block);
+      if (!is_back && hour - to < 48) result.recovered_h = static_cast<double>(hour - to + 1);
+    }
+  }
+
   FreshnessResult result() {
     FreshnessResult result = outcome_;
     // What nobody has seen yet is as late as it is by now, at least.
-    for (LinkState& link : links_) {
-      gap_max_ms_ = std::max(gap_max_ms_, clock_.now_ms - std::max(link.looked_ms, measured_from_ms()));
-      for (const std::int64_t refreshed : link.unseen_ms) {
-        if (refreshed >= measured_from_ms())
-          delays_min_.push_back(static_cast<float>(clock_.now_ms - refreshed) /
-                                static_cast<float>(minute_ms));
-      }
+    for (const LinkState& link : links_) {
+      if (!link.here) continue;
+      gap_max_ms_ = std::max(gap_max_ms_, gap_since(link.looked_ms));
+      fetch_gap_max_ms_ = std::max(fetch_gap_max_ms_, gap_since(link.fetched_ms));
+      for (const std::int64_t refreshed : link.unseen_ms)
+        count_delay(refreshed);
     }
+    if (what_.fault != Fault::none) tell_recovery(result);
     result.allowed_in_minute = budgets().sync_per_app;
     result.max_interval_h = static_cast<double>(planner_.max_interval().count()) / 3'600'000;
-    result.gap_max_h = static_cast<double>(gap_max_ms_) / 3'600'000;
+    result.gap_max_h = static_cast<double>(gap_max_ms_) / hour_ms;
+    result.fetch_gap_max_h = static_cast<double>(fetch_gap_max_ms_) / hour_ms;
+    result.calls_per_minute = static_cast<double>(result.fetches) / (what_.measured_days * 1440) / share_;
     const double link_days = static_cast<double>(links_.size()) * (what_.learning_days + what_.measured_days);
     result.refreshes_per_day = static_cast<double>(refreshes_seen_) / link_days;
     result.changes = delays_min_.size();
@@ -358,10 +537,17 @@ class Run {
     return result;
   }
 
+  struct Hour {
+    double sum_min = 0;
+    std::uint64_t changes = 0;
+  };
+
   FreshnessRun what_;
   std::mt19937_64 random_;
   std::vector<LinkSource> sources_;
   double share_;
+  bool broken_ = false;
+  std::uint64_t links_here_ = what_.fleet.links;
   HandClock clock_;
   api::RateGate gate_;
   core::VisitPlanner planner_;
@@ -370,10 +556,12 @@ class Run {
   std::vector<std::string> names_;
   Events refreshes_, hooks_;
   std::deque<std::uint32_t> urgent_;
-  std::deque<std::int64_t> minute_;
+  MinuteCount fetches_minute_, peeks_minute_;
+  std::int64_t budgets_changed_ms_ = -minute_ms;
   std::vector<float> delays_min_;
+  std::vector<Hour> hours_;  // by when upstream refreshed
   FreshnessResult outcome_;
-  std::int64_t gap_max_ms_ = 0;
+  std::int64_t gap_max_ms_ = 0, fetch_gap_max_ms_ = 0;
   std::uint64_t refreshes_seen_ = 0;
   double sqrt_factor_ = 1;
 };

@@ -17,6 +17,19 @@ enum class Scheme : std::uint8_t {
   policy,     // ours
 };
 
+// What goes wrong, for a while, or changes for good.
+enum class Fault : std::uint8_t {
+  none,
+  hooks_dark,     // webhooks that are sent do not arrive
+  budget_halved,  // of both endpoints
+  clock_ahead,    // the daemon's wall clock, by an hour
+  clock_behind,
+  clock_month,    // ahead by 30 days
+  links_deleted,  // a fifth of them, for good
+  links_added,    // half as many more, all at once, for good; with first calls at half of the budget
+  bank_dark,  // the institution with the most links refreshes nothing; what happens there comes afterwards
+};
+
 struct FreshnessRun {
   Scheme scheme = Scheme::policy;
   bool peeks = false;
@@ -29,6 +42,9 @@ struct FreshnessRun {
   double learning_days = 28;
   double measured_days = 14;
   std::uint64_t seed = 1;
+  Fault fault = Fault::none;
+  double fault_day = 7;  // of the measured ones
+  double fault_hours = 6;
 };
 
 // What became of the changed refreshes of the measured days. Minutes.
@@ -36,11 +52,21 @@ struct FreshnessResult {
   double mean_min = 0, p95_min = 0, p99_min = 0;
   double within_hour = 0;  // share
   double gap_max_h = 0;    // between two fetches or peeks of one link
+  double fetch_gap_max_h = 0;
   std::uint64_t changes = 0, fetches = 0, peeks = 0;
   std::uint32_t most_in_minute = 0;  // fetches, any sliding minute
   std::uint32_t allowed_in_minute = 0;
+  std::uint64_t over_budget = 0;                      // requests of either endpoint, by a count of our own
   double max_interval_h = 0;                          // that the policy kept
   double refreshes_per_day = 0, changed_per_day = 0;  // of a link
+  double calls_per_minute = 0;                        // fetches, scaled to the whole fleet
+  // With a fault: mean delays of changes refreshed in the hours that it lasts (of a lasting change: in the
+  // first six), in the week before at the same hours, and how many hours after its end the mean of each six
+  // hours is within 1.25 of what it was at those hours, of the next two days.
+  double before_min = 0, during_min = 0;
+  double recovered_h = 0;
+  double day_before_min = 0, second_day_min = 0;  // whole days: before, and the second one after its end
+  std::vector<double> after_min;                  // of each six hours after its end
 };
 
 // The real table of links, gate and planner, in virtual time; a fetch takes no time.
