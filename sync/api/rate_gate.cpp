@@ -49,6 +49,8 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
       return budgets.user_links_per_app;
     case Endpoint::delete_link:
       return budgets.delete_link_per_app;
+    case Endpoint::key_set:
+      return key_sets_per_app;
   }
   return 1;
 }

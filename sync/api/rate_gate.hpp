@@ -38,6 +38,9 @@ struct Budgets {
   std::uint32_t delete_link_per_app = 600;
 };
 
+// Of the key set, a minute. Upstream documents no limit; keys change a few times a year.
+inline constexpr std::uint32_t key_sets_per_app = 1;
+
 // Whose own budget a request counts against, beside the app's: that of a link, or of a customer user.
 class BudgetOwner {
  public:

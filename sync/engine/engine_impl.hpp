@@ -24,6 +24,7 @@
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
 #include "sync/engine/errand.hpp"
+#include "sync/engine/hint_desk.hpp"
 #include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
@@ -224,13 +225,15 @@ struct Engine::Impl final : VisitPort {
                                .pull_accounts = accounts_asked == slot,
                                .on_hold = &on_hold,
                                .news = listened_to == slot ? listener : nullptr,
-                               .continuity = &continuity};
+                               .continuity = &continuity,
+                               .hint = hints.waiting(slot)};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
     outcome.report.schedule_lag = std::max(lag, core::Millis(0));
     table.set_in_flight(slot, false);
     in_flight_numbers.erase(slot);
     --in_flight;
+    if (outcome.hint_answered) hints.answered(slot, context.hint);
     settle(due, cause, outcome);
     answer_waiters(slot, number, outcome);
     if (visit_ended) visit_ended->notify_all();
@@ -346,6 +349,7 @@ struct Engine::Impl final : VisitPort {
   void forget(Slot slot) {
     if (in_flight_numbers.contains(slot)) of_purged.insert(slot);
     outages.forget(slot);
+    hints.forget(slot);
     if (verifier) verifier->forget(table.id(slot));
     --by_status[index_of(table.status(slot))];
     table.bury(slot);
@@ -492,6 +496,9 @@ struct Engine::Impl final : VisitPort {
   bool put_off(Slot slot);
   void bring_forward(Slot slot, bool first);
 
+  // ---- webhooks (engine_hints.cpp) ----
+  api::Task<core::Result<core::HintOutcome>> take_hint(core::LinkId link_id, core::Digest key);
+
   // ---- verify (engine_verify.cpp) ----
   std::optional<Obstacle> service_obstacle() const;
   std::optional<Obstacle> obstacle(const core::LinkId& link_id) const override;
@@ -558,6 +565,7 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
   Continuity continuity{store, timers, stopping, on_hold};
+  HintDesk hints{store};
   std::unordered_set<Slot> of_purged;  // whose visits in flight began before a purge
   std::uint64_t fence_floor = 0;       // no purged link had a higher one
   core::PurgedSends purged_sends;      // of the last minute
