@@ -230,7 +230,7 @@ EngineStatus Engine::Impl::status() const {
   EngineStatus status;
   status.links_by_status = by_status;
   status.links = table.size();
-  status.due = urgent.size() + table.due_count(now_tick());
+  status.due = urgent.size() + hinted.size() + table.due_count(now_tick());
   status.in_flight = in_flight;
   status.tasks = group ? group->size() : 0;
   status.auth_refused = auth_refused;

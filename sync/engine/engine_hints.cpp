@@ -3,6 +3,45 @@
 // Webhooks: hints that there is news of a link.
 namespace syncd::engine {
 
+namespace {
+
+// More may be told of than the budget has room for, for as long as it takes: behind so many visits one goes
+// to a link that is overdue.
+constexpr std::uint32_t hints_in_a_row_max = 4;
+
+}  // namespace
+
+bool Engine::Impl::is_hinted(Slot slot) const {
+  return table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::webhook);
+}
+
+void Engine::Impl::leave_hinted(Slot slot) {
+  if (is_hinted(slot)) table.set_urgent(slot, false);
+}
+
+bool Engine::Impl::hints_give_way() {
+  const bool overdue = !table.nothing_due() && table.earliest() <= now_tick();
+  return overdue && hints_in_a_row >= hints_in_a_row_max;
+}
+
+std::optional<LinkTable::Due> Engine::Impl::next_hinted() {
+  while (!hinted.empty()) {
+    const Slot slot = hinted.front();
+    // What a person has asked for meanwhile stands in the other queue.
+    const bool waits = table.urgent(slot) && is_hinted(slot);
+    const bool drains = table.status(slot) != LinkStatus::relink;
+    if (waits && drains && nobody_may_drain(core::Cause::webhook)) return std::nullopt;
+    hinted.pop_front();
+    if (!waits) continue;
+    table.set_urgent(slot, false);
+    if (table.in_flight(slot) || !visited_by_schedule(table.status(slot))) continue;
+    table.unschedule(slot);
+    if (put_off(slot)) continue;
+    return LinkTable::Due{.due = now_tick(), .slot = slot};
+  }
+  return std::nullopt;
+}
+
 void Engine::restore_hint(const core::LinkId& link_id, std::uint64_t sequence) {
   const auto slot = impl_->table.find(link_id.str());
   if (!slot) return;
@@ -25,7 +64,8 @@ api::Task<core::Result<core::HintOutcome>> Engine::Impl::take_hint(core::LinkId 
   // The link may be purged by now, its hint with it, or a visit has answered it already.
   if (table.buried(*slot)) {
     hints.forget(*slot);
-  } else if (hints.waiting(*slot) != 0 && visited_by_schedule(table.status(*slot))) {
+  } else if (hints.waiting(*slot) != 0 && visited_by_schedule(table.status(*slot)) && !is_hinted(*slot)) {
+    // One that is hinted stands in its queue, or waits for its own budget: neither is made shorter.
     want_now(*slot, core::Cause::webhook);
   }
   co_return taken;

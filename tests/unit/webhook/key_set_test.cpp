@@ -20,7 +20,9 @@ std::string message_of(const std::string& body) {
   const auto set = parse_key_set(body);
   if (set) return "accepted";
   EXPECT_EQ(set.error().code, core::Errc::protocol);
-  return set.error().message;
+  constexpr std::string_view refused = "key_set was refused: ";
+  const std::string& message = set.error().message;
+  return message.starts_with(refused) ? message.substr(refused.size()) : message;
 }
 
 TEST(Base64url, StandsForBytesInOneWay) {
@@ -78,26 +80,25 @@ TEST(KeySet, IsRefusedWhole) {
     return set_of(key.replace(key.find(from), from.size(), to));
   };
   EXPECT_EQ(message_of(set_of(good)), "accepted");
-  EXPECT_EQ(message_of("[]"), "key_set is not an object");
-  EXPECT_EQ(message_of("{}"), "key_set.keys is missing");
-  EXPECT_EQ(message_of(R"({"keys":{}})"), "key_set.keys is not an array");
-  EXPECT_EQ(message_of(set_of("")), "key_set.keys holds no key that webhooks are signed with");
-  EXPECT_EQ(message_of(set_of(R"({"kty":"RSA"})")),
-            "key_set.keys holds no key that webhooks are signed with");
-  EXPECT_EQ(message_of(set_of(good + "," + good)), "key_set.keys[1].kid is that of another key, too");
+  EXPECT_EQ(message_of("[]"), "the answer is not an object");
+  EXPECT_EQ(message_of("{}"), "keys is missing");
+  EXPECT_EQ(message_of(R"({"keys":{}})"), "keys is not an array");
+  EXPECT_EQ(message_of(set_of("")), "keys holds no key that webhooks are signed with");
+  EXPECT_EQ(message_of(set_of(R"({"kty":"RSA"})")), "keys holds no key that webhooks are signed with");
+  EXPECT_EQ(message_of(set_of(good + "," + good)), "keys[1].kid is that of another key, too");
   for (const char* part : {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}) {
     const std::string key = R"({"kty":"EC",")" + std::string(part) + R"(":"AA"})";
-    EXPECT_EQ(message_of(set_of(good + "," + key)), "key_set.keys[1] holds a private part") << part;
+    EXPECT_EQ(message_of(set_of(good + "," + key)), "keys[1] holds a private part") << part;
   }
   EXPECT_EQ(message_of(with(R"("kid":"a")", R"("kid":"")")),
-            "key_set.keys[0].kid is missing or not 1 to 128 bytes long");
+            "keys[0].kid is missing or not 1 to 128 bytes long");
   EXPECT_EQ(message_of(with(R"("kid":"a")", R"("kid":")" + std::string(129, 'k') + R"(")")),
-            "key_set.keys[0].kid is missing or not 1 to 128 bytes long");
-  EXPECT_EQ(message_of(with(R"("x":")", R"("x":"AA)")), "key_set.keys[0].x is not 32 bytes as base64url");
-  EXPECT_EQ(message_of(with(R"("y":")", R"("z":")")), "key_set.keys[0].y is not 32 bytes as base64url");
-  EXPECT_EQ(message_of(with(R"("x":")", R"("x":"=)")), "key_set.keys[0].x is not 32 bytes as base64url");
-  EXPECT_EQ(message_of(with(R"("kty":"EC")", R"("kty":7)")), "key_set.keys[0].kty is not a string");
-  EXPECT_EQ(message_of(with(R"("kty":"EC")", R"("kty":"EC","kty":"EC")")).find("key_set"), 0u);
+            "keys[0].kid is missing or not 1 to 128 bytes long");
+  EXPECT_EQ(message_of(with(R"("x":")", R"("x":"AA)")), "keys[0].x is not 32 bytes as base64url");
+  EXPECT_EQ(message_of(with(R"("y":")", R"("z":")")), "keys[0].y is not 32 bytes as base64url");
+  EXPECT_EQ(message_of(with(R"("x":")", R"("x":"=)")), "keys[0].x is not 32 bytes as base64url");
+  EXPECT_EQ(message_of(with(R"("kty":"EC")", R"("kty":7)")), "keys[0].kty is not a string");
+  EXPECT_NE(message_of(with(R"("kty":"EC")", R"("kty":"EC","kty":"EC")")), "accepted");
 }
 
 TEST(KeySet, HasBounds) {
@@ -106,7 +107,7 @@ TEST(KeySet, HasBounds) {
     keys += HookSigner("k" + std::to_string(at)).jwk() + ",";
   keys.pop_back();
   EXPECT_TRUE(parse_key_set(set_of(keys)));
-  EXPECT_EQ(message_of(set_of(keys + R"(,{"kty":"RSA"})")), "key_set.keys holds more than 32 keys");
+  EXPECT_EQ(message_of(set_of(keys + R"(,{"kty":"RSA"})")), "keys holds more than 32 keys");
   const std::string padded = R"({"keys":[)" + HookSigner("a").jwk() + R"(],"x":")";
   EXPECT_EQ(message_of(padded + std::string(64 * 1024, 'x') + "\"}"),
             "key_set: the body exceeds 65536 bytes");
