@@ -237,8 +237,8 @@ class Engine {
   void set_session_settings(const SessionSettings& settings);
   // Upstream says that there is news of the link; `key` is that of the message, which is the same each time
   // it is repeated. Stored, with many others in one write, when it returns `accepted`; the link is due at
-  // once then, with cause `webhook`, also after a crash. Errors: throttled (too many links wait), storage,
-  // cancelled.
+  // once then, with cause `webhook`, also after a crash. Errors: throttled (too many links wait), storage
+  // (also while cycles are held), cancelled.
   api::Task<core::Result<core::HintOutcome>> hint(core::LinkId link_id, core::Digest key);
   std::size_t hints_waiting() const;  // links
   void set_hints_max(std::size_t hints_max);

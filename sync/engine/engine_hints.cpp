@@ -59,6 +59,7 @@ api::Task<core::Result<core::HintOutcome>> Engine::Impl::take_hint(core::LinkId 
   // One that was resumed is visited at once anyway.
   if (!visited_by_schedule(table.status(*slot))) co_return core::HintOutcome::not_visited;
   if (stopping) co_return core::fail(core::Errc::cancelled, "the daemon stops");
+  if (on_hold) co_return core::fail(core::Errc::storage, "nothing is fetched now: the store has no room");
   auto taken = co_await hints.take(*slot, std::move(link_id), key);
   if (!taken || *taken != core::HintOutcome::accepted) co_return taken;
   // The link may be purged by now, its hint with it, or a visit has answered it already.

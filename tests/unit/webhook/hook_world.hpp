@@ -49,6 +49,8 @@ struct HookWorld : EngineWorld {
     io.start(run(std::move(asked), response));
     return response.value_or(daemon::HttpResponse{.status = 0, .body = {}, .allow = {}});
   }
+  // No visit begins for so long.
+  void let_nobody_drain(core::Millis wait) { gate.freeze(core::Endpoint::sync, now() + wait); }
   int send(const std::string& link_id, const std::string& key) {
     return ask(signed_request(hook_body(link_id, key))).status;
   }
