@@ -21,6 +21,12 @@ std::string hook(const std::string& members) {
          members + "}";
 }
 
+// A webhook from its idempotency key on.
+std::string changed(const std::string& rest) {
+  return R"({"webhook_event":"link.state_changed","webhook_major_version":1,"webhook_idempotency_key":)" +
+         rest + "}";
+}
+
 Hook::Meaning meaning_of(const std::string& members) {
   const auto parsed = parse_hook(hook(members));
   EXPECT_TRUE(parsed) << members;
@@ -77,9 +83,9 @@ TEST(Hook, WhatIsNoWebhookIsNotOne) {
       R"({"webhook_event":"link.state_changed","webhook_major_version":1,"webhook_idempotency_key":"k"})",
       R"({"webhook_event":"link.state_changed","webhook_major_version":1,"link_id":"mk_1"})",
       hook(R"("webhook_event":"link.state_changed","webhook_event":"link.state_changed")"),
-      R"({"webhook_event":"link.state_changed","webhook_major_version":1,"webhook_idempotency_key":"k","link_id":7})",
-      R"({"webhook_event":"link.state_changed","webhook_major_version":1,"webhook_idempotency_key":"","link_id":"a"})",
-      R"({"webhook_event":"link.state_changed","webhook_major_version":1,"webhook_idempotency_key":"k","link_id":""})",
+      changed(R"("k","link_id":7)"),
+      changed(R"("","link_id":"a")"),
+      changed(R"("k","link_id":"")"),
       hook(R"("webhook_event":"link.state_changed")") + "x",
       hook(R"("webhook_event":"link.state_changed","x":"\ud800")"),
   };

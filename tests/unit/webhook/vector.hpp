@@ -17,7 +17,8 @@ inline constexpr core::WallTime issued_at{core::Millis{1'746'549'072'000}};
 inline constexpr std::string_view issuer = "https://api.moneykit.com";
 inline constexpr std::string_view key_set =
     R"({"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"contract-test-key-1",)"
-    R"("x":"Xuws3Z1SY-dpyGAylbso-e653hKAZ5_PQcMkmwk-C6s","y":"NPAU_ZcavKp6mDY2zoe2LcyXb6ePNo--aI7IYGtOuPQ"}]})";
+    R"("x":"Xuws3Z1SY-dpyGAylbso-e653hKAZ5_PQcMkmwk-C6s",)"
+    R"("y":"NPAU_ZcavKp6mDY2zoe2LcyXb6ePNo--aI7IYGtOuPQ"}]})";
 inline constexpr std::string_view token =
     "eyJhbGciOiJFUzI1NiIsImtpZCI6ImNvbnRyYWN0LXRlc3Qta2V5LTEiLCJ0eXAiOiJKV1QifQ."
     "eyJpc3MiOiJodHRwczovL2FwaS5tb25leWtpdC5jb20iLCJpYXQiOjE3NDY1NDkwNzIsInJlcXVlc3RfYm9keV9zaGEyNTYiOiJlZm"
