@@ -126,6 +126,7 @@ int App::Impl::open_listeners() {
       return fail(exit_unavailable, "listen_failed", "metrics.listen: " + listener.error().message);
     metrics_listener = std::move(*listener);
   }
+  if (const int code = open_webhook(); code != exit_ok) return code;
   for (const Listener& listener : admin_listeners) {
     if (!listener.warning().empty()) log.warn("socket_group", listener.warning());
   }
@@ -162,6 +163,7 @@ std::unique_ptr<StartupServer> App::Impl::answer_while_starting() {
   if (metrics_listener) {
     places.push_back({.listener = &*metrics_listener, .options = listener_options(), .shows_metrics = true});
   }
+  if (webhook_listener) places.push_back({.listener = &*webhook_listener, .options = webhook_options()});
   return std::make_unique<StartupServer>(std::move(places), [this] { return metrics.exposition(); });
 }
 
@@ -320,6 +322,7 @@ int App::Impl::register_links() {
   const auto purged = store->note(core::purged_sends_note);
   if (!purged) return fail(exit_io, "store_read_failed", purged.error().message);
   if (*purged) engine->restore_purged_sends(**purged);
+  if (const int code = restore_hints(); code != exit_ok) return code;
   release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;
@@ -413,6 +416,7 @@ void App::Impl::start_serving() {
       open += server->connections();
     return open;
   });
+  scraper->set_key_set_age([this] { return hook_keys ? hook_keys->age() : std::nullopt; });
   metrics_service =
       std::make_unique<MetricsService>([this] { return scraper->scrape(); },
                                        [this] { return view->healthy(); }, [this] { return view->ready(); });
@@ -425,6 +429,7 @@ void App::Impl::start_serving() {
   }
   admin_listeners.clear();
   serve_admin_tcp();
+  serve_webhook();
   if (!metrics_listener) return;
   metrics_server =
       std::make_unique<HttpServer>(io.get_executor(), timers, *metrics_service, std::move(*metrics_listener),

@@ -29,6 +29,7 @@
 #include "daemon/scrape.hpp"
 #include "daemon/startup_server.hpp"
 #include "daemon/store_care.hpp"
+#include "daemon/webhook/receiver.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
 
@@ -69,6 +70,16 @@ struct App::Impl {
   api::Task<core::Result<void>> record_reads(std::vector<store::LinkAct> acts);
   ServerOptions admin_tcp_options() const;
   void serve_admin_tcp();
+  // ---- app_webhook.cpp ----
+  int open_webhook();
+  void serve_webhook();
+  ServerOptions webhook_options() const;
+  ReceiverRules receiver_rules() const;
+  void take_webhook_values();
+  void on_hook(const core::HookReport& report);
+  void on_key_set(const core::Result<std::size_t>& fetched);
+  api::Task<void> stop_webhook();
+  int restore_hints();
 
   // ---- while it runs ----
   api::Task<void> live();
@@ -109,6 +120,7 @@ struct App::Impl {
   std::optional<Listener> admin_tcp_listener;
   std::shared_ptr<const ServerTls> admin_tls;  // null: plain
   std::optional<Listener> metrics_listener;
+  std::optional<Listener> webhook_listener;
   TokenBook tokens;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<engine::StoreGateway> gateway;
@@ -129,6 +141,9 @@ struct App::Impl {
   std::vector<std::unique_ptr<HttpServer>> admin_servers;
   HttpServer* admin_tcp_server = nullptr;  // one of them
   std::unique_ptr<HttpServer> metrics_server;
+  std::unique_ptr<KeyKeeper> hook_keys;  // null: no webhooks are received
+  std::unique_ptr<WebhookReceiver> receiver;
+  std::unique_ptr<HttpServer> webhook_server;
   boost::asio::basic_signal_set<api::IoExecutor> signals{io.get_executor(), SIGTERM, SIGINT, SIGHUP};
   engine::TaskGroup background{io.get_executor(), on_exception()};  // ends last, by cancellation
   engine::TaskGroup root{io.get_executor(), on_exception()};

@@ -51,6 +51,8 @@ api::Task<void> App::Impl::live() {
   background.spawn(reads->keep_trace());
   background.spawn(care->watch_space());  // before the first link is visited
   engine->start(io.get_executor());
+  if (hook_keys) hook_keys->start();
+  if (webhook_server) webhook_server->start();
   process.started = true;
   notifier.ready(status_line());
   log.info("ready", "moneykit-syncd is ready", LogFields{}.add("links", engine->status().links));
@@ -174,6 +176,7 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
   }
   observer.set_registers(config.schedule.discovery == "register");
   renew_admin_hosts();
+  take_webhook_values();
   if (gate) gate->set_budgets(budgets_of(config));
   if (reads) reads->set(read_rates_of(config), config.admin.read_trace_window);
   log.set_options(log_options_of(config));
@@ -223,6 +226,7 @@ api::Task<void> App::Impl::stop() {
   for (const auto& server : admin_servers) {
     stops.spawn(server->stop());
   }
+  if (webhook_server) stops.spawn(stop_webhook());
   co_await stops.join();
   co_await reads->finish();  // nobody asks any more
   const std::string snapshot = gate->snapshot();

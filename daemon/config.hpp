@@ -113,6 +113,13 @@ struct Config {
     std::uint64_t read_rows_per_minute = 0;
     core::Millis read_trace_window{};
   } admin;
+  struct Webhook {
+    std::string listen;  // empty: none
+    std::string path;
+    std::string issuer;  // empty: the base URL
+    std::uint64_t hooks_per_second_max = 0;
+    std::uint64_t links_waiting_max = 0;
+  } webhook;
   struct Metrics {
     std::string listen;  // empty: none
   } metrics;

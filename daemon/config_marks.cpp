@@ -40,6 +40,7 @@ constexpr FixedKey fixed_keys[] = {
     {"admin", "listen", of_listeners},
     {"admin", "tls_certificate_file", of_certificate},
     {"admin", "tls_key_file", of_certificate},
+    {"webhook", "listen", of_listeners},
     {"metrics", "listen", of_listeners},
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/config_key.hpp"
 #include "daemon/config_values.hpp"
 #include "daemon/duration.hpp"
 #include "daemon/shown_value.hpp"
@@ -15,6 +16,17 @@ namespace syncd::daemon {
 namespace {
 
 using std::string_view_literals::operator""sv;
+using config_key::C;
+using config_key::choice;
+using config_key::flag;
+using config_key::Flag;
+using config_key::live;
+using config_key::number;
+using config_key::Number;
+using config_key::Span;
+using config_key::span_of;
+using config_key::text;
+using config_key::Text;
 
 constexpr std::array auth_choices{"headers"sv, "token"sv};
 constexpr std::array discovery_choices{"report"sv, "register"sv, "off"sv};
@@ -46,86 +58,17 @@ constexpr ConfigSection sections[] = {
      "here."},
     {"daemon", "The process."},
     {"admin", "The admin API. It can read everything that is stored."},
+    {"webhook",
+     "The receiver of upstream's webhooks, off by default. It belongs behind a reverse proxy with a public "
+     "name and a certificate; [webhooks.md](webhooks.md) tells how it is set up."},
     {"metrics", "The Prometheus endpoint: /metrics, /-/healthy and /-/ready."},
     {"log", "Logs: one JSON object per line on standard error."},
 };
-
-using C = Config;
-using Text = std::string& (*)(C&);
-using Flag = bool& (*)(C&);
-using Number = std::uint64_t& (*)(C&);
-using Span = core::Millis& (*)(C&);
 
 constexpr core::Millis second{1000};
 constexpr core::Millis minute = 60 * second;
 constexpr core::Millis hour = 60 * minute;
 constexpr core::Millis day = 24 * hour;
-
-ConfigKey text(std::string_view section, std::string_view name, Text binding, const char* initial,
-               std::optional<Refusal> (*check)(std::string_view), std::string_view form,
-               std::string_view help) {
-  return {.section = section,
-          .name = name,
-          .binding = binding,
-          .default_value = std::string(initial),
-          .choices = {},
-          .check = check,
-          .form = form,
-          .help = help};
-}
-
-ConfigKey choice(std::string_view section, std::string_view name, Text binding, const char* initial,
-                 std::span<const std::string_view> choices, std::string_view help) {
-  return {.section = section,
-          .name = name,
-          .binding = binding,
-          .default_value = std::string(initial),
-          .choices = choices,
-          .form = {},
-          .help = help};
-}
-
-ConfigKey flag(std::string_view section, std::string_view name, Flag binding, bool initial,
-               std::string_view help) {
-  return {.section = section,
-          .name = name,
-          .binding = binding,
-          .default_value = initial,
-          .choices = {},
-          .form = {},
-          .help = help};
-}
-
-ConfigKey number(std::string_view section, std::string_view name, Number binding, std::uint64_t initial,
-                 std::uint64_t min, std::uint64_t max, std::string_view help) {
-  return {.section = section,
-          .name = name,
-          .binding = binding,
-          .default_value = initial,
-          .min = min,
-          .max = max,
-          .choices = {},
-          .form = {},
-          .help = help};
-}
-
-ConfigKey span_of(std::string_view section, std::string_view name, Span binding, core::Millis initial,
-                  core::Millis min, core::Millis max, std::string_view help) {
-  return {.section = section,
-          .name = name,
-          .binding = binding,
-          .default_value = initial,
-          .min = static_cast<std::uint64_t>(min.count()),
-          .max = static_cast<std::uint64_t>(max.count()),
-          .choices = {},
-          .form = {},
-          .help = help};
-}
-
-ConfigKey live(ConfigKey key) {
-  key.reloadable = true;
-  return key;
-}
 
 void add_upstream(std::vector<ConfigKey>& keys) {
   constexpr auto section = "upstream";
@@ -504,6 +447,7 @@ std::vector<ConfigKey> make_keys() {
   add_link_session(keys);
   add_process(keys);
   add_admin(keys);
+  add_webhook_keys(keys);
   add_outside(keys);
   return keys;
 }

@@ -106,6 +106,21 @@ std::optional<Refusal> check_webhook(std::string_view text) {
   return Refusal{std::string(*fault), "write for example \"https://hooks.example.com/moneykit\""};
 }
 
+std::optional<Refusal> check_hook_path(std::string_view text) {
+  constexpr std::size_t path_bytes_max = 256;
+  const bool plain = std::ranges::all_of(
+      text, [](char c) { return c > ' ' && c < 0x7F && c != '?' && c != '#' && c != '"'; });
+  if (text.starts_with('/') && plain && text.size() <= path_bytes_max) return std::nullopt;
+  return Refusal{fmt::format("{} is not a path that a webhook can be sent to", shown_value(text)),
+                 "write for example \"/webhook\""};
+}
+
+std::optional<Refusal> check_issuer(std::string_view text) {
+  if (text.empty() || core::is_valid_id(text)) return std::nullopt;
+  return Refusal{"has control characters or more than 256 bytes",
+                 "leave it empty, or write what the signatures have, \"https://api.moneykit.com\""};
+}
+
 std::optional<Refusal> check_group(std::string_view text) {
   const bool plain = std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';

@@ -19,6 +19,8 @@ std::optional<Refusal> check_tls_file(std::string_view text);
 std::optional<Refusal> check_allowed_hosts(std::string_view text);
 std::optional<Refusal> check_redirect_uri(std::string_view text);
 std::optional<Refusal> check_webhook(std::string_view text);
+std::optional<Refusal> check_hook_path(std::string_view text);
+std::optional<Refusal> check_issuer(std::string_view text);
 std::optional<Refusal> check_group(std::string_view text);
 
 }  // namespace syncd::daemon

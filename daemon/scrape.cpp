@@ -130,6 +130,10 @@ api::Task<std::string> Scraper::scrape() {
   }
   metrics_.set(incidents);
   metrics_.set_auth_refused(engine.auth_refused);
+  metrics::WebhookGauges webhooks{.links_waiting = engine_.hints_waiting()};
+  const auto age = key_set_age_ ? key_set_age_() : std::nullopt;
+  if (age) webhooks.key_set_fetched_at = timers_.wall_now() - *age;
+  metrics_.set(webhooks);
   std::vector<metrics::BudgetGauges> budgets;
   for (const api::BudgetUse& use : gate_.use()) {
     budgets.push_back({.endpoint = use.endpoint,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ class Scraper {
         engine_(engine),
         admin_connections_(std::move(admin_connections)) {}
 
+  // Since the keys in use of webhooks were fetched; nullopt: there are none.
+  void set_key_set_age(std::function<std::optional<core::Millis>()> age) { key_set_age_ = std::move(age); }
   api::Task<std::string> scrape();
 
  private:
@@ -42,6 +45,7 @@ class Scraper {
   engine::StoreGateway& store_;
   engine::Engine& engine_;
   std::function<std::uint64_t()> admin_connections_;
+  std::function<std::optional<core::Millis>()> key_set_age_;
   api::SteadyTime institutions_due_at_{};
   RelinkCounter live_relinks_{store_, RelinkCounter::Half::live};
   RelinkCounter ended_relinks_{store_, RelinkCounter::Half::ended};

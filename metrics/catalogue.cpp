@@ -155,6 +155,29 @@ void add_admin(Table& table) {
       .none_is_nan();
 }
 
+void add_webhooks(Table& table) {
+  Rows rows{table, "Webhooks"};
+  rows.add(Id::webhooks_total, counter, "moneykit_syncd_webhooks_total",
+           "Requests to the webhook receiver by what became of them. Those from accepted to unreadable were "
+           "answered with 200; upstream sends the others again.")
+      .by({"outcome"}, each(hook_outcome_names()));
+  rows.add(Id::webhook_signature_failures_total, counter, "moneykit_syncd_webhook_signature_failures_total",
+           "Webhooks whose signature does not hold, by what was found first.")
+      .by({"reason"}, each(signature_fault_names()));
+  rows.add(Id::webhook_check_duration_seconds, histogram, "moneykit_syncd_webhook_check_duration_seconds",
+           "Time to check a signature, the wait for upstream's keys excluded.")
+      .upper_bounds({0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.005, 0.02});
+  rows.add(Id::webhook_links_waiting, gauge, "moneykit_syncd_webhook_links_waiting",
+           "Links that wait for the visit that a webhook asked for.");
+  rows.add(Id::webhook_key_set_fetches_total, counter, "moneykit_syncd_webhook_key_set_fetches_total",
+           "Fetches of the keys that webhooks are signed with.")
+      .by({"outcome"}, each({"success", "failure"}));
+  rows.add(Id::webhook_key_set_fetched_timestamp_seconds, gauge,
+           "moneykit_syncd_webhook_key_set_fetched_timestamp_seconds",
+           "When the keys in use were fetched; NaN while there are none, and where no webhooks are received.")
+      .none_is_nan();
+}
+
 void add_links(Table& table) {
   Rows rows{table, "Links and schedule"};
   rows.add(Id::links, gauge, "moneykit_syncd_links", "Registered links by status.")
@@ -493,6 +516,7 @@ const std::vector<MetricInfo>& catalogue() {
     all.reserve(metric_count);
     add_process_identity(all);
     add_admin(all);
+    add_webhooks(all);
     add_links(all);
     add_cycles(all);
     add_verify(all);

@@ -29,6 +29,13 @@ enum class MetricId : std::uint8_t {
   admin_certificate_refused,
   admin_certificate_expiry_timestamp_seconds,
 
+  webhooks_total,
+  webhook_signature_failures_total,
+  webhook_check_duration_seconds,
+  webhook_links_waiting,
+  webhook_key_set_fetches_total,
+  webhook_key_set_fetched_timestamp_seconds,
+
   links,
   links_due,
   cycles_in_flight,

@@ -61,6 +61,15 @@ constexpr auto status_codes = std::to_array<StatusCode>({
     {503, "503"},
     {504, "504"},
 });
+// The names of an enum that begins at zero.
+template <class Enum>
+std::vector<std::string_view> names_from_zero(std::size_t count) {
+  std::vector<std::string_view> names;
+  for (std::size_t number = 0; number < count; ++number)
+    names.push_back(core::to_string(static_cast<Enum>(number)));
+  return names;
+}
+
 constexpr auto status_classes =
     std::to_array<std::string_view>({"other_1xx", "other_2xx", "other_3xx", "other_4xx", "other_5xx"});
 
@@ -180,6 +189,26 @@ std::size_t relink_status_slot(RelinkStatus status) {
   const auto found = std::ranges::find(relink_statuses, status);
   if (found == relink_statuses.end()) return relink_statuses.size() - 1;
   return static_cast<std::size_t>(found - relink_statuses.begin());
+}
+
+const std::vector<std::string_view>& hook_outcome_names() {
+  static const std::vector<std::string_view> names =
+      names_from_zero<core::HookOutcome>(core::hook_outcome_count);
+  return names;
+}
+
+std::size_t hook_outcome_slot(core::HookOutcome outcome) {
+  return std::min(static_cast<std::size_t>(outcome), core::hook_outcome_count - 1);
+}
+
+const std::vector<std::string_view>& signature_fault_names() {
+  static const std::vector<std::string_view> names =
+      names_from_zero<core::SignatureFault>(core::signature_fault_count);
+  return names;
+}
+
+std::size_t signature_fault_slot(core::SignatureFault fault) {
+  return std::min(static_cast<std::size_t>(fault), core::signature_fault_count - 1);
 }
 
 const std::vector<std::string_view>& incident_scope_names() {

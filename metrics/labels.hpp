@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sync/core/hook_report.hpp"
 #include "sync/core/incident.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
@@ -45,6 +46,12 @@ std::size_t relink_reason_slot(std::string_view reason);
 
 const std::vector<std::string_view>& relink_status_names();
 std::size_t relink_status_slot(core::RelinkStatus status);
+
+const std::vector<std::string_view>& hook_outcome_names();
+std::size_t hook_outcome_slot(core::HookOutcome outcome);
+
+const std::vector<std::string_view>& signature_fault_names();
+std::size_t signature_fault_slot(core::SignatureFault fault);
 
 const std::vector<std::string_view>& incident_scope_names();
 std::size_t incident_scope_slot(core::IncidentScope scope);

@@ -405,6 +405,19 @@ void Metrics::set_admin_connections(std::uint64_t connections) {
   impl_->gauge(Id::admin_connections).Set(number(connections));
 }
 
+void Metrics::record(const core::HookReport& report) {
+  impl_->counter(Id::webhooks_total, hook_outcome_slot(report.outcome)).Increment();
+  if (report.fault)
+    impl_->counter(Id::webhook_signature_failures_total, signature_fault_slot(*report.fault)).Increment();
+  if (!report.check_took) return;
+  const std::chrono::duration<double> took = *report.check_took;
+  impl_->histogram(Id::webhook_check_duration_seconds).Observe(took.count());
+}
+
+void Metrics::record_key_set_fetch(bool success) {
+  impl_->counter(Id::webhook_key_set_fetches_total, success ? 0 : 1).Increment();
+}
+
 void Metrics::record_purge(bool by_retention) {
   impl_->counter(Id::links_purged_total, by_retention ? purged_by_retention : purged_on_request).Increment();
 }
@@ -493,6 +506,11 @@ void Metrics::set_feed_consumers(std::span<const ConsumerGauges> consumers) {
     impl_->set(Id::feed_consumer_last_ack_timestamp_seconds, consumer.name,
                timestamp(consumer.acknowledged_at));
   }
+}
+
+void Metrics::set(const WebhookGauges& gauges) {
+  impl_->gauge(Id::webhook_links_waiting).Set(number(gauges.links_waiting));
+  impl_->gauge(Id::webhook_key_set_fetched_timestamp_seconds).Set(timestamp(gauges.key_set_fetched_at));
 }
 
 void Metrics::set_auth_refused(bool refused) {

@@ -12,6 +12,7 @@
 
 #include "metrics/institutions.hpp"
 #include "metrics/process.hpp"
+#include "sync/core/hook_report.hpp"
 #include "sync/core/incident.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
@@ -45,6 +46,11 @@ struct RelinkCount {
 struct IncidentGauges {
   std::array<std::uint64_t, core::incident_scope_count + 1> by_scope{};  // index: IncidentScope
   std::uint64_t held_back = 0;                                           // links
+};
+
+struct WebhookGauges {
+  std::uint64_t links_waiting = 0;
+  std::optional<core::WallTime> key_set_fetched_at = {};
 };
 
 struct BudgetGauges {
@@ -149,6 +155,8 @@ class Metrics {
   void record(const core::HttpReport& report);
   void record(const core::CommitReport& report);
   void record(const core::VerifyReport& report);
+  void record(const core::HookReport& report);
+  void record_key_set_fetch(bool success);
   void record_purge(bool by_retention);
   // `records` were cut off the feed's front, `overtaken` consumers had not acknowledged them.
   void record_feed_cut(std::uint64_t records, std::uint64_t overtaken);
@@ -188,6 +196,7 @@ class Metrics {
   void set(const StoreGauges& gauges);
   // All that there are, feed_consumers_shown_max at most: the series of others end.
   void set_feed_consumers(std::span<const ConsumerGauges> consumers);
+  void set(const WebhookGauges& gauges);
   void set_auth_refused(bool refused);
   void set_space_low(bool low);
   // The certificate of the admin API that was read last could not be used.

@@ -58,6 +58,7 @@ class BatchBuilder {
   core::Result<void> purge_feed(const std::string& link_id);
   core::Result<void> purge_entry(const std::string& link_id);
   core::Result<void> purge_letters(const std::string& link_id);
+  core::Result<void> purge_hints(const core::LinkId& link_id);
   core::Result<void> purge_keys(Family family, const std::string& link_id);
 
   void put(Family family, std::string_view key, std::string_view value);

@@ -10,6 +10,7 @@ core::Result<void> BatchBuilder::purge(const core::LinkUpdate& update, Touched& 
   if (auto done = purge_feed(link_id); !done) return done;
   if (auto done = purge_entry(link_id); !done) return done;
   if (auto done = purge_letters(link_id); !done) return done;
+  if (auto done = purge_hints(update.link_id); !done) return done;
   for (const Family family : {Family::transactions, Family::accounts}) {
     if (auto done = purge_keys(family, link_id); !done) return done;
   }
@@ -66,6 +67,15 @@ core::Result<void> BatchBuilder::purge_letters(const std::string& link_id) {
   for (const std::string& key : dead_letters_.remove_all(link_id))
     erase(Family::dead_letters, key);
   return {};
+}
+
+// Whoever purges may not know of one that has just come.
+core::Result<void> BatchBuilder::purge_hints(const core::LinkId& link_id) {
+  const std::string begin = note_key(core::hint_notes_of(link_id));
+  Scan scan(database_, Family::meta, begin, behind_prefix(begin));
+  for (; scan.valid(); scan.next())
+    erase(Family::meta, scan.key());
+  return scan.finish("purge a link's hints");
 }
 
 // One by one, which takes the batch some sixty bytes for each row: RocksDB's tables in memory take a range

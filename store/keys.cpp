@@ -1,5 +1,6 @@
 #include "store/keys.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/bytes.hpp"
@@ -212,6 +213,38 @@ std::string freeze_key(core::Endpoint endpoint) {
   std::string key(meta_key::freeze_prefix);
   key.push_back(static_cast<char>(std::to_underlying(endpoint)));
   return key;
+}
+
+std::string behind_prefix(std::string_view prefix) {
+  std::string end(prefix);
+  while (end.back() == '\xff')
+    end.pop_back();
+  end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
+}
+
+std::string hook_key(const core::Digest& key) {
+  std::string name(meta_key::hook_key);
+  name.append(key.begin(), key.end());
+  return name;
+}
+
+std::string hook_time_key(core::WallTime at, const core::Digest& key) {
+  std::string name(meta_key::hook_time);
+  Writer(name).u64(static_cast<std::uint64_t>(at.time_since_epoch().count()) ^ sign_bit);
+  name.append(key.begin(), key.end());
+  return name;
+}
+
+std::optional<HookTimeKey> parse_hook_time_key(std::string_view key) {
+  if (!key.starts_with(meta_key::hook_time)) return std::nullopt;
+  Reader in(key.substr(meta_key::hook_time.size()));
+  HookTimeKey parsed;
+  parsed.at = core::WallTime{core::Millis{static_cast<std::int64_t>(in.u64() ^ sign_bit)}};
+  const std::string_view digest = in.raw(parsed.key.size());
+  if (!in.finished()) return std::nullopt;
+  std::ranges::transform(digest, parsed.key.begin(), [](char c) { return static_cast<std::uint8_t>(c); });
+  return parsed;
 }
 
 std::string note_key(std::string_view name) {

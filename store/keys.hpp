@@ -113,9 +113,21 @@ inline constexpr std::string_view feed_front = "feed-front";  // absent: nothing
 inline constexpr std::string_view audit = "audit";            // absent: no act so far
 inline constexpr std::string_view freeze_prefix = "freeze/";  // + endpoint, 1 byte
 inline constexpr std::string_view note_prefix = "note/";      // + name
+inline constexpr std::string_view hook_count = "hook/count";  // of the two below; absent: none
+inline constexpr std::string_view hook_key = "hook/key/";     // + digest: when that webhook was accepted
+inline constexpr std::string_view hook_time = "hook/time/";   // + that time, 8 bytes, + digest: empty value
 }  // namespace meta_key
 
 std::string freeze_key(core::Endpoint endpoint);
 std::string note_key(std::string_view name);
+// Behind every key that begins with `prefix`, which is not all 0xff.
+std::string behind_prefix(std::string_view prefix);
+std::string hook_key(const core::Digest& key);
+std::string hook_time_key(core::WallTime at, const core::Digest& key);
+struct HookTimeKey {
+  core::WallTime at{};
+  core::Digest key{};
+};
+std::optional<HookTimeKey> parse_hook_time_key(std::string_view key);
 
 }  // namespace syncd::store

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "store/relink_census.hpp"
 #include "store/statistics.hpp"
 #include "sync/core/audit.hpp"
+#include "sync/core/hint.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/types.hpp"
 #include "sync/core/update.hpp"
@@ -86,6 +88,12 @@ struct FeedSlice {
   std::uint64_t first = 1;  // lowest one that was not cut off
   // What is asked for begins with entries that were cut off; none are given then.
   bool is_cut(std::uint64_t after) const { return first > 1 && after < first - 1; }
+};
+
+// Of the webhooks that were accepted it is known for so long, and of so many, that they were.
+struct HintLimits {
+  core::Millis keys_kept = std::chrono::hours(7 * 24);
+  std::uint64_t keys_max = 1'000'000;  // the oldest are forgotten
 };
 
 // Named consumers of the feed and its retention: store/consumers.hpp.
@@ -229,6 +237,16 @@ class Store {
                                    std::string_view value);
   core::Result<std::optional<std::string>> take_note(std::string_view name);
   core::Result<std::optional<std::string>> note(std::string_view name);  // reads it and leaves it
+
+  // ---- hints ----
+  // Stores those that are new and about a link that there is, with the keys of their webhooks, in one synced
+  // write; outcomes in their order. Also forgets old keys, a bounded number. The commit that answers a hint
+  // takes it away by its note (core::hint_note), and a purge does.
+  core::Result<std::vector<core::HintOutcome>> put_hints(std::span<const core::Hint> hints,
+                                                         core::WallTime now, const HintLimits& limits);
+  // All that wait, one for each link, with link and sequence. Takes away what belongs to no link, and all but
+  // the latest of one link.
+  core::Result<std::vector<core::Hint>> hints();
 
   // ---- reading for people and consumers ----
   // Upstream's link object, whole, as last received; empty: none was, or there is no such link.

@@ -16,6 +16,7 @@
 #include "store/feed.hpp"
 #include "store/files.hpp"
 #include "store/high_water.hpp"
+#include "store/hook_keys.hpp"
 #include "store/record_cache.hpp"
 #include "store/store.hpp"
 
@@ -38,6 +39,7 @@ struct Store::Impl {
   RecordCache cache;
   DeadLetterIndex dead_letters;
   AuditLog audit;
+  HookKeys hook_keys;
   rocksdb::WriteBatch batch;  // keeps its memory between commits
   std::uint64_t commits = 0;
 
@@ -65,6 +67,12 @@ struct Store::Impl {
   core::Result<void> put_consumer(const FeedConsumer& consumer, core::WallTime at,
                                   const core::AuditNote* act);
   MovedConsumer::Outcome judge_move(const FeedConsumer& consumer, FeedPosition to, ConsumerMove move) const;
+
+  // ---- hints.cpp ----
+  core::Result<bool> has_link(std::string_view link_id);
+  core::Result<void> load_hook_keys();
+  void put_hook(const core::Hint& hint, core::WallTime now);
+  core::Result<void> forget_hooks(core::WallTime now, const HintLimits& limits);
 
   // Raises the durable high-water mark to the head.
   core::Result<void> publish();

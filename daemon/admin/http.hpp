@@ -38,6 +38,7 @@ struct HttpRequest {
   std::optional<std::string> origin = {};
   std::optional<std::string> sec_fetch_site = {};
   std::optional<std::string> idempotency_key = {};
+  std::string signature = {};  // MoneyKit-Signature, of a webhook; empty: none
   // Filled in by the routes once it is known who asks: `uid:1000`, `token:NAME`, and with an Idempotency-Key
   // the digests of the actor with the key and of all that is asked.
   std::string actor = {};
@@ -53,6 +54,7 @@ struct HttpResponse {
   // Beside those that every answer has; names and values are ours, without line breaks.
   std::vector<std::pair<std::string_view, std::string>> headers = {};
   bool admitted = false;  // it is known who asked
+  bool close = false;     // the connection, behind this answer
 };
 
 // Answers requests of one listener. Thread: the io thread. A cancelled task answers at once.

@@ -112,7 +112,7 @@ std::optional<HttpResponse> refuse_ambiguous(const Message& message) {
   constexpr http::field once[] = {http::field::host,           http::field::authorization,
                                   http::field::origin,         http::field::content_type,
                                   http::field::content_length, http::field::transfer_encoding};
-  constexpr std::string_view once_by_name[] = {"Idempotency-Key", "Sec-Fetch-Site"};
+  constexpr std::string_view once_by_name[] = {"Idempotency-Key", "Sec-Fetch-Site", "MoneyKit-Signature"};
   const auto refuse = [](std::string_view name) {
     return problem(400, "duplicate_header", fmt::format("the header {} is given more than once", name));
   };
@@ -146,6 +146,7 @@ HttpRequest request_of(Message message) {
   };
   request.sec_fetch_site = named("Sec-Fetch-Site");
   request.idempotency_key = named("Idempotency-Key");
+  request.signature = named("MoneyKit-Signature").value_or(std::string());
   request.body = std::move(message.body());
   return request;
 }
@@ -372,6 +373,12 @@ api::Task<bool> HttpServer::Impl::answer_one(HttpStream& stream, beast::flat_buf
     co_await send(stream, std::move(*ambiguous), version, false, head);
     co_return false;
   }
+  if (options.one_at_a_time && buffer.size() > 0) {
+    HttpResponse refusal =
+        problem(400, "pipelined", "a second request came before the first one was answered");
+    co_await send(stream, std::move(refusal), version, false, head);
+    co_return false;
+  }
   const bool keep_alive = message.keep_alive();
   Answered answered;
   if (admits(sender.peer)) {
@@ -384,7 +391,7 @@ api::Task<bool> HttpServer::Impl::answer_one(HttpStream& stream, beast::flat_buf
   }
   // Also to a peer that left: it may have closed only its sending half.
   if (answered.response.admitted) sender.stranger.forget();
-  const bool again = keep_alive && !answered.peer_left && !stopping;
+  const bool again = keep_alive && !answered.response.close && !answered.peer_left && !stopping;
   const bool sent = co_await send(stream, std::move(answered.response), version, again, head);
   co_return sent&& again;
 }

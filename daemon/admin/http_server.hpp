@@ -27,6 +27,8 @@ struct ServerOptions {
   // For a whole request, or for the greeting of TLS; also how long a connection may idle.
   core::Millis read_deadline{10'000};
   core::Millis write_deadline{30'000};
+  // Who sends more before the answer has come is refused, and the connection closed.
+  bool one_at_a_time = false;
   core::Millis stop_write_deadline{1'000};  // for an answer that is still to be sent while the server stops
   // Unix sockets: whether this peer may ask anything; a peer that is not known may not. Empty: everybody.
   std::function<bool(const Peer&)> admits;

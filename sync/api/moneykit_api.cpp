@@ -107,6 +107,11 @@ struct MoneykitApi::Impl final : TokenRequester {
 
   HttpCall call_for(const Request& request);
   std::shared_ptr<const HeaderBlock> credentials();
+  std::shared_ptr<const HeaderBlock> client_name() const;
+  bool needs_token(const Request& request) const {
+    return options.auth == AuthMethod::token && request.endpoint != Endpoint::token &&
+           !request.names_client_only;
+  }
   HttpCall token_call() const;
   std::string_view client_secret() const;
   core::HttpReport begin_report(Endpoint endpoint, SteadyTime started) const;
@@ -149,11 +154,18 @@ std::shared_ptr<const HeaderBlock> MoneykitApi::Impl::credentials() {
   return headers;
 }
 
+std::shared_ptr<const HeaderBlock> MoneykitApi::Impl::client_name() const {
+  auto made = std::make_shared<HeaderBlock>();
+  made->add("MoneyKit-Version", api_version);
+  made->add("X-Client-Id", options.client_id);
+  return made;
+}
+
 HttpCall MoneykitApi::Impl::call_for(const Request& request) {
   HttpCall call;
   call.method = request.method;
   call.target = request.target;
-  call.headers = credentials();
+  call.headers = request.names_client_only ? client_name() : credentials();
   if (request.body) {
     call.content_type = "application/json";
     call.body = request.body->reveal();
@@ -252,8 +264,7 @@ Result<Answer> MoneykitApi::Impl::parse_answer(Answered answered, Result<Answer>
 // The usual case, without suspending: a token and an idle connection are there, and the gate is open.
 bool MoneykitApi::Impl::admit_at_once(const Request& request, std::uint64_t refused_token,
                                       Admitted& admitted) {
-  const bool with_token = options.auth == AuthMethod::token;
-  if (with_token && !tokens.is_fresh(refused_token)) return false;
+  if (needs_token(request) && !tokens.is_fresh(refused_token)) return false;
   Lease lease = transport.try_lease();
   if (!lease || !gate.try_take(request.endpoint, request.owner(), request.cause)) return false;
   admitted = {.lease = std::move(lease), .since = timers.steady_now()};
@@ -264,7 +275,7 @@ bool MoneykitApi::Impl::admit_at_once(const Request& request, std::uint64_t refu
 // counts, when all is ready and the next thing is the first byte. If it is not open any more, the connection
 // serves others meanwhile.
 Task<Result<Admitted>> MoneykitApi::Impl::admit(const Request& request, std::uint64_t refused_token) {
-  const bool with_token = options.auth == AuthMethod::token && request.endpoint != Endpoint::token;
+  const bool with_token = needs_token(request);
   RateGate::Turn turn(gate, request.endpoint, request.owner(), request.cause);
   for (;;) {
     Result<void> open = co_await turn.wait();
@@ -294,7 +305,7 @@ Task<Result<Admitted>> MoneykitApi::Impl::admit(const Request& request, std::uin
 // when upstream refused the token, with a new one. Each passes the gate by itself. What changes something
 // upstream goes out on another connection only if nothing of it has left on the closed one.
 Task<Result<Answered>> MoneykitApi::Impl::ask(Request request) {
-  const bool with_token = options.auth == AuthMethod::token;
+  const bool with_token = needs_token(request);
   std::uint64_t refused_token = 0;
   bool resent = false;
   for (;;) {
@@ -429,6 +440,14 @@ Task<Result<core::IntrospectAnswer>> MoneykitApi::introspect() {
   request.target = "/auth/introspect";
   request.cause = Cause::manual;
   return impl_->ask(std::move(request), &core::parse_introspect);
+}
+
+Task<Result<core::KeySetAnswer>> MoneykitApi::key_set() {
+  Request request;
+  request.endpoint = Endpoint::key_set;
+  request.target = "/.well-known/jwks.json";
+  request.names_client_only = true;
+  return impl_->ask(std::move(request), &core::parse_key_set);
 }
 
 Task<Result<std::shared_ptr<const Secret>>> MoneykitApi::create_session(core::SessionRequest session,

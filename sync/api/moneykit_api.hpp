@@ -10,6 +10,7 @@
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/api/transport.hpp"
+#include "sync/core/key_set.hpp"
 #include "sync/core/link_session.hpp"
 #include "sync/core/page.hpp"
 #include "sync/core/reports.hpp"
@@ -50,6 +51,9 @@ class MoneykitApi {
   // `cursor` empty: the first page.
   Task<core::Result<std::shared_ptr<const core::LinksAnswer>>> links(std::string cursor);
   Task<core::Result<core::IntrospectAnswer>> introspect();
+  // GET /.well-known/jwks.json: the keys that webhooks are signed with. Names the client and proves nothing;
+  // once a minute at most.
+  Task<core::Result<core::KeySetAnswer>> key_set();
 
   // ---- what people ask for ----
   // None of these says anything about a link's record: their errors are answers to who asked. They wait for

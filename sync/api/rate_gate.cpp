@@ -49,27 +49,31 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
       return budgets.user_links_per_app;
     case Endpoint::delete_link:
       return budgets.delete_link_per_app;
+    case Endpoint::key_set:
+      return key_sets_per_app;
   }
   return 1;
 }
 
-// Who goes first: people, then the schedule, then what can wait.
+// Who goes first: people, then what upstream tells of, then the schedule, then what can wait.
 int rank_of(core::Cause cause) {
-  if (cause == core::Cause::manual || cause == core::Cause::webhook) return 2;
-  return cause == core::Cause::verify ? 0 : 1;
+  switch (cause) {
+    case core::Cause::manual:
+      return 3;
+    case core::Cause::webhook:
+      return 2;
+    case core::Cause::verify:
+      return 0;
+    default:
+      return 1;
+  }
 }
 
 // What a cause leaves free for those before it: of what the minute allows, a verify takes what is left of the
 // first half, so that an ordinary visit always finds room.
 std::uint32_t reserve_of(core::Cause cause, std::uint32_t limit) {
-  switch (rank_of(cause)) {
-    case 2:
-      return 0;
-    case 1:
-      return limit / 10;
-    default:
-      return limit / 2;
-  }
+  if (cause == core::Cause::manual) return 0;
+  return rank_of(cause) == 0 ? limit / 2 : limit / 10;
 }
 
 // Endpoints whose requests are recorded with their link.

@@ -38,6 +38,9 @@ struct Budgets {
   std::uint32_t delete_link_per_app = 600;
 };
 
+// Of the key set, a minute. Upstream documents no limit; keys change a few times a year.
+inline constexpr std::uint32_t key_sets_per_app = 1;
+
 // Whose own budget a request counts against, beside the app's: that of a link, or of a customer user.
 class BudgetOwner {
  public:
@@ -65,8 +68,9 @@ struct BudgetUse {
 };
 
 // Holds every request back until the budgets of its endpoint, per app and per link or user, allow it and no
-// Retry-After window is open. Manual and webhook causes may use a reserve (a tenth) that the others leave
-// free; a verify leaves half of each budget free, per app and per link, and lets everybody else go first.
+// Retry-After window is open. Manual causes may use a reserve (a tenth) that the others leave free, webhooks
+// too: there may be more of them than the budget has room for. A verify leaves half of each budget free, per
+// app and per link, and lets everybody else go first.
 //
 // A promise about the wire: a request is counted at the moment before its first byte, not while it still
 // needs a connection. So a task lines up, waits for its turn, gets a connection and asks once more (Turn).

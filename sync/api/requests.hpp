@@ -25,6 +25,7 @@ struct Request {
   core::Cause cause = core::Cause::schedule;
   bool has_cursor = false;
   bool answer_may_be_empty = false;
+  bool names_client_only = false;  // what anybody may read: no secret and no token goes along
 
   // Sent a second time, it would do the same thing twice or meet what the first one did.
   bool is_repeatable() const { return method == Method::get; }

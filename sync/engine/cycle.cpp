@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sync/core/classify.hpp"
+#include "sync/core/hint.hpp"
 #include "sync/core/next_visit.hpp"
 #include "sync/core/plan.hpp"
 #include "sync/core/redact.hpp"
@@ -198,6 +199,7 @@ class Cycle {
       const bool changed = found > 0 || !update.changes.empty();
       core::plan_next_visit(*context_.planner, context_.policy, record_, changed, update);
     }
+    if (!core::visited_by_schedule(update.record.status)) answer_hint(update);
     core::LinkRecord committed = update.record;
     const Noted noted = note(update);
     const auto result = co_await context_.store.commit(std::move(update));
@@ -206,9 +208,17 @@ class Cycle {
       co_return false;
     }
     add(noted);
+    outcome_.hint_answered |= std::exchange(answers_hint_, false);
     note_visibility(committed, at);
     record_ = std::move(committed);
     co_return true;
+  }
+
+  // The last commit of what the hint was about: behind it a crash need not repeat the visit.
+  void answer_hint(core::LinkUpdate& update) {
+    if (context_.hint == 0 || outcome_.hint_answered || answers_hint_) return;
+    update.notes.push_back({core::hint_note(record_.link_id, context_.hint), std::nullopt});
+    answers_hint_ = true;
   }
 
   // What an update will have done once it is committed.
@@ -336,6 +346,7 @@ class Cycle {
     core::StepInput step = input(std::move(held));
     core::LinkUpdate update = core::step_link(step, *answer);
     const bool more = update.more;
+    if (!more) answer_hint(update);
     const bool committed = co_await commit(std::move(update));
     if (committed && !more) {
       note_condition();
@@ -414,6 +425,7 @@ class Cycle {
     core::LinkUpdate update = core::step_page(step, page);
     const bool more = update.more;
     accounts_next_ = update.accounts_next;
+    if (!more) answer_hint(update);
     const bool committed = co_await commit(std::move(update));
     if (!committed) co_return false;
     if (seen_) seen_->add(*page);
@@ -478,6 +490,7 @@ class Cycle {
     if (!held) co_return;
     core::StepInput step = input(std::move(held));
     core::LinkUpdate update = core::step_accounts(step, *answer);
+    answer_hint(update);
     const bool committed = co_await commit(std::move(update));
     if (committed) note_condition();
   }
@@ -501,6 +514,7 @@ class Cycle {
   CycleOutcome outcome_;
   bool ended_ = false;
   bool accounts_next_ = false;
+  bool answers_hint_ = false;  // the commit under way
 };
 
 }  // namespace

@@ -34,6 +34,7 @@ struct CycleContext {
   std::shared_ptr<core::VisitNews> news = {};  // hears of every page, if somebody wants to know
   core::VisitPlanner* planner = nullptr;       // says when the link is visited next; null: in its turn
   Continuity* continuity = nullptr;  // looks at the data before and after a relink; null: nobody does
+  std::uint64_t hint = 0;            // the sequence of the hint that waits for this visit; 0: none does
 };
 
 // How a cycle ended, for the scheduler.
@@ -54,6 +55,7 @@ struct CycleOutcome {
   core::CycleReport report;
   std::optional<core::WallTime> last_success_at;
   std::optional<core::UpstreamTime> upstream_clock;  // core::upstream_clock_of()
+  bool hint_answered = false;                        // a commit took the hint away: what it told of is stored
 };
 
 // One visit to one link: looks at the link object first when its owner has to act, drains its transaction

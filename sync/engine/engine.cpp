@@ -63,6 +63,8 @@ void Engine::start(api::IoExecutor executor) {
       [&impl](const core::GateFreeze& freeze) { impl.group->spawn(impl.keep_freeze(freeze)); });
   impl.start_verifier(executor);
   impl.outages.start(*impl.group);
+  const auto now_ms = std::max<std::int64_t>(impl.timers.wall_now().time_since_epoch().count(), 0);
+  impl.hints.start(*impl.group, executor, static_cast<std::uint64_t>(now_ms));
   impl.group->spawn(impl.watch_clock());
   impl.group->spawn(impl.continuity.restore());
   if (impl.options.discovery) impl.begin_discovery();
@@ -228,7 +230,7 @@ EngineStatus Engine::Impl::status() const {
   EngineStatus status;
   status.links_by_status = by_status;
   status.links = table.size();
-  status.due = urgent.size() + table.due_count(now_tick());
+  status.due = urgent.size() + hinted.size() + table.due_count(now_tick());
   status.in_flight = in_flight;
   status.tasks = group ? group->size() : 0;
   status.auth_refused = auth_refused;

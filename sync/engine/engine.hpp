@@ -14,6 +14,7 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
+#include "sync/core/hint.hpp"
 #include "sync/core/incident.hpp"
 #include "sync/core/link_session.hpp"
 #include "sync/core/policy.hpp"
@@ -173,6 +174,8 @@ class Engine {
   void restore_planner(std::string_view note);
   // The store's note `core::purged_sends_note`, before start().
   void restore_purged_sends(std::string_view note);
+  // A hint that waited when the daemon stopped, before start(): its link is due at once.
+  void restore_hint(const core::LinkId& link_id, std::uint64_t sequence);
   void start(api::IoExecutor executor);
   // Takes no new link, lets running pages finish until `grace_end`, then cancels what waits; returns when no
   // task is left. Commits already handed to the store are always awaited.
@@ -234,6 +237,13 @@ class Engine {
   // ones: invalid (the token); conflict: there are several such links, or none; cancelled.
   api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
   void set_session_settings(const SessionSettings& settings);
+  // Upstream says that there is news of the link; `key` is that of the message, which is the same each time
+  // it is repeated. Stored, with many others in one write, when it returns `accepted`; the link is due at
+  // once then, with cause `webhook`, also after a crash. Errors: throttled (too many links wait), storage
+  // (also while cycles are held), cancelled.
+  api::Task<core::Result<core::HintOutcome>> hint(core::LinkId link_id, core::Digest key);
+  std::size_t hints_waiting() const;  // links
+  void set_hints_max(std::size_t hints_max);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
   // gone or waits for its owner, or when too many wait; cancelled.
   core::Result<void> verify(const core::LinkId& link_id);

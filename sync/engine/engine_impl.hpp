@@ -26,6 +26,7 @@
 #include "sync/engine/discovery.hpp"
 #include "sync/engine/engine.hpp"
 #include "sync/engine/errand.hpp"
+#include "sync/engine/hint_desk.hpp"
 #include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
@@ -143,6 +144,7 @@ struct Engine::Impl final : VisitPort {
   void want_now(Slot slot, core::Cause cause) {
     // What a person asked for is not turned into something less by a later hint.
     const bool asked_for = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
+    if (cause == core::Cause::manual) leave_hinted(slot);
     if (!asked_for) table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
     if (table.in_flight(slot)) return;  // visited once more when it ends
     table.unschedule(slot);
@@ -150,11 +152,11 @@ struct Engine::Impl final : VisitPort {
     pump();
   }
 
-  // Each link is in the queue once, however often it is asked for while nothing may begin.
+  // Each link is in one of the queues once, however often it is asked for while nothing may begin.
   void put_urgent(Slot slot) {
     if (table.urgent(slot)) return;
     table.set_urgent(slot, true);
-    urgent.push_back(slot);
+    (is_hinted(slot) ? hinted : urgent).push_back(slot);
   }
 
   bool may_begin() const { return running && !stopping && !on_hold && !auth_refused && store.healthy(); }
@@ -188,6 +190,9 @@ struct Engine::Impl final : VisitPort {
       if (put_off(slot)) continue;
       return LinkTable::Due{.due = now_tick(), .slot = slot};
     }
+    if (!hints_give_way()) {
+      if (const auto next = next_hinted()) return next;
+    }
     if (table.nothing_due() || table.earliest() > now_tick()) return std::nullopt;
     if (nobody_may_drain(core::Cause::schedule)) return std::nullopt;
     while (!table.nothing_due() && table.earliest() <= now_tick()) {
@@ -208,6 +213,7 @@ struct Engine::Impl final : VisitPort {
     const Slot slot = next.slot;
     const std::uint8_t wanted = table.wanted_cause(slot);
     table.set_wanted_cause(slot, 0);
+    hints_in_a_row = wanted == static_cast<std::uint8_t>(core::Cause::webhook) ? hints_in_a_row + 1 : 0;
     core::Cause cause = wanted != 0 ? static_cast<core::Cause>(wanted) : core::Cause::schedule;
     if (wanted == 0 && table.status(slot) == LinkStatus::relink) cause = core::Cause::probe;
     table.set_in_flight(slot, true);
@@ -229,7 +235,8 @@ struct Engine::Impl final : VisitPort {
                                .on_hold = &on_hold,
                                .news = listened_to == slot ? listener : nullptr,
                                .planner = is_adaptive(options.policy) ? &planner : nullptr,
-                               .continuity = &continuity};
+                               .continuity = &continuity,
+                               .hint = hints.waiting(slot)};
     core::LinkId link_id{std::string(table.id(slot))};
     CycleOutcome outcome = co_await run_cycle(context, std::move(link_id), cause);
     outcome.report.schedule_lag = std::max(lag, core::Millis(0));
@@ -237,6 +244,7 @@ struct Engine::Impl final : VisitPort {
     in_flight_numbers.erase(slot);
     --in_flight;
     count_calls(outcome.report);
+    if (outcome.hint_answered) hints.answered(slot, context.hint);
     settle(due, cause, outcome);
     answer_waiters(slot, number, outcome);
     if (visit_ended) visit_ended->notify_all();
@@ -301,10 +309,12 @@ struct Engine::Impl final : VisitPort {
     const Slot slot = visited.slot;
     if (!visited_by_schedule(table.status(slot))) return;
     keep_cause(slot, cause);
-    // Those without a reserve wait in the schedule, where nothing is taken while none is left for them. So do
-    // those that wait for their owner: the urgent ones among them are taken whatever the budget, for a look.
-    const bool has_reserve = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
-    if (has_reserve && table.status(slot) != LinkStatus::relink) {
+    // Those that stand in no queue wait in the schedule, where nothing is taken while none is left for them.
+    // So do those that wait for their owner: the urgent ones among them are taken whatever the budget, for a
+    // look.
+    const bool has_queue =
+        table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual) || is_hinted(slot);
+    if (has_queue && table.status(slot) != LinkStatus::relink) {
       put_urgent(slot);
     } else {
       put_in_schedule(slot, visited.due);
@@ -352,6 +362,7 @@ struct Engine::Impl final : VisitPort {
   void forget(Slot slot) {
     if (in_flight_numbers.contains(slot)) of_purged.insert(slot);
     outages.forget(slot);
+    hints.forget(slot);
     if (verifier) verifier->forget(table.id(slot));
     --by_status[index_of(table.status(slot))];
     table.bury(slot);
@@ -393,7 +404,7 @@ struct Engine::Impl final : VisitPort {
   api::SteadyTime next_wake() const {
     const api::SteadyTime now = timers.steady_now();
     const bool overdue = !table.nothing_due() && time_of(table.earliest()) <= now;
-    if (may_begin() && (overdue || !urgent.empty()))
+    if (may_begin() && (overdue || !urgent.empty() || !hinted.empty()))
       return now + std::min(look_at_budget_every, options.idle_look);
     const api::SteadyTime latest =
         std::min(now + options.idle_look, may_begin() ? outages.next_at() : api::SteadyTime::max());
@@ -507,6 +518,14 @@ struct Engine::Impl final : VisitPort {
   bool put_off(Slot slot);
   void bring_forward(Slot slot, bool first);
 
+  // ---- webhooks (engine_hints.cpp) ----
+  api::Task<core::Result<core::HintOutcome>> take_hint(core::LinkId link_id, core::Digest key);
+  bool is_hinted(Slot slot) const;
+  // A person asks for it, too: it goes before those that upstream tells of.
+  void leave_hinted(Slot slot);
+  bool hints_give_way();
+  std::optional<LinkTable::Due> next_hinted();
+
   // ---- verify (engine_verify.cpp) ----
   std::optional<Obstacle> service_obstacle() const;
   std::optional<Obstacle> obstacle(const core::LinkId& link_id) const override;
@@ -556,6 +575,8 @@ struct Engine::Impl final : VisitPort {
   Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};
   std::deque<Slot> urgent;
+  std::deque<Slot> hinted;           // behind those: webhooks tell of them
+  std::uint32_t hints_in_a_row = 0;  // visits begun since the last of another cause
   ImportPace import_pace;
   std::size_t adding = 0;  // links whose registration is being committed
   std::list<CycleWaiter*> cycle_waiters;
@@ -575,6 +596,7 @@ struct Engine::Impl final : VisitPort {
   std::optional<Slot> listened_to;            // the pages of its visits are told to the listener
   std::shared_ptr<core::VisitNews> listener;
   Continuity continuity{store, timers, stopping, on_hold};
+  HintDesk hints{store};
   std::unordered_set<Slot> of_purged;  // whose visits in flight began before a purge
   std::uint64_t fence_floor = 0;       // no purged link had a higher one
   core::PurgedSends purged_sends;      // of the last minute

@@ -108,6 +108,14 @@ api::Task<core::Result<bool>> StoreGateway::put_link_note(core::LinkId link_id, 
   co_return result;
 }
 
+api::Task<core::Result<std::vector<core::HintOutcome>>> StoreGateway::put_hints(
+    std::vector<core::Hint> hints) {
+  const core::WallTime now = timers_.wall_now();
+  auto work = [&](store::Store& store) { return store.put_hints(hints, now, {}); };
+  auto result = co_await run(std::move(work));
+  co_return result;
+}
+
 bool StoreGateway::healthy() const {
   return worker_.store().healthy();
 }

@@ -36,6 +36,7 @@ class StoreGateway final : public StorePort {
   api::Task<core::Result<void>> record_act(core::AuditNote note, std::optional<store::NoteChange> change);
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
   bool healthy() const override;
+  api::Task<core::Result<std::vector<core::HintOutcome>>> put_hints(std::vector<core::Hint> hints) override;
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;

@@ -6,6 +6,10 @@ api::Task<core::Result<std::optional<core::LinkId>>> StorePort::next_link(std::s
   co_return std::nullopt;
 }
 
+api::Task<core::Result<std::vector<core::HintOutcome>>> StorePort::put_hints(std::vector<core::Hint> hints) {
+  co_return std::vector<core::HintOutcome>(hints.size(), core::HintOutcome::accepted);
+}
+
 api::Task<core::Result<std::optional<std::string>>> StorePort::note(std::string) {
   co_return std::nullopt;
 }

@@ -6,6 +6,7 @@
 
 #include "store/store.hpp"
 #include "sync/api/task.hpp"
+#include "sync/core/hint.hpp"
 #include "sync/core/types.hpp"
 #include "sync/core/update.hpp"
 
@@ -27,6 +28,9 @@ class StorePort {
   // Makes a Retry-After window durable.
   virtual api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) = 0;
   virtual bool healthy() const = 0;
+  // As Store::put_hints, durable; outcomes in the order of the hints. A store without it stores none and
+  // takes each for new.
+  virtual api::Task<core::Result<std::vector<core::HintOutcome>>> put_hints(std::vector<core::Hint> hints);
 
   // ---- for the verifier; a store without these keeps no results and is not audited ----
   // The link behind `after` (empty: the first) in the order of the store; nullopt: the end.

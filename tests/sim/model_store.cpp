@@ -85,6 +85,26 @@ void ModelStore::apply_notes(const core::LinkUpdate& update) {
   }
 }
 
+core::HintOutcome ModelStore::put_hint(const core::Hint& hint) {
+  if (!links.contains(hint.link_id)) return core::HintOutcome::unknown_link;
+  if (!hook_keys.insert(hint.key).second) return core::HintOutcome::duplicate;
+  if (hint.replaces != hint.sequence) notes.erase(core::hint_note(hint.link_id, hint.replaces));
+  notes[core::hint_note(hint.link_id, hint.sequence)] = {};
+  return core::HintOutcome::accepted;
+}
+
+std::vector<core::Hint> ModelStore::hints() const {
+  std::map<core::LinkId, std::uint64_t> latest;
+  for (const auto& [name, value] : notes) {
+    const auto hint = core::parse_hint_note(name);
+    if (hint) latest[core::LinkId{std::string(hint->link_id)}] = hint->sequence;
+  }
+  std::vector<core::Hint> found;
+  for (const auto& [link_id, sequence] : latest)
+    found.push_back({.link_id = link_id, .sequence = sequence});
+  return found;
+}
+
 // The entries are shared with copies: they are replaced, not changed.
 void ModelStore::purge(const core::LinkUpdate& update) {
   const core::LinkId& link_id = update.link_id;
@@ -95,6 +115,8 @@ void ModelStore::purge(const core::LinkUpdate& update) {
   accounts.erase(link_id);
   relink.erase(link_id);
   std::erase_if(dead_letters, [&](const core::DeadLetter& letter) { return letter.link_id == link_id; });
+  const std::string hints_of = core::hint_notes_of(link_id);
+  std::erase_if(notes, [&](const auto& note) { return note.first.starts_with(hints_of); });
   letter_before_.reset();
   for (auto& entry : feed) {
     if (entry->link_id != link_id || entry->kind == core::ChangeKind::link_purged) continue;

@@ -34,6 +34,7 @@ struct ModelDatabase {
   std::map<core::Endpoint, core::WallTime> freezes;
   std::vector<core::DeadLetter> dead_letters;  // as they came or changed; one per link and time
   std::map<std::string, std::string> notes;
+  std::set<core::Digest> hook_keys;                            // of the webhooks that were accepted
   std::vector<core::AuditEntry> audit;                         // the whole chain
   std::string clean_stop_note{api::RateGate::nothing_sent()};  // empty: the last run crashed
 };
@@ -70,6 +71,10 @@ class ModelStore : public ModelDatabase {
   // Null: the link has none of that time.
   const core::DeadLetter* find_letter(const core::LinkId& link_id, core::WallTime at) const;
   core::Held lookup(const core::LookupRequest& request) const;
+  // As Store::put_hints. The keys are remembered for ever.
+  core::HintOutcome put_hint(const core::Hint& hint);
+  // As Store::hints.
+  std::vector<core::Hint> hints() const;
   // As Store::record_act.
   core::Result<void> record_act(core::WallTime at, const core::AuditNote& note);
   // Null: no act has that key.

@@ -37,6 +37,8 @@ std::uint32_t per_app(const api::Budgets& budgets, Endpoint endpoint) {
       return budgets.user_links_per_app;
     case Endpoint::delete_link:
       return budgets.delete_link_per_app;
+    case Endpoint::key_set:
+      return api::key_sets_per_app;
   }
   return 0;
 }

@@ -222,6 +222,20 @@ api::Task<core::Result<void>> SimStorePort::put_freeze(core::GateFreeze freeze) 
   co_return answer;
 }
 
+api::Task<core::Result<std::vector<core::HintOutcome>>> SimStorePort::put_hints(
+    std::vector<core::Hint> hints) {
+  auto work = [&]() -> core::Result<std::vector<core::HintOutcome>> {
+    if (auto open = open_for_writing(); !open) return std::unexpected(open.error());
+    if (fails("store fails a hint", notes_likelier)) return not_written();
+    std::vector<core::HintOutcome> outcomes;
+    for (const core::Hint& hint : hints)
+      outcomes.push_back(store_.put_hint(hint));
+    return outcomes;
+  };
+  auto answer = co_await run(std::move(work));
+  co_return answer;
+}
+
 api::Task<core::Result<std::optional<core::LinkId>>> SimStorePort::next_link(std::string after) {
   auto work = [&]() -> core::Result<std::optional<core::LinkId>> {
     if (fails("store fails a read: the next link", notes_likelier)) return not_read();

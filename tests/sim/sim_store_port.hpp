@@ -99,6 +99,7 @@ class SimStorePort final : public engine::StorePort {
   api::Task<core::Result<void>> commit(core::LinkUpdate update) override;
   api::Task<core::Result<void>> record_act(core::AuditNote note) override;
   api::Task<core::Result<void>> put_freeze(core::GateFreeze freeze) override;
+  api::Task<core::Result<std::vector<core::HintOutcome>>> put_hints(std::vector<core::Hint> hints) override;
   api::Task<core::Result<std::optional<core::LinkId>>> next_link(std::string after) override;
   api::Task<core::Result<std::optional<std::string>>> note(std::string name) override;
   api::Task<core::Result<void>> put_note(std::string name, std::string value) override;

@@ -33,6 +33,7 @@ WireRequest wire_request(api::Method method, const std::string& target) {
   constexpr std::string_view links = "/links/";
   if (path == "/auth/token") wire.endpoint = Endpoint::token;
   if (path == "/auth/introspect") wire.endpoint = Endpoint::introspect;
+  if (path == "/.well-known/jwks.json") wire.endpoint = Endpoint::key_set;
   if (path == "/links") wire.endpoint = Endpoint::links;
   if (path == "/link-session") wire.endpoint = Endpoint::link_session;
   if (path == "/link-session/exchange-token") wire.endpoint = Endpoint::exchange_token;

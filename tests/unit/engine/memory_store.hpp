@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,32 @@ class MemoryStore final : public engine::StorePort {
     const std::string value = found->second;
     co_return value;
   }
+  api::Task<core::Result<std::vector<core::HintOutcome>>> put_hints(std::vector<core::Hint> hints) override {
+    if (hint_gate) co_await hint_gate();
+    if (!well) co_return core::fail(core::Errc::storage, "the store failed");
+    ++hint_writes;
+    std::vector<core::HintOutcome> outcomes;
+    for (const core::Hint& hint : hints) {
+      if (!links.contains(hint.link_id.str())) {
+        outcomes.push_back(core::HintOutcome::unknown_link);
+      } else if (!hook_keys.insert(hint.key).second) {
+        outcomes.push_back(core::HintOutcome::duplicate);
+      } else {
+        if (hint.replaces != hint.sequence) notes.erase(core::hint_note(hint.link_id, hint.replaces));
+        notes[core::hint_note(hint.link_id, hint.sequence)] = {};
+        outcomes.push_back(core::HintOutcome::accepted);
+      }
+    }
+    co_return outcomes;
+  }
+  // The sequences that wait, by link.
+  std::multimap<std::string, std::uint64_t> hints() const {
+    std::multimap<std::string, std::uint64_t> found;
+    for (const auto& [name, value] : notes) {
+      if (const auto hint = core::parse_hint_note(name)) found.emplace(hint->link_id, hint->sequence);
+    }
+    return found;
+  }
   bool healthy() const override { return well; }
 
   core::Result<void> apply(const core::LinkUpdate& update) {
@@ -70,6 +97,8 @@ class MemoryStore final : public engine::StorePort {
     if (update.purge) {
       links.erase(update.link_id.str());
       relinks.erase(update.link_id.str());
+      const std::string hints_of = core::hint_notes_of(update.link_id);
+      std::erase_if(notes, [&](const auto& note) { return note.first.starts_with(hints_of); });
       return {};
     }
     links[update.link_id.str()] = update.record;
@@ -80,6 +109,9 @@ class MemoryStore final : public engine::StorePort {
   std::map<std::string, core::LinkRecord> links;
   std::map<std::string, core::RelinkEntry> relinks;
   std::map<std::string, std::string> notes;
+  std::set<core::Digest> hook_keys;
+  std::function<api::Task<void>()> hint_gate;  // before a write of hints
+  std::uint64_t hint_writes = 0;
   std::function<void()> after_load;  // once, behind the next load
   std::function<void()> before_commit;
   std::vector<core::GateFreeze> freezes;
