@@ -154,6 +154,8 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"POST", Role::operate, {"v1", "dead-letters", "*", "retry"}, false, &AdminRoutes::retry_dead_letter},
       {"POST", Role::operate, {"v1", "dead-letters", "*", "drop"}, false, &AdminRoutes::drop_dead_letter},
       {"GET", Role::read, {"v1", "incidents"}, false, &AdminRoutes::list_incidents},
+      {"GET", Role::read, {"v1", "webhooks", "audit"}, false, &AdminRoutes::audit_webhooks},
+      {"POST", Role::operate, {"v1", "webhooks", "fix"}, true, &AdminRoutes::fix_webhooks},
       {"GET", Role::read, {"v1", "status"}, false, &AdminRoutes::show_status},
       {"GET", Role::read, {"v1", "openapi.json"}, false, &AdminRoutes::show_openapi},
       {"GET", Role::read, {"v1", "whoami"}, false, &AdminRoutes::show_caller},

@@ -185,6 +185,12 @@ std::string_view to_string(Endpoint endpoint) {
       return "user_links";
     case Endpoint::delete_link:
       return "delete_link";
+    case Endpoint::key_set:
+      return "key_set";
+    case Endpoint::update_link:
+      return "update_link";
+    case Endpoint::products:
+      return "products";
   }
   return "unknown";
 }

@@ -132,6 +132,11 @@ inline constexpr std::size_t import_links_max = 1000;
 // What became of each link of an import, in their order; an error: the link was not taken.
 using Imported = std::vector<core::Result<AddOutcome>>;
 
+enum class WebhookFix : std::uint8_t { fixed, right };
+inline constexpr std::size_t webhook_fixes_max = 50;
+// What became of each link, in their order; an error: it was not fixed.
+using WebhooksFixed = std::vector<core::Result<WebhookFix>>;
+
 struct EngineStatus {
   std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
   std::uint64_t links = 0;
@@ -232,6 +237,14 @@ class Engine {
   // ones: invalid (the token); conflict: there are several such links, or none; cancelled.
   api::Task<core::Result<Exchanged>> exchange(ExchangeRequest request, Requester by);
   void set_session_settings(const SessionSettings& settings);
+  const std::string& session_webhook() const;
+  // Gives at most webhook_fixes_max links the webhook of the settings through PATCH, with the tags that they
+  // have, within its budget. Each costs a look and, unless it is right already, one PATCH, which is an act of
+  // the log. To repeat it is harmless. Errors end the whole, with what was done until then: conflict (no
+  // webhook is configured; as of a Requester), invalid (too many), transport, throttled, auth, storage,
+  // cancelled. One link's own is in its place: not_found, conflict (it is gone here), gone, and those of
+  // MoneykitApi::update_link.
+  api::Task<core::Result<WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links, Requester by);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
   // gone or waits for its owner, or when too many wait; cancelled.
   core::Result<void> verify(const core::LinkId& link_id);

@@ -459,6 +459,16 @@ struct Engine::Impl final : VisitPort {
   std::uint32_t sync_budget();
   api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
 
+  // ---- webhooks of links (engine_webhooks.cpp) ----
+  struct WebhookRun;
+  core::Result<void> refuse_long_wait(core::Endpoint endpoint, const core::LinkId& link_id);
+  api::Task<core::Result<void>> keep_link_object(core::LinkId link_id,
+                                                 std::shared_ptr<const core::LinkAnswer> answer,
+                                                 std::optional<Requester> by);
+  api::Task<core::Result<WebhookFix>> fix_webhook(core::LinkId link_id, std::string webhook, Requester by);
+  api::Task<void> fix_some(std::shared_ptr<WebhookRun> run);
+  api::Task<core::Result<WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links, Requester by);
+
   // ---- sessions (engine_sessions.cpp) ----
   using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
   api::Task<core::Result<RelinkSession>> issue_relink_session(RelinkSessionRequest request, Requester by);

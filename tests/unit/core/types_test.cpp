@@ -175,9 +175,9 @@ TEST(Names, OfEndpointsCausesAndEntries) {
   std::set<std::string_view> names;
   for (std::size_t i = 1; i <= endpoint_count; ++i)
     names.insert(to_string(static_cast<Endpoint>(i)));
-  EXPECT_EQ(names,
-            (std::set<std::string_view>{"sync", "accounts", "link", "links", "token", "introspect",
-                                        "link_session", "exchange_token", "user_links", "delete_link"}));
+  EXPECT_EQ(names, (std::set<std::string_view>{"sync", "accounts", "link", "links", "token", "introspect",
+                                               "link_session", "exchange_token", "user_links", "delete_link",
+                                               "key_set", "update_link", "products"}));
   names.clear();
   for (int i = 1; i <= 6; ++i)
     names.insert(to_string(static_cast<Cause>(i)));

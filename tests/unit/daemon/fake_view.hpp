@@ -81,6 +81,7 @@ class FakeView final : public daemon::AdminView {
     co_return found;
   }
   api::Task<core::Result<std::string>> link_object(core::LinkId) override {
+    if (object) co_return *object;
     co_return std::string(R"({"link_id":"mk_1","odd":1.0})");
   }
   api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId, std::string,
@@ -297,6 +298,19 @@ class FakeView final : public daemon::AdminView {
     const bool found = link_id == letter().link_id && at == letter().at;
     co_return found ? std::optional(letter()) : std::nullopt;
   }
+  std::string session_webhook() const override { return webhook; }
+  // The first was right already, the last of several is refused, the others are fixed.
+  api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
+                                                              engine::Requester) override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    engine::WebhooksFixed results(links.size(), engine::WebhookFix::fixed);
+    if (!results.empty()) results.front() = engine::WebhookFix::right;
+    if (results.size() > 1)
+      results.back() =
+          std::unexpected(core::Error{.code = core::Errc::gone, .message = "the link was deleted"});
+    fixed_links = std::move(links);
+    co_return std::move(results);
+  }
   api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
                                                 engine::Requester) override {
     if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
@@ -405,6 +419,9 @@ class FakeView final : public daemon::AdminView {
   std::string asked_exchange;
   core::Error upstream_error;
   std::string asked_search;
+  std::string webhook = "https://hooks.example.com/right";
+  std::optional<std::string> object;  // instead of the usual one
+  std::vector<core::LinkId> fixed_links;
   std::string asked_actor;
   std::uint64_t asked_revision = 0;
   std::vector<engine::Incident> outages;
