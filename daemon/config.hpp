@@ -87,6 +87,10 @@ struct Config {
     std::uint64_t exchange_per_app = 0;
     std::uint64_t user_links_per_app = 0;
     std::uint64_t delete_link_per_app = 0;
+    std::uint64_t update_link_per_app = 0;
+    std::uint64_t update_link_per_link = 0;
+    std::uint64_t products_per_app = 0;
+    std::uint64_t products_per_link = 0;
   } budget;
   struct LinkSession {
     std::string redirect_uri;  // empty: each request names its own

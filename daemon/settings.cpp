@@ -49,7 +49,11 @@ api::Budgets budgets_of(const Config& config) {
           .link_session_per_user = narrow(config.budget.link_session_per_user),
           .exchange_per_app = narrow(config.budget.exchange_per_app),
           .user_links_per_app = narrow(config.budget.user_links_per_app),
-          .delete_link_per_app = narrow(config.budget.delete_link_per_app)};
+          .delete_link_per_app = narrow(config.budget.delete_link_per_app),
+          .update_link_per_app = narrow(config.budget.update_link_per_app),
+          .update_link_per_link = narrow(config.budget.update_link_per_link),
+          .products_per_app = narrow(config.budget.products_per_app),
+          .products_per_link = narrow(config.budget.products_per_link)};
 }
 
 engine::SessionSettings session_settings_of(const Config& config) {

@@ -461,7 +461,7 @@ struct Engine::Impl final : VisitPort {
 
   // ---- webhooks of links (engine_webhooks.cpp) ----
   struct WebhookRun;
-  core::Result<void> refuse_long_wait(core::Endpoint endpoint, const core::LinkId& link_id);
+  core::Result<void> refuse_wait_of_batch(core::Endpoint endpoint, const core::LinkId& link_id);
   api::Task<core::Result<void>> keep_link_object(core::LinkId link_id,
                                                  std::shared_ptr<const core::LinkAnswer> answer,
                                                  std::optional<Requester> by);

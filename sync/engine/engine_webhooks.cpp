@@ -71,7 +71,7 @@ struct Engine::Impl::WebhookRun {
   api::Waiters ended;
 };
 
-core::Result<void> Engine::Impl::refuse_long_wait(core::Endpoint endpoint, const core::LinkId& link_id) {
+core::Result<void> Engine::Impl::refuse_wait_of_batch(core::Endpoint endpoint, const core::LinkId& link_id) {
   const core::Millis wait = gate.available_at(endpoint, link_id, core::Cause::backfill) - timers.steady_now();
   if (wait <= waits_max) return {};
   core::Error error{.code = core::Errc::throttled,
@@ -113,7 +113,7 @@ api::Task<core::Result<WebhookFix>> Engine::Impl::fix_webhook(core::LinkId link_
   if (table.status(*slot) == LinkStatus::gone)
     co_return core::fail(core::Errc::conflict, "the link is gone upstream: it has no webhook any more");
   for (const core::Endpoint endpoint : {core::Endpoint::link, core::Endpoint::update_link}) {
-    const auto open = refuse_long_wait(endpoint, link_id);
+    const auto open = refuse_wait_of_batch(endpoint, link_id);
     if (!open) co_return std::unexpected(open.error());
   }
   const auto seen = co_await upstream.link(link_id, core::Cause::backfill);
