@@ -316,6 +316,9 @@ int App::Impl::register_links() {
   const auto purged = store->note(core::purged_sends_note);
   if (!purged) return fail(exit_io, "store_read_failed", purged.error().message);
   if (*purged) engine->restore_purged_sends(**purged);
+  const auto spent = store->note(core::refresh_spending_note);
+  if (!spent) return fail(exit_io, "store_read_failed", spent.error().message);
+  if (*spent) engine->restore_refresh_spending(**spent);
   release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;

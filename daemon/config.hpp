@@ -113,6 +113,14 @@ struct Config {
     std::uint64_t read_rows_per_minute = 0;
     core::Millis read_trace_window{};
   } admin;
+  struct Refresh {
+    bool enabled = false;
+    std::uint64_t calls_per_day = 0;
+    std::uint64_t calls_per_month = 0;
+    std::string products;  // accounts, transactions or both
+    core::Millis transactions_interval{};
+    core::Millis accounts_interval{};
+  } refresh;
   struct Metrics {
     std::string listen;  // empty: none
   } metrics;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "daemon/config_key.hpp"
 #include "daemon/config_values.hpp"
 #include "daemon/duration.hpp"
 #include "daemon/shown_value.hpp"
@@ -43,6 +44,9 @@ constexpr ConfigSection sections[] = {
      "The sessions in which a user links a bank or repairs a link. What a request does not name is taken "
      "from "
      "here."},
+    {"refresh",
+     "Refreshes on demand, off by default: MoneyKit may charge for each. [operate.md](operate.md) tells "
+     "more."},
     {"daemon", "The process."},
     {"admin", "The admin API. It can read everything that is stored."},
     {"metrics", "The Prometheus endpoint: /metrics, /-/healthy and /-/ready."},
@@ -481,6 +485,7 @@ std::vector<ConfigKey> make_keys() {
   add_incidents(keys);
   add_budget(keys);
   add_link_session(keys);
+  add_refresh_keys(keys);
   add_process(keys);
   add_admin(keys);
   add_outside(keys);

@@ -62,6 +62,17 @@ engine::SessionSettings session_settings_of(const Config& config) {
           .lifetime = config.link_session.lifetime};
 }
 
+core::RefreshPolicy refresh_policy_of(const Config& config) {
+  const Config::Refresh& refresh = config.refresh;
+  return {.enabled = refresh.enabled,
+          .calls_per_day = narrow(refresh.calls_per_day),
+          .calls_per_month = narrow(refresh.calls_per_month),
+          .accounts = refresh.products != "transactions",
+          .transactions = refresh.products != "accounts",
+          .accounts_interval = refresh.accounts_interval,
+          .transactions_interval = refresh.transactions_interval};
+}
+
 engine::EngineOptions engine_options_of(const Config& config) {
   return {.policy = policy_of(config),
           .workers = narrow(config.daemon.workers),
@@ -70,7 +81,8 @@ engine::EngineOptions engine_options_of(const Config& config) {
           .discovery_registers = config.schedule.discovery == "register",
           .discovery_interval = config.schedule.discovery_interval,
           .sessions = session_settings_of(config),
-          .gone_links_kept = config.retention.gone_links};
+          .gone_links_kept = config.retention.gone_links,
+          .refresh = refresh_policy_of(config)};
 }
 
 api::TransportOptions transport_options_of(const Config& config) {

@@ -13,6 +13,7 @@
 #include "metrics/institutions.hpp"
 #include "metrics/process.hpp"
 #include "sync/core/incident.hpp"
+#include "sync/core/refresh_demand.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
@@ -150,6 +151,7 @@ class Metrics {
   void record(const core::CommitReport& report);
   void record(const core::VerifyReport& report);
   void record_purge(bool by_retention);
+  void record_refresh(core::RefreshProduct product, core::RefreshStage stage);
   // `records` were cut off the feed's front, `overtaken` consumers had not acknowledged them.
   void record_feed_cut(std::uint64_t records, std::uint64_t overtaken);
   void record_incident_opened(core::IncidentScope scope);

@@ -100,6 +100,7 @@ const std::vector<AdminRoutes::Route>& AdminRoutes::table() {
       {"GET", Role::read, {"v1", "links"}, false, &AdminRoutes::list_links},
       {"GET", Role::read, {"v1", "links", "*"}, false, &AdminRoutes::show_link},
       {"POST", Role::operate, {"v1", "links", "*", "sync"}, false, &AdminRoutes::sync_link},
+      {"POST", Role::operate, {"v1", "links", "*", "refresh"}, true, &AdminRoutes::refresh_link},
       {"POST", Role::operate, {"v1", "links", "*", "pause"}, false, &AdminRoutes::pause_link},
       {"POST", Role::operate, {"v1", "links", "*", "resume"}, false, &AdminRoutes::resume_link},
       {"POST", Role::operate, {"v1", "links", "*", "verify"}, false, &AdminRoutes::verify_link},

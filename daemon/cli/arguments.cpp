@@ -69,6 +69,16 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   add_link_argument(sync, o);
   sync->add_option("--wait", o.wait, "Wait for the result, for example 30s (60s at most)")->check(valid_wait);
   add_dry_run(sync, o);
+  CLI::App* refresh = add_verb(*links, "refresh", "Have a link's bank asked anew, which may cost money", o,
+                               chosen, [&](const Session& s) { return refresh_link(s, o.refresh); });
+  refresh->add_option("LINK", o.refresh.link_id, "Link id; links ls prints them")
+      ->required()
+      ->check(valid_id);
+  refresh->add_option("--product", o.refresh.products, "Only this; may be repeated")
+      ->check(CLI::IsMember({"accounts", "transactions"}));
+  refresh->footer("Exit code: 0 something was asked for, 1 nothing was.");
+  add_yes(refresh, o);
+  add_dry_run(refresh, o);
   CLI::App* pause = add_verb(*links, "pause", "Stop visiting a link", o, chosen,
                              [&](const Session& s) { return pause_link(s, o.link_id); });
   add_link_argument(pause, o);

@@ -28,6 +28,7 @@ constexpr auto all_examples = std::to_array<Example>({
     {"links show", "links show mk_123"},
     {"links add", "links add mk_123 --user user_7 --tag vip"},
     {"links sync", "links sync mk_123 --wait 30s"},
+    {"links refresh", "links refresh mk_123 --product transactions"},
     {"links pause", "links pause mk_123"},
     {"links resume", "links resume mk_123"},
     {"links purge", "links purge mk_123 --dry-run"},

@@ -17,6 +17,7 @@
 #include "sync/core/incident.hpp"
 #include "sync/core/link_session.hpp"
 #include "sync/core/policy.hpp"
+#include "sync/core/refresh_demand.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
@@ -44,6 +45,7 @@ struct EngineOptions {
   core::Millis idle_look{1'000};
   SessionSettings sessions = {};
   core::Millis gone_links_kept{0};  // links that are gone for longer are purged; 0: none
+  core::RefreshPolicy refresh = {};
 };
 
 // Whether and how often the links are compared with upstream's list; see EngineOptions.
@@ -76,6 +78,8 @@ class EngineObserver {
   }
   // An incident has opened, goes on after a restart, ramps, has relapsed or is closed.
   virtual void on_incident(const core::IncidentEvent&) {}
+  // A refresh that somebody asked for was refused, accepted, or has ended.
+  virtual void on_refresh(const core::LinkId&, core::RefreshProduct, core::RefreshStage) {}
   // A person has dismissed a relink entry, or opened it again; the entry afterwards.
   virtual void on_entry_moved(const core::RelinkEntry&) {}
 };
@@ -131,6 +135,19 @@ enum class AddOutcome : std::uint8_t { added, existed };
 inline constexpr std::size_t import_links_max = 1000;
 // What became of each link of an import, in their order; an error: the link was not taken.
 using Imported = std::vector<core::Result<AddOutcome>>;
+
+// What became of one product of a request to refresh a link.
+struct RefreshAsked {
+  core::RefreshProduct product = core::RefreshProduct::transactions;
+  bool asked = false;       // upstream accepted it, or may have
+  std::string reason = {};  // why not: a word, and for people
+  std::string message = {};
+  std::optional<core::WallTime> retry_at = {};
+};
+struct RefreshAnswer {
+  std::vector<RefreshAsked> products;  // in the order of the request
+  std::uint32_t calls_left = 0;        // of the day's and the month's the fewer
+};
 
 enum class WebhookFix : std::uint8_t { fixed, right };
 inline constexpr std::size_t webhook_fixes_max = 50;
@@ -245,6 +262,15 @@ class Engine {
   // cancelled. One link's own is in its place: not_found, conflict (it is gone here), gone, and those of
   // MoneykitApi::update_link.
   api::Task<core::Result<WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links, Requester by);
+  // Asks the link's bank anew, product by product (none: those that the settings cover), which upstream may
+  // charge for: within the settings' limits, which hold across restarts. What comes of it is found out by
+  // itself, and the link is visited then. Errors: not_found, storage, cancelled; conflict: the same link is
+  // being asked for, or as of a Requester.
+  api::Task<core::Result<RefreshAnswer>> refresh(core::LinkId link_id,
+                                                 std::vector<core::RefreshProduct> products, Requester by);
+  void set_refresh(const core::RefreshPolicy& policy);
+  // The store's note core::refresh_spending_note, before start().
+  void restore_refresh_spending(std::string_view note);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
   // gone or waits for its owner, or when too many wait; cancelled.
   core::Result<void> verify(const core::LinkId& link_id);

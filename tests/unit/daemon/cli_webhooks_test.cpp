@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/cli/refresh_commands.hpp"
 #include "daemon/cli/webhook_commands.hpp"
 #include "daemon/exit_codes.hpp"
 #include "tests/unit/daemon/scripted_daemon.hpp"
@@ -95,6 +96,33 @@ TEST_F(CliWebhooks, ManyAreFixedInBatchesAndAStopSaysHowFarItCame) {
   run({page, batch, failed}, [&] { return fix_webhooks(session()); });
   ASSERT_FALSE(result_);
   EXPECT_THAT(result_.error().message, HasSubstr("20 of 25 links are done. Run it again"));
+}
+
+TEST_F(CliWebhooks, ARefreshTellsWhatWasAskedForAndWhatWasNot) {
+  const Canned both{202,
+                    R"({"link_id":"mk_1","items":[{"product":"accounts","asked":true},)"
+                    R"({"product":"transactions","asked":false,"reason":"too_soon","message":"too early"}],)"
+                    R"("calls_left":7})"};
+  const std::string out = run({both}, [&] {
+    return refresh_link(session(), {.link_id = "mk_1", .products = {"accounts", "transactions"}});
+  });
+  EXPECT_THAT(daemon_.asked(),
+              ElementsAre(R"(POST /v1/links/mk_1/refresh {"products":["accounts","transactions"]})"));
+  EXPECT_EQ(out,
+            "accounts: asked for; the link is visited when the bank has answered\n"
+            "transactions: too early\n7 refreshes left\n");
+  EXPECT_EQ(result_, daemon::exit_ok);
+  const Canned none{200,
+                    R"({"link_id":"mk_1","items":[{"product":"transactions","asked":false,"reason":"off",)"
+                    R"("message":"off"}],"calls_left":0})"};
+  run({none}, [&] { return refresh_link(session(), {.link_id = "mk_1", .products = {}}); });
+  EXPECT_THAT(daemon_.asked(), ElementsAre("POST /v1/links/mk_1/refresh {}"));
+  EXPECT_EQ(result_, daemon::exit_failure);
+  const Canned link{200, R"({"link_id":"mk_1"})"};
+  EXPECT_THAT(
+      run({link}, [&] { return refresh_link(session(false, true), {.link_id = "mk_1", .products = {}}); }),
+      HasSubstr("nothing was asked"));
+  EXPECT_THAT(daemon_.asked(), ElementsAre("GET /v1/links/mk_1"));
 }
 
 }  // namespace

@@ -298,6 +298,24 @@ class FakeView final : public daemon::AdminView {
     const bool found = link_id == letter().link_id && at == letter().at;
     co_return found ? std::optional(letter()) : std::nullopt;
   }
+  // The first is asked for, the others were a moment ago.
+  api::Task<core::Result<engine::RefreshAnswer>> refresh(core::LinkId link_id,
+                                                         std::vector<core::RefreshProduct> products,
+                                                         engine::Requester) override {
+    if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
+    engine::RefreshAnswer answer{.products = {}, .calls_left = 7};
+    if (products.empty()) products.push_back(core::RefreshProduct::transactions);
+    for (const core::RefreshProduct product : products) {
+      engine::RefreshAsked& one = answer.products.emplace_back();
+      one.product = product;
+      one.asked = answer.products.size() == 1 && !paused;
+      if (one.asked) continue;
+      one.reason = "too_soon";
+      one.message = "a short while ago";
+      one.retry_at = core::WallTime(core::Millis(1'746'549'072'451));
+    }
+    co_return answer;
+  }
   std::string session_webhook() const override { return webhook; }
   // The first was right already, the last of several is refused, the others are fixed.
   api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,

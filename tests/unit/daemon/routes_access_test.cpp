@@ -107,6 +107,10 @@ class CountingView final : public daemon::AdminView {
   Answer<std::optional<core::DeadLetter>> dead_letter(core::LinkId, core::WallTime) override {
     return fail();
   }
+  Answer<engine::RefreshAnswer> refresh(core::LinkId, std::vector<core::RefreshProduct>,
+                                        engine::Requester) override {
+    return fail();
+  }
   std::string session_webhook() const override {
     ++asked;
     return "https://hooks.example.com/x";

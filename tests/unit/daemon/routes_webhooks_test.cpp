@@ -64,5 +64,32 @@ TEST_F(Routes, ABodyThatNamesNoLinksIsRefused) {
   EXPECT_TRUE(view.fixed_links.empty());
 }
 
+TEST_F(Routes, ARefreshSaysForEachProductWhetherItWasAskedFor) {
+  const HttpResponse both =
+      ask("POST", "/v1/links/mk_1/refresh", R"({"products":["accounts","transactions"]})");
+  EXPECT_EQ(both.status, 202) << both.body;
+  EXPECT_EQ(both.body,
+            R"({"link_id":"mk_1","items":[{"product":"accounts","asked":true},)"
+            R"({"product":"transactions","asked":false,"reason":"too_soon","message":"a short while ago",)"
+            R"("retry_at":"2025-05-06T16:31:12.451Z"}],"calls_left":7})");
+  EXPECT_EQ(view.noted.substr(0, 13), "links.refresh");
+  view.noted.clear();
+  view.paused = true;
+  EXPECT_EQ(ask("POST", "/v1/links/mk_1/refresh", "{}").status, 200) << "nothing was asked for";
+  EXPECT_EQ(view.noted, "");
+  EXPECT_EQ(ask("POST", "/v1/links/mk_7/refresh", "{}").status, 404);
+  const std::pair<const char*, const char*> bad[] = {
+      {R"({"products":[]})", "products is empty"},
+      {R"({"products":["identity"]})", "products[0] must be accounts or transactions"},
+      {R"({"products":["accounts","accounts"]})", "name a product twice"},
+      {R"({"product":"accounts"})", "known are products"},
+  };
+  for (const auto& [body, why] : bad) {
+    const HttpResponse response = ask("POST", "/v1/links/mk_1/refresh", body);
+    EXPECT_EQ(response.status, 400) << body;
+    EXPECT_THAT(response.body, HasSubstr(why)) << body;
+  }
+}
+
 }  // namespace
 }  // namespace syncd::test

@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sync/core/refresh_demand.hpp"
+#include "sync/engine/engine_impl.hpp"
+
+// Asking a link's bank anew. It may cost money: a call is paid for in the store before it goes out, and given
+// back only when upstream has refused it for certain.
+namespace syncd::engine {
+
+namespace {
+
+using core::RefreshProduct;
+using core::RefreshStage;
+
+// What came of a request is looked for after so long each; its webhook, where there is one, is faster.
+constexpr std::array<core::Millis, 5> looks_after{std::chrono::seconds(30), std::chrono::minutes(1),
+                                                  std::chrono::minutes(2), std::chrono::minutes(5),
+                                                  std::chrono::minutes(10)};
+constexpr std::size_t followed_max = 1'000;
+constexpr std::size_t institutions_max = 10'000;  // whose hours are kept
+
+const core::ProductInfo& product_of(const core::LinkObject& link, RefreshProduct product) {
+  return product == RefreshProduct::accounts ? link.accounts : link.transactions;
+}
+
+bool is_later(const std::optional<core::UpstreamTime>& now, const std::optional<core::UpstreamTime>& before) {
+  return now && (!before || *now > *before);
+}
+
+RefreshAsked refused(RefreshProduct product, const core::RefreshVerdict& verdict) {
+  return {.product = product,
+          .asked = false,
+          .reason = std::string(core::to_string(*verdict.refusal)),
+          .message = std::string(core::explanation(*verdict.refusal)),
+          .retry_at = verdict.retry_at};
+}
+
+core::Error under_way() {
+  return {.code = core::Errc::conflict,
+          .message = "this link is being asked for already; wait for its answer"};
+}
+
+}  // namespace
+
+struct Engine::Impl::Refreshing {
+  core::LinkId link_id;
+  RefreshProduct product;
+  core::LinkRecord record;     // as it was judged
+  core::RefreshPlaces places;  // as noted before the call
+  core::RefreshPlace before;   // of the product, before that
+  core::WallTime asked_at{};
+  core::RefreshPlace& place() { return places[static_cast<std::size_t>(product)]; }
+};
+
+void Engine::Impl::restore_refresh_spending(std::string_view note) {
+  refresh_spending = core::decode_spending(note);
+}
+
+core::RefreshVerdict Engine::Impl::judge_refresh(const core::LinkRecord& record, RefreshProduct product,
+                                                 const core::RefreshPlace& place) const {
+  const core::WallTime now = timers.wall_now();
+  const auto hours = refresh_hours.find(record.institution_id);
+  if (!refresh_spending) return {core::RefreshRefusal::month_spent, std::nullopt};
+  return core::judge_refresh(
+      {.record = record,
+       .product = product,
+       .place = place,
+       .spending = core::spending_at(*refresh_spending, now),
+       .hours = hours == refresh_hours.end() ? nullptr : &hours->second,
+       .learned_interval = refresh_intervals[static_cast<std::size_t>(product)].learned(),
+       .policy = options.refresh,
+       .now = now});
+}
+
+api::Task<core::Result<RefreshAnswer>> Engine::Impl::refresh(core::LinkId link_id,
+                                                             std::vector<RefreshProduct> products,
+                                                             Requester by) {
+  if (!table.find(link_id.str())) co_return core::fail(core::Errc::not_found, "no such link");
+  if (!group || stopping) co_return core::fail(core::Errc::cancelled, "the daemon is starting or stopping");
+  const auto earlier = co_await earlier_act(by);
+  if (!earlier) co_return std::unexpected(earlier.error());
+  if (*earlier) {
+    co_return core::fail(
+        core::Errc::conflict,
+        "this request was answered before, and the bank is not asked twice for it; send it with "
+        "another Idempotency-Key");
+  }
+  if (products.empty()) {
+    for (const RefreshProduct product : {RefreshProduct::accounts, RefreshProduct::transactions})
+      if (options.refresh.covers(product)) products.push_back(product);
+  }
+  if (!refreshing.insert(link_id.str()).second) co_return std::unexpected(under_way());
+  RefreshAnswer answer;
+  std::optional<core::Error> failed;
+  for (const RefreshProduct product : products) {
+    Requester by_first = by;
+    // The key belongs to the request as a whole: its first act carries it.
+    by.request_key = {};
+    auto asked = co_await refresh_product(link_id, product, std::move(by_first));
+    if (!asked) {
+      failed = asked.error();
+      break;
+    }
+    const RefreshStage stage = asked->asked ? RefreshStage::asked : RefreshStage::refused;
+    observer.on_refresh(link_id, product, stage);
+    answer.products.push_back(std::move(*asked));
+  }
+  refreshing.erase(link_id.str());
+  if (failed) co_return std::unexpected(*failed);
+  if (refresh_spending)
+    answer.calls_left =
+        core::calls_left(core::spending_at(*refresh_spending, timers.wall_now()), options.refresh);
+  co_return answer;
+}
+
+// Notes in one commit that the product is being asked for and that the call is paid for.
+api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requester by) {
+  for (int attempt = 0; attempt < conflict_retries_max; ++attempt) {
+    auto loaded = co_await store.load(one.link_id);
+    if (!loaded) co_return std::unexpected(loaded.error());
+    if (!*loaded) co_return core::fail(core::Errc::not_found, "no such link");
+    one.record = std::move(**loaded);
+    one.asked_at = timers.wall_now();
+    one.place() = {.asked_at = one.asked_at, .clock_before = core::clock_of(one.record, one.product)};
+    core::RefreshSpending spending = core::spending_at(*refresh_spending, one.asked_at);
+    ++spending.in_day;
+    ++spending.in_month;
+    refresh_spending = spending;  // before the write: another request must not spend the same call
+    const core::StepInput input{.record = one.record,
+                                .held = std::make_shared<const core::Held>(),
+                                .now = one.asked_at,
+                                .policy = options.policy,
+                                .cause = core::Cause::manual,
+                                .recent_sends = gate.recent_sends(one.link_id)};
+    core::LinkUpdate update = core::step_refresh(input, one.places, spending);
+    std::string detail = "{\"product\":\"" + std::string(core::to_string(one.product)) + "\"}";
+    update.audit = audit_note("links.refresh", by, std::move(detail));
+    const auto committed = co_await store.commit(std::move(update));
+    if (committed) co_return committed;
+    --refresh_spending->in_day;
+    --refresh_spending->in_month;
+    if (committed.error().code != core::Errc::conflict) co_return committed;
+  }
+  co_return core::fail(core::Errc::conflict, "the link changed again and again meanwhile; try once more");
+}
+
+api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId link_id,
+                                                                    RefreshProduct product, Requester by) {
+  Refreshing one{.link_id = link_id, .product = product, .record = {}, .places = {}, .before = {}};
+  auto loaded = co_await store.load(link_id);
+  if (!loaded) co_return std::unexpected(loaded.error());
+  if (!*loaded) co_return core::fail(core::Errc::not_found, "no such link");
+  std::string name = core::refresh_note(link_id);
+  const auto note = co_await store.note(std::move(name));
+  if (!note) co_return std::unexpected(note.error());
+  if (*note) one.places = core::decode_places(**note);
+  one.before = one.place();
+  const core::RefreshVerdict verdict = judge_refresh(**loaded, product, one.before);
+  if (verdict.refusal) co_return refused(product, verdict);
+  const auto charged = co_await charge_refresh(one, std::move(by));
+  if (!charged) co_return std::unexpected(charged.error());
+
+  std::vector<std::string> products{std::string(core::to_string(product))};
+  const auto answer = co_await upstream.refresh_products(link_id, std::move(products), core::Cause::manual);
+  if (!answer && !answer.error().outcome_unknown) {
+    auto refusal = co_await take_refusal(one, answer.error());
+    co_return refusal;
+  }
+  std::optional<core::UpstreamTime> refreshed_before = one.place().clock_before;
+  std::optional<core::UpstreamTime> attempted_before;
+  if (answer) {
+    const core::ProductInfo& shown = product_of((*answer)->link, product);
+    refreshed_before = shown.refreshed_at;
+    attempted_before = shown.attempted_at;
+    refresh_intervals[static_cast<std::size_t>(product)].accepted(
+        core::last_refresh(one.record, product, one.before), one.asked_at);
+    const auto hours = refresh_hours.find(one.record.institution_id);
+    if (hours != refresh_hours.end()) hours->second.accepted(one.asked_at);
+  }
+  if (refreshes_followed < followed_max && group) {
+    ++refreshes_followed;
+    group->spawn(follow_refresh(link_id, product, refreshed_before, attempted_before));
+  }
+  co_return RefreshAsked{.product = product, .asked = true};
+}
+
+// It cost nothing, and it may say when to come again.
+api::Task<core::Result<RefreshAsked>> Engine::Impl::take_refusal(Refreshing& one, core::Error error) {
+  if (refresh_spending->in_day > 0) --refresh_spending->in_day;
+  if (refresh_spending->in_month > 0) --refresh_spending->in_month;
+  std::string spent = core::encode_spending(*refresh_spending);
+  const auto given_back = co_await store.put_note(std::string(core::refresh_spending_note), std::move(spent));
+  if (!given_back) co_return std::unexpected(given_back.error());
+  one.place() = one.before;
+  RefreshAsked asked{.product = one.product, .asked = false};
+  asked.reason = core::to_string(error.code);
+  asked.message = error.message;
+  if (error.code == core::Errc::throttled) {
+    const core::WallTime until = timers.wall_now() + error.retry_after.value_or(core::Millis(60'000));
+    one.place().not_before = until;
+    learn_from_refusal(one, until);
+    asked.reason = "too_soon";
+    asked.message = "upstream does not take this refresh yet";
+    asked.retry_at = until;
+  }
+  std::string note = core::encode_places(one.places);
+  const auto kept =
+      co_await store.put_link_note(one.link_id, core::refresh_note(one.link_id), std::move(note));
+  if (!kept) co_return std::unexpected(kept.error());
+  if (error.code == core::Errc::cancelled) co_return std::unexpected(std::move(error));
+  co_return asked;
+}
+
+// What no interval explains is the bank's hours.
+void Engine::Impl::learn_from_refusal(const Refreshing& one, core::WallTime until) {
+  constexpr core::Millis budgets_within = std::chrono::minutes(1);
+  if (until - one.asked_at <= budgets_within) return;  // calls a minute
+  const core::WallTime last = core::last_refresh(one.record, one.product, one.before);
+  if (refresh_intervals[static_cast<std::size_t>(one.product)].refused(last, until)) return;
+  const bool known = refresh_hours.contains(one.record.institution_id);
+  if (!known && refresh_hours.size() >= institutions_max) return;
+  refresh_hours[one.record.institution_id].refused(one.asked_at, until);
+}
+
+// A visit that found the product fresh was faster; otherwise a look at the link tells.
+api::Task<void> Engine::Impl::follow_refresh(core::LinkId link_id, RefreshProduct product,
+                                             std::optional<core::UpstreamTime> refreshed_before,
+                                             std::optional<core::UpstreamTime> attempted_before) {
+  RefreshStage stage = RefreshStage::unanswered;
+  for (const core::Millis wait : looks_after) {
+    co_await timers.sleep_until(timers.steady_now() + wait);
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (stopping || state.cancelled() != boost::asio::cancellation_type::none) break;
+    const auto loaded = co_await store.load(link_id);
+    if (!loaded || !*loaded) break;
+    if (is_later(core::clock_of(**loaded, product), refreshed_before)) stage = RefreshStage::completed;
+    if (stage == RefreshStage::completed) break;
+    const auto answer = co_await upstream.link(link_id, core::Cause::manual);
+    if (!answer) continue;
+    const core::ProductInfo& shown = product_of((*answer)->link, product);
+    if (is_later(shown.refreshed_at, refreshed_before)) stage = RefreshStage::completed;
+    if (shown.failing && is_later(shown.attempted_at, attempted_before)) stage = RefreshStage::failed;
+    if (stage == RefreshStage::unanswered) continue;
+    const auto slot = table.find(link_id.str());
+    const bool fetches = stage == RefreshStage::completed && slot && visited_by_schedule(table.status(*slot));
+    if (fetches) want_now(*slot, core::Cause::manual);
+    break;
+  }
+  --refreshes_followed;
+  if (!stopping) observer.on_refresh(link_id, product, stage);
+}
+
+}  // namespace syncd::engine
