@@ -212,7 +212,7 @@ void Engine::set_refresh(const core::RefreshPolicy& policy) {
 }
 
 void Engine::restore_refresh_spending(std::string_view note) {
-  impl_->restore_refresh_spending(note);
+  impl_->refreshes.spending = core::decode_spending(note);
 }
 
 void Engine::set_limits(std::uint32_t workers, std::uint32_t links_max) {

@@ -27,6 +27,7 @@
 #include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
+#include "sync/engine/refresh_state.hpp"
 #include "sync/engine/task_group.hpp"
 #include "sync/engine/verifier.hpp"
 
@@ -461,7 +462,6 @@ struct Engine::Impl final : VisitPort {
 
   // ---- webhooks of links (engine_webhooks.cpp) ----
   struct WebhookRun;
-  core::Result<void> refuse_wait_of_batch(core::Endpoint endpoint, const core::LinkId& link_id);
   api::Task<core::Result<void>> keep_link_object(core::LinkId link_id,
                                                  std::shared_ptr<const core::LinkAnswer> answer,
                                                  std::optional<Requester> by);
@@ -471,16 +471,12 @@ struct Engine::Impl final : VisitPort {
 
   // ---- refresh on demand (engine_refresh.cpp) ----
   struct Refreshing;  // of one product of one link, while it is asked for
-  void restore_refresh_spending(std::string_view note);
   api::Task<core::Result<RefreshAnswer>> refresh(core::LinkId link_id,
                                                  std::vector<core::RefreshProduct> products, Requester by);
   api::Task<core::Result<RefreshAsked>> refresh_product(core::LinkId link_id, core::RefreshProduct product,
                                                         Requester by);
-  core::RefreshVerdict judge_refresh(const core::LinkRecord& record, core::RefreshProduct product,
-                                     const core::RefreshPlace& place) const;
   api::Task<core::Result<void>> charge_refresh(Refreshing& refreshing, Requester by);
   api::Task<core::Result<RefreshAsked>> take_refusal(Refreshing& refreshing, core::Error error);
-  void learn_from_refusal(const Refreshing& refreshing, core::WallTime until);
   api::Task<void> follow_refresh(core::LinkId link_id, core::RefreshProduct product,
                                  std::optional<core::UpstreamTime> refreshed_before,
                                  std::optional<core::UpstreamTime> attempted_before);
@@ -587,13 +583,7 @@ struct Engine::Impl final : VisitPort {
   std::unordered_set<Slot> of_purged;  // whose visits in flight began before a purge
   std::uint64_t fence_floor = 0;       // no purged link had a higher one
   core::PurgedSends purged_sends;      // of the last minute
-  // Of the day and the month; what the store's note says is never less.
-  std::optional<core::RefreshSpending> refresh_spending =
-      core::RefreshSpending{};  // nullopt: not readable, all spent
-  std::array<core::RefreshInterval, core::refresh_product_count + 1> refresh_intervals;
-  std::unordered_map<std::string, core::RefreshHours> refresh_hours;  // by institution
-  std::unordered_set<std::string> refreshing;                         // links that are being asked for
-  std::size_t refreshes_followed = 0;
+  RefreshState refreshes;
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

@@ -19,7 +19,7 @@ constexpr std::array<core::Millis, 5> looks_after{std::chrono::seconds(30), std:
                                                   std::chrono::minutes(2), std::chrono::minutes(5),
                                                   std::chrono::minutes(10)};
 constexpr std::size_t followed_max = 1'000;
-constexpr std::size_t institutions_max = 10'000;  // whose hours are kept
+constexpr core::Millis budgets_within = std::chrono::minutes(1);
 
 const core::ProductInfo& product_of(const core::LinkObject& link, RefreshProduct product) {
   return product == RefreshProduct::accounts ? link.accounts : link.transactions;
@@ -54,24 +54,35 @@ struct Engine::Impl::Refreshing {
   core::RefreshPlace& place() { return places[static_cast<std::size_t>(product)]; }
 };
 
-void Engine::Impl::restore_refresh_spending(std::string_view note) {
-  refresh_spending = core::decode_spending(note);
+core::RefreshVerdict RefreshState::judge(const core::LinkRecord& record, RefreshProduct product,
+                                         const core::RefreshPlace& place, const core::RefreshPolicy& policy,
+                                         core::WallTime now) const {
+  if (!spending) return {core::RefreshRefusal::month_spent, std::nullopt};
+  const auto known = hours.find(record.institution_id);
+  return core::judge_refresh({.record = record,
+                              .product = product,
+                              .place = place,
+                              .spending = core::spending_at(*spending, now),
+                              .hours = known == hours.end() ? nullptr : &known->second,
+                              .learned_interval = intervals[static_cast<std::size_t>(product)].learned(),
+                              .policy = policy,
+                              .now = now});
 }
 
-core::RefreshVerdict Engine::Impl::judge_refresh(const core::LinkRecord& record, RefreshProduct product,
-                                                 const core::RefreshPlace& place) const {
-  const core::WallTime now = timers.wall_now();
-  const auto hours = refresh_hours.find(record.institution_id);
-  if (!refresh_spending) return {core::RefreshRefusal::month_spent, std::nullopt};
-  return core::judge_refresh(
-      {.record = record,
-       .product = product,
-       .place = place,
-       .spending = core::spending_at(*refresh_spending, now),
-       .hours = hours == refresh_hours.end() ? nullptr : &hours->second,
-       .learned_interval = refresh_intervals[static_cast<std::size_t>(product)].learned(),
-       .policy = options.refresh,
-       .now = now});
+void RefreshState::learn_from_refusal(const core::LinkRecord& record, RefreshProduct product,
+                                      core::WallTime last, core::WallTime asked_at, core::WallTime until) {
+  if (until - asked_at <= budgets_within) return;  // of calls a minute
+  if (intervals[static_cast<std::size_t>(product)].refused(last, until)) return;
+  const bool known = hours.contains(record.institution_id);
+  if (!known && hours.size() >= institutions_max) return;
+  hours[record.institution_id].refused(asked_at, until);
+}
+
+void RefreshState::learn_from_acceptance(const core::LinkRecord& record, RefreshProduct product,
+                                         core::WallTime last, core::WallTime asked_at) {
+  intervals[static_cast<std::size_t>(product)].accepted(last, asked_at);
+  const auto known = hours.find(record.institution_id);
+  if (known != hours.end()) known->second.accepted(asked_at);
 }
 
 api::Task<core::Result<RefreshAnswer>> Engine::Impl::refresh(core::LinkId link_id,
@@ -91,7 +102,7 @@ api::Task<core::Result<RefreshAnswer>> Engine::Impl::refresh(core::LinkId link_i
     for (const RefreshProduct product : {RefreshProduct::accounts, RefreshProduct::transactions})
       if (options.refresh.covers(product)) products.push_back(product);
   }
-  if (!refreshing.insert(link_id.str()).second) co_return std::unexpected(under_way());
+  if (!refreshes.asking.insert(link_id.str()).second) co_return std::unexpected(under_way());
   RefreshAnswer answer;
   std::optional<core::Error> failed;
   for (const RefreshProduct product : products) {
@@ -107,11 +118,11 @@ api::Task<core::Result<RefreshAnswer>> Engine::Impl::refresh(core::LinkId link_i
     observer.on_refresh(link_id, product, stage);
     answer.products.push_back(std::move(*asked));
   }
-  refreshing.erase(link_id.str());
+  refreshes.asking.erase(link_id.str());
   if (failed) co_return std::unexpected(*failed);
-  if (refresh_spending)
+  if (refreshes.spending)
     answer.calls_left =
-        core::calls_left(core::spending_at(*refresh_spending, timers.wall_now()), options.refresh);
+        core::calls_left(core::spending_at(*refreshes.spending, timers.wall_now()), options.refresh);
   co_return answer;
 }
 
@@ -124,10 +135,10 @@ api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requ
     one.record = std::move(**loaded);
     one.asked_at = timers.wall_now();
     one.place() = {.asked_at = one.asked_at, .clock_before = core::clock_of(one.record, one.product)};
-    core::RefreshSpending spending = core::spending_at(*refresh_spending, one.asked_at);
+    core::RefreshSpending spending = core::spending_at(*refreshes.spending, one.asked_at);
     ++spending.in_day;
     ++spending.in_month;
-    refresh_spending = spending;  // before the write: another request must not spend the same call
+    refreshes.spending = spending;  // before the write: another request must not spend the same call
     const core::StepInput input{.record = one.record,
                                 .held = std::make_shared<const core::Held>(),
                                 .now = one.asked_at,
@@ -139,8 +150,8 @@ api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requ
     update.audit = audit_note("links.refresh", by, std::move(detail));
     const auto committed = co_await store.commit(std::move(update));
     if (committed) co_return committed;
-    --refresh_spending->in_day;
-    --refresh_spending->in_month;
+    --refreshes.spending->in_day;
+    --refreshes.spending->in_month;
     if (committed.error().code != core::Errc::conflict) co_return committed;
   }
   co_return core::fail(core::Errc::conflict, "the link changed again and again meanwhile; try once more");
@@ -157,7 +168,8 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId
   if (!note) co_return std::unexpected(note.error());
   if (*note) one.places = core::decode_places(**note);
   one.before = one.place();
-  const core::RefreshVerdict verdict = judge_refresh(**loaded, product, one.before);
+  const core::RefreshVerdict verdict =
+      refreshes.judge(**loaded, product, one.before, options.refresh, timers.wall_now());
   if (verdict.refusal) co_return refused(product, verdict);
   const auto charged = co_await charge_refresh(one, std::move(by));
   if (!charged) co_return std::unexpected(charged.error());
@@ -174,13 +186,11 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId
     const core::ProductInfo& shown = product_of((*answer)->link, product);
     refreshed_before = shown.refreshed_at;
     attempted_before = shown.attempted_at;
-    refresh_intervals[static_cast<std::size_t>(product)].accepted(
-        core::last_refresh(one.record, product, one.before), one.asked_at);
-    const auto hours = refresh_hours.find(one.record.institution_id);
-    if (hours != refresh_hours.end()) hours->second.accepted(one.asked_at);
+    const core::WallTime last = core::last_refresh(one.record, product, one.before);
+    refreshes.learn_from_acceptance(one.record, product, last, one.asked_at);
   }
-  if (refreshes_followed < followed_max && group) {
-    ++refreshes_followed;
+  if (refreshes.followed < followed_max && group) {
+    ++refreshes.followed;
     group->spawn(follow_refresh(link_id, product, refreshed_before, attempted_before));
   }
   co_return RefreshAsked{.product = product, .asked = true};
@@ -188,9 +198,9 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId
 
 // It cost nothing, and it may say when to come again.
 api::Task<core::Result<RefreshAsked>> Engine::Impl::take_refusal(Refreshing& one, core::Error error) {
-  if (refresh_spending->in_day > 0) --refresh_spending->in_day;
-  if (refresh_spending->in_month > 0) --refresh_spending->in_month;
-  std::string spent = core::encode_spending(*refresh_spending);
+  if (refreshes.spending->in_day > 0) --refreshes.spending->in_day;
+  if (refreshes.spending->in_month > 0) --refreshes.spending->in_month;
+  std::string spent = core::encode_spending(*refreshes.spending);
   const auto given_back = co_await store.put_note(std::string(core::refresh_spending_note), std::move(spent));
   if (!given_back) co_return std::unexpected(given_back.error());
   one.place() = one.before;
@@ -200,7 +210,8 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::take_refusal(Refreshing& one
   if (error.code == core::Errc::throttled) {
     const core::WallTime until = timers.wall_now() + error.retry_after.value_or(core::Millis(60'000));
     one.place().not_before = until;
-    learn_from_refusal(one, until);
+    const core::WallTime last = core::last_refresh(one.record, one.product, one.before);
+    refreshes.learn_from_refusal(one.record, one.product, last, one.asked_at, until);
     asked.reason = "too_soon";
     asked.message = "upstream does not take this refresh yet";
     asked.retry_at = until;
@@ -211,17 +222,6 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::take_refusal(Refreshing& one
   if (!kept) co_return std::unexpected(kept.error());
   if (error.code == core::Errc::cancelled) co_return std::unexpected(std::move(error));
   co_return asked;
-}
-
-// What no interval explains is the bank's hours.
-void Engine::Impl::learn_from_refusal(const Refreshing& one, core::WallTime until) {
-  constexpr core::Millis budgets_within = std::chrono::minutes(1);
-  if (until - one.asked_at <= budgets_within) return;  // calls a minute
-  const core::WallTime last = core::last_refresh(one.record, one.product, one.before);
-  if (refresh_intervals[static_cast<std::size_t>(one.product)].refused(last, until)) return;
-  const bool known = refresh_hours.contains(one.record.institution_id);
-  if (!known && refresh_hours.size() >= institutions_max) return;
-  refresh_hours[one.record.institution_id].refused(one.asked_at, until);
 }
 
 // A visit that found the product fresh was faster; otherwise a look at the link tells.
@@ -248,7 +248,7 @@ api::Task<void> Engine::Impl::follow_refresh(core::LinkId link_id, RefreshProduc
     if (fetches) want_now(*slot, core::Cause::manual);
     break;
   }
-  --refreshes_followed;
+  --refreshes.followed;
   if (!stopping) observer.on_refresh(link_id, product, stage);
 }
 

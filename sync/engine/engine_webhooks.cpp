@@ -55,6 +55,17 @@ core::Result<core::LinkKeeps> keeps_of(const core::LinkAnswer& answer, const cor
   return core::parse_link_keeps(std::string(answer.link.json));
 }
 
+core::Result<void> refuse_wait_of_batch(api::RateGate& gate, api::Timers& timers, core::Endpoint endpoint,
+                                        const core::LinkId& link_id) {
+  const core::Millis wait = gate.available_at(endpoint, link_id, core::Cause::backfill) - timers.steady_now();
+  if (wait <= waits_max) return {};
+  core::Error error{.code = core::Errc::throttled,
+                    .message = std::string(core::to_string(endpoint)) +
+                               ": upstream's Retry-After or a spent budget holds it back",
+                    .retry_after = wait};
+  return std::unexpected(std::move(error));
+}
+
 }  // namespace
 
 // What the tasks of one request share, with whoever waits for them.
@@ -70,16 +81,6 @@ struct Engine::Impl::WebhookRun {
   std::size_t tasks = 0;              // at work
   api::Waiters ended;
 };
-
-core::Result<void> Engine::Impl::refuse_wait_of_batch(core::Endpoint endpoint, const core::LinkId& link_id) {
-  const core::Millis wait = gate.available_at(endpoint, link_id, core::Cause::backfill) - timers.steady_now();
-  if (wait <= waits_max) return {};
-  core::Error error{.code = core::Errc::throttled,
-                    .message = std::string(core::to_string(endpoint)) +
-                               ": upstream's Retry-After or a spent budget holds it back",
-                    .retry_after = wait};
-  return std::unexpected(std::move(error));
-}
 
 // Stores the link object as upstream shows it now; with `by` as an act of the log.
 api::Task<core::Result<void>> Engine::Impl::keep_link_object(core::LinkId link_id,
@@ -113,7 +114,7 @@ api::Task<core::Result<WebhookFix>> Engine::Impl::fix_webhook(core::LinkId link_
   if (table.status(*slot) == LinkStatus::gone)
     co_return core::fail(core::Errc::conflict, "the link is gone upstream: it has no webhook any more");
   for (const core::Endpoint endpoint : {core::Endpoint::link, core::Endpoint::update_link}) {
-    const auto open = refuse_wait_of_batch(endpoint, link_id);
+    const auto open = refuse_wait_of_batch(gate, timers, endpoint, link_id);
     if (!open) co_return std::unexpected(open.error());
   }
   const auto seen = co_await upstream.link(link_id, core::Cause::backfill);
