@@ -474,8 +474,8 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<RefreshAnswer>> refresh(core::LinkId link_id,
                                                  std::vector<core::RefreshProduct> products, Requester by);
   api::Task<core::Result<RefreshAsked>> refresh_product(core::LinkId link_id, core::RefreshProduct product,
-                                                        Requester by);
-  api::Task<core::Result<void>> charge_refresh(Refreshing& refreshing, Requester by);
+                                                        Requester& by);
+  api::Task<core::Result<void>> charge_refresh(Refreshing& refreshing, Requester& by);
   api::Task<core::Result<RefreshAsked>> take_refusal(Refreshing& refreshing, core::Error error);
   api::Task<void> follow_refresh(core::LinkId link_id, core::RefreshProduct product,
                                  std::optional<core::UpstreamTime> refreshed_before,

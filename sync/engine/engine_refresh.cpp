@@ -51,6 +51,7 @@ struct Engine::Impl::Refreshing {
   core::RefreshPlaces places;  // as noted before the call
   core::RefreshPlace before;   // of the product, before that
   core::WallTime asked_at{};
+  core::RefreshSpending paid = {};  // with this call
   core::RefreshPlace& place() { return places[static_cast<std::size_t>(product)]; }
 };
 
@@ -106,10 +107,7 @@ api::Task<core::Result<RefreshAnswer>> Engine::Impl::refresh(core::LinkId link_i
   RefreshAnswer answer;
   std::optional<core::Error> failed;
   for (const RefreshProduct product : products) {
-    Requester by_first = by;
-    // The key belongs to the request as a whole: its first act carries it.
-    by.request_key = {};
-    auto asked = co_await refresh_product(link_id, product, std::move(by_first));
+    auto asked = co_await refresh_product(link_id, product, by);
     if (!asked) {
       failed = asked.error();
       break;
@@ -127,7 +125,8 @@ api::Task<core::Result<RefreshAnswer>> Engine::Impl::refresh(core::LinkId link_i
 }
 
 // Notes in one commit that the product is being asked for and that the call is paid for.
-api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requester by) {
+// The key belongs to the request as a whole: the first act carries it.
+api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requester& by) {
   for (int attempt = 0; attempt < conflict_retries_max; ++attempt) {
     auto loaded = co_await store.load(one.link_id);
     if (!loaded) co_return std::unexpected(loaded.error());
@@ -138,6 +137,7 @@ api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requ
     core::RefreshSpending spending = core::spending_at(*refreshes.spending, one.asked_at);
     ++spending.in_day;
     ++spending.in_month;
+    one.paid = spending;
     refreshes.spending = spending;  // before the write: another request must not spend the same call
     const core::StepInput input{.record = one.record,
                                 .held = std::make_shared<const core::Held>(),
@@ -149,7 +149,10 @@ api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requ
     std::string detail = "{\"product\":\"" + std::string(core::to_string(one.product)) + "\"}";
     update.audit = audit_note("links.refresh", by, std::move(detail));
     const auto committed = co_await store.commit(std::move(update));
-    if (committed) co_return committed;
+    if (committed) {
+      by.request_key = {};
+      co_return committed;
+    }
     --refreshes.spending->in_day;
     --refreshes.spending->in_month;
     if (committed.error().code != core::Errc::conflict) co_return committed;
@@ -158,7 +161,7 @@ api::Task<core::Result<void>> Engine::Impl::charge_refresh(Refreshing& one, Requ
 }
 
 api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId link_id,
-                                                                    RefreshProduct product, Requester by) {
+                                                                    RefreshProduct product, Requester& by) {
   Refreshing one{.link_id = link_id, .product = product, .record = {}, .places = {}, .before = {}};
   auto loaded = co_await store.load(link_id);
   if (!loaded) co_return std::unexpected(loaded.error());
@@ -171,7 +174,7 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId
   const core::RefreshVerdict verdict =
       refreshes.judge(**loaded, product, one.before, options.refresh, timers.wall_now());
   if (verdict.refusal) co_return refused(product, verdict);
-  const auto charged = co_await charge_refresh(one, std::move(by));
+  const auto charged = co_await charge_refresh(one, by);
   if (!charged) co_return std::unexpected(charged.error());
 
   std::vector<std::string> products{std::string(core::to_string(product))};
@@ -198,8 +201,11 @@ api::Task<core::Result<RefreshAsked>> Engine::Impl::refresh_product(core::LinkId
 
 // It cost nothing, and it may say when to come again.
 api::Task<core::Result<RefreshAsked>> Engine::Impl::take_refusal(Refreshing& one, core::Error error) {
-  if (refreshes.spending->in_day > 0) --refreshes.spending->in_day;
-  if (refreshes.spending->in_month > 0) --refreshes.spending->in_month;
+  // A day, or a month, that is over by now was the one that it was paid in.
+  const bool same_day = refreshes.spending->day == one.paid.day;
+  const bool same_month = refreshes.spending->month == one.paid.month;
+  if (same_day && refreshes.spending->in_day > 0) --refreshes.spending->in_day;
+  if (same_month && refreshes.spending->in_month > 0) --refreshes.spending->in_month;
   std::string spent = core::encode_spending(*refreshes.spending);
   const auto given_back = co_await store.put_note(std::string(core::refresh_spending_note), std::move(spent));
   if (!given_back) co_return std::unexpected(given_back.error());

@@ -28,18 +28,19 @@ class Refresh : public testing::Test {
     Process process(arguments, dir_.path() / "ctl.log");
     return process.wait(end_limit).code.value_or(-1);
   }
-  // A link whose bank has not delivered anything yet, because its session asks for nothing in advance, and will not
-  // by itself for an hour and a half.
+  // A link whose bank has not delivered anything yet, because its session asks for nothing in advance, and
+  // will not by itself for an hour and a half.
   std::string new_link(const std::string& user) {
-    const Json session = daemon_.admin("POST", "/v1/link-sessions", R"({"customer_user":{"id":")" + user + "\"}}");
-    const Json done = sandbox_.control("POST", "sessions/" + session["link_session_token"].text() + "/complete",
-                                       R"({"institution_id":"prairie_savings"})");
+    const Json session =
+        daemon_.admin("POST", "/v1/link-sessions", R"({"customer_user":{"id":")" + user + "\"}}");
+    const Json done =
+        sandbox_.control("POST", "sessions/" + session["link_session_token"].text() + "/complete",
+                         R"({"institution_id":"prairie_savings"})");
     const Json link = daemon_.admin("POST", "/v1/links:exchange",
                                     R"({"exchangeable_token":")" + done["exchangeable_token"].text() + "\"}");
     std::string id = link["link_id"].text();
-    daemon_.wait_for("the link is visited", [&] {
-      return !daemon_.admin("GET", "/v1/links/" + id)["last_success_at"].is_null();
-    });
+    daemon_.wait_for("the link is visited",
+                     [&] { return !daemon_.admin("GET", "/v1/links/" + id)["last_success_at"].is_null(); });
     return id;
   }
   std::uint64_t rows(const std::string& id) {
