@@ -323,6 +323,9 @@ int App::Impl::register_links() {
   if (!purged) return fail(exit_io, "store_read_failed", purged.error().message);
   if (*purged) engine->restore_purged_sends(**purged);
   if (const int code = restore_hints(); code != exit_ok) return code;
+  const auto spent = store->note(core::refresh_spending_note);
+  if (!spent) return fail(exit_io, "store_read_failed", spent.error().message);
+  if (*spent) engine->restore_refresh_spending(**spent);
   release_free_memory();  // what opening and the scan used is not needed again
   log.info("links_loaded", "the links are in the schedule", LogFields{}.add("links", links));
   return exit_ok;

@@ -166,6 +166,7 @@ void App::Impl::take_new_values(const Config& wanted, const ConfigChanges& chang
   if (engine) engine->set_policy(policy_of(config));
   if (engine) engine->set_session_settings(session_settings_of(config));
   if (engine) engine->set_retention(config.retention.gone_links);
+  if (engine) engine->set_refresh(refresh_policy_of(config));
   if (feed_care) feed_care->take_settings();
   if (engine) {
     const engine::EngineOptions options = engine_options_of(config);

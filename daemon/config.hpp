@@ -91,6 +91,10 @@ struct Config {
     std::uint64_t exchange_per_app = 0;
     std::uint64_t user_links_per_app = 0;
     std::uint64_t delete_link_per_app = 0;
+    std::uint64_t update_link_per_app = 0;
+    std::uint64_t update_link_per_link = 0;
+    std::uint64_t products_per_app = 0;
+    std::uint64_t products_per_link = 0;
   } budget;
   struct LinkSession {
     std::string redirect_uri;  // empty: each request names its own
@@ -120,6 +124,14 @@ struct Config {
     std::uint64_t hooks_per_second_max = 0;
     std::uint64_t links_waiting_max = 0;
   } webhook;
+  struct Refresh {
+    bool enabled = false;
+    std::uint64_t calls_per_day = 0;
+    std::uint64_t calls_per_month = 0;
+    std::string products;  // accounts, transactions or both
+    core::Millis transactions_interval{};
+    core::Millis accounts_interval{};
+  } refresh;
   struct Metrics {
     std::string listen;  // empty: none
   } metrics;

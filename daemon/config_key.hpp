@@ -90,5 +90,7 @@ namespace syncd::daemon {
 
 // The section [webhook].
 void add_webhook_keys(std::vector<ConfigKey>& keys);
+// The section [refresh].
+void add_refresh_keys(std::vector<ConfigKey>& keys);
 
 }  // namespace syncd::daemon

@@ -56,6 +56,9 @@ constexpr ConfigSection sections[] = {
      "The sessions in which a user links a bank or repairs a link. What a request does not name is taken "
      "from "
      "here."},
+    {"refresh",
+     "Refreshes on demand, off by default: MoneyKit may charge for each. [operate.md](operate.md) tells "
+     "more."},
     {"daemon", "The process."},
     {"admin", "The admin API. It can read everything that is stored."},
     {"webhook",
@@ -318,6 +321,14 @@ void add_budget(std::vector<ConfigKey>& keys) {
        "Lists of a customer user's links. Upstream documents no limit; this is a guess."},
       {"delete_link_per_app", [](C& c) -> std::uint64_t& { return c.budget.delete_link_per_app; }, 600,
        "Deletions of links."},
+      {"update_link_per_app", [](C& c) -> std::uint64_t& { return c.budget.update_link_per_app; }, 600,
+       "Changes of links, which `moneykitctl webhooks fix` makes."},
+      {"update_link_per_link", [](C& c) -> std::uint64_t& { return c.budget.update_link_per_link; }, 4,
+       "The same, for each link."},
+      {"products_per_app", [](C& c) -> std::uint64_t& { return c.budget.products_per_app; }, 600,
+       "Refreshes on demand. Upstream documents no limit; this is a guess."},
+      {"products_per_link", [](C& c) -> std::uint64_t& { return c.budget.products_per_link; }, 15,
+       "The same, for each link. A guess, too."},
   };
   for (const Row& row : rows) {
     keys.push_back(live(number("budget", row.name, row.binding, row.initial, 1, 1'000'000, row.help)));
@@ -445,6 +456,7 @@ std::vector<ConfigKey> make_keys() {
   add_incidents(keys);
   add_budget(keys);
   add_link_session(keys);
+  add_refresh_keys(keys);
   add_process(keys);
   add_admin(keys);
   add_webhook_keys(keys);

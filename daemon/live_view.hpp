@@ -87,6 +87,16 @@ class LiveView final : public AdminView {
                                                                engine::Requester by) override;
   api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
                                                       engine::Requester by) override;
+  api::Task<core::Result<engine::RefreshAnswer>> refresh(core::LinkId link_id,
+                                                         std::vector<core::RefreshProduct> products,
+                                                         engine::Requester by) override {
+    return parts_.engine.refresh(std::move(link_id), std::move(products), std::move(by));
+  }
+  std::string session_webhook() const override { return parts_.engine.session_webhook(); }
+  api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
+                                                              engine::Requester by) override {
+    return parts_.engine.fix_webhooks(std::move(links), std::move(by));
+  }
   api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) override;
   api::Task<core::Result<store::Listing<core::LinkRecord>>> search_links(std::string prefix,
                                                                          std::string after,

@@ -75,6 +75,10 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "Everything that was stored of a link was taken away: an operator asked for it, or "
      "`retention.gone_links` "
      "says so."},
+    {"refresh", "info", "link product stage",
+     "A refresh on demand was refused or asked for, or what came of it is known; `unanswered`: nothing "
+     "within "
+     "twenty minutes."},
     {"feed_cut", "info", "records first",
      "Changes older than `feed.keep` were cut off the feed's front; `records` are those that could still be "
      "read."},
@@ -195,6 +199,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"outcome", "`success`, `yielded`, or the kind of the failure; of a webhook what became of it"},
     {"pages", "of upstream's feed"},
     {"problems", "how many"},
+    {"product", "`accounts` or `transactions`"},
     {"provider", "upstream's word for who reaches the institution"},
     {"reason", "one word: `budget`, `hold`, `moved`, `too_large`, ..., or the kind of the failure"},
     {"records", "changes of the feed"},
@@ -209,6 +214,7 @@ inline constexpr auto log_members = std::to_array<LogMember>({
     {"scope", "`institution` or `provider`"},
     {"signal", "its number"},
     {"space", "how much is free on the disk and how much must be"},
+    {"stage", "`refused`, `asked`, `completed`, `failed` or `unanswered`"},
     {"status", "of the link, afterwards"},
     {"store", "directory of the store"},
     {"store_writes", "whether a durable write of the probe was done"},

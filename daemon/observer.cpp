@@ -148,6 +148,15 @@ void Observer::on_purged(const core::LinkId& link_id, bool by_retention, const c
   log_.info("link_purged", "everything that was stored of the link was taken away", fields);
 }
 
+void Observer::on_refresh(const core::LinkId& link_id, core::RefreshProduct product,
+                          core::RefreshStage stage) {
+  metrics_.record_refresh(product, stage);
+  LogFields fields;
+  fields.add("link", std::string_view(log_.links().in_log(link_id)));
+  fields.add("product", core::to_string(product)).add("stage", core::to_string(stage));
+  log_.info("refresh", "a refresh that somebody asked for", fields);
+}
+
 void Observer::on_incident(const core::IncidentEvent& event) {
   const core::IncidentView& incident = event.incident;
   const bool of_institution = incident.scope == core::IncidentScope::institution;

@@ -30,6 +30,8 @@ class Observer final : public engine::EngineObserver {
   void on_verify(const core::VerifyReport& report) override;
   void on_incident(const core::IncidentEvent& event) override;
   void on_purged(const core::LinkId& link_id, bool by_retention, const core::Counts& counts) override;
+  void on_refresh(const core::LinkId& link_id, core::RefreshProduct product,
+                  core::RefreshStage stage) override;
   void on_entry_moved(const core::RelinkEntry& entry) override;
 
   const std::string& auth_error() const { return auth_error_; }

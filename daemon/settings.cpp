@@ -53,13 +53,28 @@ api::Budgets budgets_of(const Config& config) {
           .link_session_per_user = narrow(config.budget.link_session_per_user),
           .exchange_per_app = narrow(config.budget.exchange_per_app),
           .user_links_per_app = narrow(config.budget.user_links_per_app),
-          .delete_link_per_app = narrow(config.budget.delete_link_per_app)};
+          .delete_link_per_app = narrow(config.budget.delete_link_per_app),
+          .update_link_per_app = narrow(config.budget.update_link_per_app),
+          .update_link_per_link = narrow(config.budget.update_link_per_link),
+          .products_per_app = narrow(config.budget.products_per_app),
+          .products_per_link = narrow(config.budget.products_per_link)};
 }
 
 engine::SessionSettings session_settings_of(const Config& config) {
   return {.redirect_uri = config.link_session.redirect_uri,
           .webhook = config.link_session.webhook,
           .lifetime = config.link_session.lifetime};
+}
+
+core::RefreshPolicy refresh_policy_of(const Config& config) {
+  const Config::Refresh& refresh = config.refresh;
+  return {.enabled = refresh.enabled,
+          .calls_per_day = narrow(refresh.calls_per_day),
+          .calls_per_month = narrow(refresh.calls_per_month),
+          .accounts = refresh.products != "transactions",
+          .transactions = refresh.products != "accounts",
+          .accounts_interval = refresh.accounts_interval,
+          .transactions_interval = refresh.transactions_interval};
 }
 
 engine::EngineOptions engine_options_of(const Config& config) {
@@ -70,7 +85,8 @@ engine::EngineOptions engine_options_of(const Config& config) {
           .discovery_registers = config.schedule.discovery == "register",
           .discovery_interval = config.schedule.discovery_interval,
           .sessions = session_settings_of(config),
-          .gone_links_kept = config.retention.gone_links};
+          .gone_links_kept = config.retention.gone_links,
+          .refresh = refresh_policy_of(config)};
 }
 
 api::TransportOptions transport_options_of(const Config& config) {

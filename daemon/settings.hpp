@@ -17,6 +17,7 @@ namespace syncd::daemon {
 core::Policy policy_of(const Config& config);
 api::Budgets budgets_of(const Config& config);
 engine::SessionSettings session_settings_of(const Config& config);
+core::RefreshPolicy refresh_policy_of(const Config& config);
 engine::EngineOptions engine_options_of(const Config& config);
 // `config.upstream.base_url` must have been accepted.
 api::TransportOptions transport_options_of(const Config& config);

@@ -216,6 +216,12 @@ void add_links(Table& table) {
            "long "
            "enough.")
       .by({"how"}, each({"request", "retention"}));
+  rows.add(Id::refreshes_total, counter, "moneykit_syncd_refreshes_total",
+           "Refreshes on demand by how far they came: refused (by us or by upstream), asked, and of those "
+           "completed, "
+           "failed or unanswered.")
+      .by({"product", "stage"},
+          pairs({"accounts", "transactions"}, {"refused", "asked", "completed", "failed", "unanswered"}));
   rows.add(Id::discovery_links, gauge, "moneykit_syncd_discovery_links",
            "Links that the last discovery found on one side only.")
       .by({"side"}, each({"only_upstream", "only_here"}));

@@ -47,6 +47,7 @@ enum class MetricId : std::uint8_t {
   institution_links,
   institution_failing_links,
   links_purged_total,
+  refreshes_total,
   discovery_links,
   discovery_failures_total,
   discovery_last_success_timestamp_seconds,

@@ -422,6 +422,12 @@ void Metrics::record_purge(bool by_retention) {
   impl_->counter(Id::links_purged_total, by_retention ? purged_by_retention : purged_on_request).Increment();
 }
 
+void Metrics::record_refresh(core::RefreshProduct product, core::RefreshStage stage) {
+  const auto row = static_cast<std::size_t>(product) - 1;
+  const auto column = static_cast<std::size_t>(stage) - 1;
+  impl_->counter(Id::refreshes_total, row * core::refresh_stage_count + column).Increment();
+}
+
 void Metrics::record_feed_cut(std::uint64_t records, std::uint64_t overtaken) {
   impl_->counter(Id::feed_cut_records_total).Increment(number(records));
   impl_->counter(Id::feed_consumers_overtaken_total).Increment(number(overtaken));

@@ -14,6 +14,7 @@
 #include "metrics/process.hpp"
 #include "sync/core/hook_report.hpp"
 #include "sync/core/incident.hpp"
+#include "sync/core/refresh_demand.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
@@ -158,6 +159,7 @@ class Metrics {
   void record(const core::HookReport& report);
   void record_key_set_fetch(bool success);
   void record_purge(bool by_retention);
+  void record_refresh(core::RefreshProduct product, core::RefreshStage stage);
   // `records` were cut off the feed's front, `overtaken` consumers had not acknowledged them.
   void record_feed_cut(std::uint64_t records, std::uint64_t overtaken);
   void record_incident_opened(core::IncidentScope scope);

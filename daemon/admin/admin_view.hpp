@@ -140,6 +140,14 @@ class AdminView {
                                                                        engine::Requester by) = 0;
   virtual api::Task<core::Result<engine::Exchanged>> exchange(engine::ExchangeRequest request,
                                                               engine::Requester by) = 0;
+  // As Engine::refresh.
+  virtual api::Task<core::Result<engine::RefreshAnswer>> refresh(core::LinkId link_id,
+                                                                 std::vector<core::RefreshProduct> products,
+                                                                 engine::Requester by) = 0;
+  // As Engine::session_webhook and fix_webhooks.
+  virtual std::string session_webhook() const = 0;
+  virtual api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
+                                                                      engine::Requester by) = 0;
   // A number that is another one when an entry of the queue has changed since, or the daemon was started
   // again; waits up to `wait` for one that is not `seen`.
   virtual api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) = 0;

@@ -124,6 +124,11 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> show_dead_letter(Call call);
   api::Task<HttpResponse> retry_dead_letter(Call call);
   api::Task<HttpResponse> drop_dead_letter(Call call);
+  // ---- routes_refresh.cpp ----
+  api::Task<HttpResponse> refresh_link(Call call);
+  // ---- routes_webhooks.cpp ----
+  api::Task<HttpResponse> audit_webhooks(Call call);
+  api::Task<HttpResponse> fix_webhooks(Call call);
   // ---- routes_purge.cpp ----
   api::Task<HttpResponse> purge_link(Call call);
   api::Task<HttpResponse> list_link_feed(Call call);

@@ -15,6 +15,7 @@
 #include "daemon/cli/manual.hpp"
 #include "daemon/cli/output.hpp"
 #include "daemon/cli/text.hpp"
+#include "daemon/cli/webhook_commands.hpp"
 #include "daemon/exit_codes.hpp"
 
 namespace syncd::cli {
@@ -68,6 +69,16 @@ CLI::App* add_link_verbs(CLI::App& app, Options& o, Command& chosen) {
   add_link_argument(sync, o);
   sync->add_option("--wait", o.wait, "Wait for the result, for example 30s (60s at most)")->check(valid_wait);
   add_dry_run(sync, o);
+  CLI::App* refresh = add_verb(*links, "refresh", "Have a link's bank asked anew, which may cost money", o,
+                               chosen, [&](const Session& s) { return refresh_link(s, o.refresh); });
+  refresh->add_option("LINK", o.refresh.link_id, "Link id; links ls prints them")
+      ->required()
+      ->check(valid_id);
+  refresh->add_option("--product", o.refresh.products, "Only this; may be repeated")
+      ->check(CLI::IsMember({"accounts", "transactions"}));
+  refresh->footer("Exit code: 0 something was asked for, 1 nothing was.");
+  add_yes(refresh, o);
+  add_dry_run(refresh, o);
   CLI::App* pause = add_verb(*links, "pause", "Stop visiting a link", o, chosen,
                              [&](const Session& s) { return pause_link(s, o.link_id); });
   add_link_argument(pause, o);
@@ -350,6 +361,19 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   }
 }
 
+void add_webhook_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* webhooks = app.add_subcommand("webhooks", "Where MoneyKit sends the events of links");
+  webhooks->require_subcommand(1);
+  CLI::App* audit = add_verb(*webhooks, "audit", "List links without the configured webhook", o, chosen,
+                             [](const Session& s) { return audit_webhooks(s); });
+  audit->footer("Exit code: 0 all have it, 1 some do not.");
+  CLI::App* fix = add_verb(*webhooks, "fix", "Give these links the configured webhook", o, chosen,
+                           [](const Session& s) { return fix_webhooks(s); });
+  add_yes(fix, o);
+  add_dry_run(fix, o);
+  fix->footer("Exit code: 0 only if every link has it then.");
+}
+
 void add_backup_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* backup = app.add_subcommand("backup", "Backups of the store");
   backup->require_subcommand(1);
@@ -459,6 +483,7 @@ std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& ar
   add_export_verbs(app, options, invocation.command);
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
+  add_webhook_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);
   add_backup_verbs(app, options, invocation.command);
   add_token_verbs(app, options, invocation.command);

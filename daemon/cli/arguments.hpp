@@ -12,6 +12,7 @@
 #include "daemon/cli/export_commands.hpp"
 #include "daemon/cli/import_commands.hpp"
 #include "daemon/cli/purge_commands.hpp"
+#include "daemon/cli/refresh_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
@@ -33,6 +34,7 @@ struct Options {
   std::string link_id;
   std::string state;
   std::string search;
+  RefreshOptions refresh;
   RelinkListOptions relinks;
   RelinkActOptions relink_act;
   RelinkSessionOptions relink_session;

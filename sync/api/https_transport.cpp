@@ -287,7 +287,7 @@ void HttpsTransport::write_request(HttpCall& call, std::string& out) const {
   out += " HTTP/1.1\r\n";
   out += head_tail_;
   out += headers;
-  if (call.method == Method::post) {
+  if (call.method == Method::post || call.method == Method::patch) {
     if (!call.content_type.empty()) {
       out += "Content-Type: ";
       out += call.content_type;

@@ -24,6 +24,7 @@ using core::Result;
 constexpr std::string_view api_version = "2023-02-18";
 constexpr unsigned links_page_size = 5000;  // the largest that upstream allows: fewest calls
 constexpr unsigned sync_page_size_max = 500;
+constexpr core::Millis minute{60'000};  // in which the budgets count
 
 // A request on its way: a ready connection, and its place in the budget taken.
 struct Admitted {
@@ -214,12 +215,17 @@ core::Error MoneykitApi::Impl::refusal(const HttpReply& reply, const Request& re
   const core::ErrorContext context{
       .endpoint = request.endpoint, .sent_cursor = request.has_cursor, .link_call = !request.link_id.empty()};
   const core::WallTime now = timers.wall_now();
-  std::optional<core::Millis> delay = core::parse_retry_after(reply.retry_after, reply.date, now);
+  const core::Millis longest =
+      request.endpoint == Endpoint::products ? core::refresh_retry_after_max : core::retry_after_max;
+  std::optional<core::Millis> delay = core::parse_retry_after(reply.retry_after, reply.date, now, longest);
   if (reply.status == 429 && !delay) delay = core::retry_after_default;
   core::Error error = core::classify_status(reply.status, answer ? &*answer : nullptr, context, delay);
   if (error.code == Errc::throttled) {
     if (!error.retry_after) error.retry_after = delay.value_or(core::retry_after_default);
-    gate.freeze(request.endpoint, now + *error.retry_after);
+    // A bank that was asked for news too soon, or at night, says when this link may be asked again: that is
+    // no word about the others.
+    const bool of_the_link = request.endpoint == Endpoint::products && *error.retry_after > minute;
+    if (!of_the_link) gate.freeze(request.endpoint, now + *error.retry_after);
   }
   return error;
 }
@@ -475,6 +481,21 @@ Task<Result<void>> MoneykitApi::delete_link(core::LinkId link_id, Cause cause) {
   Result<Request> request = delete_link_request(std::move(link_id), cause);
   if (!request) return refuse<void>(std::move(request.error()));
   return impl_->ask_for_no_answer(std::move(*request));
+}
+
+Task<Result<std::shared_ptr<const core::LinkAnswer>>> MoneykitApi::update_link(core::LinkId link_id,
+                                                                               core::LinkChange change,
+                                                                               Cause cause) {
+  Result<Request> request = update_link_request(std::move(link_id), change, cause);
+  if (!request) return refuse<std::shared_ptr<const core::LinkAnswer>>(std::move(request.error()));
+  return impl_->ask(std::move(*request), &core::parse_link);
+}
+
+Task<Result<std::shared_ptr<const core::LinkAnswer>>> MoneykitApi::refresh_products(
+    core::LinkId link_id, std::vector<std::string> products, Cause cause) {
+  Result<Request> request = products_request(std::move(link_id), products, cause);
+  if (!request) return refuse<std::shared_ptr<const core::LinkAnswer>>(std::move(request.error()));
+  return impl_->ask(std::move(*request), &core::parse_link);
 }
 
 bool MoneykitApi::set_client_secret(std::shared_ptr<const Secret> secret) {

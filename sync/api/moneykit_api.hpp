@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
@@ -79,6 +80,19 @@ class MoneykitApi {
   // DELETE /links/{id}: upstream ends the access at once. Errc::gone: there was no such link any more, which
   // is what was wanted.
   Task<core::Result<void>> delete_link(core::LinkId link_id, core::Cause cause);
+
+  // PATCH /links/{id}: the link as it is afterwards. What `change` leaves out stays as it is; that upstream
+  // does so is an assumption, so look at the answer. Errors beside the usual: invalid (a field and its rule),
+  // gone, upstream_state.
+  Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> update_link(core::LinkId link_id,
+                                                                          core::LinkChange change,
+                                                                          core::Cause cause);
+  // POST /links/{id}/products: asks the link's bank anew, which may cost money; the link as it was before.
+  // What comes of it shows later, as a `refreshed_at` or as the product's error. Errors beside the usual:
+  // throttled (too soon, or outside the bank's hours: retry_after may be a day, and then only this link is
+  // meant), forbidden (a product that was not granted), gone, upstream_state.
+  Task<core::Result<std::shared_ptr<const core::LinkAnswer>>> refresh_products(
+      core::LinkId link_id, std::vector<std::string> products, core::Cause cause);
 
   // Of every request that is built from now on. False: it is the one in use. A token stays valid until its
   // end, and the next one is asked for with the new secret.

@@ -51,6 +51,10 @@ std::uint32_t app_limit(const Budgets& budgets, Endpoint endpoint) {
       return budgets.delete_link_per_app;
     case Endpoint::key_set:
       return key_sets_per_app;
+    case Endpoint::update_link:
+      return budgets.update_link_per_app;
+    case Endpoint::products:
+      return budgets.products_per_app;
   }
   return 1;
 }
@@ -202,6 +206,10 @@ std::uint32_t RateGate::limit_of(Endpoint endpoint, BudgetOwner owner) const {
       return budgets_.accounts_per_link;
     case Endpoint::link:
       return budgets_.link_per_link;
+    case Endpoint::update_link:
+      return budgets_.update_link_per_link;
+    case Endpoint::products:
+      return budgets_.products_per_link;
     case Endpoint::link_session:
       return budgets_.link_session_per_user;
     default:

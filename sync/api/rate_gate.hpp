@@ -36,6 +36,11 @@ struct Budgets {
   std::uint32_t exchange_per_app = 600;
   std::uint32_t user_links_per_app = 600;
   std::uint32_t delete_link_per_app = 600;
+  std::uint32_t update_link_per_app = 600;
+  std::uint32_t update_link_per_link = 4;
+  // Upstream shows no figures for these.
+  std::uint32_t products_per_app = 600;
+  std::uint32_t products_per_link = 15;
 };
 
 // Of the key set, a minute. Upstream documents no limit; keys change a few times a year.

@@ -15,6 +15,19 @@ std::shared_ptr<const Secret> as_secret(std::string text) {
   return std::make_shared<const Secret>(std::move(text));
 }
 
+// Of a link, with a body.
+core::Result<Request> link_request(core::LinkId link_id, std::string_view tail,
+                                   core::Result<std::string> body, core::Cause cause) {
+  if (!fits_path(link_id.str())) return core::fail(Errc::invalid, "this link id cannot be asked for");
+  if (!body) return std::unexpected(std::move(body.error()));
+  Request request;
+  request.target = link_target(link_id, tail);
+  request.link_id = std::move(link_id);
+  request.body = as_secret(std::move(*body));
+  request.cause = cause;
+  return request;
+}
+
 }  // namespace
 
 bool fits_path(std::string_view id) {
@@ -75,6 +88,25 @@ core::Result<Request> delete_link_request(core::LinkId link_id, core::Cause caus
   request.link_id = std::move(link_id);
   request.cause = cause;
   request.answer_may_be_empty = true;
+  return request;
+}
+
+core::Result<Request> update_link_request(core::LinkId link_id, const core::LinkChange& change,
+                                          core::Cause cause) {
+  core::Result<Request> request = link_request(std::move(link_id), {}, core::link_change_body(change), cause);
+  if (!request) return request;
+  request->endpoint = Endpoint::update_link;
+  request->method = Method::patch;
+  return request;
+}
+
+core::Result<Request> products_request(core::LinkId link_id, const std::vector<std::string>& products,
+                                       core::Cause cause) {
+  core::Result<Request> request =
+      link_request(std::move(link_id), "/products", core::refresh_body(products), cause);
+  if (!request) return request;
+  request->endpoint = Endpoint::products;
+  request->method = Method::post;
   return request;
 }
 

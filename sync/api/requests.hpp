@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/secret.hpp"
@@ -47,6 +48,10 @@ core::Result<Request> session_request(const core::SessionRequest& session, core:
 core::Result<Request> exchange_request(const Secret& exchangeable_token, core::Cause cause);
 core::Result<Request> user_links_request(const std::string& customer_user_id, core::Cause cause);
 core::Result<Request> delete_link_request(core::LinkId link_id, core::Cause cause);
+core::Result<Request> update_link_request(core::LinkId link_id, const core::LinkChange& change,
+                                          core::Cause cause);
+core::Result<Request> products_request(core::LinkId link_id, const std::vector<std::string>& products,
+                                       core::Cause cause);
 
 // What a failed request may have done upstream (Error::outcome_unknown). `left`: some of it may have left.
 core::Error with_outcome(core::Error error, const Request& request, bool left);

@@ -12,7 +12,7 @@
 
 namespace syncd::api {
 
-enum class Method : unsigned char { get, post, del };
+enum class Method : unsigned char { get, post, patch, del };
 
 inline std::string_view to_string(Method method) {
   switch (method) {
@@ -20,6 +20,8 @@ inline std::string_view to_string(Method method) {
       return "GET";
     case Method::post:
       return "POST";
+    case Method::patch:
+      return "PATCH";
     case Method::del:
       return "DELETE";
   }

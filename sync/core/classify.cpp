@@ -49,6 +49,8 @@ bool is_act(const ErrorContext& context) {
     case Endpoint::exchange_token:
     case Endpoint::user_links:
     case Endpoint::delete_link:
+    case Endpoint::update_link:
+    case Endpoint::products:
       return true;
     default:
       return false;

@@ -11,14 +11,17 @@ namespace syncd::core {
 
 // Retry-After as delta-seconds or as an IMF-fixdate (RFC 9110 10.2.3 and 5.6.7; obsolete date forms too). A
 // date is taken relative to `date` (the answer's own Date header) when that is present, else to `now`: a
-// wrong local clock must not turn into years. One second to one hour. nullopt: absent, not understood, or not
-// in the future (zero, negative, past).
-std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now);
+// wrong local clock must not turn into years. One second to `longest`. nullopt: absent, not understood, or
+// not in the future (zero, negative, past).
+inline constexpr Millis retry_after_max{3'600'000};
+std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now,
+                                        Millis longest = retry_after_max);
 
 // Delay to use for a 429 that says nothing.
 inline constexpr Millis retry_after_default{60'000};
 inline constexpr Millis retry_after_min{1'000};
-inline constexpr Millis retry_after_max{3'600'000};
+// A bank that was asked for news too soon may want a day, or its next opening.
+inline constexpr Millis refresh_retry_after_max = std::chrono::hours(48);
 
 struct ErrorContext {
   Endpoint endpoint = Endpoint::sync;
@@ -31,10 +34,10 @@ struct ErrorContext {
 // Turns a non-2xx answer into an Error. `answer` is the parsed body, or nullptr when it was no JSON object.
 // Three verdicts are to be believed only beside the link object (GET /links/{id}), see is_doubtful().
 //
-// What people ask for (link_session, exchange_token, user_links, delete_link) is refused with `invalid` when
-// the request itself is not accepted, `forbidden` when the app may not ask for it, `upstream_state` when the
-// link's state does not allow it, `gone` when upstream does not know the link, and `not_found` when it does
-// not know the user; never with `relink_required`.
+// What people ask for (link_session, exchange_token, user_links, delete_link, update_link, products) is
+// refused with `invalid` when the request itself is not accepted, `forbidden` when the app may not ask for
+// it, `upstream_state` when the link's state does not allow it, `gone` when upstream does not know the link,
+// and `not_found` when it does not know the user; never with `relink_required`.
 Error classify_status(int http_status, const ErrorAnswer* answer, const ErrorContext& context,
                       std::optional<Millis> retry_after);
 

@@ -18,6 +18,8 @@ inline constexpr std::string_view bank_down = "bank_down";
 inline constexpr std::string_view nothing_to_relink = "nothing_to_relink";
 // Somebody else has the entry; `take_over` takes it.
 inline constexpr std::string_view claimed_by_other = "claimed_by_other";
+// Links cannot be given the configured webhook, because there is none.
+inline constexpr std::string_view no_webhook = "no_webhook";
 // Nothing is fetched for want of disk space.
 inline constexpr std::string_view space_low = "space_low";
 

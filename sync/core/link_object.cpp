@@ -6,9 +6,9 @@ namespace {
 
 // An error that is older than the last success is a memory. A time that is missing or not understood does not
 // make it one.
-bool is_failing(const ProductInfo& product, std::string_view last_attempted_at) {
+bool is_failing(const ProductInfo& product) {
   if (product.error_code.empty()) return false;
-  const auto attempted_at = parse_upstream_time(last_attempted_at);
+  const auto& attempted_at = product.attempted_at;
   return !attempted_at || !product.refreshed_at || *attempted_at >= *product.refreshed_at;
 }
 
@@ -38,7 +38,8 @@ bool read_product(Reader& reader, ProductInfo& product, std::uint32_t& unknown) 
     }
     if (!read) return false;
   }
-  product.failing = is_failing(product, last_attempted_at);
+  product.attempted_at = parse_upstream_time(last_attempted_at);
+  product.failing = is_failing(product);
   return reader.ok();
 }
 

@@ -20,6 +20,8 @@ constexpr std::size_t phone_characters_max = 30;
 constexpr std::size_t tag_characters_max = 99;
 constexpr std::array phone_countries{"US"sv, "GB"sv, "CA"sv};
 constexpr std::array product_names{"account_numbers"sv, "identity"sv, "transactions"sv, "investments"sv};
+constexpr std::array refreshed_products{"accounts"sv,     "account_numbers"sv, "identity"sv,
+                                        "transactions"sv, "investments"sv,     "enrichment"sv};
 
 bool is_letter_or_digit(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -268,6 +270,37 @@ Result<std::string> session_body(const SessionRequest& request) {
         !request.products.empty() || !request.countries.empty() || !request.providers.empty();
     if (settings) write_settings(body.name("settings"), request);
   }
+  return out;
+}
+
+Result<std::string> link_change_body(const LinkChange& change) {
+  if (change.webhook &&
+      (change.webhook->size() > session_uri_bytes_max || !count_characters(*change.webhook)))
+    return refuse("webhook", "must have at most 65,536 bytes and no control characters");
+  if (change.link_tags) {
+    if (const Result<void> good = check_tags(*change.link_tags); !good) return std::unexpected(good.error());
+  }
+  std::string out;
+  {
+    Members body(out);
+    if (change.webhook && change.webhook->empty()) body.name("webhook") += "null";
+    if (change.webhook) body.text_if_any("webhook", *change.webhook);
+    if (change.link_tags && change.link_tags->empty()) body.name("link_tags") += "[]";
+    if (change.link_tags) body.texts_if_any("link_tags", *change.link_tags);
+  }
+  return out;
+}
+
+Result<std::string> refresh_body(const std::vector<std::string>& products) {
+  const auto known = [](const std::string& product) {
+    return std::ranges::find(refreshed_products, product) != refreshed_products.end();
+  };
+  if (products.empty() || !std::ranges::all_of(products, known)) {
+    return refuse("products",
+                  "knows accounts, account_numbers, identity, transactions, investments and enrichment only");
+  }
+  std::string out;
+  Members(out).texts_if_any("products", products);
   return out;
 }
 

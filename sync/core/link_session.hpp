@@ -62,6 +62,17 @@ Result<std::string> session_body(const SessionRequest& request);
 // exchangeable_token_bytes_max bytes of UTF-8 without control characters.
 Result<std::string> exchange_body(std::string_view exchangeable_token);
 
+// What is to become of a link upstream. What is not in it stays as it is.
+struct LinkChange {
+  std::optional<std::string> webhook;                 // empty: none any more
+  std::optional<std::vector<std::string>> link_tags;  // all that the link is to have
+};
+// The body of PATCH /links/{id}. Errc::invalid: a webhook or tags that upstream does not take.
+Result<std::string> link_change_body(const LinkChange& change);
+
+// The body of POST /links/{id}/products. Errc::invalid: no product, or a word that is none.
+Result<std::string> refresh_body(const std::vector<std::string>& products);
+
 // ---- what is answered
 // --------------------------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ struct ProductInfo {
   std::optional<UpstreamTime> refreshed_at;
   std::string_view error_code;  // of the last try to refresh it; empty: none
   bool failing = false;         // error_code is set and no later try has succeeded
+  std::optional<UpstreamTime> attempted_at = {};
 };
 
 struct LinkObject {

@@ -109,9 +109,8 @@ std::string_view trim(std::string_view text) {
 }
 
 // Digits of any length; what is beyond the cap is the cap.
-std::optional<Millis> parse_delta(std::string_view text) {
+std::optional<Millis> parse_delta(std::string_view text, Millis cap) {
   if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
-  const Millis cap = retry_after_max;
   Millis delay{0};
   for (const char c : text)
     delay = std::min(delay * 10 + Millis{(c - '0') * 1000}, cap);
@@ -119,21 +118,22 @@ std::optional<Millis> parse_delta(std::string_view text) {
 }
 
 // An answer that asks for no wait at all would have everybody back at once: it has named no time.
-std::optional<Millis> in_the_future(Millis delay) {
+std::optional<Millis> in_the_future(Millis delay, Millis longest) {
   if (delay <= Millis{0}) return std::nullopt;
-  return std::clamp(delay, retry_after_min, retry_after_max);
+  return std::clamp(delay, retry_after_min, longest);
 }
 
 }  // namespace
 
-std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now) {
+std::optional<Millis> parse_retry_after(std::string_view value, std::string_view date, WallTime now,
+                                        Millis longest) {
   value = trim(value);
-  if (const auto delay = parse_delta(value)) return in_the_future(*delay);
+  if (const auto delay = parse_delta(value, longest)) return in_the_future(*delay, longest);
   const auto until = parse_http_date(value, now);
   if (!until) return std::nullopt;
   const auto server_now = parse_http_date(trim(date), now);
   const WallTime from = server_now ? WallTime{*server_now} : now;
-  return in_the_future(WallTime{*until} - from);
+  return in_the_future(WallTime{*until} - from, longest);
 }
 
 }  // namespace syncd::core

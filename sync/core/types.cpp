@@ -187,6 +187,10 @@ std::string_view to_string(Endpoint endpoint) {
       return "delete_link";
     case Endpoint::key_set:
       return "key_set";
+    case Endpoint::update_link:
+      return "update_link";
+    case Endpoint::products:
+      return "products";
   }
   return "unknown";
 }

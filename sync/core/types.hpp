@@ -91,8 +91,10 @@ enum class Endpoint : std::uint8_t {
   user_links = 9,
   delete_link = 10,
   key_set = 11,
+  update_link = 12,
+  products = 13,
 };
-inline constexpr std::size_t endpoint_count = 11;
+inline constexpr std::size_t endpoint_count = 13;
 std::string_view to_string(Endpoint endpoint);
 
 // Why a link is visited.

@@ -195,6 +195,28 @@ void Engine::set_session_settings(const SessionSettings& settings) {
   impl_->options.sessions = settings;
 }
 
+const std::string& Engine::session_webhook() const {
+  return impl_->options.sessions.webhook;
+}
+
+api::Task<core::Result<WebhooksFixed>> Engine::fix_webhooks(std::vector<core::LinkId> links, Requester by) {
+  return impl_->fix_webhooks(std::move(links), std::move(by));
+}
+
+api::Task<core::Result<RefreshAnswer>> Engine::refresh(core::LinkId link_id,
+                                                       std::vector<core::RefreshProduct> products,
+                                                       Requester by) {
+  return impl_->refresh(std::move(link_id), std::move(products), std::move(by));
+}
+
+void Engine::set_refresh(const core::RefreshPolicy& policy) {
+  impl_->options.refresh = policy;
+}
+
+void Engine::restore_refresh_spending(std::string_view note) {
+  impl_->refreshes.spending = core::decode_spending(note);
+}
+
 void Engine::set_limits(std::uint32_t workers, std::uint32_t links_max) {
   impl_->options.workers = workers;
   impl_->options.links_max = links_max;

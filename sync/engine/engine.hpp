@@ -18,6 +18,7 @@
 #include "sync/core/incident.hpp"
 #include "sync/core/link_session.hpp"
 #include "sync/core/policy.hpp"
+#include "sync/core/refresh_demand.hpp"
 #include "sync/core/relink.hpp"
 #include "sync/core/reports.hpp"
 #include "sync/core/types.hpp"
@@ -45,6 +46,7 @@ struct EngineOptions {
   core::Millis idle_look{1'000};
   SessionSettings sessions = {};
   core::Millis gone_links_kept{0};  // links that are gone for longer are purged; 0: none
+  core::RefreshPolicy refresh = {};
 };
 
 // Whether and how often the links are compared with upstream's list; see EngineOptions.
@@ -77,6 +79,8 @@ class EngineObserver {
   }
   // An incident has opened, goes on after a restart, ramps, has relapsed or is closed.
   virtual void on_incident(const core::IncidentEvent&) {}
+  // A refresh that somebody asked for was refused, accepted, or has ended.
+  virtual void on_refresh(const core::LinkId&, core::RefreshProduct, core::RefreshStage) {}
   // A person has dismissed a relink entry, or opened it again; the entry afterwards.
   virtual void on_entry_moved(const core::RelinkEntry&) {}
 };
@@ -132,6 +136,24 @@ enum class AddOutcome : std::uint8_t { added, existed };
 inline constexpr std::size_t import_links_max = 1000;
 // What became of each link of an import, in their order; an error: the link was not taken.
 using Imported = std::vector<core::Result<AddOutcome>>;
+
+// What became of one product of a request to refresh a link.
+struct RefreshAsked {
+  core::RefreshProduct product = core::RefreshProduct::transactions;
+  bool asked = false;       // upstream accepted it, or may have
+  std::string reason = {};  // why not: a word, and for people
+  std::string message = {};
+  std::optional<core::WallTime> retry_at = {};
+};
+struct RefreshAnswer {
+  std::vector<RefreshAsked> products;  // in the order of the request
+  std::uint32_t calls_left = 0;        // of the day's and the month's the fewer
+};
+
+enum class WebhookFix : std::uint8_t { fixed, right };
+inline constexpr std::size_t webhook_fixes_max = 50;
+// What became of each link, in their order; an error: it was not fixed.
+using WebhooksFixed = std::vector<core::Result<WebhookFix>>;
 
 struct EngineStatus {
   std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus
@@ -244,6 +266,23 @@ class Engine {
   api::Task<core::Result<core::HintOutcome>> hint(core::LinkId link_id, core::Digest key);
   std::size_t hints_waiting() const;  // links
   void set_hints_max(std::size_t hints_max);
+  const std::string& session_webhook() const;
+  // Gives at most webhook_fixes_max links the webhook of the settings through PATCH, with the tags that they
+  // have, within its budget. Each costs a look and, unless it is right already, one PATCH, which is an act of
+  // the log. To repeat it is harmless. Errors end the whole, with what was done until then: conflict (no
+  // webhook is configured; as of a Requester), invalid (too many), transport, throttled, auth, storage,
+  // cancelled. One link's own is in its place: not_found, conflict (it is gone here), gone, and those of
+  // MoneykitApi::update_link.
+  api::Task<core::Result<WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links, Requester by);
+  // Asks the link's bank anew, product by product (none: those that the settings cover), which upstream may
+  // charge for: within the settings' limits, which hold across restarts. What comes of it is found out by
+  // itself, and the link is visited then. Errors: not_found, storage, cancelled; conflict: the same link is
+  // being asked for, or as of a Requester.
+  api::Task<core::Result<RefreshAnswer>> refresh(core::LinkId link_id,
+                                                 std::vector<core::RefreshProduct> products, Requester by);
+  void set_refresh(const core::RefreshPolicy& policy);
+  // The store's note core::refresh_spending_note, before start().
+  void restore_refresh_spending(std::string_view note);
   // Compares the link with upstream, soon, and writes nothing. Errors: not_found; conflict when it is paused,
   // gone or waits for its owner, or when too many wait; cancelled.
   core::Result<void> verify(const core::LinkId& link_id);

@@ -30,6 +30,7 @@
 #include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
+#include "sync/engine/refresh_state.hpp"
 #include "sync/engine/task_group.hpp"
 #include "sync/engine/verifier.hpp"
 
@@ -477,6 +478,27 @@ struct Engine::Impl final : VisitPort {
   std::uint32_t sync_budget();
   api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
 
+  // ---- webhooks of links (engine_webhooks.cpp) ----
+  struct WebhookRun;
+  api::Task<core::Result<void>> keep_link_object(core::LinkId link_id,
+                                                 std::shared_ptr<const core::LinkAnswer> answer,
+                                                 std::optional<Requester> by);
+  api::Task<core::Result<WebhookFix>> fix_webhook(core::LinkId link_id, std::string webhook, Requester by);
+  api::Task<void> fix_some(std::shared_ptr<WebhookRun> run);
+  api::Task<core::Result<WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links, Requester by);
+
+  // ---- refresh on demand (engine_refresh.cpp) ----
+  struct Refreshing;  // of one product of one link, while it is asked for
+  api::Task<core::Result<RefreshAnswer>> refresh(core::LinkId link_id,
+                                                 std::vector<core::RefreshProduct> products, Requester by);
+  api::Task<core::Result<RefreshAsked>> refresh_product(core::LinkId link_id, core::RefreshProduct product,
+                                                        Requester& by);
+  api::Task<core::Result<void>> charge_refresh(Refreshing& refreshing, Requester& by);
+  api::Task<core::Result<RefreshAsked>> take_refusal(Refreshing& refreshing, core::Error error);
+  api::Task<void> follow_refresh(core::LinkId link_id, core::RefreshProduct product,
+                                 std::optional<core::UpstreamTime> refreshed_before,
+                                 std::optional<core::UpstreamTime> attempted_before);
+
   // ---- sessions (engine_sessions.cpp) ----
   using RelinkSession = std::pair<IssuedSession, core::RelinkEntry>;
   api::Task<core::Result<RelinkSession>> issue_relink_session(RelinkSessionRequest request, Requester by);
@@ -600,6 +622,7 @@ struct Engine::Impl final : VisitPort {
   std::unordered_set<Slot> of_purged;  // whose visits in flight began before a purge
   std::uint64_t fence_floor = 0;       // no purged link had a higher one
   core::PurgedSends purged_sends;      // of the last minute
+  RefreshState refreshes;
   std::unique_ptr<TaskGroup> group;
   std::uint64_t in_flight = 0;
   std::uint64_t cycles_begun = 0;

@@ -24,6 +24,7 @@ void Engine::Impl::note_purge(core::LinkUpdate& update) {
   update.notes.push_back({std::string(core::purged_sends_note), core::encode_purged_sends(purged_sends)});
   update.notes.push_back({verify_result_note(link_id), std::nullopt});
   update.notes.push_back({core::continuity_note(link_id), std::nullopt});
+  update.notes.push_back({core::refresh_note(link_id), std::nullopt});
 }
 
 // By retention only while the link has been gone for long enough: it may have been added anew meanwhile.

@@ -39,6 +39,10 @@ std::uint32_t per_app(const api::Budgets& budgets, Endpoint endpoint) {
       return budgets.delete_link_per_app;
     case Endpoint::key_set:
       return api::key_sets_per_app;
+    case Endpoint::update_link:
+      return budgets.update_link_per_app;
+    case Endpoint::products:
+      return budgets.products_per_app;
   }
   return 0;
 }
@@ -52,6 +56,10 @@ std::uint32_t per_link(const api::Budgets& budgets, Endpoint endpoint) {
       return budgets.accounts_per_link;
     case Endpoint::link:
       return budgets.link_per_link;
+    case Endpoint::update_link:
+      return budgets.update_link_per_link;
+    case Endpoint::products:
+      return budgets.products_per_link;
     default:
       return 0;
   }

@@ -40,8 +40,10 @@ WireRequest wire_request(api::Method method, const std::string& target) {
   if (path.starts_with("/users/")) wire.endpoint = Endpoint::user_links;
   if (!path.starts_with(links)) return wire;
   if (method == api::Method::del) wire.endpoint = Endpoint::delete_link;
+  if (method == api::Method::patch) wire.endpoint = Endpoint::update_link;
   wire.link_id = path.substr(links.size(), path.find('/', links.size()) - links.size());
   if (path.ends_with("/transactions/sync")) wire.endpoint = Endpoint::sync;
+  if (path.ends_with("/products")) wire.endpoint = Endpoint::products;
   if (path.ends_with("/accounts")) wire.endpoint = Endpoint::accounts;
   return wire;
 }

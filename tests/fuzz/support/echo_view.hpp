@@ -227,6 +227,18 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "dead letter"});
     co_return letter(link_id, at);
   }
+  api::Task<core::Result<engine::RefreshAnswer>> refresh(core::LinkId link_id,
+                                                         std::vector<core::RefreshProduct> products,
+                                                         engine::Requester) override {
+    note({.verb = "refresh", .link_id = link_id.str(), .limit = products.size(), .changes = true});
+    co_return engine::RefreshAnswer{};
+  }
+  std::string session_webhook() const override { return "https://hooks.example.com/x"; }
+  api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
+                                                              engine::Requester) override {
+    note({.verb = "fix webhooks", .limit = links.size(), .changes = true});
+    co_return engine::WebhooksFixed(links.size(), engine::WebhookFix::fixed);
+  }
   api::Task<core::Result<engine::Purged>> purge(core::LinkId, bool, engine::Requester) override {
     note({.verb = "purge", .changes = true});
     co_return engine::Purged{};

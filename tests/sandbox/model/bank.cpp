@@ -4,6 +4,7 @@
 #include <array>
 
 #include "tests/sandbox/model/marks.hpp"
+#include "tests/sandbox/model/refresh_habit.hpp"
 
 namespace syncd::sandbox {
 namespace {
@@ -108,8 +109,12 @@ const std::vector<Institution>& institutions() {
 }
 
 const Institution* find_institution(std::string_view id) {
-  const auto found = std::ranges::find(institutions(), id, &Institution::id);
-  return found == institutions().end() ? nullptr : &*found;
+  for (const std::vector<Institution>* const list : {&institutions(), &made_up_institutions()}) {
+    if (const auto found = std::ranges::find(*list, id, &Institution::id); found != list->end()) {
+      return &*found;
+    }
+  }
+  return nullptr;
 }
 
 const std::vector<Merchant>& merchants() {

@@ -14,13 +14,35 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 24> fault_names = {
-    "latency",       "reset",         "close",        "slow",
-    "status",        "cut",           "malformed",    "wrong_link",
-    "repeat_cursor", "cyclic_cursor", "endless",      "bad_cursor",
-    "refuse_cursor", "expired_token", "unauthorized", "unauthorized_access",
-    "forbidden",     "not_found",     "deleted",      "bad_state",
-    "throttle",      "repeated_rows", "odd_lists",    "replica_lag"};
+constexpr std::array<std::string_view, 29> fault_names = {"latency",
+                                                          "reset",
+                                                          "close",
+                                                          "slow",
+                                                          "status",
+                                                          "cut",
+                                                          "malformed",
+                                                          "wrong_link",
+                                                          "repeat_cursor",
+                                                          "cyclic_cursor",
+                                                          "endless",
+                                                          "bad_cursor",
+                                                          "refuse_cursor",
+                                                          "expired_token",
+                                                          "unauthorized",
+                                                          "unauthorized_access",
+                                                          "forbidden",
+                                                          "not_found",
+                                                          "deleted",
+                                                          "bad_state",
+                                                          "throttle",
+                                                          "repeated_rows",
+                                                          "odd_lists",
+                                                          "replica_lag",
+                                                          "hook_dark",
+                                                          "hook_wrong_signature",
+                                                          "hook_unknown_kid",
+                                                          "hook_wrong_body",
+                                                          "hook_other_link"};
 
 /// The variants of a kind, the default first; empty: it has none.
 std::span<const std::string_view> variants_of(FaultKind kind) {
@@ -32,6 +54,7 @@ std::span<const std::string_view> variants_of(FaultKind kind) {
   static constexpr std::array<std::string_view, 8> throttle = {
       "seconds", "date", "absurd", "absurd_date", "negative", "past_date", "text", "none"};
   static constexpr std::array<std::string_view, 2> status = {"plain", "retry_after"};
+  static constexpr std::array<std::string_view, 2> other_link = {"known", "unknown"};
   switch (kind) {
     case FaultKind::status:
       return status;
@@ -41,6 +64,8 @@ std::span<const std::string_view> variants_of(FaultKind kind) {
       return bad_cursor;
     case FaultKind::throttle:
       return throttle;
+    case FaultKind::hook_other_link:
+      return other_link;
     default:
       return {};
   }
@@ -230,6 +255,10 @@ std::expected<FaultRule, std::string> read_rule(const json::value& value, std::s
 
 }  // namespace
 
+bool hook_fault(FaultKind kind) {
+  return kind >= FaultKind::hook_dark;
+}
+
 std::string_view fault_name(FaultKind kind) {
   return fault_names.at(static_cast<std::size_t>(kind));
 }
@@ -286,6 +315,7 @@ bool FaultPlan::fires(Active& active, const FaultContext& context) const {
                        (rule.link_id.empty() || rule.link_id == context.link_id) &&
                        (!rule.from || context.wire_now >= *rule.from) &&
                        (!rule.until || context.wire_now < *rule.until) &&
+                       hook_fault(rule.kind) == (context.endpoint == Endpoint::hook) &&
                        (!feed_kind(rule.kind) || context.endpoint == Endpoint::sync) &&
                        (rule.kind != FaultKind::refuse_cursor || context.has_cursor);
   if (!applies) {

@@ -36,7 +36,15 @@ enum class FaultKind : std::uint8_t {
   repeated_rows,        ///< some rows of a page are listed twice, first in an outdated form
   odd_lists,            ///< created rows listed as updated, and the removal of a row nobody knows
   replica_lag,          ///< the page of a replica that has not seen the last refresh
+  // Of hooks only; decided once for a hook, when what it tells of happens.
+  hook_dark,             ///< never sent
+  hook_wrong_signature,  ///< a signature that does not hold
+  hook_unknown_kid,      ///< signed with a key that no key set lists
+  hook_wrong_body,       ///< the body was changed after it was signed
+  hook_other_link,       ///< names another link: variant known (one of the app's) or unknown (nobody's)
 };
+/// Whether it applies to hooks, and to nothing else.
+bool hook_fault(FaultKind kind);
 std::string_view fault_name(FaultKind kind);
 
 /// One rule: when it applies, and what it does. Rules are tried in order; the first that fires decides,

@@ -36,6 +36,7 @@ enum class Endpoint : std::uint8_t {
   webhook_test,
   user_links,
   user_accounts,
+  hook,  ///< not a call: a hook that upstream sends
   unknown,
 };
 inline constexpr std::size_t endpoint_count = static_cast<std::size_t>(Endpoint::unknown) + 1;

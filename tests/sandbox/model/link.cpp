@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/sandbox/model/refresh_habit.hpp"
+
 namespace syncd::sandbox {
 namespace {
 
@@ -80,12 +82,17 @@ void Link::build() {
   if (state_ == LinkState::error) {
     note_link_error(created_at_);
   }
+  if (made_up()) {
+    rows_per_day_ = activity_of(seed_);
+    next_activity_ = next_activity(seed_, ++activity_step_, rows_per_day_, world_->refresh_pace, created_at_);
+  }
   schedule_next(created_at_);
   find_next_event();
 }
 
 void Link::settle_slowly(TimePoint now) {
   if (!built_) {
+    muted_ = true;
     build();
   }
   while (next_event_ <= now) {
@@ -95,48 +102,67 @@ void Link::settle_slowly(TimePoint now) {
       if (refreshes(state_)) {
         set_state(LinkState::error, "auth_expired", at);
       }
+    } else if (next_activity_ == at) {
+      happen(at);
     } else if (next_refresh_ == at) {
-      const bool live = refreshes(state_) && !world_->refreshes_held;
-      const std::uint64_t draw = hash_words(seed_, stream_outcome, schedule_step_);
-      const std::uint64_t failing = institution_->flaky ? 200U : world_->switches.refresh_failure_permille;
-      if (live && draw % 1000 < failing) {
-        constexpr std::array<std::string_view, 4> codes = {"institution_error", "timeout", "rate_limit",
-                                                           "unknown"};
-        fail_refresh(at, true, true, codes[draw / 1024 % codes.size()]);
-      } else if (live) {
-        // Most fetches cover both products; some only one, so that the two clocks do not march together.
-        const std::uint64_t share = draw / 1024 % 100;
-        apply_refresh(at, share >= 10 || !spec_.transactions_product,
-                      share < 85 && spec_.transactions_product, false);
-      }
-      schedule_next(at);
+      refresh_by_schedule(at);
     } else {
-      const auto due = std::ranges::min_element(refresh_requests_, {}, &RefreshRequest::due);
-      const RefreshRequest request = *due;
-      refresh_requests_.erase(due);
-      if (!refreshes(state_) || request.fails) {
-        fail_refresh(at, request.accounts, request.transactions,
-                     refreshes(state_) ? "rate_limit" : "auth_expired");
-      } else {
-        apply_refresh(at, request.accounts, request.transactions, false);
-      }
+      refresh_as_asked(at);
     }
     find_next_event();
+  }
+  muted_ = false;
+}
+
+void Link::refresh_by_schedule(TimePoint at) {
+  const bool live = refreshes(state_) && !world_->refreshes_held;
+  const std::uint64_t draw = hash_words(seed_, stream_outcome, schedule_step_);
+  const std::uint64_t failing = institution_->flaky ? 200U : world_->switches.refresh_failure_permille;
+  if (live && draw % 1000 < failing) {
+    constexpr std::array<std::string_view, 4> codes = {"institution_error", "timeout", "rate_limit",
+                                                       "unknown"};
+    fail_refresh(at, true, true, codes[draw / 1024 % codes.size()]);
+  } else if (live) {
+    // Most fetches cover both products; some only one, so that the two clocks do not march together.
+    const std::uint64_t share = made_up() ? 50 : draw / 1024 % 100;
+    apply_refresh(at, share >= 10 || !spec_.transactions_product, share < 85 && spec_.transactions_product,
+                  false);
+  }
+  schedule_next(at);
+}
+
+void Link::refresh_as_asked(TimePoint at) {
+  const auto due = std::ranges::min_element(refresh_requests_, {}, &RefreshRequest::due);
+  const RefreshRequest request = *due;
+  refresh_requests_.erase(due);
+  if (!refreshes(state_) || request.fails) {
+    fail_refresh(at, request.accounts, request.transactions,
+                 refreshes(state_) ? "rate_limit" : "auth_expired");
+  } else {
+    apply_refresh(at, request.accounts, request.transactions, false);
   }
 }
 
 void Link::find_next_event() {
-  next_event_ = state_ == LinkState::deleted ? TimePoint::max() : next_refresh_;
+  next_event_ = state_ == LinkState::deleted ? TimePoint::max() : std::min(next_refresh_, next_activity_);
   if (expires_at_ && state_ != LinkState::deleted) {
     next_event_ = std::min(next_event_, *expires_at_);
   }
   for (const RefreshRequest& request : refresh_requests_) {
     next_event_ = std::min(next_event_, request.due);
   }
+  if (world_->watcher != nullptr && spec_.webhook && next_event_ != announced_) {
+    announced_ = next_event_;
+    world_->watcher->due(number_, next_event_);
+  }
 }
 
 void Link::schedule_next(TimePoint after) {
   ++schedule_step_;
+  if (made_up()) {
+    schedule_made_up(after);
+    return;
+  }
   const std::uint64_t draw = hash_words(seed_, stream_schedule, schedule_step_);
   const bool irregular = institution_->irregular && !spec_.refresh_every;
   const Milliseconds every = spec_.refresh_every.value_or(institution_->refresh_every);
@@ -162,8 +188,16 @@ void Link::schedule_next(TimePoint after) {
 
 void Link::set_state(LinkState state, std::string_view error_code, TimePoint now) {
   const bool was_live = refreshes(state_);
+  const std::string code = state == LinkState::error ? std::string(error_code) : "";
+  const bool news = state_ != state || error_code_ != code;
   state_ = state;
-  error_code_ = state == LinkState::error ? std::string(error_code) : "";
+  error_code_ = code;
+  if (news) {
+    tell({.event = HookEvent::state_changed,
+          .at = now,
+          .state = std::string(link_state_name(state)),
+          .error = code});
+  }
   if (state == LinkState::deleted && !deleted_at_) {
     deleted_at_ = now;
   }
@@ -191,6 +225,9 @@ void Link::note_link_error(TimePoint at) {
 void Link::set_webhook(std::optional<std::string> webhook) {
   spec_.webhook = std::move(webhook);
   touch();
+  if (built_) {
+    find_next_event();
+  }
 }
 
 void Link::set_tags(std::vector<std::string> tags) {
@@ -214,73 +251,8 @@ void Link::request_refresh(bool accounts, bool transactions, TimePoint now) {
   const bool fails = draw % 1000 < world_->switches.refresh_failure_permille;
   refresh_requests_.push_back(
       {now + Milliseconds{2000 + draw / 1024 % 18000}, accounts, transactions, fails});
+  tell_refresh(now, accounts, transactions, "pending", "");
   find_next_event();
-}
-
-bool Link::replace_accounts(TimePoint now, bool with_twin) {
-  if (accounts_.size() + accounts_max > 255) {
-    return false;
-  }
-  Rng rng(hash_words(seed_, stream_refresh, 0x7777, refresh_number_));
-  log_.push_back(pack(Event::refresh, 0));
-  for (const std::uint32_t row : pending_) {
-    rows_[row].alive = false;
-  }
-  pending_.clear();
-  Batch batch;
-  const auto old_accounts = accounts_.size();
-  std::vector<std::uint8_t> becomes(old_accounts);
-  std::optional<std::size_t> doubled;
-  for (std::size_t i = 0; i < old_accounts; ++i) {
-    if (!accounts_[i].replaced) {
-      accounts_[i].replaced = true;
-      accounts_[i].listed = false;
-      becomes[i] = static_cast<std::uint8_t>(accounts_.size());
-      add_account(accounts_[i].kind, now, &accounts_[i]);
-      doubled = doubled.value_or(i);
-    }
-  }
-  const auto twin = static_cast<std::uint8_t>(accounts_.size());
-  if (with_twin) {
-    add_account(accounts_[*doubled].kind, now, &accounts_[*doubled]);
-  }
-  const auto old_rows = static_cast<std::uint32_t>(rows_.size());
-  for (std::uint32_t row = 0; row < old_rows; ++row) {
-    if (!rows_[row].alive) {
-      continue;
-    }
-    Row copy = rows_[row];
-    rows_[row].alive = false;
-    batch.push_back(pack(Event::removed, row));
-    const bool twice = with_twin && copy.account == *doubled;
-    copy.account = becomes[copy.account];
-    copy.revision = 0;
-    copy.settled = false;
-    copy.born_pending = false;
-    batch.push_back(pack(Event::created, add_row(copy)));
-    if (twice) {
-      copy.account = twin;
-      batch.push_back(pack(Event::created, add_row(copy)));
-    }
-  }
-  shuffle_into_log(rng, batch);
-  set_state(LinkState::connected, "", now);
-  refresh_now(now, false);
-  past_.reset();  // what it looked like in the middle of this was never shown
-  return true;
-}
-
-void Link::lose_rows() {
-  Rng rng(hash_words(seed_, stream_refresh, 0x7778, refresh_number_));
-  Batch batch;
-  for (std::uint32_t row = 0; row < rows_.size(); row += 3) {
-    if (rows_[row].alive && !rows_[row].pending) {
-      rows_[row].alive = false;
-      batch.push_back(pack(Event::removed, row));
-    }
-  }
-  shuffle_into_log(rng, batch);
-  touch();
 }
 
 void Link::fail_refresh(TimePoint at, bool accounts, bool transactions, std::string_view code) {
@@ -292,6 +264,9 @@ void Link::fail_refresh(TimePoint at, bool accounts, bool transactions, std::str
     }
   }
   touch();
+  if (code != "auth_expired") {  // that is told as the link's own state
+    tell_refresh(at, accounts, transactions, "failed", code);
+  }
 }
 
 void Link::apply_refresh(TimePoint at, bool accounts, bool transactions, bool with_changes) {
@@ -299,6 +274,7 @@ void Link::apply_refresh(TimePoint at, bool accounts, bool transactions, bool wi
     past_ = Past{log_length(), link_json(), accounts_};
   }
   ++refresh_number_;
+  const std::uint32_t from = log_length();
   Rng rng(hash_words(seed_, stream_refresh, refresh_number_));
   const auto succeed = [&](ProductClock& clock, Milliseconds took) {
     TimePoint done = at;
@@ -309,15 +285,24 @@ void Link::apply_refresh(TimePoint at, bool accounts, bool transactions, bool wi
     clock.attempted_at = done - took;
     clock.error_code = {};
   };
+  const bool quiet = made_up() && history_loaded_;
+  if (quiet) {
+    refresh_made_up(at, accounts, transactions, with_changes);
+  }
   if (accounts) {
-    refresh_accounts(at, rng);
+    if (!quiet) {
+      refresh_accounts(at, rng);
+    }
     succeed(accounts_clock_, Milliseconds{rng.between(60, 400)});
   }
   if (transactions) {
-    refresh_transactions(at, rng, with_changes);
+    if (!quiet) {
+      refresh_transactions(at, rng, with_changes);
+    }
     succeed(transactions_clock_, Milliseconds{rng.between(60, 400)});
   }
   touch();
+  note_refresh(at, accounts, transactions, from);
 }
 
 void Link::add_account(std::size_t kind, TimePoint at, const Account* like) {
@@ -531,7 +516,7 @@ void Link::settle_pending(Rng& rng, std::int32_t today, Batch& batch) {
 void Link::add_pending(Rng& rng, std::int32_t today, Batch& batch) {
   const std::uint64_t draw = rng.below(10);
   std::uint64_t count = draw < 4 ? 0 : draw / 3;
-  count = spec_.transactions_per_month == 0 ? 0 : count;
+  count = spec_.transactions_per_month == 0 || made_up() ? 0 : count;
   for (; count > 0; --count) {
     std::size_t m = rng.below(merchants().size());
     while (merchants()[m].habit != Habit::random) {

@@ -13,6 +13,19 @@
 
 namespace syncd::sandbox {
 
+class Link;
+
+/// Hears what links do by themselves. Links call it while they change, so it must not touch them.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  /// What a hook would tell; only of links that have a webhook.
+  virtual void heard(Link& link, const HookNews& news) = 0;
+  virtual void refreshed(RefreshNote note) = 0;
+  /// When the link changes next by itself; only of links that have a webhook.
+  virtual void due(std::uint32_t number, TimePoint at) = 0;
+};
+
 /// What all links share.
 struct World {
   std::uint64_t seed = 1;
@@ -20,6 +33,8 @@ struct World {
   bool record_account_forms = false;
   bool refreshes_held = false;
   bool record_past = false;
+  double refresh_pace = 1.0;
+  Watcher* watcher = nullptr;
 };
 
 /// The freshness of one product as the link object shows it.
@@ -62,6 +77,9 @@ class Link {
   [[nodiscard]] std::optional<TimePoint> deleted_at() const { return deleted_at_; }
   [[nodiscard]] bool touched() const { return built_; }
   [[nodiscard]] const std::optional<std::string>& webhook() const { return spec_.webhook; }
+  [[nodiscard]] const Institution& institution() const { return *institution_; }
+  /// A different word for each hook of this link; what chance does to it follows from it.
+  [[nodiscard]] std::uint64_t next_hook_draw();
 
   /// Brings the link up to date: everything due until `now` happens, in order.
   void settle(TimePoint now) {
@@ -175,6 +193,21 @@ class Link {
   void schedule_next(TimePoint after);
   void find_next_event();
   void touch();
+  void refresh_by_schedule(TimePoint at);
+  void refresh_as_asked(TimePoint at);
+
+  // Hooks and books.
+  void tell(HookNews news);
+  void tell_product(TimePoint at, std::string_view product, std::string_view state, std::string_view error);
+  void tell_refresh(TimePoint at, bool accounts, bool transactions, std::string_view state,
+                    std::string_view error);
+  void note_refresh(TimePoint at, bool accounts, bool transactions, std::uint32_t from);
+
+  // Links of made-up institutions, see refresh_habit.hpp.
+  [[nodiscard]] bool made_up() const { return institution_->habit != nullptr; }
+  void schedule_made_up(TimePoint after);
+  void happen(TimePoint at);
+  void refresh_made_up(TimePoint at, bool accounts, bool transactions, bool with_changes);
 
   // Refreshes.
   void fail_refresh(TimePoint at, bool accounts, bool transactions, std::string_view code);
@@ -254,6 +287,14 @@ class Link {
   TimePoint next_refresh_ = TimePoint::max();
   std::optional<TimePoint> expires_at_;
   std::uint32_t schedule_step_ = 0;
+  std::uint32_t hook_count_ = 0;
+  TimePoint announced_ = TimePoint::max();  ///< the change of its own that the watcher knows of
+  bool muted_ = false;                      ///< of what lies before the link was first touched nobody is told
+  double rows_per_day_ = 0.0;               ///< of a made-up institution's link
+  TimePoint next_activity_ = TimePoint::max();  ///< likewise
+  std::uint32_t activity_step_ = 0;
+  std::uint32_t unseen_ = 0;  ///< what happened since the last refresh
+  std::int64_t slot_ = 0;     ///< of the last refresh by the institution's grid
   std::uint32_t refresh_number_ = 0;
   std::int32_t last_day_ = 0;      ///< rows exist up to this day
   std::int32_t backlog_from_ = 0;  ///< history before last_day_ that arrives with a later refresh; 0: none

@@ -73,6 +73,31 @@ struct Budgets {
   std::uint32_t link_session_per_user = 20;
 };
 
+enum class HookEvent : std::uint8_t {
+  state_changed,
+  product_refresh,
+  updates_available,
+  product_state_changed
+};
+inline constexpr std::size_t hook_event_count = 4;
+std::string_view hook_event_name(HookEvent event);
+std::optional<HookEvent> hook_event_from_name(std::string_view name);
+
+/// How hooks travel. Times are the bank's.
+struct HookOptions {
+  std::uint32_t recall_permille = 1000;  ///< of what happened, how much is told at all
+  Milliseconds latency_mean{0};          ///< exponential
+  std::uint32_t duplicate_permille = 0;  ///< told twice, under the same key
+  std::uint32_t late_permille = 0;       ///< held back for up to late_max, so that later ones overtake them
+  Milliseconds late_max{60'000};
+  bool renew_signature = false;  ///< signed again for each attempt; otherwise `iat` stays that of the first
+  std::array<bool, hook_event_count> events = {true, true, true, true};  ///< which are told, by HookEvent
+  Milliseconds first_retry{10'000};                                      ///< doubles with each attempt
+  Milliseconds retry_max{900'000};
+  Milliseconds give_up_after{7'200'000};  ///< since it happened
+  std::size_t kept = 10'000;              ///< hooks that the books keep, finished or not
+};
+
 struct UpstreamOptions {
   std::uint64_t seed = 1;
   std::string client_id = "sandbox_0123456789abcdef0123";
@@ -88,7 +113,10 @@ struct UpstreamOptions {
   std::uint32_t list_page_max = 0;  ///< most links in one page of GET /links, whatever was asked; 0: as asked
   bool record_requests = false;     ///< keep every RequestRecord
   bool record_account_forms = false;  ///< keep every text an account ever had
-  bool record_past = false;           ///< keep what FaultKind::replica_lag shows; without it nothing lags
+  HookOptions hooks{};
+  double refresh_pace = 1.0;       ///< how many times faster made-up institutions live
+  std::size_t refreshes_kept = 0;  ///< last successful refreshes that the books keep
+  bool record_past = false;        ///< keep what FaultKind::replica_lag shows; without it nothing lags
 };
 
 /// What add_link makes. The bank behind it is a function of the options' seed and the link's number.
@@ -108,6 +136,8 @@ struct NewLink {
   std::vector<std::string> tags{};
 };
 
+struct RefreshHabit;
+
 struct Institution {
   std::string_view id;
   std::string_view name;
@@ -115,7 +145,8 @@ struct Institution {
   Milliseconds refresh_every;  ///< period, or mean gap of an irregular one
   bool irregular = false;
   bool needs_credentials = false;
-  bool flaky = false;  ///< a fifth of its refreshes fail
+  bool flaky = false;                   ///< a fifth of its refreshes fail
+  const RefreshHabit* habit = nullptr;  ///< of a made-up one, see refresh_habit.hpp
 };
 const std::vector<Institution>& institutions();
 const Institution* find_institution(std::string_view id);

@@ -14,7 +14,7 @@ static_assert(id_alphabet.size() == 57);
 constexpr std::array<std::string_view, endpoint_count> endpoint_names = {
     "token",       "introspect",   "jwks",       "link_session",  "exchange_token", "links",   "link",
     "link_update", "link_delete",  "reset",      "refresh",       "accounts",       "account", "transactions",
-    "sync",        "webhook_test", "user_links", "user_accounts", "unknown"};
+    "sync",        "webhook_test", "user_links", "user_accounts", "hook",           "unknown"};
 
 void append_two_digits(std::string& out, unsigned value) {
   out.push_back(static_cast<char>('0' + value / 10 % 10));
@@ -84,6 +84,19 @@ std::optional<Endpoint> endpoint_from_name(std::string_view name) {
     return std::nullopt;
   }
   return static_cast<Endpoint>(found - endpoint_names.begin());
+}
+
+std::string uuid_text(std::uint64_t high, std::uint64_t low) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string out;
+  for (int i = 0; i < 32; ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) {
+      out.push_back('-');
+    }
+    const std::uint64_t half = i < 16 ? high : low;
+    out.push_back(hex[half >> (4U * static_cast<unsigned>(i % 16)) & 0xfU]);
+  }
+  return out;
 }
 
 void append_id(std::string& out, std::string_view prefix, std::uint64_t high, std::uint64_t low) {

@@ -19,6 +19,9 @@ enum class TimestampForm : std::uint8_t { offset, zulu, none, mixed };
 void append_id(std::string& out, std::string_view prefix, std::uint64_t high, std::uint64_t low);
 std::string make_id(std::string_view prefix, std::uint64_t high, std::uint64_t low);
 
+/// A UUID's text, from 128 bits.
+std::string uuid_text(std::uint64_t high, std::uint64_t low);
+
 /// Appends a JSON string literal, quoted and escaped.
 void append_json_string(std::string& out, std::string_view text);
 std::string json_string(std::string_view text);

@@ -87,9 +87,12 @@ std::optional<LinkState> link_state_from_name(std::string_view name) {
 
 Upstream::Impl::Impl(UpstreamOptions wanted)
     : options(std::move(wanted)),
-      world{options.seed, options.switches, options.record_account_forms, false, options.record_past},
+      world{options.seed, options.switches,    options.record_account_forms,
+            false,        options.record_past, options.refresh_pace,
+            this},
       meter(options.budgets, options.retry_after_grace),
-      faults(hash_words(options.seed, 0xfa)) {
+      faults(hash_words(options.seed, 0xfa)),
+      hooks(options.seed, options.hooks) {
 }
 
 std::uint32_t Upstream::Impl::number_of(std::string_view link_id) const {
@@ -258,6 +261,7 @@ HttpResponse Upstream::Impl::dispatch(Call& call) {
       return user_links(call);
     case Endpoint::user_accounts:
       return user_accounts(call);
+    case Endpoint::hook:
     case Endpoint::unknown:
       break;
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/sandbox/model/faults.hpp"
+#include "tests/sandbox/model/hooks.hpp"
 #include "tests/sandbox/model/http.hpp"
 #include "tests/sandbox/model/options.hpp"
 
@@ -68,6 +69,17 @@ struct Statistics {
   std::map<Endpoint, EndpointStatistics> endpoints;  ///< only those that were called
 };
 
+/// A refresh that succeeded.
+struct RefreshNote {
+  std::uint64_t number = 0;  ///< counts all refreshes of all links
+  std::string link_id{};
+  TimePoint at;
+  bool accounts = false;
+  bool transactions = false;
+  std::uint32_t rows = 0;     ///< entries that it added to the feed; 0: a sync would bring nothing new
+  std::string created_row{};  ///< the id of one row that it created; empty: it created none
+};
+
 struct LinkSummary {
   std::string link_id;
   std::string institution_id;
@@ -115,6 +127,8 @@ class Upstream {
   /// refreshes at once.
   bool set_state(std::string_view link_id, LinkState state, std::string_view error_code, TimePoint now);
   bool set_access(std::string_view link_id, LinkAccess access);
+  /// As a PATCH of it, which costs no call; unset: none.
+  bool set_webhook(std::string_view link_id, std::optional<std::string> webhook, TimePoint now);
   bool reset(std::string_view link_id, TimePoint now);
   bool remove(std::string_view link_id, TimePoint now);
   /// What the user does in the relink flow. Only user_good / pass_good repairs the link; anything else leaves
@@ -139,6 +153,28 @@ class Upstream {
   void hold_refreshes(bool held);
   /// Works out everything due until `now` for all links that were ever touched.
   void advance(TimePoint now);
+
+  // Hooks. They come out of the model as values; whoever runs it sends them and says how that ended.
+
+  /// What is to be sent now, at most `most`. Works out everything due until `now` for touched links with a
+  /// webhook.
+  std::vector<HookDelivery> due_hooks(TimePoint now, TimePoint wire_now, std::size_t most);
+  /// `status`: of the receiver's answer, 0 for none. What was not taken is due again later, for two hours.
+  void hook_answered(std::uint64_t number, int status, TimePoint now);
+  void hook_refused(std::uint64_t number, std::string problem);
+  /// The first instant at which due_hooks() may have something; unset when nothing is to be expected.
+  [[nodiscard]] std::optional<TimePoint> next_hook() const;
+  /// Sends hooks of this kind although nothing happened, whatever the options say. False: no such link, or it
+  /// has no webhook.
+  bool send_hooks(std::string_view link_id, HookEvent event, std::uint32_t count, TimePoint now);
+  HookDesk& hooks();
+
+  /// On-demand refreshes of an institution are accepted in [from, to) only, hours of the day in UTC; equal:
+  /// always.
+  bool set_refresh_hours(std::string_view institution_id, std::uint32_t from, std::uint32_t to);
+  /// Refreshes numbered above `after` that the books still have, the oldest first; needs
+  /// UpstreamOptions::refreshes_kept. Those of a link's first touch are not among them.
+  [[nodiscard]] std::vector<RefreshNote> refreshes(std::uint64_t after, std::size_t count, TimePoint now);
 
   // The oracle. It asks the model itself, never our client code.
 

@@ -102,11 +102,7 @@ HttpResponse Upstream::Impl::introspect() {
 }
 
 HttpResponse Upstream::Impl::key_set() {
-  // A throw-away public key; nothing is signed with it yet.
-  return json_response(
-      200, R"({"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"sandbox-key-1",)"
-           R"("x":"Xuws3Z1SY-dpyGAylbso-e653hKAZ5_PQcMkmwk-C6s",)"
-           R"("y":"NPAU_ZcavKp6mDY2zoe2LcyXb6ePNo--aI7IYGtOuPQ"}]})");
+  return json_response(200, hooks.keys().key_set());
 }
 
 }  // namespace syncd::sandbox

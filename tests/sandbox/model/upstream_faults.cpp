@@ -217,6 +217,11 @@ std::optional<HttpResponse> Upstream::Impl::fault_instead(Call& call, const Faul
     case FaultKind::cut:
     case FaultKind::malformed:
     case FaultKind::wrong_link:
+    case FaultKind::hook_dark:
+    case FaultKind::hook_wrong_signature:
+    case FaultKind::hook_unknown_kid:
+    case FaultKind::hook_wrong_body:
+    case FaultKind::hook_other_link:
       break;
   }
   return std::nullopt;

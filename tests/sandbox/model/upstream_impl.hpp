@@ -1,8 +1,11 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <queue>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -48,8 +51,16 @@ struct Session {
   bool done = false;
 };
 
-struct Upstream::Impl {
+struct Upstream::Impl : Watcher {
   explicit Impl(UpstreamOptions wanted);
+
+  // upstream_hooks.cpp
+  void heard(Link& link, const HookNews& news) override;
+  void refreshed(RefreshNote note) override;
+  void due(std::uint32_t number, TimePoint at) override;
+  void settle_hooked(TimePoint now);
+  std::string tell(Link& link, const HookNews& news, bool forced);
+  HookFault hook_fault_of(const Link& link);
 
   // upstream.cpp
   HttpResponse respond(const HttpRequest& request, TimePoint now, TimePoint wire_now);
@@ -79,6 +90,8 @@ struct Upstream::Impl {
   HttpResponse update_link(Call& call);
   HttpResponse delete_link(Call& call);
   HttpResponse request_refresh(Call& call);
+  HttpResponse refresh_refused(const Call& call, Milliseconds bank_wait);
+  std::optional<Milliseconds> closed_for(const Call& call) const;
   HttpResponse list_accounts(const Call& call);
   HttpResponse one_account(const Call& call);
   HttpResponse list_transactions(const Call& call);
@@ -105,9 +118,20 @@ struct Upstream::Impl {
   StringMap<Session> sessions;
   StringMap<std::uint32_t> exchangeable;
   std::unordered_map<std::uint64_t, TimePoint>
-      refresh_requested;      ///< link and product to the last accepted 202
-  double bank_speed = 1.0;    ///< bank seconds for one second on the wire
-  std::uint64_t counter = 0;  ///< makes invented tokens differ
+      refresh_requested;  ///< link and product to the last accepted 202
+  HookDesk hooks;
+  /// When links with a webhook change by themselves; entries that are no longer true do nothing.
+  using Change = std::pair<TimePoint, std::uint32_t>;
+  std::priority_queue<Change, std::vector<Change>, std::greater<>> agenda;
+  std::deque<RefreshNote> refresh_notes;
+  std::uint64_t refresh_numbers = 0;
+  struct Hours {
+    std::uint32_t from;
+    std::uint32_t to;
+  };
+  StringMap<Hours> refresh_hours;  ///< by institution
+  double bank_speed = 1.0;         ///< bank seconds for one second on the wire
+  std::uint64_t counter = 0;       ///< makes invented tokens differ
   std::uint64_t throttles = 0;
   TimePoint latest;
   TimePoint latest_wire;
@@ -117,6 +141,8 @@ struct Upstream::Impl {
   std::vector<RequestRecord> records;
 };
 
+/// What a hook says that is only a test.
+HookNews test_news(const Link& link, HookEvent event, TimePoint now, std::string key);
 /// The body as a JSON object, or the 422 that says why it is not one.
 std::expected<boost::json::object, HttpResponse> json_body(const HttpRequest& request);
 /// Reads the query parameter as an integer within bounds, or answers 422.

@@ -223,6 +223,29 @@ HttpResponse Upstream::Impl::delete_link(Call& call) {
   return response;
 }
 
+// Not a closed window of the meter: other products of the link, and other links, may still be asked for.
+HttpResponse Upstream::Impl::refresh_refused(const Call& call, Milliseconds bank_wait) {
+  const RetryAfterForm form = throttles++ % 2 == 0 ? RetryAfterForm::seconds : RetryAfterForm::date;
+  const auto left = static_cast<double>(bank_wait.count()) / bank_speed;
+  return rate_limited(call.wire_now, Milliseconds{static_cast<std::int64_t>(std::ceil(left))}, form);
+}
+
+/// How long the institution still refuses refreshes; nullopt: it takes them now.
+std::optional<Milliseconds> Upstream::Impl::closed_for(const Call& call) const {
+  const auto found = refresh_hours.find(call.link->institution().id);
+  if (found == refresh_hours.end() || found->second.from == found->second.to) {
+    return std::nullopt;
+  }
+  const auto midnight = std::chrono::floor<std::chrono::days>(call.now);
+  const auto opens = std::chrono::hours{found->second.from};
+  const auto since_opening = (call.now - midnight - opens + std::chrono::days{1}) % std::chrono::days{1};
+  const auto open_for = std::chrono::hours{(found->second.to + 24U - found->second.from) % 24U};
+  if (since_opening < open_for) {
+    return std::nullopt;
+  }
+  return std::chrono::days{1} - since_opening;
+}
+
 HttpResponse Upstream::Impl::request_refresh(Call& call) {
   const auto body = json_body(call.request);
   if (!body) {
@@ -248,6 +271,10 @@ HttpResponse Upstream::Impl::request_refresh(Call& call) {
   if (call.link->state() != LinkState::connected) {
     return bad_state(call.link->error_code().empty() ? "incomplete" : call.link->error_code());
   }
+  if (const auto closed = closed_for(call)) {
+    ++meter.of(call.endpoint).throttled_by_interval;
+    return refresh_refused(call, *closed);
+  }
   for (const std::size_t product : wanted) {
     if (!call.link->grants(products.at(product))) {
       return forbidden_action("Product access not permitted");
@@ -261,10 +288,7 @@ HttpResponse Upstream::Impl::request_refresh(Call& call) {
     }
     if (last && call.now < *last + interval) {
       ++meter.of(call.endpoint).throttled_by_interval;
-      // Not a closed window: other products of the link may still be asked for.
-      const RetryAfterForm form = throttles++ % 2 == 0 ? RetryAfterForm::seconds : RetryAfterForm::date;
-      const auto left = static_cast<double>((*last + interval - call.now).count()) / bank_speed;
-      return rate_limited(call.wire_now, Milliseconds{static_cast<std::int64_t>(std::ceil(left))}, form);
+      return refresh_refused(call, *last + interval - call.now);
     }
   }
   const std::string as_it_is = call.link->link_json();
@@ -356,15 +380,13 @@ HttpResponse Upstream::Impl::sync(const Call& call) {
 }
 
 HttpResponse Upstream::Impl::test_webhook(const Call& call) {
-  constexpr std::array<std::string_view, 4> events = {"link.state_changed", "transactions.updates_available",
-                                                      "product.state_changed", "link.product_refresh"};
   const auto body = json_body(call.request);
   if (!body) {
     return body.error();
   }
   const json::value* const event = body->if_contains("webhook_event");
-  const bool known = event != nullptr && event->is_string() &&
-                     std::ranges::find(events, std::string_view(event->get_string())) != events.end();
+  const bool known =
+      event != nullptr && event->is_string() && hook_event_from_name(std::string_view(event->get_string()));
   if (!known) {
     return validation_failed({"body", "webhook_event"}, "value is not a valid event", "type_error.enum");
   }
@@ -375,11 +397,10 @@ HttpResponse Upstream::Impl::test_webhook(const Call& call) {
   if (!call.link->webhook()) {
     return error_response(400, "link_error.bad_config", "This link has no webhook configured");
   }
-  ++counter;
-  return json_response(
-      200, "{\"delivery_token\":\"" +
-               make_id("dlv_", hash_words(options.seed, counter, 3), hash_words(options.seed, counter, 4)) +
-               "\"}");
+  const HookEvent wanted = *hook_event_from_name(std::string_view(event->get_string()));
+  const std::string token =
+      tell(*call.link, test_news(*call.link, wanted, call.now, std::string(key->get_string())), true);
+  return json_response(200, "{\"delivery_token\":" + json_string(token) + "}");
 }
 
 HttpResponse Upstream::Impl::user_links(const Call& call) {

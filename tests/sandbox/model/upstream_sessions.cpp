@@ -10,19 +10,6 @@ namespace json = boost::json;
 
 constexpr std::uint64_t stream_session = 0x501;
 
-std::string uuid(std::uint64_t high, std::uint64_t low) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  std::string out;
-  for (int i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) {
-      out.push_back('-');
-    }
-    const std::uint64_t half = i < 16 ? high : low;
-    out.push_back(hex[half >> (4U * static_cast<unsigned>(i % 16)) & 0xfU]);
-  }
-  return out;
-}
-
 /// The string at `name`, nullopt when absent; the 422 when it is something else or of the wrong length.
 std::expected<std::optional<std::string>, HttpResponse> bounded_text(const json::object& object,
                                                                      std::string_view name,
@@ -141,8 +128,8 @@ HttpResponse Upstream::Impl::create_session(const Call& call) {
   session.tags = tags->value_or(std::vector<std::string>{});
   read_products(*body, session);
   ++counter;
-  const std::string token = uuid(hash_words(options.seed, stream_session, counter, 1),
-                                 hash_words(options.seed, stream_session, counter, 2));
+  const std::string token = uuid_text(hash_words(options.seed, stream_session, counter, 1),
+                                      hash_words(options.seed, stream_session, counter, 2));
   sessions[token] = std::move(session);
   return json_response(201, "{\"link_session_token\":\"" + token + "\"}");
 }
@@ -190,8 +177,8 @@ SessionOutcome Upstream::Impl::complete_session(std::string_view token, std::str
   wanted.tags = session.tags;
   const std::string link_id = add_link(wanted, now);
   ++counter;
-  std::string exchange = uuid(hash_words(options.seed, stream_session, counter, 3),
-                              hash_words(options.seed, stream_session, counter, 4));
+  std::string exchange = uuid_text(hash_words(options.seed, stream_session, counter, 3),
+                                   hash_words(options.seed, stream_session, counter, 4));
   exchangeable[exchange] = number_of(link_id);
   return {.ok = true, .exchangeable_token = std::move(exchange)};
 }

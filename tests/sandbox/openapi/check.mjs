@@ -127,7 +127,13 @@ const walkCredentials = async () => {
   await call('GET', '/auth/introspect', { headers: { authorization: 'Bearer nobody' }, status: 401 });
   await control('POST', '/tokens/expire');
   await call('GET', '/auth/introspect', { headers: bearer, status: 401 });
-  await call('GET', '/.well-known/jwks.json', { headers: { 'x-client-id': id }, status: 200 });
+  const one = await call('GET', '/.well-known/jwks.json', { headers: { 'x-client-id': id }, status: 200 });
+  const { kid } = await control('POST', '/keys/rotate');
+  const two = await call('GET', '/.well-known/jwks.json', { headers: { 'x-client-id': id }, status: 200 });
+  const listed = two.json.keys.map((key) => key.kid);
+  if (one.json.keys.length !== 1 || listed.length !== 2 || listed[0] !== kid || listed[1] !== one.json.keys[0].kid) {
+    throw new Error(`the key set after a rotation lists ${listed}`);
+  }
   await call('GET', '/.well-known/jwks.json', { headers: { 'x-client-id': 'nobody' }, status: 401 });
 };
 

@@ -12,6 +12,7 @@
 #include "tests/sandbox/model/errors.hpp"
 #include "tests/sandbox/model/text.hpp"
 #include "tests/sandbox/server/control_body.hpp"
+#include "tests/sandbox/server/control_hooks.hpp"
 
 namespace syncd::sandbox {
 namespace {
@@ -22,36 +23,6 @@ constexpr std::int64_t links_at_once_max = 1'000'000;
 constexpr std::int64_t budget_max = 1'000'000'000;
 constexpr std::int64_t kept_max = 100'000;
 constexpr std::size_t listed_max = 10'000;
-
-struct Control {
-  Sandbox& sandbox;
-  const HttpRequest& request;
-  Target target;
-  json::object body;
-  /// Text of the path segment that a route's star stands for.
-  std::string name;
-};
-
-HttpResponse problem(int status, std::string_view text) {
-  return json_response(status, "{\"error\":" + json_string(text) + "}");
-}
-
-HttpResponse done(bool found) {
-  return found ? json_response(200, "{\"ok\":true}")
-               : problem(404, "no such link, or the link does not allow this");
-}
-
-/// nullopt: it is there and no whole number.
-std::optional<std::size_t> query_count(const Target& target, std::string_view name, std::size_t fallback) {
-  const std::string* const text = target.find(name);
-  if (text == nullptr) {
-    return fallback;
-  }
-  std::size_t value = 0;
-  const char* const end = text->data() + text->size();
-  const auto parsed = std::from_chars(text->data(), end, value);
-  return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(value) : std::nullopt;
-}
 
 std::string rows_json(const std::map<std::string, std::string>& rows) {
   std::string out = "{";
@@ -380,7 +351,7 @@ struct Route {
   std::string_view members{};
 };
 
-constexpr std::array<Route, 29> routes = {{
+constexpr std::array<Route, 38> routes = {{
     {"GET", {"clock"}, show_clock},
     {"POST", {"clock", "advance"}, advance_clock, "seconds:integer"},
     {"POST",
@@ -415,6 +386,7 @@ constexpr std::array<Route, 29> routes = {{
      relink,
      "username:text password:text new_accounts:flag twins:flag lost_rows:flag"},
     {"POST", {"links", "*", "refresh"}, refresh, "changes:flag"},
+    {"POST", {"links", "*", "webhook"}, set_webhook, "webhook:text"},
     {"POST",
      {"links", "*", "expire-cursors"},
      [](Control& c) { return done(c.sandbox.upstream().expire_cursors(c.name)); }},
@@ -429,6 +401,19 @@ constexpr std::array<Route, 29> routes = {{
        return json_response(200, "{\"changed\":" + std::to_string(changed) + "}");
      },
      "down:flag"},
+    {"POST", {"institutions", "*", "refresh-hours"}, set_refresh_hours, "from:integer to:integer"},
+    {"GET", {"hooks"}, list_hooks},
+    {"GET", {"hooks", "*"}, show_hook},
+    {"POST", {"hooks"}, send_hooks, "link_id:text event:text count:integer"},
+    {"PATCH",
+     {"hooks"},
+     change_hook_options,
+     "recall_permille:integer latency_ms:integer duplicate_permille:integer late_permille:integer "
+     "late_ms:integer first_retry_ms:integer retry_max_ms:integer give_up_after_ms:integer "
+     "renew_signature:flag events:text"},
+    {"DELETE", {"hooks"}, forget_hooks},
+    {"POST", {"keys", "rotate"}, rotate_hook_key},
+    {"GET", {"refreshes"}, list_refreshes},
     {"POST",
      {"sessions", "*", "complete"},
      complete_session,
@@ -527,6 +512,26 @@ std::optional<HttpResponse> read_body(const HttpRequest& request, const Route& r
 }
 
 }  // namespace
+
+HttpResponse problem(int status, std::string_view text) {
+  return json_response(status, "{\"error\":" + json_string(text) + "}");
+}
+
+HttpResponse done(bool found) {
+  return found ? json_response(200, "{\"ok\":true}")
+               : problem(404, "no such link, or the link does not allow this");
+}
+
+std::optional<std::size_t> query_count(const Target& target, std::string_view name, std::size_t fallback) {
+  const std::string* const text = target.find(name);
+  if (text == nullptr) {
+    return fallback;
+  }
+  std::size_t value = 0;
+  const char* const end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, value);
+  return parsed.ec == std::errc{} && parsed.ptr == end ? std::optional(value) : std::nullopt;
+}
 
 HttpResponse answer_control(Sandbox& sandbox, const HttpRequest& request) {
   auto target = parse_target(request.target);

@@ -15,6 +15,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/ssl/context.hpp>
 
+#include "tests/sandbox/model/random.hpp"
+#include "tests/sandbox/model/refresh_habit.hpp"
 #include "tests/sandbox/server/sandbox.hpp"
 #include "tests/sandbox/server/server.hpp"
 
@@ -23,6 +25,7 @@ namespace {
 
 constexpr int exit_usage = 2;
 constexpr int exit_failure = 1;
+constexpr std::uint64_t stream_webhook = 0x901;
 
 struct Arguments {
   std::string address = "127.0.0.1";
@@ -47,6 +50,14 @@ struct Arguments {
   std::uint32_t retry_after_grace_ms = 250;
   std::uint32_t refresh_failure_permille = Switches{}.refresh_failure_permille;
   std::size_t record = 0;
+  std::string refresh = "habits";
+  double refresh_pace = 1.0;
+  std::size_t refresh_log = 10'000;
+  std::vector<std::string> refresh_hours;
+  std::string webhook;
+  std::uint32_t webhook_permille = 1000;
+  HookOptions hooks;
+  std::uint32_t hook_latency_ms = 0;
 };
 
 /// Prints the reason and ends the program; only for problems with what the user gave us.
@@ -95,6 +106,19 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "Scheduled refreshes that fail, of a thousand")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
+  app.add_option("--refresh", arguments.refresh,
+                 "habits: the institutions above; periodic: links of 120 made-up banks that refresh nearly "
+                 "periodically or when something happens, and bring news only if there is any")
+      ->check(CLI::IsMember({"habits", "periodic"}))
+      ->capture_default_str();
+  app.add_option("--refresh-pace", arguments.refresh_pace, "How many times faster the made-up banks live")
+      ->check(CLI::Range(0.01, 1e5))
+      ->capture_default_str();
+  app.add_option("--refresh-log", arguments.refresh_log, "Refreshes to keep for GET /sandbox/refreshes")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
+  app.add_option("--refresh-hours", arguments.refresh_hours,
+                 "INSTITUTION=FROM-TO hours (UTC) in which it takes refreshes on demand; repeatable");
   app.add_option("--clock-speed", arguments.clock_speed, "Bank seconds for one real second")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
@@ -109,6 +133,24 @@ void add_options(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--retry-after-grace-ms", arguments.retry_after_grace_ms,
                  "Requests this soon after a 429 count as already under way")
+      ->capture_default_str();
+  app.add_option("--webhook", arguments.webhook, "Webhook of the links to begin with (http, loopback)");
+  app.add_option("--webhook-permille", arguments.webhook_permille,
+                 "Of those links, how many have it, of a thousand")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--hook-recall", arguments.hooks.recall_permille, "What hooks tell of, of a thousand events")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--hook-latency-ms", arguments.hook_latency_ms, "Mean time from event to hook, in bank time")
+      ->check(CLI::Range(0, 86'400'000))
+      ->capture_default_str();
+  app.add_option("--hook-duplicates", arguments.hooks.duplicate_permille, "Hooks sent twice, of a thousand")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--hook-late", arguments.hooks.late_permille,
+                 "Hooks held back for up to a minute, so that others overtake them, of a thousand")
+      ->check(CLI::Range(0, 1000))
       ->capture_default_str();
   app.add_option("--record", arguments.record, "Exchanges to keep for GET /sandbox/recorded")
       ->capture_default_str();
@@ -147,6 +189,10 @@ UpstreamOptions upstream_options(const Arguments& arguments) {
   }
   options.token_life = std::chrono::seconds{arguments.token_life_seconds};
   options.retry_after_grace = Milliseconds{arguments.retry_after_grace_ms};
+  options.hooks = arguments.hooks;
+  options.hooks.latency_mean = Milliseconds{arguments.hook_latency_ms};
+  options.refresh_pace = arguments.refresh_pace;
+  options.refreshes_kept = arguments.refresh_log;
   options.switches.refresh_failure_permille = arguments.refresh_failure_permille;
   if (arguments.no_budgets) {
     options.budgets = Budgets::unlimited();
@@ -172,9 +218,32 @@ void add_links(Sandbox& sandbox, Arguments& arguments) {
   if (arguments.refresh_every_seconds != 0) {
     link.refresh_every = std::chrono::seconds{arguments.refresh_every_seconds};
   }
+  const bool made_up = arguments.refresh == "periodic";
   for (std::size_t i = 0; i < arguments.links; ++i) {
-    link.institution = arguments.institutions[i % arguments.institutions.size()];
+    link.institution = made_up ? std::string(pick_made_up_institution(arguments.seed, i).id)
+                               : arguments.institutions[i % arguments.institutions.size()];
+    const bool hooked = hash_words(arguments.seed, stream_webhook, i) % 1000 < arguments.webhook_permille;
+    link.webhook = hooked && !arguments.webhook.empty() ? std::optional(arguments.webhook) : std::nullopt;
     sandbox.upstream().add_link(link, sandbox.now());
+  }
+}
+
+void add_refresh_hours(Sandbox& sandbox, const Arguments& arguments) {
+  for (const std::string& text : arguments.refresh_hours) {
+    const auto equals = text.find('=');
+    std::uint32_t from = 24;
+    std::uint32_t to = 24;
+    if (equals != std::string::npos) {
+      const char* const end = text.data() + text.size();
+      const auto first = std::from_chars(text.data() + equals + 1, end, from);
+      const bool dash = first.ec == std::errc{} && first.ptr != end && *first.ptr == '-';
+      const auto second = std::from_chars(dash ? first.ptr + 1 : end, end, to);
+      to = second.ptr == end ? to : 24;
+    }
+    if (from > 23 || to > 23 || !sandbox.upstream().set_refresh_hours(text.substr(0, equals), from, to)) {
+      refuse("--refresh-hours " + text +
+             ": write INSTITUTION=FROM-TO with hours from 0 to 23, for instance chase=8-18");
+    }
   }
 }
 
@@ -217,6 +286,7 @@ int run(Arguments& arguments) {
   Sandbox sandbox(upstream_options(arguments), arguments.clock_speed, arguments.record);
   add_links(sandbox, arguments);
   add_faults(sandbox, arguments);
+  add_refresh_hours(sandbox, arguments);
 
   Server server(io, sandbox);
   boost::asio::ssl::context tls(boost::asio::ssl::context::tls_server);

@@ -68,7 +68,7 @@ void report(std::exception_ptr problem) {
 }  // namespace
 
 Server::Server(asio::io_context& io, Sandbox& sandbox)
-    : io_(io), sandbox_(sandbox), sweep_timer_(io.get_executor()) {
+    : io_(io), sandbox_(sandbox), hooks_(io, sandbox), sweep_timer_(io.get_executor()) {
 }
 
 Server::Entered::Entered(Server& server, Socket& socket)
@@ -94,10 +94,12 @@ void Server::start() {
     asio::co_spawn(io_.get_executor(), accept_loop(i), report);
   }
   asio::co_spawn(io_.get_executor(), sweep(), report);
+  hooks_.start();
 }
 
 void Server::stop() {
   stopping_ = true;
+  hooks_.stop();
   boost::system::error_code ignored;
   for (Listener& listener : listeners_) {
     listener.acceptor.close(ignored);

@@ -13,12 +13,13 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "tests/sandbox/server/hook_sender.hpp"
 #include "tests/sandbox/server/sandbox.hpp"
 
 namespace syncd::sandbox {
 
-/// HTTP/1.1 with keep-alive in front of a Sandbox, plain and over TLS, on the thread that runs the
-/// io_context.
+/// HTTP/1.1 with keep-alive in front of a Sandbox, plain and over TLS, and behind it the sender of its hooks,
+/// on the thread that runs the io_context.
 ///
 /// start() listens; stop() closes everything, after which the io_context runs out of work once every
 /// connection coroutine has ended. The server must outlive that.
@@ -90,6 +91,7 @@ class Server {
 
   boost::asio::io_context& io_;
   Sandbox& sandbox_;
+  HookSender hooks_;
   std::vector<Listener> listeners_;
   Connections connections_;
   Timer sweep_timer_;

@@ -128,5 +128,12 @@ TEST(RetryAfter, WhatIsNotUnderstoodIsNothing) {
   }
 }
 
+TEST(RetryAfter, IsCutToWhatItsCallerTakes) {
+  EXPECT_EQ(parse_retry_after("80000", "", now), 1h);
+  EXPECT_EQ(parse_retry_after("80000", "", now, 48h), 80'000s);
+  EXPECT_EQ(parse_retry_after("900000", "", now, 48h), 48h);
+  EXPECT_EQ(parse_retry_after("Mon, 07 Nov 1994 08:49:37 GMT", date_now, now, 48h), 24h);
+}
+
 }  // namespace
 }  // namespace syncd::core

@@ -177,7 +177,7 @@ TEST(Names, OfEndpointsCausesAndEntries) {
     names.insert(to_string(static_cast<Endpoint>(i)));
   EXPECT_EQ(names, (std::set<std::string_view>{"sync", "accounts", "link", "links", "token", "introspect",
                                                "link_session", "exchange_token", "user_links", "delete_link",
-                                               "key_set"}));
+                                               "key_set", "update_link", "products"}));
   names.clear();
   for (int i = 1; i <= 6; ++i)
     names.insert(to_string(static_cast<Cause>(i)));

@@ -71,6 +71,10 @@ TEST(Config, TakesDefaultsForWhatIsNotWritten) {
   EXPECT_EQ(config.budget.exchange_per_app, 600U);
   EXPECT_EQ(config.budget.user_links_per_app, 600U);
   EXPECT_EQ(config.budget.delete_link_per_app, 600U);
+  EXPECT_EQ(config.budget.update_link_per_app, 600U);
+  EXPECT_EQ(config.budget.update_link_per_link, 4U);
+  EXPECT_EQ(config.budget.products_per_app, 600U);
+  EXPECT_EQ(config.budget.products_per_link, 15U);
   EXPECT_EQ(config.link_session.redirect_uri, "");
   EXPECT_EQ(config.link_session.webhook, "");
   EXPECT_EQ(config.link_session.lifetime, std::chrono::minutes(30));
@@ -207,6 +211,8 @@ TEST(Config, LinkSessionsAreConfiguredAndReloaded) {
                     std::string(minimal) +
                         "[budget]\nlink_session_per_app = 1\nlink_session_per_user = 2\n"
                         "exchange_per_app = 3\nuser_links_per_app = 4\ndelete_link_per_app = 5\n"
+                        "update_link_per_app = 6\nupdate_link_per_link = 7\nproducts_per_app = "
+                        "8\nproducts_per_link = 9\n"
                         "[link_session]\nredirect_uri = \"http://localhost:3000/back\"\n"
                         "webhook = \"https://h.example/x?k=v\"\nlifetime = \"24h\"\n"),
       {});
@@ -219,6 +225,10 @@ TEST(Config, LinkSessionsAreConfiguredAndReloaded) {
   EXPECT_EQ(budgets.exchange_per_app, 3U);
   EXPECT_EQ(budgets.user_links_per_app, 4U);
   EXPECT_EQ(budgets.delete_link_per_app, 5U);
+  EXPECT_EQ(budgets.update_link_per_app, 6U);
+  EXPECT_EQ(budgets.update_link_per_link, 7U);
+  EXPECT_EQ(budgets.products_per_app, 8U);
+  EXPECT_EQ(budgets.products_per_link, 9U);
   EXPECT_EQ(merged.link_session.redirect_uri, "http://localhost:3000/back");
   EXPECT_EQ(merged.link_session.webhook, "https://h.example/x?k=v");
   EXPECT_EQ(merged.link_session.lifetime, std::chrono::hours(24));

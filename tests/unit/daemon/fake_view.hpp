@@ -81,6 +81,7 @@ class FakeView final : public daemon::AdminView {
     co_return found;
   }
   api::Task<core::Result<std::string>> link_object(core::LinkId) override {
+    if (object) co_return *object;
     co_return std::string(R"({"link_id":"mk_1","odd":1.0})");
   }
   api::Task<core::Result<store::Listing<core::StoredAccount>>> accounts(core::LinkId, std::string,
@@ -297,6 +298,37 @@ class FakeView final : public daemon::AdminView {
     const bool found = link_id == letter().link_id && at == letter().at;
     co_return found ? std::optional(letter()) : std::nullopt;
   }
+  // The first is asked for, the others were a moment ago.
+  api::Task<core::Result<engine::RefreshAnswer>> refresh(core::LinkId link_id,
+                                                         std::vector<core::RefreshProduct> products,
+                                                         engine::Requester) override {
+    if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
+    engine::RefreshAnswer answer{.products = {}, .calls_left = 7};
+    if (products.empty()) products.push_back(core::RefreshProduct::transactions);
+    for (const core::RefreshProduct product : products) {
+      engine::RefreshAsked& one = answer.products.emplace_back();
+      one.product = product;
+      one.asked = answer.products.size() == 1 && !paused;
+      if (one.asked) continue;
+      one.reason = "too_soon";
+      one.message = "a short while ago";
+      one.retry_at = core::WallTime(core::Millis(1'746'549'072'451));
+    }
+    co_return answer;
+  }
+  std::string session_webhook() const override { return webhook; }
+  // The first was right already, the last of several is refused, the others are fixed.
+  api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
+                                                              engine::Requester) override {
+    if (broken) co_return core::fail(core::Errc::storage, "the disk is gone");
+    engine::WebhooksFixed results(links.size(), engine::WebhookFix::fixed);
+    if (!results.empty()) results.front() = engine::WebhookFix::right;
+    if (results.size() > 1)
+      results.back() =
+          std::unexpected(core::Error{.code = core::Errc::gone, .message = "the link was deleted"});
+    fixed_links = std::move(links);
+    co_return std::move(results);
+  }
   api::Task<core::Result<engine::Purged>> purge(core::LinkId link_id, bool unlink,
                                                 engine::Requester) override {
     if (link_id.str() != "mk_1") co_return core::fail(core::Errc::not_found, "no such link");
@@ -405,6 +437,9 @@ class FakeView final : public daemon::AdminView {
   std::string asked_exchange;
   core::Error upstream_error;
   std::string asked_search;
+  std::string webhook = "https://hooks.example.com/right";
+  std::optional<std::string> object;  // instead of the usual one
+  std::vector<core::LinkId> fixed_links;
   std::string asked_actor;
   std::uint64_t asked_revision = 0;
   std::vector<engine::Incident> outages;

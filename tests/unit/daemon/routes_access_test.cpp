@@ -107,6 +107,17 @@ class CountingView final : public daemon::AdminView {
   Answer<std::optional<core::DeadLetter>> dead_letter(core::LinkId, core::WallTime) override {
     return fail();
   }
+  Answer<engine::RefreshAnswer> refresh(core::LinkId, std::vector<core::RefreshProduct>,
+                                        engine::Requester) override {
+    return fail();
+  }
+  std::string session_webhook() const override {
+    ++asked;
+    return "https://hooks.example.com/x";
+  }
+  Answer<engine::WebhooksFixed> fix_webhooks(std::vector<core::LinkId>, engine::Requester) override {
+    return fail();
+  }
   Answer<engine::Purged> purge(core::LinkId, bool, engine::Requester) override { return fail(); }
   Answer<std::vector<store::FeedEntry>> link_feed(core::LinkId, std::uint64_t, std::size_t) override {
     return fail();

@@ -27,7 +27,12 @@ class NotingObserver final : public engine::EngineObserver {
     purged.emplace_back(link_id.str(), by_retention);
   }
 
+  void on_refresh(const core::LinkId&, core::RefreshProduct, core::RefreshStage stage) override {
+    refreshes.push_back(stage);
+  }
+
   std::vector<core::CycleReport> cycles;
+  std::vector<core::RefreshStage> refreshes;
   std::vector<core::IncidentEvent> outages;
   std::vector<bool> incidents;  // true: began
   std::vector<std::pair<std::string, bool>> purged;
