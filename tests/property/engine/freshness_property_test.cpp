@@ -78,8 +78,8 @@ class FreshnessAfter : public testing::TestWithParam<Fault> {};
 TEST_P(FreshnessAfter, IsSoonWhatItWas) {
   FreshnessRun run = small_run(Scheme::policy, true, GetParam() == Fault::hooks_dark);
   run.fault = GetParam();
-  run.learning_days = 8;
-  run.measured_days = 8;
+  run.learning_days = 6;
+  run.measured_days = 7;
   run.fault_day = 3;
   const FreshnessResult result = run_freshness(run);
   // Six hours of so few links are too few to judge by.
