@@ -6,6 +6,7 @@
 
 #include "sync/api/moneykit_api.hpp"
 #include "sync/api/rate_gate.hpp"
+#include "sync/core/planner.hpp"
 #include "sync/core/purge.hpp"
 #include "sync/engine/engine.hpp"
 #include "sync/engine/verify.hpp"
