@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <bit>
-#include <limits>
+#include <cmath>
 #include <utility>
 
 #include "store/codec.hpp"
@@ -204,14 +204,14 @@ core::ErrorNote get_error(Reader& in) {
 
 // Numbers of the evidence as their bits; none is below zero.
 void put_evidence(Writer& out, const core::ChangeEvidence& evidence) {
-  for (const float value : {evidence.changes, evidence.days, evidence.hooked, evidence.missed})
+  for (const auto value : {evidence.changes, evidence.days, evidence.hooked, evidence.missed})
     out.varint(std::bit_cast<std::uint32_t>(value));
 }
 
 void get_evidence(Reader& in, core::ChangeEvidence& evidence) {
-  for (float* value : {&evidence.changes, &evidence.days, &evidence.hooked, &evidence.missed}) {
-    *value = std::bit_cast<float>(in.varint32());
-    if (!(*value >= 0 && *value <= std::numeric_limits<float>::max())) in.refuse();
+  for (auto* value : {&evidence.changes, &evidence.days, &evidence.hooked, &evidence.missed}) {
+    *value = std::bit_cast<float>(in.varint32());  // tidy: allow double: statistics of visits, no money
+    if (!std::isfinite(*value) || *value < 0) in.refuse();
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// What most of our own files include, parsed once for all of them (a precompiled header). Each file includes what it
-// needs all the same: this is in no include list.
+// What most of our own files include, parsed once for all of them (a precompiled header). Each file includes
+// what it needs all the same: this is in no include list.
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -39,7 +39,8 @@ struct Policy {
   bool adaptive = false;
   Millis min_interval{std::chrono::minutes(5)};  // between two visits that the schedule makes by itself
   bool peeks = true;                             // it may ask for the link object first
-  double control_share = 0;                      // of the links, visited in turn to compare with; 0 to 0.5
+  // Of the links, visited in turn to compare with; 0 to 0.5.
+  double control_share = 0;  // tidy: allow double: a share of the links, no money
 };
 
 inline bool is_adaptive(const Policy& policy) {

@@ -59,7 +59,7 @@ struct RefreshSpending {
 inline constexpr std::string_view refresh_spending_note = "refresh-spending";
 // Forgets a day and a month that are over. A clock that was set back grants nothing anew.
 RefreshSpending spending_at(RefreshSpending spending, WallTime now);
-// Calls that are left for now: the smaller of both limits.
+// Calls that are left, of both limits the smaller.
 std::uint32_t calls_left(const RefreshSpending& spending, const RefreshPolicy& policy);
 std::string encode_spending(const RefreshSpending& spending);
 // nullopt: not understood; whoever reads it must then assume that all is spent.

@@ -94,7 +94,7 @@ class Cycle {
   bool peeks_first() const {
     const bool plain = cause_ == core::Cause::schedule && record_.status == core::LinkStatus::active;
     const bool open = record_.drain.open || record_.resync || record_.repairing || context_.pull_accounts;
-    return context_.planner != nullptr && record_.freshness.peek_next && plain && !open;
+    return context_.planner != nullptr && record_.freshness.peek_next && plain && !open && !context_.hint;
   }
 
   // The look before this visit found the link connected, but then nobody might drain. Looking again would
@@ -325,26 +325,33 @@ class Cycle {
     return error;
   }
 
-  api::Task<void> look() {
+  // The link object; null: the cycle has ended.
+  api::Task<std::shared_ptr<const core::LinkAnswer>> ask_for_link() {
     if (context_.stopping) {
       end(CycleEnd::stopped);
-      co_return;
+      co_return nullptr;
     }
     if (yields(Endpoint::link)) {
       end(CycleEnd::yielded);
-      co_return;
+      co_return nullptr;
     }
     auto answer = co_await context_.upstream.link(record_.link_id, cause_);
     if (answer && (*answer)->link.link_id != record_.link_id.str()) answer = wrong_link((*answer)->body);
     if (!answer) {
       co_await record_failure(std::move(answer.error()), Endpoint::link);
-      co_return;
+      co_return nullptr;
     }
     report().unknown_values += (*answer)->unknown_values;
+    co_return std::move(*answer);
+  }
+
+  api::Task<void> look() {
+    const std::shared_ptr<const core::LinkAnswer> answer = co_await ask_for_link();
+    if (!answer) co_return;
     auto held = co_await lookup(core::plan_lookup(record_));
     if (!held) co_return;
     core::StepInput step = input(std::move(held));
-    core::LinkUpdate update = core::step_link(step, *answer);
+    core::LinkUpdate update = core::step_link(step, answer);
     const bool more = update.more;
     if (!more) answer_hint(update);
     const bool committed = co_await commit(std::move(update));
@@ -356,26 +363,13 @@ class Cycle {
 
   // Asks whether upstream has anything new. The cycle goes on to drain if so.
   api::Task<void> peek() {
-    if (context_.stopping) {
-      end(CycleEnd::stopped);
-      co_return;
-    }
+    const std::shared_ptr<const core::LinkAnswer> answer = co_await ask_for_link();
+    if (!answer) co_return;
     report().peeked = true;
-    if (yields(Endpoint::link)) {
-      end(CycleEnd::yielded);
-      co_return;
-    }
-    auto answer = co_await context_.upstream.link(record_.link_id, cause_);
-    if (answer && (*answer)->link.link_id != record_.link_id.str()) answer = wrong_link((*answer)->body);
-    if (!answer) {
-      co_await record_failure(std::move(answer.error()), Endpoint::link);
-      co_return;
-    }
-    report().unknown_values += (*answer)->unknown_values;
     auto held = co_await lookup(core::plan_lookup(record_));
     if (!held) co_return;
     core::StepInput step = input(std::move(held));
-    core::LinkUpdate update = core::step_peek(step, *answer);
+    core::LinkUpdate update = core::step_peek(step, answer);
     const bool news = update.more;
     const bool committed = co_await commit(std::move(update));
     if (!committed || news) co_return;

@@ -22,7 +22,8 @@ constexpr TimePoint start{Milliseconds{1'790'000'000'000}};
 // The public test vector: made with a throw-away key.
 constexpr std::string_view vector_keys =
     R"({"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"contract-test-key-1",)"
-    R"("x":"Xuws3Z1SY-dpyGAylbso-e653hKAZ5_PQcMkmwk-C6s","y":"NPAU_ZcavKp6mDY2zoe2LcyXb6ePNo--aI7IYGtOuPQ"}]})";
+    R"("x":"Xuws3Z1SY-dpyGAylbso-e653hKAZ5_PQcMkmwk-C6s",)"
+    R"("y":"NPAU_ZcavKp6mDY2zoe2LcyXb6ePNo--aI7IYGtOuPQ"}]})";
 constexpr std::string_view vector_body =
     R"({"webhook_major_version":1,"webhook_minor_version":0,)"
     R"("webhook_idempotency_key":"0b7c1b1e-5a0e-4a52-9a43-6f1f6f0c7a11",)"
@@ -266,7 +267,8 @@ TEST(Hooks, FaultsSpoilThemEachInItsWay) {
   const std::string other = bank.link();
   bank.upstream.faults().set(*parse_fault_script(
       R"([{"fault":"hook_other_link","count":1},{"fault":"hook_other_link","variant":"unknown","count":1},)"
-      R"({"match":{"endpoint":"hook"},"fault":"hook_dark"},{"match":{"endpoint":"sync"},"fault":"hook_dark"}])"));
+      R"({"match":{"endpoint":"hook"},"fault":"hook_dark"},)"
+      R"({"match":{"endpoint":"sync"},"fault":"hook_dark"}])"));
   bank.upstream.send_hooks(id, HookEvent::updates_available, 3, bank.now);
   const auto hooks = bank.due();
   ASSERT_EQ(hooks.size(), 2U);

@@ -74,6 +74,51 @@ std::string file_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+void add_refresh_options(CLI::App& app, Arguments& arguments) {
+  app.add_option("--refresh-every", arguments.refresh_every_seconds,
+                 "Seconds of bank time between refreshes; 0: the institutions' habits")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->capture_default_str();
+  app.add_option("--refresh-failures", arguments.refresh_failure_permille,
+                 "Scheduled refreshes that fail, of a thousand")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--refresh", arguments.refresh,
+                 "habits: the institutions above; periodic: links of 120 made-up banks that refresh nearly "
+                 "periodically or when something happens, and bring news only if there is any")
+      ->check(CLI::IsMember({"habits", "periodic"}))
+      ->capture_default_str();
+  app.add_option("--refresh-pace", arguments.refresh_pace, "How many times faster the made-up banks live")
+      ->check(CLI::Range(0.01, 1e5))
+      ->capture_default_str();
+  app.add_option("--refresh-log", arguments.refresh_log, "Refreshes to keep for GET /sandbox/refreshes")
+      ->check(CLI::Range(0, 10'000'000))
+      ->capture_default_str();
+  app.add_option("--refresh-hours", arguments.refresh_hours,
+                 "INSTITUTION=FROM-TO hours (UTC) in which it takes refreshes on demand; repeatable");
+}
+
+void add_hook_options(CLI::App& app, Arguments& arguments) {
+  app.add_option("--webhook", arguments.webhook, "Webhook of the links to begin with (http, loopback)");
+  app.add_option("--webhook-permille", arguments.webhook_permille,
+                 "Of those links, how many have it, of a thousand")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--hook-recall", arguments.hooks.recall_permille, "What hooks tell of, of a thousand events")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--hook-latency-ms", arguments.hook_latency_ms, "Mean time from event to hook, in bank time")
+      ->check(CLI::Range(0, 86'400'000))
+      ->capture_default_str();
+  app.add_option("--hook-duplicates", arguments.hooks.duplicate_permille, "Hooks sent twice, of a thousand")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--hook-late", arguments.hooks.late_permille,
+                 "Hooks held back for up to a minute, so that others overtake them, of a thousand")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+}
+
 void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--address", arguments.address, "Address to listen on")->capture_default_str();
   app.add_option("--port", arguments.port, "HTTP port; 0 takes any free one")->capture_default_str();
@@ -98,27 +143,6 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--transactions-per-month", arguments.link.transactions_per_month, "For each link")
       ->check(CLI::Range(0, 1'000'000))
       ->capture_default_str();
-  app.add_option("--refresh-every", arguments.refresh_every_seconds,
-                 "Seconds of bank time between refreshes; 0: the institutions' habits")
-      ->check(CLI::Range(0, 1'000'000'000))
-      ->capture_default_str();
-  app.add_option("--refresh-failures", arguments.refresh_failure_permille,
-                 "Scheduled refreshes that fail, of a thousand")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  app.add_option("--refresh", arguments.refresh,
-                 "habits: the institutions above; periodic: links of 120 made-up banks that refresh nearly "
-                 "periodically or when something happens, and bring news only if there is any")
-      ->check(CLI::IsMember({"habits", "periodic"}))
-      ->capture_default_str();
-  app.add_option("--refresh-pace", arguments.refresh_pace, "How many times faster the made-up banks live")
-      ->check(CLI::Range(0.01, 1e5))
-      ->capture_default_str();
-  app.add_option("--refresh-log", arguments.refresh_log, "Refreshes to keep for GET /sandbox/refreshes")
-      ->check(CLI::Range(0, 10'000'000))
-      ->capture_default_str();
-  app.add_option("--refresh-hours", arguments.refresh_hours,
-                 "INSTITUTION=FROM-TO hours (UTC) in which it takes refreshes on demand; repeatable");
   app.add_option("--clock-speed", arguments.clock_speed, "Bank seconds for one real second")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
@@ -134,24 +158,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--retry-after-grace-ms", arguments.retry_after_grace_ms,
                  "Requests this soon after a 429 count as already under way")
       ->capture_default_str();
-  app.add_option("--webhook", arguments.webhook, "Webhook of the links to begin with (http, loopback)");
-  app.add_option("--webhook-permille", arguments.webhook_permille,
-                 "Of those links, how many have it, of a thousand")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  app.add_option("--hook-recall", arguments.hooks.recall_permille, "What hooks tell of, of a thousand events")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  app.add_option("--hook-latency-ms", arguments.hook_latency_ms, "Mean time from event to hook, in bank time")
-      ->check(CLI::Range(0, 86'400'000))
-      ->capture_default_str();
-  app.add_option("--hook-duplicates", arguments.hooks.duplicate_permille, "Hooks sent twice, of a thousand")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  app.add_option("--hook-late", arguments.hooks.late_permille,
-                 "Hooks held back for up to a minute, so that others overtake them, of a thousand")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
+  add_refresh_options(app, arguments);
+  add_hook_options(app, arguments);
   app.add_option("--record", arguments.record, "Exchanges to keep for GET /sandbox/recorded")
       ->capture_default_str();
 }

@@ -52,8 +52,9 @@ TEST(WebhookAudit, BelievesAChangeWhenTheAnswerShowsIt) {
 }
 
 TEST(WebhookAudit, StoresTheObjectAndNothingElse) {
-  const auto answer = parse_link(
-      R"({"link_id":"mk_1","institution_id":"i","state":"error","error_code":"auth_expired","webhook":"x","products":{}})");
+  const auto answer =
+      parse_link(R"({"link_id":"mk_1","institution_id":"i","state":"error","error_code":"auth_expired",)"
+                 R"("webhook":"x","products":{}})");
   ASSERT_TRUE(answer);
   LinkRecord record;
   record.link_id = LinkId("mk_1");

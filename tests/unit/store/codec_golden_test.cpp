@@ -106,83 +106,85 @@ TEST(ValueBytes, SmallestLinkRecord) {
   EXPECT_EQ(decode_link("l", value), record);
 }
 
+constexpr std::string_view full_link_record =
+    "01"
+    "8402"
+    "03"      // format, fence 260, relink
+    "90a10f"  // last success 125,000 ms
+    "c0a907"  // next due 60,000 ms later
+    "02"
+    "01"
+    "c701"
+    "02"
+    "06"        // two recent sends: sync 100 ms before that success, accounts 3 ms later
+    "ffffff01"  // every flag
+    "02"
+    "6375"  // customer
+    "02"
+    "01"
+    "61"
+    "02"
+    "6262"  // tags
+    "0e"    // added
+    "03"
+    "696e73"
+    "02"
+    "7072"
+    "02"
+    "7374"
+    "02"
+    "6572"
+    "02"
+    "04"  // transactions clock, accounts clock
+    "03"
+    "637572"  // cursor
+    "05"
+    "10"
+    "02"  // generation, resync started, resyncs
+    "03"
+    "01"
+    "04"
+    "06"
+    "02"  // drain: pages, idle pages, staged, clock, two hashes
+    "0000000000000001"
+    "ffffffffffffffff"
+    "02"
+    "01"
+    "78"
+    "02"
+    "7979"  // drain: two posted rows
+    "08"    // pending clock
+    "12"
+    "0a"  // accounts pulled at, under clock
+    "0102030405060708090a0b0c0d0e0f10"
+    "ff02030405060708090a0b0c0d0e0f10"
+    "c80164"  // last attempt 100 ms after the success, refused products again 50 ms after it
+    "07"
+    "01"  // failures
+    "03"
+    "ee07"
+    "02"
+    "6563"
+    "02"
+    "656d"
+    "14"
+    "02"
+    "ac02"
+    "04"  // counts
+    "808080fe03"
+    "8080888d04"
+    "808080fc03"
+    "808080f803"  // evidence: 1.5 changes in 20.25 days, 1 hooked, 0.5 missed
+    "cf0f"
+    "00"  // fetched a second before the success, looked at with it
+    "03"
+    "01";  // webhook, peek; by the ladder
+
 TEST(ValueBytes, FullLinkRecord) {
   const auto record = sample_link();
   std::string value;
   encode_link(value, record);
-  EXPECT_EQ(to_hex(value),
-            "01"
-            "8402"
-            "03"      // format, fence 260, relink
-            "90a10f"  // last success 125,000 ms
-            "c0a907"  // next due 60,000 ms later
-            "02"
-            "01"
-            "c701"
-            "02"
-            "06"        // two recent sends: sync 100 ms before that success, accounts 3 ms later
-            "ffffff01"  // every flag
-            "02"
-            "6375"  // customer
-            "02"
-            "01"
-            "61"
-            "02"
-            "6262"  // tags
-            "0e"    // added
-            "03"
-            "696e73"
-            "02"
-            "7072"
-            "02"
-            "7374"
-            "02"
-            "6572"
-            "02"
-            "04"  // transactions clock, accounts clock
-            "03"
-            "637572"  // cursor
-            "05"
-            "10"
-            "02"  // generation, resync started, resyncs
-            "03"
-            "01"
-            "04"
-            "06"
-            "02"  // drain: pages, idle pages, staged, clock, two hashes
-            "0000000000000001"
-            "ffffffffffffffff"
-            "02"
-            "01"
-            "78"
-            "02"
-            "7979"  // drain: two posted rows
-            "08"    // pending clock
-            "12"
-            "0a"  // accounts pulled at, under clock
-            "0102030405060708090a0b0c0d0e0f10"
-            "ff02030405060708090a0b0c0d0e0f10"
-            "c80164"  // last attempt 100 ms after the success, refused products again 50 ms after it
-            "07"
-            "01"  // failures
-            "03"
-            "ee07"
-            "02"
-            "6563"
-            "02"
-            "656d"
-            "14"
-            "02"
-            "ac02"
-            "04"  // counts
-            "808080fe03"
-            "8080888d04"
-            "808080fc03"
-            "808080f803"  // evidence: 1.5 changes in 20.25 days, 1 hooked, 0.5 missed
-            "cf0f"
-            "00"  // fetched a second before the success, looked at with it
-            "03"
-            "01");  // webhook, peek; by the ladder
+  EXPECT_EQ(to_hex(value), full_link_record);
 }
 
 TEST(ValueBytes, FullLinkRecordIsReadBack) {
