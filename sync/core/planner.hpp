@@ -55,8 +55,7 @@ class VisitPlanner {
   ChangeEvidence note_fetch(const LinkOutlook& link, std::string_view institution_id,
                             std::string_view provider, WallTime now, bool changed, FoundBy by);
 
-  // A request of the schedule or of a webhook fell due. Once for each, however often its budget turns it
-  // away: otherwise a short queue looks like a demand without end, and the price chases everybody away.
+  // A request of the schedule or of a webhook fell due.
   void count_fetch() { ++fetches_; }
   void count_peek() { ++peeks_; }
   bool tick_due(WallTime now) const;

@@ -46,8 +46,7 @@ struct LinkState {
   core::LinkOutlook outlook;
   std::int64_t looked_ms = 0, fetched_ms = 0;
   bool peek = false;
-  bool counted = false;  // that it fell due
-  bool here = true;      // not deleted, and added already
+  bool here = true;  // not deleted, and added already
   // Upstream's side.
   Refresh next;
   bool held_changed = false;            // while it was dark
@@ -327,9 +326,7 @@ class Run {
   void visit(std::uint32_t at) {
     LinkState& link = links_[at];
     if (link.peek) {
-      // Once for each that falls due, however often it is turned away.
-      if (!link.counted) planner_.count_peek();
-      link.counted = true;
+      planner_.count_peek();
       if (!gate_.try_take(core::Endpoint::link, link.id, core::Cause::schedule)) {
         const auto opens = gate_.available_at(core::Endpoint::link, link.id, core::Cause::schedule);
         schedule(at, clock_.wall_now() + (opens - clock_.steady_now()) + core::Millis(tick_ms));
@@ -355,7 +352,7 @@ class Run {
     count_in_minute(peeks_minute_, budgets().link_per_app);
     if (measuring()) ++outcome_.peeks;
     const bool news = look(at);
-    link.peek = link.counted = false;
+    link.peek = false;
     if (!news) {
       plan(at);
     } else if (gate_.try_take(core::Endpoint::sync, link.id, core::Cause::schedule)) {
@@ -370,7 +367,6 @@ class Run {
     const std::uint32_t in_minute = count_in_minute(fetches_minute_, budgets().sync_per_app);
     outcome_.most_in_minute = std::max(outcome_.most_in_minute, in_minute);
     planner_.count_fetch();
-    links_[at].counted = false;
     if (measuring()) ++outcome_.fetches;
     look(at);
     const bool changed = !link.unseen_ms.empty();
