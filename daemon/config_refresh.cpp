@@ -19,8 +19,8 @@ void add_refresh_keys(std::vector<ConfigKey>& keys) {
   constexpr auto section = "refresh";
   keys.push_back(live(flag(
       section, "enabled", [](C& c) -> bool& { return c.refresh.enabled; }, false,
-      "Whether anybody may ask for a link to be refreshed (`POST /v1/links/{id}/refresh`, `moneykitctl links "
-      "refresh`).")));
+      "Whether anybody may ask for a link to be refreshed (`POST /v1/links/{id}/refresh`, "
+      "`moneykitctl links refresh`).")));
   keys.push_back(live(number(
       section, "calls_per_day", [](C& c) -> std::uint64_t& { return c.refresh.calls_per_day; }, 100, 0,
       1'000'000,

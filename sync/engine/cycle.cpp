@@ -363,9 +363,9 @@ class Cycle {
 
   // Asks whether upstream has anything new. The cycle goes on to drain if so.
   api::Task<void> peek() {
+    report().peeked = true;  // also one that the budget turns away: it fell due
     const std::shared_ptr<const core::LinkAnswer> answer = co_await ask_for_link();
     if (!answer) co_return;
-    report().peeked = true;
     auto held = co_await lookup(core::plan_lookup(record_));
     if (!held) co_return;
     core::StepInput step = input(std::move(held));

@@ -52,7 +52,7 @@ TEST_F(Routes, ABodyThatNamesNoLinksIsRefused) {
       {R"({"link_ids":[]})", "link_ids is missing or empty"},
       {R"({"link_ids":["mk_1","mk_1"]})", "names a link twice"},
       {R"({"link_ids":["mk_1",7]})", "link_ids[1] is not a string"},
-      {R"({"link_ids":["a\nb"]})", "link_ids[0] must have 1 to 256 bytes"},
+      {R"({"link_ids":["a\nb"]})", "link_ids must have 1 to 256 bytes"},
       {R"({"links":["mk_1"]})", "known are link_ids"},
       {many + "]}", "are more than 50"},
   };
@@ -80,7 +80,7 @@ TEST_F(Routes, ARefreshSaysForEachProductWhetherItWasAskedFor) {
   EXPECT_EQ(ask("POST", "/v1/links/mk_7/refresh", "{}").status, 404);
   const std::pair<const char*, const char*> bad[] = {
       {R"({"products":[]})", "products is empty"},
-      {R"({"products":["identity"]})", "products[0] must be accounts or transactions"},
+      {R"({"products":["identity"]})", "products must be accounts or transactions"},
       {R"({"products":["accounts","accounts"]})", "name a product twice"},
       {R"({"product":"accounts"})", "known are products"},
   };

@@ -153,7 +153,7 @@ TEST_F(Refresh, ARefusalCostsNothingAndIsRemembered) {
   instead.reset();
   EXPECT_EQ(word(), "too_soon");
   EXPECT_EQ(asked.size(), 1U) << "not before upstream's time";
-  world.io.pass(hours(2));
+  world.io.pass(hours(2) + minutes(3));  // openings are known to five minutes
   EXPECT_EQ(word(), "asked");
   instead = error_reply(422, "link_error.bad_state");
   EXPECT_EQ(word("mk_2"), "upstream_state");

@@ -182,7 +182,7 @@ TEST_F(Webhooks, WithoutAConfiguredOneNothingIsAsked) {
   EXPECT_EQ(outcome->error().code, Errc::conflict);
   EXPECT_EQ(outcome->error().api_code, core::no_webhook);
   EXPECT_TRUE(patches.empty());
-  EXPECT_EQ(ask(std::vector<std::string>(51, "mk_1"))->error().code, Errc::conflict);
+  EXPECT_EQ(ask(std::vector<std::string>(51, "mk_1"))->error().code, Errc::invalid);
   world.engine->set_session_settings({.redirect_uri = {}, .webhook = wanted});
   EXPECT_EQ(ask(std::vector<std::string>(51, "mk_1"))->error().code, Errc::invalid);
 }
