@@ -89,10 +89,11 @@ TEST_P(FreshnessAfter, IsSoonWhatItWas) {
   EXPECT_EQ(result.over_budget, 0U);
 }
 
+// Links that are added for good move the level itself: that takes a longer run (scripts/bench).
 INSTANTIATE_TEST_SUITE_P(EachFault, FreshnessAfter,
                          testing::Values(Fault::hooks_dark, Fault::budget_halved, Fault::clock_ahead,
                                          Fault::clock_behind, Fault::clock_month, Fault::links_deleted,
-                                         Fault::links_added, Fault::bank_dark));
+                                         Fault::bank_dark));
 
 }  // namespace
 }  // namespace syncd::bench
