@@ -331,11 +331,29 @@ test('requests that are not exactly right', async () => {
 });
 
 test('things that are not there', async () => {
-  const bodies = { Note: { text: 'x' }, Purge: {}, FeedPosition: { epoch: 1, seq: 0 } };
+  const bodies = { Note: { text: 'x' }, Purge: {}, RefreshRequest: {}, FeedPosition: { epoch: 1, seq: 0 } };
   for (const operation of operations.filter(({ path }) => path.includes('{'))) {
     const schema = operation.body && document.paths[operation.path].post.requestBody.content['application/json'].schema.$ref.split('/').at(-1);
     await expect(operation.id, 404, { path: variables, body: operation.body ? bodies[schema] ?? { version: 1 } : undefined });
   }
+});
+
+test('webhooks, and refreshes on demand', async () => {
+  const id = await link('instant_bank', 'user-hooks');
+  const fix = { body: { link_ids: [id] } };
+  await expect('auditWebhooks', 409);
+  await expect('fixWebhooks', 409, fix);
+  assert.equal((await expect('refreshLink', 200, { path: { link_id: id }, body: {} })).items.length, 1);
+  await world.configure('[link_session]\nwebhook = "https://example.com/hooks"\n[refresh]\nenabled = true\n');
+  let audited;
+  do {
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    audited = await ask(world.socket, 'GET', '/v1/webhooks/audit', { agent: world.agent });
+  } while (audited.status !== 200);
+  await expect('auditWebhooks', 200);
+  await expect('fixWebhooks', 200, fix);
+  await expect('refreshLink', 202, { path: { link_id: id }, body: {} });
+  await keyConflict('refreshLink', { status: 200, path: { link_id: id }, body: {} }, { path: { link_id: id }, body: { products: ['accounts'] } });
 });
 
 test('HEAD is answered like GET, without the body', async () => {
