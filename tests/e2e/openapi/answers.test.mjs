@@ -339,16 +339,18 @@ test('things that are not there', async () => {
 });
 
 test('webhooks, and refreshes on demand', async () => {
-  const id = await link('instant_bank', 'user-hooks');
+  const [{ link_id: id }] = (await expect('listLinks', 200, { query: { state: 'active', limit: '1' } })).items;
   const fix = { body: { link_ids: [id] } };
   await expect('auditWebhooks', 409);
   await expect('fixWebhooks', 409, fix);
   assert.equal((await expect('refreshLink', 200, { path: { link_id: id }, body: {} })).items.length, 1);
   await world.configure('[link_session]\nwebhook = "https://example.com/hooks"\n[refresh]\nenabled = true\n');
   let audited;
+  let looks = 0;
   do {
     await new Promise((resolve) => { setTimeout(resolve, 20); });
     audited = await ask(world.socket, 'GET', '/v1/webhooks/audit', { agent: world.agent });
+    assert.ok((looks += 1) < 500, `the webhook is not taken: ${audited.text}`);
   } while (audited.status !== 200);
   await expect('auditWebhooks', 200);
   await expect('fixWebhooks', 200, fix);
