@@ -202,8 +202,8 @@ test('the relink queue and the sessions for it', async () => {
 });
 
 // Upstream fails, and then refuses our credentials, at this call of its API.
-async function faulty(id, request, endpoint) {
-  for (const [fault, status] of [[{ fault: 'status', status: 500 }, 502], [{ fault: 'unauthorized' }, 503]]) {
+async function faulty(id, request, endpoint, failing = { fault: 'status', status: 500 }) {
+  for (const [fault, status] of [[failing, 502], [{ fault: 'unauthorized' }, 503]]) {
     await world.sandbox.control('PUT', 'faults', { rules: [{ match: { endpoint }, ...fault }] });
     await expect(id, status, request);
   }
@@ -344,7 +344,7 @@ test('webhooks, and refreshes on demand', async () => {
   await expect('auditWebhooks', 409);
   await expect('fixWebhooks', 409, fix);
   assert.equal((await expect('refreshLink', 200, { path: { link_id: id }, body: {} })).items.length, 1);
-  await world.configure('[link_session]\nwebhook = "https://example.com/hooks"\n[refresh]\nenabled = true\n');
+  await world.configure('[refresh]\nenabled = true\n', 'https://example.com/hooks');
   let audited;
   let looks = 0;
   do {
@@ -353,9 +353,15 @@ test('webhooks, and refreshes on demand', async () => {
     assert.ok((looks += 1) < 500, `the webhook is not taken: ${audited.text}`);
   } while (audited.status !== 200);
   await expect('auditWebhooks', 200);
+  // A server that fails for one link is that link's own; one that cannot be reached is everybody's.
+  await faulty('fixWebhooks', fix, 'link', { fault: 'reset' });
   await expect('fixWebhooks', 200, fix);
-  await expect('refreshLink', 202, { path: { link_id: id }, body: {} });
-  await keyConflict('refreshLink', { status: 200, path: { link_id: id }, body: {} }, { path: { link_id: id }, body: { products: ['accounts'] } });
+  // A bank that has delivered nothing yet may be asked.
+  const { link_session_token: session } = await expect('createLinkSession', 201,
+    { body: { customer_user: { id: 'user-hooks' }, institution_id: 'instant_bank', products: { transactions: {} } } });
+  const { exchangeable_token: token } = await world.sandbox.control('POST', `sessions/${session}/complete`, {});
+  const { link_id: fresh } = await expect('exchangeToken', 201, { body: { exchangeable_token: token } });
+  await keyConflict('refreshLink', { status: 202, path: { link_id: fresh }, body: {} }, { path: { link_id: fresh }, body: { products: ['accounts'] } });
 });
 
 test('HEAD is answered like GET, without the body', async () => {

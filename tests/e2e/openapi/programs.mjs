@@ -111,7 +111,7 @@ async function startSandbox() {
   return { ...running, url: running.what.http, clientId: running.what.client_id, control };
 }
 
-function configFor(dir, sandbox) {
+function configFor(dir, sandbox, webhook) {
   return `
 [upstream]
 base_url = "${sandbox.url}"
@@ -138,6 +138,7 @@ link_session_per_user = 1000000
 exchange_per_app = 1000000
 [link_session]
 redirect_uri = "https://app.example/back"
+webhook = "${webhook}"
 [incidents]
 min_links = 3
 [admin]
@@ -164,7 +165,7 @@ export async function startBoth() {
     ends.push(sandbox.end);
     await writeFile(path.join(dir, 'secret'), 'sandbox-secret', { mode: 0o600 });
     const config = path.join(dir, 'config.toml');
-    await writeFile(config, configFor(dir, sandbox), { mode: 0o600 });
+    await writeFile(config, configFor(dir, sandbox, ''), { mode: 0o600 });
     let port;
     const daemon = await start(programOf('SYNCD_PROGRAM'), ['run', '--config', config], (line) => {
       const { event, msg = '', address = '' } = parsed(line);
@@ -175,9 +176,9 @@ export async function startBoth() {
     assert.ok(port, `the log names the TCP address of the admin API:\n${daemon.lines.join('\n')}`);
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     ends.push(() => agent.destroy());
-    // The same with more sections, of keys that a running daemon takes.
-    const configure = async (more) => {
-      await writeFile(config, configFor(dir, sandbox) + more, { mode: 0o600 });
+    // The same with more sections, of keys that a running daemon takes, and with a webhook for new links.
+    const configure = async (more, webhook = '') => {
+      await writeFile(config, configFor(dir, sandbox, webhook) + more, { mode: 0o600 });
       daemon.signal('SIGHUP');
     };
     return { configure, sandbox, daemon, agent, socket: { socketPath: path.join(dir, 'admin.sock') }, tcp: { host: '127.0.0.1', port }, end };
