@@ -97,9 +97,9 @@ api::Task<HttpResponse> AdminRoutes::audit_webhooks(Call call) {
     auto object = co_await view_.link_object(record.link_id);
     if (!object) co_return from_error(object.error());
     ++looked_at;
-    const auto keeps = core::parse_link_keeps(object->empty() ? "{}" : *object);
-    const auto finding = core::judge_webhook(std::move(*object), wanted);
+    const auto finding = core::judge_webhook(*object, wanted);
     if (finding && *finding == core::WebhookFinding::right) continue;
+    const auto keeps = core::parse_link_keeps(std::move(*object));
     // What is stored and cannot be read is mended by the next visit.
     write_look(writer, {.record = record,
                         .finding = finding.value_or(core::WebhookFinding::unknown),
@@ -121,16 +121,11 @@ api::Task<HttpResponse> AdminRoutes::fix_webhooks(Call call) {
   view_.note_action("webhooks.fix", core::LinkId{}, call.request.actor);
   JsonWriter writer;
   writer.begin_object().key("items").begin_array();
-  std::uint64_t fixed = 0;
-  std::uint64_t refused = 0;
-  for (std::size_t at = 0; at < ids->size(); ++at) {
-    const auto& result = (*results)[at];
-    fixed += result && *result == engine::WebhookFix::fixed ? 1 : 0;
-    refused += result ? 0 : 1;
-    write_result(writer, (*ids)[at].str(), result);
-  }
-  writer.end_array().key("counts").begin_object().member("fixed", fixed);
-  writer.member("right", ids->size() - fixed - refused).member("refused", refused);
+  for (std::size_t at = 0; at < ids->size(); ++at)
+    write_result(writer, (*ids)[at].str(), (*results)[at]);
+  const engine::WebhookFixCounts counts = engine::counts_of(*results);
+  writer.end_array().key("counts").begin_object().member("fixed", counts.fixed);
+  writer.member("right", counts.right).member("refused", counts.refused);
   writer.end_object().end_object();
   co_return json(200, writer);
 }

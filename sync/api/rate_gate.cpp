@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "sync/core/classify.hpp"
+#include "sync/core/note_numbers.hpp"
 
 namespace syncd::api {
 
@@ -89,16 +90,6 @@ std::int64_t ms(SteadyTime at) {
   return at.time_since_epoch().count();
 }
 
-template <class Number>
-bool take_number(std::string_view& text, Number& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{}) return false;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  if (!text.starts_with(' ')) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
 constexpr std::string_view snapshot_head = "v2\n";
 
 // One line of a snapshot about requests; the id points into its text.
@@ -121,7 +112,8 @@ std::optional<SnapshotLine> read_line(std::string_view text) {
   unsigned endpoint = 0;
   std::int64_t wall_ms = 0;
   std::uint32_t requests = 0;
-  if (!take_number(text, endpoint) || !take_number(text, wall_ms) || !take_number(text, requests))
+  if (!core::take_number(text, endpoint, ' ') || !core::take_number(text, wall_ms, ' ') ||
+      !core::take_number(text, requests, ' '))
     return std::nullopt;
   const bool sane = endpoint >= 1 && endpoint <= core::endpoint_count && wall_ms >= 0 &&
                     wall_ms <= wall_ms_max && requests <= requests_max;
@@ -143,7 +135,8 @@ std::optional<FreezeLine> read_freeze(std::string_view text) {
   unsigned endpoint = 0;
   std::int64_t wall_ms = 0;
   std::int64_t remaining = 0;
-  if (!take_number(text, endpoint) || !take_number(text, wall_ms) || !take_number(text, remaining))
+  if (!core::take_number(text, endpoint, ' ') || !core::take_number(text, wall_ms, ' ') ||
+      !core::take_number(text, remaining, ' '))
     return std::nullopt;
   const bool sane = endpoint >= 1 && endpoint <= core::endpoint_count && wall_ms >= 0 &&
                     wall_ms <= wall_ms_max && remaining >= 0 && remaining <= core::retry_after_max.count();

@@ -7,16 +7,11 @@ namespace syncd::core {
 
 namespace {
 
-constexpr double half_life_days = 21;
 // A webhook is believed in from the start, and disbelieved after a few changes that it did not tell.
 constexpr double hooked_prior = 9;
 constexpr double missed_prior = 1;
 constexpr double changes_max = 1e6;
 constexpr double rate_min = 1e-4;  // a change in 27 years
-
-double in_days(Millis span) {
-  return std::chrono::duration<double, std::ratio<86'400>>(span).count();
-}
 
 // The expected number of changes behind "something has changed in this time". At a high rate there are
 // many behind one bit, and then the bit says little: what it may say is bounded.
@@ -31,7 +26,7 @@ double changes_behind(double rate, double days) {
 double note_fetch(ChangeEvidence& evidence, Millis since_last, bool changed, FoundBy by,
                   const ChangePrior& prior) {
   const double days = std::clamp(in_days(since_last), 0.0, watched_days_max);
-  const double kept = std::exp2(-days / half_life_days);
+  const double kept = std::exp2(-days / evidence_half_life_days);
   const double found = changed ? changes_behind(changes_per_day(evidence, prior), days) : 0;
   evidence.changes = static_cast<float>(std::min(kept * evidence.changes + found, changes_max));
   evidence.days = static_cast<float>(kept * evidence.days + days);

@@ -23,6 +23,10 @@ enum class FoundBy : std::uint8_t {
 };
 
 inline constexpr double watched_days_max = 7;
+inline constexpr double evidence_half_life_days = 21;
+inline double in_days(Millis span) {
+  return std::chrono::duration<double, std::ratio<86'400>>(span).count();
+}
 
 // A fetch has looked at the time since the last one. `since_last` below zero counts as zero, and more than
 // watched_days_max as that: nobody has watched, or the clock was set. Returns the expected number of changes

@@ -15,10 +15,6 @@ constexpr std::uint32_t refreshes_max = 48;  // that one visit is planned for
 constexpr std::uint32_t missed_max = 4;  // refreshes that did not come in a row: the rhythm is not this one's
 constexpr double jitter_share = 0.03;
 
-double in_days(Millis span) {
-  return Days(span).count();
-}
-
 Millis to_millis(double days) {
   constexpr double longest = 3650;
   return std::chrono::duration_cast<Millis>(Days(std::clamp(days, 0.0, longest)));
@@ -35,7 +31,8 @@ struct Option {
 };
 
 struct Setting {
-  double worth_per_day;      // changes a day that no webhook tells, times the link's weight
+  double unseen_per_day;     // changes a day that no webhook tells
+  double worth_per_day;      // the same times the link's weight
   double worth_per_refresh;  // the same for one refresh; 0 without a rhythm
   double period = 0, spread = 0;
   const CallPrices& prices;
@@ -49,7 +46,7 @@ Option by_rate(const Setting& set, bool peek) {
   double cost = std::sqrt(2 * price * set.worth_per_day);
   if (peek) {
     // Whenever the clock has advanced a fetch follows.
-    const double refreshes_per_day = set.period > 0 ? 1 / set.period : set.worth_per_day;
+    const double refreshes_per_day = set.period > 0 ? 1 / set.period : set.unseen_per_day;
     cost += set.prices.fetch * -std::expm1(-refreshes_per_day * wait) / wait;
   }
   return {.reason = VisitReason::rate, .peek = peek, .cost_per_day = cost, .wait_days = wait};
@@ -179,7 +176,9 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   plan.recall = webhook_recall(link.evidence, link.has_webhook);
   const double unseen = 1 - plan.recall;
   const bool rhythmic = institution.rhythm.regular && link.refreshed_at;
-  Setting set{.worth_per_day = link.weight * unseen * plan.changes_per_day,
+  const double unseen_per_day = unseen * plan.changes_per_day;
+  Setting set{.unseen_per_day = unseen_per_day,
+              .worth_per_day = link.weight * unseen_per_day,
               .worth_per_refresh = 0,
               .prices = prices,
               .peeks = policy.peeks};

@@ -42,16 +42,16 @@ void plan_next_visit(VisitPlanner& planner, const Policy& policy, const LinkReco
                      LinkUpdate& update) {
   LinkRecord& record = update.record;
   LinkFreshness& freshness = record.freshness;
-  if (update.looked)
-    planner.note_look(outlook_of(before), record.institution_id, record.provider, upstream_clock_of(record));
-  if (update.fetched) {
+  if (update.looked) {
+    const LinkOutlook known = outlook_of(before);
+    planner.note_look(known, record.institution_id, record.provider, upstream_clock_of(record));
     // What the first drain reads is history; it says nothing about how often there is something new.
     const bool watched = before.freshness.fetched_at != WallTime{} && !before.resync;
-    if (watched)
-      freshness.evidence = planner.note_fetch(outlook_of(before), record.institution_id, record.provider,
-                                              update.at, changed, found_by(update.cause));
-    freshness.fetched_at = update.at;
+    if (update.fetched && watched)
+      freshness.evidence = planner.note_fetch(known, record.institution_id, record.provider, update.at,
+                                              changed, found_by(update.cause));
   }
+  if (update.fetched) freshness.fetched_at = update.at;
   if (!update.waits) return;
   const LinkOutlook outlook = outlook_of(record);
   const bool control = arm_of(outlook.id_hash, policy.control_share) == Arm::control;

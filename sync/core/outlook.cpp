@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
+#include <utility>
+
+#include "sync/core/note_numbers.hpp"
 
 namespace syncd::core {
 
 namespace {
 
-constexpr double half_life_days = 21;
 constexpr double days_between_forgetting = 1.0 / 24;
 // How much an institution's mean counts for a link of it: as much as so many changes of its own.
 constexpr double prior_changes = 0.5;
@@ -24,10 +25,6 @@ constexpr Millis gap_max = std::chrono::hours(31 * 24);
 constexpr char separator = '\t';
 constexpr std::string_view note_head = "outlook 1\n";
 
-double days_of(Millis span) {
-  return std::chrono::duration<double, std::ratio<86'400>>(span).count();
-}
-
 std::string key_of(std::string_view institution_id, std::string_view provider) {
   std::string key(institution_id);
   key += separator;
@@ -36,29 +33,21 @@ std::string key_of(std::string_view institution_id, std::string_view provider) {
 }
 
 void put(std::string& text, double value) {
-  std::array<char, 32> digits{};
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  text.append(digits.data(), error == std::errc{} ? end : digits.data());
-  text += separator;
+  put_number(text, value, separator);
 }
 
 bool take(std::string_view& line, double& value) {
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
-  if (error != std::errc{} || !std::isfinite(value) || value < 0 || value > 1e15) return false;
-  line.remove_prefix(static_cast<std::size_t>(end - line.data()));
-  if (!line.starts_with(separator)) return false;
-  line.remove_prefix(1);
-  return true;
+  return take_number(line, value, separator) && std::isfinite(value) && value >= 0 && value <= 1e15;
 }
 
 }  // namespace
 
 void Outlooks::add(Pool& pool, WallTime now, double days, double changes) {
-  const double passed = days_of(now - pool.as_of);
+  const double passed = in_days(now - pool.as_of);
   if (pool.as_of == WallTime{} || passed < 0) {
     pool.as_of = now;
   } else if (passed > days_between_forgetting) {
-    const double kept = std::exp2(-passed / half_life_days);
+    const double kept = std::exp2(-passed / evidence_half_life_days);
     pool.changes *= kept;
     pool.days *= kept;
     pool.as_of = now;
@@ -79,7 +68,7 @@ Outlooks::Pool* Outlooks::pool_of(std::string_view institution_id, std::string_v
 
 void Outlooks::note_fetch(std::string_view institution_id, std::string_view provider, WallTime now,
                           Millis since_last, double changes) {
-  const double days = std::clamp(days_of(since_last), 0.0, watched_days_max);
+  const double days = std::clamp(in_days(since_last), 0.0, watched_days_max);
   add(everybody_, now, days, changes);
   Pool* pool = pool_of(institution_id, provider);
   if (pool != nullptr) add(*pool, now, days, changes);

@@ -20,6 +20,11 @@ bool relink_may_be_open(const LinkRecord& record) {
   return record.status == LinkStatus::relink || record.status == LinkStatus::paused;
 }
 
+// Its entry is opened or changed, or may end.
+bool touches_relink(const LinkRecord& record, const LinkObject& link) {
+  return relink_may_be_open(record) || condition_of(link).health == LinkHealth::needs_owner;
+}
+
 bool accounts_changed(const LinkRecord& record, const Page& page) {
   return page.accounts_present && page.accounts_digest != record.accounts_digest;
 }
@@ -163,8 +168,7 @@ LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const Seen
   request.pending = record.counts.pending > 0 && replaces;
   request.staged = record.drain.staged > 0 && replaces;
   request.accounts = has_rows(page) || accounts_changed(record, page);
-  const LinkHealth health = condition_of(page.link).health;
-  request.relink = relink_may_be_open(record) || health == LinkHealth::needs_owner;
+  request.relink = touches_relink(record, page.link);
   request.stale_below = record.resync && !page.has_more ? record.generation : 0;
   return request;
 }
@@ -174,6 +178,13 @@ LookupRequest plan_lookup(const LinkRecord& record, const AccountsAnswer&) {
   request.link_id = record.link_id;
   request.accounts = true;
   request.relink = true;
+  return request;
+}
+
+LookupRequest plan_lookup(const LinkRecord& record, const LinkAnswer& answer) {
+  LookupRequest request;
+  request.link_id = record.link_id;
+  request.relink = touches_relink(record, answer.link);
   return request;
 }
 

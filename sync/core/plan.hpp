@@ -76,7 +76,8 @@ bool matches_posted(const LinkRecord& record, const Page& page);
 // What step_page() must see of the store. Views point into the page and the record.
 LookupRequest plan_lookup(const LinkRecord& record, const Page& page, const SeenRows* seen);
 LookupRequest plan_lookup(const LinkRecord& record, const AccountsAnswer& answer);
-// For a failure or a look at the link object: the relink entry only.
+LookupRequest plan_lookup(const LinkRecord& record, const LinkAnswer& answer);
+// For a failure: the relink entry only.
 LookupRequest plan_lookup(const LinkRecord& record);
 
 }  // namespace syncd::core

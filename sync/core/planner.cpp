@@ -1,9 +1,9 @@
 #include "sync/core/planner.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
+
+#include "sync/core/note_numbers.hpp"
 
 namespace syncd::core {
 
@@ -25,20 +25,8 @@ Millis from_minutes(double minutes) {
   return Millis(static_cast<std::int64_t>(std::min(minutes, 1e9) * 60'000));
 }
 
-void put_price(std::string& note, double price, char end) {
-  std::array<char, 32> digits{};
-  const auto [last, error] = std::to_chars(digits.data(), digits.data() + digits.size(), price);
-  note.append(digits.data(), error == std::errc{} ? last : digits.data());
-  note += end;
-}
-
-bool take_price(std::string_view& note, double& price) {
-  const auto [end, error] = std::from_chars(note.data(), note.data() + note.size(), price);
-  if (error != std::errc{} || !std::isfinite(price) || price <= 0) return false;
-  note.remove_prefix(static_cast<std::size_t>(end - note.data()));
-  if (note.empty()) return false;
-  note.remove_prefix(1);
-  return true;
+bool take_price(std::string_view& note, double& price, char behind) {
+  return take_number(note, price, behind) && std::isfinite(price) && price > 0;
 }
 
 }  // namespace
@@ -139,8 +127,8 @@ void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {
 // A head with the hash of what follows: the prices, and the institutions.
 std::string VisitPlanner::encode() const {
   std::string text;
-  put_price(text, fetch_.value(), ' ');
-  put_price(text, peek_.value(), '\n');
+  put_number(text, fetch_.value(), ' ');
+  put_number(text, peek_.value(), '\n');
   text += outlooks_.encode();
   return std::string(note_head) + std::to_string(stable_hash(text)) + '\n' + text;
 }
@@ -154,7 +142,7 @@ void VisitPlanner::decode(std::string_view note) {
   if (head != std::string(note_head) + std::to_string(stable_hash(note))) return;
   double fetch = 0;
   double peek = 0;
-  if (!take_price(note, fetch) || !take_price(note, peek)) return;
+  if (!take_price(note, fetch, ' ') || !take_price(note, peek, '\n')) return;
   fetch_.restore(fetch);
   peek_.restore(peek);
   outlooks_.decode(note);

@@ -56,7 +56,7 @@ class VisitPlanner {
                             std::string_view provider, WallTime now, bool changed, FoundBy by);
 
   // A request of the schedule or of a webhook fell due.
-  void count_fetch() { ++fetches_; }
+  void count_fetches(std::uint32_t requests = 1) { fetches_ += requests; }
   void count_peek() { ++peeks_; }
   bool tick_due(WallTime now) const;
   // Moves the prices when their time has come; `overdue`: links that are due and not being visited.

@@ -1,27 +1,16 @@
 #include "sync/core/purge.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 #include <utility>
 
 #include "sync/core/hex.hpp"
+#include "sync/core/note_numbers.hpp"
 
 namespace syncd::core {
 
 namespace {
 
 constexpr Millis counts_for{60'000};
-
-template <class Number>
-std::optional<Number> take_number(std::string_view& line) {
-  Number number{};
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
-  const auto bytes = static_cast<std::size_t>(end - line.data());
-  if (error != std::errc{} || bytes == line.size() || line[bytes] != ' ') return std::nullopt;
-  line.remove_prefix(bytes + 1);
-  return number;
-}
 
 }  // namespace
 
@@ -53,11 +42,12 @@ PurgedSends decode_purged_sends(std::string_view note) {
   while (!note.empty()) {
     std::string_view line = note.substr(0, note.find('\n'));
     note.remove_prefix(std::min(line.size() + 1, note.size()));
-    const auto endpoint = take_number<std::uint8_t>(line);
-    const auto at_ms = endpoint ? take_number<Millis::rep>(line) : std::nullopt;
-    if (!at_ms || *endpoint < 1 || *endpoint > endpoint_count || !is_valid_id(line)) continue;
+    std::uint8_t endpoint = 0;
+    Millis::rep at_ms = 0;
+    const bool read = take_number(line, endpoint, ' ') && take_number(line, at_ms, ' ');
+    if (!read || endpoint < 1 || endpoint > endpoint_count || !is_valid_id(line)) continue;
     sends[LinkId{std::string(line)}].push_back(
-        {.endpoint = static_cast<Endpoint>(*endpoint), .at = WallTime{Millis{*at_ms}}});
+        {.endpoint = static_cast<Endpoint>(endpoint), .at = WallTime{Millis{at_ms}}});
   }
   return sends;
 }

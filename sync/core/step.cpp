@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "sync/core/classify.hpp"
 #include "sync/core/diff.hpp"
@@ -445,6 +446,25 @@ void take_accounts(const StepInput& input, const AccountsAnswer& answer, LinkUpd
   record.accounts_digest = {};
 }
 
+// Of a link that is connected `more` says that its feed is to be asked: always, or only for news.
+LinkUpdate look_at(const StepInput& input, std::shared_ptr<const LinkAnswer> answer, bool only_for_news) {
+  assert(answer->link.link_id == input.record.link_id.str());
+  LinkUpdate update = begin_step(input);
+  update.keep_alive.push_back(answer);
+  take_link(answer->link, update);
+  const LinkCondition condition = condition_of(answer->link);
+  if (condition.health != LinkHealth::connected) {
+    apply_condition(input, condition, false, update);
+  } else if (only_for_news && !shows_news(input.record, answer->link)) {
+    wait_for_turn(input, update);
+  } else {
+    update.record.next_due_at = input.now;
+    update.more = true;
+  }
+  note_status(input, update);
+  return update;
+}
+
 }  // namespace
 
 LinkUpdate step_page(const StepInput& input, std::shared_ptr<const Page> page) {
@@ -489,37 +509,12 @@ LinkUpdate step_accounts(const StepInput& input, std::shared_ptr<const AccountsA
 }
 
 LinkUpdate step_link(const StepInput& input, std::shared_ptr<const LinkAnswer> answer) {
-  assert(answer->link.link_id == input.record.link_id.str());
-  LinkUpdate update = begin_step(input);
-  update.keep_alive.push_back(answer);
-  take_link(answer->link, update);
-  const LinkCondition condition = condition_of(answer->link);
-  if (condition.health == LinkHealth::connected) {
-    update.record.next_due_at = input.now;
-    update.more = true;
-  } else {
-    apply_condition(input, condition, false, update);
-  }
-  note_status(input, update);
-  return update;
+  return look_at(input, std::move(answer), false);
 }
 
 LinkUpdate step_peek(const StepInput& input, std::shared_ptr<const LinkAnswer> answer) {
-  assert(answer->link.link_id == input.record.link_id.str());
-  LinkUpdate update = begin_step(input);
-  update.keep_alive.push_back(answer);
-  take_link(answer->link, update);
-  const LinkCondition condition = condition_of(answer->link);
+  LinkUpdate update = look_at(input, std::move(answer), true);
   update.record.freshness.peek_next = false;
-  if (condition.health != LinkHealth::connected) {
-    apply_condition(input, condition, false, update);
-  } else if (shows_news(input.record, answer->link)) {
-    update.record.next_due_at = input.now;
-    update.more = true;
-  } else {
-    wait_for_turn(input, update);
-  }
-  note_status(input, update);
   return update;
 }
 

@@ -1,5 +1,4 @@
-#include <charconv>
-
+#include "sync/core/note_numbers.hpp"
 #include "sync/core/verify_report.hpp"
 
 // The last verify of a link as the store keeps it: `v1`, the time, the result, six counts, the rows, what was
@@ -9,14 +8,6 @@ namespace syncd::core {
 namespace {
 
 constexpr std::string_view head = "v1 ";
-
-template <class Number>
-bool take_number(std::string_view& text, Number& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end == text.data() + text.size() || *end != ' ') return false;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
-  return true;
-}
 
 }  // namespace
 
@@ -45,12 +36,12 @@ std::optional<VerifyReport> from_note(const LinkId& link_id, std::string_view no
   unsigned compared = 0;
   DifferenceTally& rows = report.transactions;
   DifferenceTally& accounts = report.accounts;
-  bool good = take_number(note, at_ms) && take_number(note, result);
+  bool good = take_number(note, at_ms, ' ') && take_number(note, result, ' ');
   for (std::uint64_t* count : {&rows.missing, &rows.extra, &rows.changed, &accounts.missing, &accounts.extra,
                                &accounts.changed, &report.rows}) {
-    good = good && take_number(note, *count);
+    good = good && take_number(note, *count, ' ');
   }
-  good = good && take_number(note, compared) && result >= 1 && result <= 3 && compared <= 3;
+  good = good && take_number(note, compared, ' ') && result >= 1 && result <= 3 && compared <= 3;
   if (!good) return std::nullopt;
   report.at = WallTime(Millis(at_ms));
   report.result = static_cast<VerifyResult>(result);

@@ -90,11 +90,12 @@ class Cycle {
     return (record_.status == core::LinkStatus::relink && !just_looked()) || never_ready;
   }
 
-  // The visit was planned so, and nobody asks for more.
+  // The visit was planned so, and nobody asks for more. Who listens to a visit wants its pages.
   bool peeks_first() const {
     const bool plain = cause_ == core::Cause::schedule && record_.status == core::LinkStatus::active;
-    const bool open = record_.drain.open || record_.resync || record_.repairing || context_.pull_accounts;
-    return context_.planner != nullptr && record_.freshness.peek_next && plain && !open && !context_.hint;
+    const bool open = record_.drain.open || record_.resync || record_.repairing;
+    const bool wanted = context_.pull_accounts || context_.news || context_.hint != 0;
+    return context_.planner != nullptr && record_.freshness.peek_next && plain && !open && !wanted;
   }
 
   // The look before this visit found the link connected, but then nobody might drain. Looking again would
@@ -345,13 +346,16 @@ class Cycle {
     co_return std::move(*answer);
   }
 
-  api::Task<void> look() {
+  using LookStep = core::LinkUpdate (*)(const core::StepInput&, std::shared_ptr<const core::LinkAnswer>);
+
+  // The cycle goes on behind it when the step says that the feed is to be asked.
+  api::Task<void> look(LookStep step_of = &core::step_link) {
     const std::shared_ptr<const core::LinkAnswer> answer = co_await ask_for_link();
     if (!answer) co_return;
-    auto held = co_await lookup(core::plan_lookup(record_));
+    auto held = co_await lookup(core::plan_lookup(record_, *answer));
     if (!held) co_return;
     core::StepInput step = input(std::move(held));
-    core::LinkUpdate update = core::step_link(step, answer);
+    core::LinkUpdate update = step_of(step, answer);
     const bool more = update.more;
     if (!more) answer_hint(update);
     const bool committed = co_await commit(std::move(update));
@@ -361,20 +365,10 @@ class Cycle {
     }
   }
 
-  // Asks whether upstream has anything new. The cycle goes on to drain if so.
+  // Asks whether upstream has anything new.
   api::Task<void> peek() {
     report().peeked = true;  // also one that the budget turns away: it fell due
-    const std::shared_ptr<const core::LinkAnswer> answer = co_await ask_for_link();
-    if (!answer) co_return;
-    auto held = co_await lookup(core::plan_lookup(record_));
-    if (!held) co_return;
-    core::StepInput step = input(std::move(held));
-    core::LinkUpdate update = core::step_peek(step, answer);
-    const bool news = update.more;
-    const bool committed = co_await commit(std::move(update));
-    if (!committed || news) co_return;
-    note_condition();
-    end(CycleEnd::finished);
+    co_await look(&core::step_peek);
   }
 
   static std::unexpected<core::Error> wrong_link(const std::string& body) {

@@ -154,6 +154,10 @@ enum class WebhookFix : std::uint8_t { fixed, right };
 inline constexpr std::size_t webhook_fixes_max = 50;
 // What became of each link, in their order; an error: it was not fixed.
 using WebhooksFixed = std::vector<core::Result<WebhookFix>>;
+struct WebhookFixCounts {
+  std::uint64_t fixed = 0, right = 0, refused = 0;
+};
+WebhookFixCounts counts_of(const WebhooksFixed& results);
 
 struct EngineStatus {
   std::array<std::uint64_t, core::link_status_count + 1> links_by_status{};  // index: LinkStatus

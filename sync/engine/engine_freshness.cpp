@@ -17,8 +17,7 @@ core::Millis Engine::Impl::longest_interval() const {
 }
 
 void Engine::Impl::count_calls(const core::CycleReport& report) {
-  for (std::uint32_t page = 0; page < report.pages; ++page)
-    planner.count_fetch();
+  planner.count_fetches(report.pages);
   if (report.peeked) planner.count_peek();
 }
 

@@ -31,16 +31,9 @@ bool is_of_all(const core::Error& error) {
   }
 }
 
-std::string counts_of(const WebhooksFixed& results) {
-  std::uint64_t fixed = 0;
-  std::uint64_t refused = 0;
-  for (const auto& result : results) {
-    fixed += result && *result == WebhookFix::fixed ? 1 : 0;
-    refused += result ? 0 : 1;
-  }
-  return "{\"fixed\":" + std::to_string(fixed) +
-         ",\"right\":" + std::to_string(results.size() - fixed - refused) +
-         ",\"refused\":" + std::to_string(refused) + '}';
+std::string detail_of(const WebhookFixCounts& counts) {
+  return "{\"fixed\":" + std::to_string(counts.fixed) + ",\"right\":" + std::to_string(counts.right) +
+         ",\"refused\":" + std::to_string(counts.refused) + '}';
 }
 
 core::Error another_link() {
@@ -67,6 +60,18 @@ core::Result<void> refuse_wait_of_batch(api::RateGate& gate, api::Timers& timers
 }
 
 }  // namespace
+
+WebhookFixCounts counts_of(const WebhooksFixed& results) {
+  WebhookFixCounts counts;
+  for (const auto& result : results) {
+    if (!result) {
+      ++counts.refused;
+    } else {
+      ++(*result == WebhookFix::fixed ? counts.fixed : counts.right);
+    }
+  }
+  return counts;
+}
 
 // What the tasks of one request share, with whoever waits for them.
 struct Engine::Impl::WebhookRun {
@@ -192,7 +197,7 @@ api::Task<core::Result<WebhooksFixed>> Engine::Impl::fix_webhooks(std::vector<co
     co_await run->ended.wait_uncancellable();
   if (run->failed) co_return std::unexpected(*run->failed);
   if (*earlier) co_return std::move(run->results);
-  std::string detail = counts_of(run->results);
+  std::string detail = detail_of(counts_of(run->results));
   const auto recorded = co_await record_act("webhooks.fix", std::move(detail), std::move(by));
   if (!recorded) co_return std::unexpected(recorded.error());
   co_return std::move(run->results);

@@ -366,7 +366,7 @@ class Run {
     LinkState& link = links_[at];
     const std::uint32_t in_minute = count_in_minute(fetches_minute_, budgets().sync_per_app);
     outcome_.most_in_minute = std::max(outcome_.most_in_minute, in_minute);
-    planner_.count_fetch();
+    planner_.count_fetches();
     if (measuring()) ++outcome_.fetches;
     look(at);
     const bool changed = !link.unseen_ms.empty();

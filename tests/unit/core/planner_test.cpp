@@ -142,7 +142,7 @@ TEST(VisitPlanner, MovesThePricesByWhatFallsDue) {
   const CallPrices before = planner.prices();
   planner.tick(now, 0);
   for (int i = 0; i < 20'000; ++i)
-    planner.count_fetch();
+    planner.count_fetches();
   planner.tick(now + minutes(9), 0);
   EXPECT_EQ(planner.prices().fetch, before.fetch) << "not yet";
   planner.tick(now + minutes(10), 0);

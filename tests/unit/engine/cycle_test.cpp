@@ -93,6 +93,7 @@ struct CycleTest : testing::Test {
                                        .store = port,
                                        .policy = one.policy,
                                        .stopping = stopping,
+                                       .news = news,
                                        .planner = plans ? &planner : nullptr};
     const core::LinkId link_id{the_link};
     outcome = co_await engine::run_cycle(context, link_id, cause);
@@ -118,6 +119,7 @@ struct CycleTest : testing::Test {
   LinkInStore port{one.store};
   bool stopping = false;
   bool plans = false;  // by the adaptive policy
+  std::shared_ptr<core::VisitNews> news;
   core::VisitPlanner planner{core::FreshnessPolicy{}};
   std::function<FakeTransport::Answer(const std::string& cursor)> sync = [](const std::string&) {
     return page_reply({.created = {posted("t1")}, .next = "c1"});
@@ -586,6 +588,14 @@ TEST_F(PeekTest, WhoAsksForASyncGetsOne) {
   EXPECT_EQ(sync_calls, 1);
 }
 
+// A verify compares with what its visit has heard of upstream.
+TEST_F(PeekTest, WhoListensHearsThePages) {
+  news = std::make_shared<core::VisitNews>();
+  EXPECT_TRUE(visit().drained);
+  EXPECT_EQ(link_calls, 0);
+  EXPECT_TRUE(news->clock());
+}
+
 TEST_F(PeekTest, AFailedPeekIsAResult) {
   link = [] { return error_reply(503, "api_error.server"); };
   const auto report = visit();
@@ -593,6 +603,46 @@ TEST_F(PeekTest, AFailedPeekIsAResult) {
   EXPECT_EQ(report.error->code, Errc::server);
   EXPECT_EQ(record().status, LinkStatus::backoff);
   EXPECT_EQ(sync_calls, 0);
+}
+
+TEST_F(PeekTest, AnAnswerAboutAnotherLinkIsRefused) {
+  link = [] { return link_reply({.id = "mk_2", .clock = clock_2}); };
+  const auto report = visit();
+  ASSERT_TRUE(report.error);
+  EXPECT_EQ(report.error->code, Errc::protocol);
+  EXPECT_EQ(sync_calls, 0);
+}
+
+TEST_F(PeekTest, OneThatTimesOutIsAResultAndOneThatIsCancelledIsNone) {
+  const core::LinkRecord before = record();
+  link = []() -> FakeTransport::Answer {
+    return std::unexpected(api::TransportError{.error = {.code = Errc::cancelled, .message = "stopping"}});
+  };
+  EXPECT_EQ(visit().error.value().code, Errc::cancelled);
+  EXPECT_EQ(record(), before);
+  link = []() -> FakeTransport::Answer {
+    return std::unexpected(api::TransportError{.error = {.code = Errc::timeout, .message = "no answer"}});
+  };
+  EXPECT_EQ(visit().error.value().code, Errc::timeout);
+  EXPECT_EQ(record().status, LinkStatus::backoff);
+  EXPECT_EQ(sync_calls, 0);
+}
+
+TEST_F(PeekTest, OneThatItsBudgetTurnsAwayStaysAPeek) {
+  gate.freeze(core::Endpoint::link, io.timers.wall_now() + minutes(30));
+  const core::LinkRecord before = record();
+  const auto report = visit();
+  EXPECT_TRUE(report.yielded);
+  EXPECT_TRUE(report.peeked) << "it fell due";
+  EXPECT_GT(report.next_due_at, io.timers.wall_now() + minutes(20));
+  EXPECT_EQ(link_calls + sync_calls, 0);
+  EXPECT_EQ(record(), before);
+}
+
+TEST_F(PeekTest, AtAStopNothingIsAsked) {
+  stopping = true;
+  EXPECT_FALSE(visit().error);
+  EXPECT_EQ(link_calls + sync_calls, 0);
 }
 
 }  // namespace
