@@ -21,11 +21,22 @@ FoundBy found_by(Cause cause) {
 
 }  // namespace
 
-LinkOutlook outlook_of(const LinkRecord& record) {
+double weight_of(const LinkRecord& record, const Policy& policy) {
+  std::optional<double> largest;
+  if (policy.weights == nullptr) return 1;
+  for (const TagWeight& one : *policy.weights) {
+    const bool has = std::ranges::find(record.tags, one.tag) != record.tags.end();
+    if (has) largest = std::max(largest.value_or(one.weight), one.weight);
+  }
+  return largest.value_or(1);
+}
+
+LinkOutlook outlook_of(const LinkRecord& record, const Policy& policy) {
   const LinkFreshness& freshness = record.freshness;
   return {.id_hash = stable_hash(record.link_id.str()),
           .evidence = freshness.evidence,
           .has_webhook = freshness.has_webhook,
+          .weight = weight_of(record, policy),
           .refreshed_at = upstream_clock_of(record),
           .fetched_at = freshness.fetched_at,
           .looked_at = freshness.looked_at};
@@ -43,7 +54,7 @@ void plan_next_visit(VisitPlanner& planner, const Policy& policy, const LinkReco
   LinkRecord& record = update.record;
   LinkFreshness& freshness = record.freshness;
   if (update.looked) {
-    const LinkOutlook known = outlook_of(before);
+    const LinkOutlook known = outlook_of(before, policy);
     planner.note_look(known, record.institution_id, record.provider, upstream_clock_of(record));
     // What the first drain reads is history; it says nothing about how often there is something new.
     const bool watched = before.freshness.fetched_at != WallTime{} && !before.resync;
@@ -53,7 +64,7 @@ void plan_next_visit(VisitPlanner& planner, const Policy& policy, const LinkReco
   }
   if (update.fetched) freshness.fetched_at = update.at;
   if (!update.waits) return;
-  const LinkOutlook outlook = outlook_of(record);
+  const LinkOutlook outlook = outlook_of(record, policy);
   const bool control = arm_of(outlook.id_hash, policy.control_share) == Arm::control;
   const VisitPlan plan = control ? planner.turn(outlook.id_hash, update.at)
                                  : planner.plan(outlook, record.institution_id, record.provider, update.at);

@@ -6,7 +6,9 @@
 
 namespace syncd::core {
 
-LinkOutlook outlook_of(const LinkRecord& record);
+LinkOutlook outlook_of(const LinkRecord& record, const Policy& policy);
+// How much a change of the link counts: the largest weight of its tags; 1 where none of them has one.
+double weight_of(const LinkRecord& record, const Policy& policy);
 FreshnessPolicy freshness_policy_of(const Policy& policy);
 
 // What the answer behind `update` teaches the planner, and, where the link waits for its next visit, when

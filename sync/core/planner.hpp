@@ -12,11 +12,6 @@
 
 namespace syncd::core {
 
-// Which group a link belongs to: the control group is visited in turn, so that what the policy gains can be
-// measured (decision 022).
-enum class Arm : std::uint8_t { adaptive = 1, control = 2 };
-inline constexpr std::size_t arm_count = 2;
-std::string_view to_string(Arm arm);
 // The same for a link as long as the share is; a greater share only moves links to the control group.
 Arm arm_of(std::uint64_t id_hash, double control_share);
 

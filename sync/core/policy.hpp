@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "sync/core/types.hpp"
 
@@ -13,6 +16,13 @@ struct IncidentPolicy {
   std::uint32_t min_links = 5;              // distinct ones, that worked before; 3 to 64
   std::uint32_t min_share = 50;             // of the visits since the first of them failed, in per cent
   Millis window{std::chrono::minutes(30)};  // in which they began to fail
+};
+
+// How much a change of a link with this tag counts, beside one of a link without; 0.01 to 100.
+struct TagWeight {
+  std::string tag;
+  double weight = 1;  // tidy: allow double: a weight of the schedule, no money
+  bool operator==(const TagWeight&) const = default;
 };
 
 // Everything that decides when a link is visited and how much patience it gets. Times are durations on the
@@ -41,6 +51,7 @@ struct Policy {
   bool peeks = true;                             // it may ask for the link object first
   // Of the links, visited in turn to compare with; 0 to 0.5.
   double control_share = 0;  // tidy: allow double: a share of the links, no money
+  std::shared_ptr<const std::vector<TagWeight>> weights = {};  // null: every link counts the same
 };
 
 inline bool is_adaptive(const Policy& policy) {

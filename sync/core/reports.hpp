@@ -35,6 +35,8 @@ struct CycleReport {
   // From upstream's refresh to our commit of the last page of what it brought; empty when no refresh was met,
   // or history was read. Below zero: upstream's clock is ahead of ours.
   std::optional<Millis> visibility_delay;
+  Arm arm = Arm::adaptive;                   // of an adaptive schedule
+  std::optional<UpstreamTime> refreshed_at;  // upstream's clock as the visit saw it last; empty: it did not
   WallTime next_due_at{};
 };
 

@@ -144,6 +144,12 @@ enum class VisitReason : std::uint8_t {
 inline constexpr std::size_t visit_reason_count = 6;
 std::string_view to_string(VisitReason reason);
 
+// Which group a link belongs to: the control group is visited in turn, so that what the policy gains can be
+// measured (decision 022).
+enum class Arm : std::uint8_t { adaptive = 1, control = 2 };
+inline constexpr std::size_t arm_count = 2;
+std::string_view to_string(Arm arm);
+
 // What the schedule knows of a link beside its upstream clock.
 struct LinkFreshness {
   ChangeEvidence evidence;

@@ -76,6 +76,7 @@ class Cycle {
     report().institution_id = record_.institution_id;
     report().provider = record_.provider;
     report().status_after = record_.status;
+    report().arm = core::arm_of(core::stable_hash(record_.link_id.str()), context_.policy.control_share);
     if (!report().next_due_at.time_since_epoch().count()) report().next_due_at = record_.next_due_at;
     report().duration = context_.timers.steady_now() - began_at_;
     if (record_.last_success_at != core::WallTime{}) outcome_.last_success_at = record_.last_success_at;
@@ -203,12 +204,14 @@ class Cycle {
     if (!core::visited_by_schedule(update.record.status)) answer_hint(update);
     core::LinkRecord committed = update.record;
     const Noted noted = note(update);
+    const bool looked = update.looked;
     const auto result = co_await context_.store.commit(std::move(update));
     if (!result) {
       fail(result.error());
       co_return false;
     }
     add(noted);
+    if (looked) report().refreshed_at = core::upstream_clock_of(committed);
     outcome_.hint_answered |= std::exchange(answers_hint_, false);
     note_visibility(committed, at);
     record_ = std::move(committed);

@@ -131,6 +131,9 @@ api::Task<core::Result<WebhookFix>> Engine::Impl::fix_webhook(core::LinkId link_
     if (!kept) co_return std::unexpected(kept.error());
     co_return WebhookFix::right;
   }
+  // Asked again, right before: others that looked at the same time may have taken what was left.
+  const auto still_open = refuse_wait_of_batch(gate, timers, core::Endpoint::update_link, link_id);
+  if (!still_open) co_return std::unexpected(still_open.error());
   core::LinkChange change = core::webhook_change(*before, webhook);
   const auto answer = co_await upstream.update_link(link_id, std::move(change), core::Cause::backfill);
   if (!answer) {
