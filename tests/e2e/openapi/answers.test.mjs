@@ -356,11 +356,12 @@ test('webhooks, and refreshes on demand', async () => {
   // A server that fails for one link is that link's own; one that cannot be reached is everybody's.
   await faulty('fixWebhooks', fix, 'link', { fault: 'reset' });
   await expect('fixWebhooks', 200, fix);
-  // A bank that has delivered nothing yet may be asked.
+  // Once it has been visited it is connected, and a bank that has delivered nothing yet may be asked.
   const { link_session_token: session } = await expect('createLinkSession', 201,
     { body: { customer_user: { id: 'user-hooks' }, institution_id: 'instant_bank', products: { transactions: {} } } });
   const { exchangeable_token: token } = await world.sandbox.control('POST', `sessions/${session}/complete`, {});
   const { link_id: fresh } = await expect('exchangeToken', 201, { body: { exchangeable_token: token } });
+  await visit(fresh);
   await keyConflict('refreshLink', { status: 202, path: { link_id: fresh }, body: {} }, { path: { link_id: fresh }, body: { products: ['accounts'] } });
 });
 
