@@ -71,13 +71,13 @@ struct ClockedWorld : EngineWorld {
     return sum / static_cast<double>(delays.size());
   }
 
-  // Learns for ten days, and counts for three.
+  // Learns for five days, and counts for two.
   void live() {
     start();
-    io.pass(days(10));
+    io.pass(days(5));
     counting = true;
     peeks = fetches = 0;
-    io.pass(days(3));
+    io.pass(days(2));
   }
 
   std::map<std::string, core::WallTime> seen;
@@ -111,13 +111,13 @@ TEST(Freshness, VisitsFollowTheUpstreamClockForNoMoreCalls) {
   ClockedWorld with_peeks(adaptive(true));
   with_peeks.live();
 
-  ASSERT_GT(in_turn.delays.size(), 500U);
-  ASSERT_GT(by_clock.delays.size(), 500U);
+  ASSERT_GT(in_turn.delays.size(), 350U);
+  ASSERT_GT(by_clock.delays.size(), 350U);
   EXPECT_EQ(in_turn.peeks, 0U);
   EXPECT_EQ(by_clock.peeks, 0U);
   EXPECT_LT(by_clock.mean_delay_min(), 0.5 * in_turn.mean_delay_min());
   EXPECT_LT(with_peeks.mean_delay_min(), 0.5 * in_turn.mean_delay_min());
-  const std::uint64_t allowed = 3 * 24 * 60;
+  const std::uint64_t allowed = 2 * 24 * 60;
   EXPECT_LE(by_clock.fetches, allowed);
   EXPECT_LE(with_peeks.fetches, allowed);
   EXPECT_LE(with_peeks.peeks, 2 * allowed);
@@ -126,7 +126,7 @@ TEST(Freshness, VisitsFollowTheUpstreamClockForNoMoreCalls) {
 TEST(Freshness, WhatWasLearnedOutlivesTheProcess) {
   ClockedWorld before(adaptive(false));
   before.start();
-  before.io.pass(days(10));
+  before.io.pass(days(5));
   before.stop();
   before.io.settle();
   ASSERT_TRUE(before.store.notes.contains(std::string(core::planner_note)));
@@ -159,8 +159,8 @@ TEST(Freshness, NobodyWaitsLongerThanTheLongestInterval) {
   // Nothing ever happens.
   world.answer = [](const api::HttpCall& call) { return no_news(call); };
   world.start();
-  world.io.pass(days(6));
-  ASSERT_GT(world.observer.cycles.size(), 500U);
+  world.io.pass(days(3));
+  ASSERT_GT(world.observer.cycles.size(), 400U);
   for (const auto& [link_id, record] : world.store.links)
     EXPECT_LE(world.now() - record.freshness.fetched_at, hours(9)) << link_id;
 }
