@@ -78,7 +78,8 @@ void App::Impl::use_kept_keys() {
   const std::optional<KeptKeys> kept = std::exchange(kept_keys, std::nullopt);
   if (!kept || kept->upstream != config.upstream.base_url) return;
   if (hook_keys->restore(kept->keys, timers.wall_now() - kept->fetched_at))
-    log.info("key_set", "the keys that webhooks are signed with are those of the last run for now");
+    log.info("key_set",
+             "the keys that webhooks are signed with are those of the last run until upstream has answered");
 }
 
 // What is not kept is fetched again after a restart.
