@@ -195,7 +195,8 @@ void World::settle() {
   }
   check_healed(store_, upstream_, timers_.true_now(), findings_);
   check_reports();
-  check_hints_known("healed");
+  const bool idle = !process_->port.hints_under_way() && process_->engine.status().in_flight == 0;
+  if (idle) check_hints_known("healed");
   for (const auto& [link_id, record] : store_.links) {
     if (record.status != core::LinkStatus::active) continue;
     findings_.expect(Invariant::repair, !record.repairing,

@@ -215,7 +215,6 @@ void World::check_hint_waits(const LinkId& link_id) {
 void World::check_hints_known(std::string_view when) {
   for (const auto& [link_id, hint] : hinted_)
     check_hint_waits(link_id);
-  if (process_->port.hints_under_way() || process_->engine.status().in_flight > 0) return;
   const std::size_t known = process_->engine.hints_waiting();
   findings_.expect(Invariant::hints, known == hinted_.size(),
                    std::string(when) + ": " + std::to_string(hinted_.size()) +
