@@ -323,6 +323,7 @@ int App::Impl::register_links() {
   if (!purged) return fail(exit_io, "store_read_failed", purged.error().message);
   if (*purged) engine->restore_purged_sends(**purged);
   if (const int code = restore_hints(); code != exit_ok) return code;
+  if (const int code = restore_keys(); code != exit_ok) return code;
   const auto spent = store->note(core::refresh_spending_note);
   if (!spent) return fail(exit_io, "store_read_failed", spent.error().message);
   if (*spent) engine->restore_refresh_spending(**spent);

@@ -29,6 +29,7 @@
 #include "daemon/scrape.hpp"
 #include "daemon/startup_server.hpp"
 #include "daemon/store_care.hpp"
+#include "daemon/webhook/key_note.hpp"
 #include "daemon/webhook/receiver.hpp"
 #include "sync/engine/system_timers.hpp"
 #include "sync/engine/task_group.hpp"
@@ -72,7 +73,10 @@ struct App::Impl {
   void serve_admin_tcp();
   // ---- app_webhook.cpp ----
   int open_webhook();
+  int restore_keys();
+  void use_kept_keys();
   void serve_webhook();
+  api::Task<void> keep_keys(std::vector<core::PublicKey> keys);
   ServerOptions webhook_options() const;
   ReceiverRules receiver_rules() const;
   void take_webhook_values();
@@ -141,6 +145,7 @@ struct App::Impl {
   std::vector<std::unique_ptr<HttpServer>> admin_servers;
   HttpServer* admin_tcp_server = nullptr;  // one of them
   std::unique_ptr<HttpServer> metrics_server;
+  std::optional<KeptKeys> kept_keys;     // of the last run
   std::unique_ptr<KeyKeeper> hook_keys;  // null: no webhooks are received
   std::unique_ptr<WebhookReceiver> receiver;
   std::unique_ptr<HttpServer> webhook_server;

@@ -47,6 +47,8 @@ void App::Impl::serve_webhook() {
   hook_keys = std::make_unique<KeyKeeper>(
       timers, io.get_executor(), [this] { return upstream->key_set(); },
       [this](const core::Result<std::size_t>& fetched) { on_key_set(fetched); }, on_exception());
+  hook_keys->on_keep([this](const std::vector<core::PublicKey>& keys) { background.spawn(keep_keys(keys)); });
+  use_kept_keys();
   receiver = std::make_unique<WebhookReceiver>(
       WebhookReceiver::Parts{
           .timers = timers,
@@ -60,6 +62,32 @@ void App::Impl::serve_webhook() {
   webhook_listener.reset();
   log.info("listening", "webhooks are received",
            LogFields{}.add("address", std::string_view(webhook_server->name())));
+}
+
+// A webhook that comes right after a start need not wait for upstream, whose keys may not be asked for then:
+// a start behind a crash takes every budget's first minute for spent.
+int App::Impl::restore_keys() {
+  if (!webhook_listener) return exit_ok;
+  const auto note = store->note(key_note);
+  if (!note) return fail(exit_io, "store_read_failed", note.error().message);
+  if (*note) kept_keys = decode_kept_keys(**note);
+  return exit_ok;
+}
+
+void App::Impl::use_kept_keys() {
+  const std::optional<KeptKeys> kept = std::exchange(kept_keys, std::nullopt);
+  if (!kept || kept->upstream != config.upstream.base_url) return;
+  if (hook_keys->restore(kept->keys, timers.wall_now() - kept->fetched_at))
+    log.info("key_set",
+             "the keys that webhooks are signed with are those of the last run until upstream has answered");
+}
+
+// What is not kept is fetched again after a restart.
+api::Task<void> App::Impl::keep_keys(std::vector<core::PublicKey> keys) {
+  std::string name{key_note};
+  std::string note = encode_kept_keys(
+      {.upstream = config.upstream.base_url, .fetched_at = timers.wall_now(), .keys = std::move(keys)});
+  co_await gateway->put_note(std::move(name), std::move(note));
 }
 
 void App::Impl::take_webhook_values() {

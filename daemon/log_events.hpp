@@ -111,7 +111,8 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
     {"webhook_refused", "warn", "outcome reason",
      "A webhook was not taken: its signature does not hold, it cannot be read, or there is no room for it. "
      "Upstream sends again what is not answered with 200."},
-    {"key_set", "info", "", "The keys that webhooks are signed with were fetched."},
+    {"key_set", "info", "",
+     "The keys that webhooks are signed with were fetched, or are those of the last run, as `msg` says."},
     {"key_set_failed", "warn", "outcome error",
      "The keys that webhooks are signed with could not be fetched; those there are stay in use for 24 "
      "hours."},

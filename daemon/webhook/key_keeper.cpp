@@ -19,7 +19,19 @@ KeyKeeper::KeyKeeper(api::Timers& timers, api::IoExecutor executor, Fetch fetch,
       group_(executor, std::move(on_exception)) {
 }
 
+bool KeyKeeper::restore(const std::vector<core::PublicKey>& keys, core::Millis age) {
+  if (age < core::Millis(0) || age >= key_set_age_max) return false;
+  auto made = made_of(keys);
+  if (!made) return false;
+  keys_ = std::move(*made);
+  fetched_at_ = timers_.steady_now() - age;
+  attempted_at_ = fetched_at_;
+  last_worked_ = true;
+  return true;
+}
+
 void KeyKeeper::start() {
+  if (may_fetch(timers_.steady_now())) begin_fetch();
   group_.spawn(keep_fresh());
 }
 
@@ -60,18 +72,25 @@ api::Task<void> KeyKeeper::fetch() {
   fetched_.notify_all();
 }
 
-// All keys or none: a set with a key that is no point of the curve is not believed.
 core::Result<std::size_t> KeyKeeper::take(core::Result<core::KeySetAnswer> answer) {
   if (!answer) return std::unexpected(std::move(answer.error()));
-  Keys keys;
-  for (const core::PublicKey& key : answer->keys) {
-    auto made = VerifyKey::create(key);
-    if (!made) return core::fail(core::Errc::protocol, "key_set: " + made.error().message);
-    keys.emplace(key.kid, std::make_shared<const VerifyKey>(std::move(*made)));
-  }
-  keys_ = std::move(keys);
+  auto made = made_of(answer->keys);
+  if (!made) return std::unexpected(std::move(made.error()));
+  keys_ = std::move(*made);
   fetched_at_ = timers_.steady_now();
+  if (keep_) keep_(answer->keys);
   return keys_.size();
+}
+
+// All keys or none: a set with a key that is no point of the curve is not believed.
+core::Result<KeyKeeper::Keys> KeyKeeper::made_of(const std::vector<core::PublicKey>& keys) {
+  Keys made;
+  for (const core::PublicKey& key : keys) {
+    auto verify_key = VerifyKey::create(key);
+    if (!verify_key) return core::fail(core::Errc::protocol, "key_set: " + verify_key.error().message);
+    made.emplace(key.kid, std::make_shared<const VerifyKey>(std::move(*verify_key)));
+  }
+  return made;
 }
 
 api::Task<KeyLookup> KeyKeeper::find(std::string kid, api::SteadyTime deadline) {

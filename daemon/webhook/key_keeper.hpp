@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/webhook/verify_key.hpp"
 #include "sync/api/task.hpp"
@@ -37,7 +39,8 @@ struct KeyLookup {
 // The keys that upstream signs webhooks with. Asks upstream for them ahead of time, and when a webhook names
 // one that is not there: one request at a time, and one in key_set_fetched_every. While upstream does not
 // answer, or answers something that is no key set, the keys that there are stay until they are too old; then
-// nothing is believed.
+// nothing is believed. A set of an earlier run is as good as one of this run until it is too old, and counts
+// as a request of this run: not even a process that starts again and again asks more often.
 //
 // Thread: the io thread. Lifecycle: start(), then stop() awaited before destruction.
 class KeyKeeper {
@@ -45,10 +48,18 @@ class KeyKeeper {
   using Fetch = std::function<api::Task<core::Result<core::KeySetAnswer>>()>;
   // Told of every fetch that has ended, with how many keys it brought.
   using OnFetch = std::function<void(const core::Result<std::size_t>&)>;
+  // Told of every set that is in use from now on, to keep it for a restart.
+  using Keep = std::function<void(const std::vector<core::PublicKey>&)>;
   KeyKeeper(api::Timers& timers, api::IoExecutor executor, Fetch fetch, OnFetch on_fetch,
             std::function<void(std::exception_ptr)> on_exception);
 
-  // Fetches the first set.
+  // ---- before start() ----
+  void on_keep(Keep keep) { keep_ = std::move(keep); }
+  // A set of an earlier run, by how long ago it was fetched. False: it is not used, since it is too old, from
+  // the future (a clock was wrong), or has a key that is none.
+  bool restore(const std::vector<core::PublicKey>& keys, core::Millis age);
+
+  // Fetches the first set, also in place of one that was restored, unless that is new.
   void start();
   api::Task<void> stop();
   // Waits for a fetch under way until `deadline` at most.
@@ -64,12 +75,14 @@ class KeyKeeper {
   void begin_fetch();
   api::Task<void> fetch();
   core::Result<std::size_t> take(core::Result<core::KeySetAnswer> answer);
+  static core::Result<Keys> made_of(const std::vector<core::PublicKey>& keys);
   api::Task<void> keep_fresh();
   api::SteadyTime next_renewal() const;
 
   api::Timers& timers_;
   Fetch fetch_;
   OnFetch on_fetch_;
+  Keep keep_;
   Keys keys_;
   std::optional<api::SteadyTime> fetched_at_;    // of keys_
   std::optional<api::SteadyTime> attempted_at_;  // the begin of the last fetch

@@ -39,7 +39,8 @@ VisitSign sign_of(const CycleReport& report) {
   if (error.code == Errc::relink_required) return VisitSign::owner;
   if (error.code != Errc::upstream_state) return VisitSign::none;
   const std::string& code = error.link_error_code.empty() ? error.api_code : error.link_error_code;
-  return failing_of_code(code) == Failing::outage ? VisitSign::outage : VisitSign::none;
+  if (failing_of_code(code) != Failing::outage) return VisitSign::none;
+  return report.status_after == LinkStatus::relink ? VisitSign::owner : VisitSign::outage;
 }
 
 Failing failing_of(LinkStatus status, std::string_view upstream_error_code) {

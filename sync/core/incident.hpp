@@ -42,7 +42,7 @@ inline constexpr std::uint32_t relapses_max = 3;
 // What a visit says about the institution behind the link.
 enum class VisitSign : std::uint8_t {
   ok,
-  owner,   // the link's owner must act, it says
+  owner,   // the link's owner must act, it says, or said before and has not worked since
   outage,  // the institution, the provider or MoneyKit is down
   none,    // another failure: neither
 };

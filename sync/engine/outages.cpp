@@ -28,7 +28,7 @@ void Outages::start(TaskGroup& tasks) {
   tasks_ = &tasks;
   if (incidents_.none()) return;
   tell();
-  tasks_->spawn(look_at_entries());
+  tasks_->spawn(look_at_entries(incidents_.unsure()));
 }
 
 void Outages::set_policy(const core::IncidentPolicy& policy) {
@@ -37,9 +37,13 @@ void Outages::set_policy(const core::IncidentPolicy& policy) {
 }
 
 void Outages::visited(Slot slot, const core::CycleReport& report, bool succeeded_ever) {
+  const bool was_held = held_back_by(slot).has_value();
   incidents_.visited(slot, report.institution_id, report.provider, core::sign_of(report), succeeded_ever,
                      now());
   tell();
+  // Nobody had told here that the link waits, so that its entry may be from before the incident.
+  const bool waited = report.status_before == core::LinkStatus::relink && !report.relink_opened;
+  if (waited && !was_held && held_back_by(slot)) tasks_->spawn(look_at_entries({slot}));
 }
 
 core::Millis Outages::park(Slot slot) {
@@ -102,8 +106,7 @@ api::Task<void> Outages::keep() {
 }
 
 // A restart knows which links wait for their owners, and not since when: the entries do.
-api::Task<void> Outages::look_at_entries() {
-  const std::vector<std::uint32_t> links = incidents_.unsure();
+api::Task<void> Outages::look_at_entries(std::vector<Slot> links) {
   for (const std::uint32_t link : links) {
     const core::LinkId link_id{std::string(table_.id(link))};
     core::LookupRequest request;

@@ -79,7 +79,7 @@ class Outages final : private core::LinkMarks {
   core::Incidents::Now now() const;
   void tell();
   api::Task<void> keep();
-  api::Task<void> look_at_entries();
+  api::Task<void> look_at_entries(std::vector<Slot> links);
 
   LinkTable& table_;
   api::Timers& timers_;

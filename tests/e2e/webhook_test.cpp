@@ -122,10 +122,14 @@ TEST_F(Webhooks, WhatWasAnsweredIsNotLostByAKill) {
   sandbox.control("DELETE", "faults");
   daemon.start();
   EXPECT_NE(daemon.log().find("\"hints_loaded\""), std::string::npos);
+  EXPECT_EQ(send_hook(link_ids[1], "k2").status, 200) << "the keys of the last run are there at once";
   daemon.wait_for(
       "the visit", [&] { return visits(link_ids[2], "webhook") == 1; }, std::chrono::seconds{150});
+  daemon.wait_for(
+      "the other visit", [&] { return visits(link_ids[1], "webhook") == 1; }, std::chrono::seconds{150});
   EXPECT_EQ(send_hook(link_ids[2], "k1").status, 200);
   EXPECT_EQ(hooks("duplicate"), "1") << "its key is known, too";
+  EXPECT_EQ(front.asked(), 1) << "within five minutes, whatever happens";
   EXPECT_EQ(daemon.metric("moneykit_syncd_webhook_links_waiting"), "0");
   daemon.process().send(SIGTERM);
   EXPECT_EQ(daemon.process().wait(std::chrono::seconds{30}).code, 0);

@@ -30,6 +30,7 @@ class Silent : public engine::EngineObserver, public CommitWatcher, public WireW
   void on_store_failed(const core::Error&) override {}
   void on_commit_begins(const core::LinkUpdate&) override {}
   void on_note(const std::string&, const std::string&) override {}
+  void on_hint(const core::Hint&, core::HintOutcome) override {}
   void on_answer_under_way(const WireRequest&, const sandbox::HttpResponse&) override {}
   void on_answer(const WireRequest&, const api::HttpReply&) override {}
 };

@@ -78,7 +78,12 @@ constexpr std::array<std::string_view, hazard_count> names = {"dns_failure",
                                                               "disk_full",
                                                               "store_read_fails",
                                                               "queue_acts",
-                                                              "purge"};
+                                                              "purge",
+                                                              "hooks",
+                                                              "hook_lost",
+                                                              "hook_repeated",
+                                                              "hook_storm",
+                                                              "hook_stranger"};
 
 }  // namespace
 

@@ -91,8 +91,14 @@ enum class Hazard : std::uint8_t {
   store_read_fails,
   queue_acts,
   purge,
+  // Webhooks.
+  hooks,
+  hook_lost,
+  hook_repeated,
+  hook_storm,
+  hook_stranger,
 };
-inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::purge) + 1;
+inline constexpr std::size_t hazard_count = static_cast<std::size_t>(Hazard::hook_stranger) + 1;
 
 std::string_view name_of(Hazard hazard);
 std::optional<Hazard> hazard_named(std::string_view name);

@@ -60,6 +60,11 @@ constexpr InvariantInfo table[] = {
      "a relinked link was looked at before it was read again, once; the report is about what is stored, and "
      "comes",
      5'000},
+    {Invariant::hints, "hints",
+     "a webhook is stored before it is answered; its hint waits until a visit that asked later has ended, "
+     "and "
+     "is followed within minutes while nothing is wrong",
+     5'000},
 };
 
 }  // namespace

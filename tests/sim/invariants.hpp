@@ -37,8 +37,9 @@ enum class Invariant : std::uint8_t {
   audit = 24,
   full_disk = 25,
   continuity = 26,
+  hints = 27,
 };
-inline constexpr std::size_t invariant_numbers = 26;
+inline constexpr std::size_t invariant_numbers = 27;
 
 struct InvariantInfo {
   Invariant invariant;

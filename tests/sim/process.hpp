@@ -60,6 +60,8 @@ struct Process {
       engine.restore_incidents(note->second);
     if (const auto note = store.notes.find(std::string(core::purged_sends_note)); note != store.notes.end())
       engine.restore_purged_sends(note->second);
+    for (const core::Hint& hint : store.hints())
+      engine.restore_hint(hint.link_id, hint.sequence);
     engine.start(io.get_executor());
   }
 

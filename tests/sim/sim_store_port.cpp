@@ -228,11 +228,15 @@ api::Task<core::Result<std::vector<core::HintOutcome>>> SimStorePort::put_hints(
     if (auto open = open_for_writing(); !open) return std::unexpected(open.error());
     if (fails("store fails a hint", notes_likelier)) return not_written();
     std::vector<core::HintOutcome> outcomes;
-    for (const core::Hint& hint : hints)
+    for (const core::Hint& hint : hints) {
       outcomes.push_back(store_.put_hint(hint));
+      watcher_.on_hint(hint, outcomes.back());
+    }
     return outcomes;
   };
+  ++hints_under_way_;
   auto answer = co_await run(std::move(work));
+  --hints_under_way_;
   co_return answer;
 }
 

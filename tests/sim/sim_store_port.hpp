@@ -32,6 +32,8 @@ class CommitWatcher {
   virtual void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) = 0;
   // About to be written.
   virtual void on_note(const std::string& name, const std::string& value) = 0;
+  // Written, or not needed.
+  virtual void on_hint(const core::Hint& hint, core::HintOutcome outcome) = 0;
 };
 
 // The store thread and its disk in virtual time. What has been handed over and not yet written is the
@@ -113,6 +115,7 @@ class SimStorePort final : public engine::StorePort {
   std::size_t cut_power(bool round_is_written) { return thread_.cut_power(round_is_written); }
   std::uint32_t waiting() const { return thread_.waiting(); }        // handed over, not written
   std::uint32_t unanswered() const { return thread_.unanswered(); }  // written, the caller does not know yet
+  bool hints_under_way() const { return hints_under_way_ > 0; }      // handed over, the caller does not know
   const MadeUp& made_up() const { return thread_.made_up(); }
   // Retry-After windows that are handed over and not written, or never will be.
   struct FreezeUnderWay {
@@ -139,6 +142,7 @@ class SimStorePort final : public engine::StorePort {
   bool next_fails_ = false;
   CommitWatcher& watcher_;
   std::list<FreezeUnderWay> freezes_under_way_;
+  std::uint32_t hints_under_way_ = 0;
   SimStoreThread thread_;
   engine::CommitQueue queue_;
 };

@@ -17,7 +17,9 @@ std::string World::add_upstream_link(Dice& dice) {
   sandbox::NewLink link = draw_link(dice);
   // Not drawn: other draws of a seed stay as they are. Links of one bank can fail together.
   if (plan_.seed % 3 == 1) link.institution = "instant_bank";
+  link.webhook = draw_webhook();
   links_.push_back(upstream_.add_link(link, timers_.true_now()));
+  if (link.webhook) hooked_.insert(links_.back());
   return links_.back();
 }
 
@@ -27,6 +29,7 @@ void World::begin_faults() {
   if (on(Hazard::store_read_fails)) weights_.of(Hazard::store_read_fails) = drawn;
   for (sandbox::FaultRule& rule : draw_fault_rules(start_dice_, hazards_))
     upstream_.faults().add(std::move(rule));
+  begin_hook_faults();
 }
 
 void World::act(Dice& dice) {
@@ -54,6 +57,7 @@ void World::act(Dice& dice) {
   if (dice.chance(40)) act_on_copy(dice, link);
   act_on_queue();
   purge_somebody();
+  act_on_hooks();
 }
 
 Hazard World::hazard_of(Action action) {

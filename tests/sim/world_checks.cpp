@@ -116,6 +116,7 @@ void World::on_committed(const core::LinkUpdate& update, const core::LinkRecord*
   check_repair(update, before);
   check_letters(update, before);
   check_act(update, before);
+  check_hints(update);
   check_link_object(update);
   check_damage(update, before);
   check_net_changes(update, store_.net_changes(), findings_);
@@ -260,10 +261,12 @@ void World::on_request(const WireRequest& request, std::size_t same_link, std::s
   if (request.link_id.empty()) return;
   Past& past = past_[LinkId{request.link_id}];
   if (!ends_link) past.latest = request.target;
+  if (!ends_link) past.asked_at = ++moments_;
   ++past.requests;
   if (request.endpoint != core::Endpoint::sync) return;
   if (past.asked == request.target) tally("page asked for again");
   past.asked = request.target;
+  past.feed_asked_at = past.asked_at;
 }
 
 // Once the process stops, what is under way for a link may come to its end; nothing more is asked. And while

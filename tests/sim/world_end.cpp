@@ -17,6 +17,7 @@ void World::end_hazards() {
   free_disk();
   weights_ = {};
   upstream_.faults().clear();
+  end_hook_faults();
   wrong_secret_ = false;
   set_secret();
   upstream_budgets_ = settings_.budgets;
@@ -90,7 +91,13 @@ void World::quiet() {
   check_act_chain();
   check_continuity_notes();
   check_quiet_links();
+  // From here on a visit by schedule is far away.
+  if (on(Hazard::hooks)) {
+    settings_.engine.policy.interval = settings_.engine.policy.max_interval;
+    process_->engine.set_policy(settings_.engine.policy);
+  }
   check_sync_now();
+  check_followed();
   read_feed();
 }
 
@@ -188,10 +195,14 @@ void World::settle() {
   }
   check_healed(store_, upstream_, timers_.true_now(), findings_);
   check_reports();
+  const bool idle = !process_->port.hints_under_way() && process_->engine.status().in_flight == 0;
+  if (idle) check_hints_known("healed");
   for (const auto& [link_id, record] : store_.links) {
     if (record.status != core::LinkStatus::active) continue;
     findings_.expect(Invariant::repair, !record.repairing,
                      "healed, link " + link_id.str() + ": still in repair");
+    findings_.expect(Invariant::hints, !hinted_.contains(link_id),
+                     "healed, link " + link_id.str() + ": its hint still waits");
   }
   findings_.expect(Invariant::liveness, store_.links.size() == links_.size(), "a registered link is missing");
 }
@@ -208,6 +219,8 @@ void World::finish() {
     findings_.expect(Invariant::budget, books.throttled_by_budget == 0,
                      std::string(sandbox::endpoint_name(endpoint)) + ": refused over budget");
   }
+  tally("hook lost", upstream_.hooks().counts().lost);
+  tally("hook given up", upstream_.hooks().counts().given_up);
   tally("feed entries read", reader_.entries_read());
   tally("new feed epoch", reader_.epochs_begun());
   for (const auto& entry : store_.feed) {

@@ -34,7 +34,8 @@ enum Stream : std::uint64_t {
   space_stream,
   read_failures_stream,
   queue_stream,
-  purge_stream
+  purge_stream,
+  hook_stream
 };
 
 class World final : public engine::EngineObserver, public CommitWatcher, public WireWatcher {
@@ -54,8 +55,9 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     mid_drain,          // some pages of a drain are committed
     mid_repair,         // an operator's repair has begun and not ended
     budget_spent,       // somebody has just used a budget to the last request
+    hint_under_way,     // handed over to the store, the caller does not know
   };
-  static constexpr std::uint64_t moment_count = 7;
+  static constexpr std::uint64_t moment_count = 7;  // that are drawn
   // After a list that could not be read.
   static constexpr Millis list_retry = std::chrono::minutes(5);
   enum class Strike : std::uint8_t { crash, power_cut, clean_stop, look };
@@ -98,6 +100,12 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::set<std::string> removed;   // rows that are gone
     core::WallTime begun_in_wait{};  // the opening of the entry in whose wait the history was begun
     bool purged = false;             // by an act, and not registered since
+    std::uint64_t asked_at = 0;      // the moment of the last request about it
+    std::uint64_t feed_asked_at = 0;
+  };
+  struct WaitingHint {
+    std::uint64_t sequence = 0;
+    std::uint64_t stored_at = 0;  // the moment
   };
 
   void note(std::string what) {
@@ -122,6 +130,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void on_commit_begins(const core::LinkUpdate& update) override;
   void on_committed(const core::LinkUpdate& update, const core::LinkRecord* before) override;
   void on_note(const std::string& name, const std::string& value) override;
+  void on_hint(const core::Hint& hint, core::HintOutcome outcome) override;
   void on_request(const WireRequest& request, std::size_t same_link, std::size_t in_flight) override;
   void on_answer_under_way(const WireRequest& request, const sandbox::HttpResponse& answer) override;
   void on_answer(const WireRequest& request, const api::HttpReply& reply) override;
@@ -218,6 +227,25 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
                              std::optional<Millis> until_back);
   void check_purge(const core::LinkUpdate& update, const core::LinkRecord* before);
   void check_return(const core::LinkUpdate& update);
+  // ---- webhooks (world_hooks.cpp) ----
+  std::optional<std::string> draw_webhook();
+  std::size_t hints_at_most() const;
+  void begin_hook_faults();
+  void end_hook_faults();
+  void refuse_hooks();
+  api::Task<void> send_hooks();
+  api::Task<void> hook_task(LinkId link_id, core::Digest key, std::uint64_t number);
+  void act_on_hooks();
+  void tell_of_anything(Dice& dice, const std::string& link);
+  void strike_at_hint(Dice& dice);
+  void check_hints(const core::LinkUpdate& update);
+  void check_answered(const core::LinkUpdate& update, std::uint64_t sequence);
+  void check_hint_waits(const LinkId& link_id);
+  void check_hints_known(std::string_view when);
+  void take_hints_of_copy();
+  bool follows_hooks(const std::string& link);
+  void check_followed();
+  void check_followed(const LinkId& link_id, core::WallTime since);
   // Who acts: another person each time, so that every act can be told from every other in the audit log.
   engine::Requester somebody();
   api::Task<void> add_task(LinkId link_id);
@@ -319,6 +347,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   std::uint64_t purging_ = 0;    // somebody waits for the end of a purge
   std::uint64_t purges_ = 0;     // that were thought of
   bool queue_act_at_commit_ = false;
+  std::uint64_t moments_ = 0;             // of requests and hints, in their order
+  std::map<LinkId, WaitingHint> hinted_;  // those that are stored and not answered
+  std::set<std::string> hooked_;          // links that upstream tells of
+  std::uint64_t hook_acts_ = 0;
 };
 
 }  // namespace syncd::test

@@ -16,7 +16,12 @@ void World::boot() {
   asked_behind_visit_.clear();
   no_list_until_ = timers_.steady_now();
   hold_if_full();
+  refuse_hooks();
+  process_->engine.set_hints_max(hints_at_most());
   process_->start(store_, settings_.engine, io_);
+  check_hints_known("at the start");
+  tally("a start with hints that wait", hinted_.empty() ? 0 : 1);
+  if (on(Hazard::hooks)) tasks_.spawn(send_hooks());
   for (const std::string& link_id : links_)
     register_link(link_id);
 }
@@ -122,6 +127,7 @@ void World::put_back_older_copy() {
   store_.put_back(*older_copy_);
   put_back_unread_ = true;
   awaited_reports_.clear();
+  take_hints_of_copy();
   repairing_.clear();
   for (const auto& [link_id, record] : store_.links) {
     if (record.repairing) repairing_.insert(link_id);
@@ -169,6 +175,8 @@ bool World::reached(Moment moment) const {
       return !repairing_.empty();
     case Moment::budget_spent:
       return watch_.spent(timers_.true_now());
+    case Moment::hint_under_way:
+      return process_->port.hints_under_way();
   }
   return false;
 }
@@ -191,7 +199,8 @@ void World::strike() {
   // Back before the minute is over, in the middle of what was asked for: what was sent in it still counts.
   const Moment moment = strike_plan_->moment;
   const bool in_drain = moment == Moment::mid_drain || moment == Moment::mid_repair;
-  if (moment == Moment::budget_spent || (in_drain && process_dice_.chance(50)))
+  if (moment == Moment::budget_spent || moment == Moment::hint_under_way ||
+      (in_drain && process_dice_.chance(50)))
     next_pause_ = Millis(process_dice_.draw(5'000));
   if (kind != Strike::look && !clock_settled()) tally("restart while the clock has just jumped");
   if (kind == Strike::crash || kind == Strike::power_cut) return crash(kind == Strike::power_cut);
@@ -208,6 +217,7 @@ void World::note_moment(std::string_view strike) {
   if (reached(Moment::mid_drain)) tally(what + " in the middle of a drain");
   if (reached(Moment::mid_repair)) tally(what + " in the middle of a repair");
   if (reached(Moment::budget_spent)) tally(what + " with a budget just spent");
+  if (reached(Moment::hint_under_way)) tally(what + " with a hint on its way to the disk");
 }
 
 void World::live(Millis by) {

@@ -84,6 +84,8 @@ void World::check_purge(const core::LinkUpdate& update, const core::LinkRecord* 
   draining_.erase(link_id);
   repairing_.erase(link_id);
   awaited_reports_.erase(link_id);
+  hinted_.erase(link_id);
+  check_hint_waits(link_id);
   std::erase_if(damages_, [&](const Damage& damage) { return damage.link_id == link_id; });
 }
 

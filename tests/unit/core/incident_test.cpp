@@ -615,6 +615,10 @@ TEST(Sign, OfAReport) {
     EXPECT_EQ(sign(Errc::upstream_state, code), VisitSign::outage);
     EXPECT_EQ(sign(Errc::upstream_state, "link_error.bad_state", code), VisitSign::outage);
   }
+  core::CycleReport waits =
+      report_of(core::Error{.code = Errc::upstream_state, .message = "", .api_code = "institution_error"},
+                core::LinkStatus::relink);
+  EXPECT_EQ(sign_of(waits), VisitSign::owner) << "its owner was asked for before the bank went down";
   EXPECT_EQ(sign(Errc::upstream_state, "connecting"), VisitSign::none);
   EXPECT_EQ(sign(Errc::upstream_state, "news_to_us"), VisitSign::none);
   for (const Errc code : {Errc::transport, Errc::timeout, Errc::server, Errc::throttled, Errc::protocol,

@@ -230,6 +230,45 @@ TEST(Outage, AnOlderEntryStaysActionable) {
   EXPECT_FALSE(world.held_back("chase-7"));
 }
 
+// Of a link that is new here nobody knows which bank it is of, until it is looked at.
+struct UnknownBank : testing::Test {
+  UnknownBank() {
+    world.add("chase", 300);
+    world.start();
+    world.io.pass(hours(2));
+    world.down["chase"] = "institution_error";
+    world.io.pass(hours(1));
+    EXPECT_EQ(world.count(IncidentChange::opened), 1u);
+  }
+  // One that waits since then; it is looked at when somebody asks for it.
+  void add_waiting(core::WallTime since) {
+    core::LinkRecord record;
+    record.link_id = core::LinkId{"chase-new"};
+    record.status = LinkStatus::relink;
+    record.next_due_at = world.now() + hours(1);
+    world.keep(record);
+    world.store.relinks["chase-new"] = {.link_id = record.link_id,
+                                        .status = core::RelinkStatus::open,
+                                        .reason = "auth_expired",
+                                        .opened_at = since};
+    ASSERT_TRUE(world.engine->sync_now(record.link_id));
+    world.io.pass(seconds(10));
+    ASSERT_EQ(world.store.links["chase-new"].institution_id, "chase");
+    ASSERT_EQ(world.store.links["chase-new"].status, LinkStatus::relink);
+  }
+  Banks world;
+};
+
+TEST_F(UnknownBank, AnEntryThatWasOpenedWhileItWasDownIsHeldBack) {
+  add_waiting(world.now() - minutes(10));
+  EXPECT_TRUE(world.held_back("chase-new"));
+}
+
+TEST_F(UnknownBank, AnEntryFromBeforeIsNot) {
+  add_waiting(world.now() - hours(3));
+  EXPECT_FALSE(world.held_back("chase-new"));
+}
+
 // One of them had really expired: it is asked in the ramp, and then its entry is for somebody to act on.
 TEST(Outage, WhoReallyNeedsTheOwnerIsActionableInTheEnd) {
   Banks world;

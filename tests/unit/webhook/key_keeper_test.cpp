@@ -43,15 +43,22 @@ struct KeyKeeperTest : testing::Test {
   }
 
   api::Task<void> look(std::string kid, core::Millis wait, std::optional<KeyLookup::Answer>& answer) {
+    return look_in(keeper, std::move(kid), wait, answer);
+  }
+  api::Task<void> look_in(KeyKeeper& where, std::string kid, core::Millis wait,
+                          std::optional<KeyLookup::Answer>& answer) {
     const api::SteadyTime deadline = io.timers.steady_now() + wait;
-    const KeyLookup found = co_await keeper.find(std::move(kid), deadline);
+    const KeyLookup found = co_await where.find(std::move(kid), deadline);
     answer = found.answer;
   }
 
   // With patience.
   KeyLookup::Answer find(const std::string& kid, core::Millis wait = seconds(5)) {
+    return find_in(keeper, kid, wait);
+  }
+  KeyLookup::Answer find_in(KeyKeeper& where, const std::string& kid, core::Millis wait = seconds(5)) {
     std::optional<KeyLookup::Answer> answer;
-    io.start(look(kid, wait, answer));
+    io.start(look_in(where, kid, wait, answer));
     io.pass(takes);
     EXPECT_TRUE(answer) << kid;
     return answer.value_or(KeyLookup::Answer::unavailable);
@@ -187,6 +194,74 @@ TEST_F(KeyKeeperTest, NobodyWaitsBeyondTheDeadline) {
   io.pass(minutes(2));
   EXPECT_EQ(find("first"), KeyLookup::Answer::found);
   EXPECT_EQ(begun_at.size(), 1u);
+}
+
+TEST_F(KeyKeeperTest, KeysOfTheLastRunAreUsedWhileUpstreamIsAsked) {
+  takes = minutes(1);  // behind a crash the budget's first minute counts as spent
+  ASSERT_TRUE(keeper.restore({first.key()}, hours(3)));
+  body = key_set_of(second);
+  keeper.start();
+  std::optional<KeyLookup::Answer> answer;
+  io.start(look("first", seconds(5), answer));
+  EXPECT_EQ(answer, KeyLookup::Answer::found) << "without a wait";
+  EXPECT_EQ(keeper.age(), core::Millis(hours(3)));
+  EXPECT_EQ(begun_at.size(), 1u);
+  io.pass(minutes(2));
+  EXPECT_EQ(find("second"), KeyLookup::Answer::found);
+  EXPECT_EQ(find("first"), KeyLookup::Answer::unknown) << "they end with the first answer";
+}
+
+TEST_F(KeyKeeperTest, KeysOfTheLastRunAreBelievedForADaySinceTheirFetch) {
+  ASSERT_TRUE(keeper.restore({first.key()}, hours(23)));
+  body.clear();
+  keeper.start();
+  io.pass(minutes(59));
+  EXPECT_EQ(find("first"), KeyLookup::Answer::found);
+  io.pass(minutes(2));
+  EXPECT_EQ(find("first"), KeyLookup::Answer::unavailable);
+}
+
+TEST_F(KeyKeeperTest, KeysThatAreTooOldOrFromTheFutureAreNotRestored) {
+  EXPECT_FALSE(keeper.restore({first.key()}, hours(24)));
+  EXPECT_FALSE(keeper.restore({first.key()}, core::Millis(-1)));
+  core::PublicKey off_the_curve = second.key();
+  off_the_curve.x[0] ^= 1;
+  EXPECT_FALSE(keeper.restore({first.key(), off_the_curve}, hours(1)));
+  EXPECT_FALSE(keeper.age());
+  body.clear();
+  keeper.start();
+  io.pass(seconds(1));
+  EXPECT_EQ(find("first"), KeyLookup::Answer::unavailable);
+}
+
+// It dies and comes back every minute, and strangers name keys that are not there.
+TEST_F(KeyKeeperTest, OneFetchInFiveMinutesAlsoOverManyStarts) {
+  std::vector<core::PublicKey> kept;
+  api::SteadyTime kept_at{};
+  for (int run = 0; run < 60; ++run) {
+    KeyKeeper next{io.timers,
+                   io.io.get_executor(),
+                   [this] { return fetch(); },
+                   {},
+                   [](std::exception_ptr error) { std::rethrow_exception(error); }};
+    next.on_keep([&](const std::vector<core::PublicKey>& keys) {
+      kept = keys;
+      kept_at = io.timers.steady_now();
+    });
+    if (!kept.empty()) EXPECT_TRUE(next.restore(kept, io.timers.steady_now() - kept_at));
+    next.start();
+    io.pass(minutes(1) - seconds(1));
+    const KeyLookup::Answer known = find_in(next, "first");
+    EXPECT_EQ(known, KeyLookup::Answer::found);
+    EXPECT_NE(find_in(next, "stranger"), KeyLookup::Answer::found);
+    io.pass(seconds(1));
+    io.start(next.stop());
+    io.settle();
+  }
+  EXPECT_EQ(kept, std::vector{first.key()});
+  EXPECT_GE(begun_at.size(), 11u);
+  EXPECT_LE(begun_at.size(), 13u);
+  EXPECT_GE(shortest_pause(), core::Millis(minutes(5)));
 }
 
 TEST_F(KeyKeeperTest, AStopEndsEveryWait) {
