@@ -15,9 +15,9 @@ inline bool visited_by_schedule(LinkStatus status) {
 }
 
 // The next visit of a link that has its turn every `interval`: a fixed phase within it, taken from the link's
-// hash on absolute time, so that neither restarts nor upgrades bunch the fleet; plus up to `jitter`, not below
-// zero, that differs from visit to visit. At least a twentieth of the interval after `now`, and at most that
-// and an interval and the jitter.
+// hash on absolute time, so that neither restarts nor upgrades bunch the fleet; plus up to `jitter`, not
+// below zero, that differs from visit to visit. At least a twentieth of the interval after `now`, and at most
+// that and an interval and the jitter.
 WallTime next_in_turn(std::uint64_t id_hash, WallTime now, Millis interval, Millis jitter);
 
 // The next ordinary visit of a healthy link under the uniform policy: in its turn, with up to 3 % of the

@@ -90,8 +90,9 @@ LearnedLink LearnedFleet::learned(const LinkSource& source, std::uint64_t id_has
   link.freshness.evidence.hooked = static_cast<float>(source.has_webhook ? 0.97 * changes : 0);
   link.freshness.evidence.missed = static_cast<float>(source.has_webhook ? 0.03 * changes : changes);
   link.freshness.has_webhook = source.has_webhook;
-  const double stood = source.period_ms > 0 ? uniform(random_, 0, source.period_ms)
-                                            : day_ms / std::max(changes_per_day, 0.1) * uniform(random_, 0, 1);
+  const double stood = source.period_ms > 0
+                           ? uniform(random_, 0, source.period_ms)
+                           : day_ms / std::max(changes_per_day, 0.1) * uniform(random_, 0, 1);
   link.refreshed_at = core::UpstreamTime(now - millis(stood));
   const core::LinkOutlook outlook{.id_hash = id_hash,
                                   .evidence = link.freshness.evidence,
@@ -100,7 +101,8 @@ LearnedLink LearnedFleet::learned(const LinkSource& source, std::uint64_t id_has
                                   .fetched_at = now,
                                   .looked_at = now};
   const core::VisitPlan plan = planner_.plan(outlook, names_[link.institution], provider, now);
-  const core::Millis passed = millis(static_cast<double>((plan.due_at - now).count()) * uniform(random_, 0, 1));
+  const core::Millis passed =
+      millis(static_cast<double>((plan.due_at - now).count()) * uniform(random_, 0, 1));
   link.freshness.peek_next = plan.peek;
   link.freshness.reason = plan.reason;
   link.freshness.fetched_at = link.freshness.looked_at = now - passed;

@@ -27,7 +27,8 @@ struct LearnedLink {
 };
 
 // A fleet that has been visited for weeks: links with evidence, clocks and reasons, and the planner that has
-// learned the rhythms of their institutions. Learned directly, not by visits: those of weeks would take hours.
+// learned the rhythms of their institutions. Learned directly, not by visits: those of weeks would take
+// hours.
 class LearnedFleet {
  public:
   static constexpr std::uint32_t institutions = core::outlook_institutions_max;

@@ -24,8 +24,8 @@ constexpr std::uint32_t hinted_one_in = 100;
 // Of a smaller fleet many institutions would have no link, and the planner less to keep.
 constexpr std::uint32_t taught_by_min = 200'000;
 
-core::LinkUpdate idle_link(const std::string& link_id, const LearnedLink& link, const std::string& institution,
-                           core::WallTime now) {
+core::LinkUpdate idle_link(const std::string& link_id, const LearnedLink& link,
+                           const std::string& institution, core::WallTime now) {
   core::LinkUpdate update = core::step_add({core::LinkId{link_id}, {}, {}}, now);
   core::LinkRecord& record = update.record;
   record.institution_id = institution;
