@@ -276,9 +276,12 @@ core::Result<std::optional<std::string>> Database::get(Family in, std::string_vi
   return value;
 }
 
-core::Result<bool> Database::get(Family in, std::string_view key, rocksdb::PinnableSlice& value) {
+core::Result<bool> Database::get(Family in, std::string_view key, rocksdb::PinnableSlice& value,
+                                 bool one_time) {
   value.Reset();
-  const auto status = db_->Get(rocksdb::ReadOptions{}, family(in), to_slice(key), &value);
+  rocksdb::ReadOptions options;
+  options.fill_cache = !one_time;
+  const auto status = db_->Get(options, family(in), to_slice(key), &value);
   if (status.IsNotFound()) return false;
   if (!status.ok()) return std::unexpected(failed("read", status));
   return true;

@@ -64,7 +64,9 @@ class Database {
 
   core::Result<std::optional<std::string>> get(Family family, std::string_view key);
   // nullopt-like: answers false when there is no such key. `value` keeps a block pinned until it is reset.
-  core::Result<bool> get(Family family, std::string_view key, rocksdb::PinnableSlice& value);
+  // `one_time`: of a walk over much, as for Scan; what it reads does not go into the cache.
+  core::Result<bool> get(Family family, std::string_view key, rocksdb::PinnableSlice& value,
+                         bool one_time = false);
   // What each write carries in the write-ahead log from now on (log_mark).
   void mark_log(std::string mark) { log_mark_ = std::move(mark); }
   // One atomic write. `sync`: durable when it answers.

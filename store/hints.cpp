@@ -23,11 +23,11 @@ struct DigestHash {
 
 }  // namespace
 
-core::Result<bool> Store::Impl::has_link(std::string_view link_id) {
+core::Result<bool> Store::Impl::has_link(std::string_view link_id, bool one_time) {
   if (!is_storable_id(link_id)) return false;
   if (const auto known = cache.fence(link_id)) return *known != 0;
   rocksdb::PinnableSlice value;
-  return database->get(Family::links, link_key(link_id), value);
+  return database->get(Family::links, link_key(link_id), value, one_time);
 }
 
 core::Result<void> Store::Impl::load_hook_keys() {
@@ -140,7 +140,7 @@ core::Result<std::vector<core::Hint>> Store::hints() {
     for (; scan.valid(); scan.next()) {
       const auto named = core::parse_hint_note(scan.key().substr(name_at));
       if (!named) return std::unexpected(impl_->database->failed(doing, damaged("hint")));
-      const auto there = impl_->has_link(named->link_id);
+      const auto there = impl_->has_link(named->link_id, true);
       if (!there) return std::unexpected(there.error());
       core::LinkId link_id{std::string(named->link_id)};
       // Those of one link come in the order of their sequences.

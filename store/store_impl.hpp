@@ -69,7 +69,7 @@ struct Store::Impl {
   MovedConsumer::Outcome judge_move(const FeedConsumer& consumer, FeedPosition to, ConsumerMove move) const;
 
   // ---- hints.cpp ----
-  core::Result<bool> has_link(std::string_view link_id);
+  core::Result<bool> has_link(std::string_view link_id, bool one_time = false);
   core::Result<void> load_hook_keys();
   void put_hook(const core::Hint& hint, core::WallTime now);
   core::Result<void> forget_hooks(core::WallTime now, const HintLimits& limits);

@@ -113,6 +113,24 @@ const Ladder& ladder_of(double price, double miss) {
       *table)[nearest(price, price_min, price_ratio, prices)][nearest(miss, miss_min, miss_ratio, misses)];
 }
 
+// The times of a single look. It is asked for each size of a batch: what does not depend on that is computed
+// once.
+struct SingleTimes {
+  static constexpr double begin = -1;
+  static constexpr std::size_t size = 17;  // to +3 spreads
+  struct Time {
+    double z = 0, late = 0;      // late: the chance that the latest comes behind it
+    double early = 0, near = 0;  // of the latest: the delay that the look finds
+  };
+  SingleTimes() {
+    for (std::size_t at = 0; at < size; ++at) {
+      const double z = begin + grid_step * static_cast<double>(at);
+      times[at] = {.z = z, .late = 1 - below(z), .early = z * below(z), .near = density(z)};
+    }
+  }
+  std::array<Time, size> times{};
+};
+
 double time_of(std::size_t at) {
   return at == gives_up ? never() : at_grid(at);
 }
@@ -134,10 +152,11 @@ double ladder_next(double price, double miss, double looked) {
 }
 
 SingleLook single_look(double backlog, double miss) {
+  static const SingleTimes known;
   SingleLook best{.at = 0, .cost = never()};
-  for (double z = -1; z <= 3; z += grid_step) {
-    const double cost = (backlog - 1) * z + z * below(z) + density(z) + (1 - below(z)) * miss;
-    if (cost < best.cost) best = {.at = z, .cost = cost};
+  for (const SingleTimes::Time& time : known.times) {
+    const double cost = (backlog - 1) * time.z + time.early + time.near + time.late * miss;
+    if (cost < best.cost) best = {.at = time.z, .cost = cost};
   }
   return best;
 }

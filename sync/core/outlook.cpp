@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "sync/core/note_numbers.hpp"
 
@@ -25,12 +26,23 @@ constexpr Millis gap_max = std::chrono::hours(31 * 24);
 constexpr char separator = '\t';
 constexpr std::string_view note_head = "outlook 1\n";
 
-std::string key_of(std::string_view institution_id, std::string_view provider) {
-  std::string key(institution_id);
-  key += separator;
-  key += provider;
-  return key;
-}
+// Institution and provider as one text, without memory of the heap. Empty: too long for an institution, or
+// none.
+class Key {
+ public:
+  Key(std::string_view institution_id, std::string_view provider) {
+    if (institution_id.empty() || institution_id.size() + provider.size() >= outlook_name_bytes_max) return;
+    char* end = std::ranges::copy(institution_id, bytes_.data()).out;
+    *end++ = separator;
+    end = std::ranges::copy(provider, end).out;
+    length_ = static_cast<std::size_t>(end - bytes_.data());
+  }
+  std::string_view text() const { return {bytes_.data(), length_}; }
+
+ private:
+  std::array<char, outlook_name_bytes_max> bytes_{};
+  std::size_t length_ = 0;
+};
 
 void put(std::string& text, double value) {
   put_number(text, value, separator);
@@ -57,13 +69,12 @@ void Outlooks::add(Pool& pool, WallTime now, double days, double changes) {
 }
 
 Outlooks::Pool* Outlooks::pool_of(std::string_view institution_id, std::string_view provider) {
-  if (institution_id.empty() || institution_id.size() + provider.size() >= outlook_name_bytes_max)
-    return nullptr;
-  const std::string key = key_of(institution_id, provider);
-  const auto found = pools_.find(key);
+  const Key key(institution_id, provider);
+  if (key.text().empty()) return nullptr;
+  const auto found = pools_.find(key.text());
   if (found != pools_.end()) return &found->second;
   if (pools_.size() >= outlook_institutions_max) return nullptr;
-  return &pools_[key];
+  return &pools_[std::string(key.text())];
 }
 
 void Outlooks::note_fetch(std::string_view institution_id, std::string_view provider, WallTime now,
@@ -96,7 +107,7 @@ ChangePrior Outlooks::prior_of(const Pool& pool) {
 }
 
 InstitutionOutlook Outlooks::of(std::string_view institution_id, std::string_view provider) const {
-  const auto found = pools_.find(key_of(institution_id, provider));
+  const auto found = pools_.find(Key(institution_id, provider).text());
   if (found == pools_.end()) return {.rhythm = {}, .prior = prior_of(everybody_)};
   const Pool& pool = found->second;
   return {.rhythm = pool.clock.rhythm(), .prior = prior_of(pool.days < days_known ? everybody_ : pool)};
@@ -119,8 +130,13 @@ std::string Outlooks::encode() const {
     text += '\n';
   };
   line(everybody_, {});
-  for (const auto& [name, pool] : pools_)
-    line(pool, name);
+  // In order, so that the same knowledge is the same note.
+  std::vector<const decltype(pools_)::value_type*> sorted;
+  for (const auto& known : pools_)
+    sorted.push_back(&known);
+  std::ranges::sort(sorted, {}, [](const auto* known) -> const std::string& { return known->first; });
+  for (const auto* known : sorted)
+    line(known->second, known->first);
   return text;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "sync/core/freshness.hpp"
 #include "sync/core/refresh_clock.hpp"
@@ -50,7 +51,12 @@ class Outlooks {
   static bool take_pool(std::string_view& line, Pool& pool);
   Pool* pool_of(std::string_view institution_id, std::string_view provider);
 
-  std::map<std::string, Pool, std::less<>> pools_;  // by institution and provider
+  // So that a decision, which looks for its institution several times, makes no string for it.
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+  std::unordered_map<std::string, Pool, NameHash, std::equal_to<>> pools_;  // by institution and provider
   Pool everybody_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sync/core/note_numbers.hpp"
+#include "sync/core/schedule.hpp"
 
 namespace syncd::core {
 
@@ -81,12 +82,8 @@ Millis VisitPlanner::turn_interval() const {
 }
 
 VisitPlan VisitPlanner::turn(std::uint64_t id_hash, WallTime now) const {
-  const std::int64_t interval = std::max<std::int64_t>(turn_interval().count(), 1);
-  const auto phase = static_cast<std::int64_t>(id_hash % static_cast<std::uint64_t>(interval));
-  const std::int64_t after = now.time_since_epoch().count() + interval / 20;
-  const std::int64_t due = (after - phase) / interval * interval + phase;
   VisitPlan plan;
-  plan.due_at = WallTime(Millis(due > after ? due : due + interval));
+  plan.due_at = next_in_turn(id_hash, now, turn_interval(), Millis(0));
   return plan;
 }
 

@@ -25,19 +25,21 @@ Millis grown(Millis base, Millis max, std::uint32_t doublings) {
 
 }  // namespace
 
-WallTime next_scheduled(const LinkId& link_id, WallTime now, const Policy& policy) {
-  const std::int64_t interval =
-      std::max<std::int64_t>(std::min(policy.interval, policy.max_interval).count(), 1);
-  const std::uint64_t hash = stable_hash(link_id.str());
-  const auto phase = static_cast<std::int64_t>(hash % static_cast<std::uint64_t>(interval));
-  const std::int64_t jitter_range = interval * 3 / 100 + 1;
-  const std::int64_t earliest = now.time_since_epoch().count() + interval / 20;
-  for (std::int64_t visit = (earliest - phase) / interval;; ++visit) {
-    const std::uint64_t draw = mix(hash ^ static_cast<std::uint64_t>(visit));
-    const auto jitter = static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(jitter_range));
-    const std::int64_t due = visit * interval + phase + jitter;
+WallTime next_in_turn(std::uint64_t id_hash, WallTime now, Millis interval, Millis jitter) {
+  const std::int64_t length = std::max<std::int64_t>(interval.count(), 1);
+  const auto phase = static_cast<std::int64_t>(id_hash % static_cast<std::uint64_t>(length));
+  const auto draws = static_cast<std::uint64_t>(jitter.count()) + 1;
+  const std::int64_t earliest = now.time_since_epoch().count() + length / 20;
+  for (std::int64_t visit = (earliest - phase) / length;; ++visit) {
+    const std::uint64_t draw = mix(id_hash ^ static_cast<std::uint64_t>(visit));
+    const std::int64_t due = visit * length + phase + static_cast<std::int64_t>(draw % draws);
     if (due > earliest) return WallTime(Millis(due));
   }
+}
+
+WallTime next_scheduled(const LinkId& link_id, WallTime now, const Policy& policy) {
+  const Millis interval = std::max(std::min(policy.interval, policy.max_interval), Millis(1));
+  return next_in_turn(stable_hash(link_id.str()), now, interval, interval * 3 / 100);
 }
 
 Millis full_jitter(Millis base, Millis max, std::uint32_t failures, std::uint64_t entropy) {

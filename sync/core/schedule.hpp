@@ -14,9 +14,14 @@ inline bool visited_by_schedule(LinkStatus status) {
   return status != LinkStatus::paused && status != LinkStatus::gone;
 }
 
-// The next ordinary visit of a healthy link: a fixed phase within the interval, taken from the link id on
-// absolute time, so that neither restarts nor upgrades bunch the fleet; plus up to 3 % of the interval that
-// differs from visit to visit. At least a twentieth of the interval and at most 1.1 intervals after `now`.
+// The next visit of a link that has its turn every `interval`: a fixed phase within it, taken from the link's
+// hash on absolute time, so that neither restarts nor upgrades bunch the fleet; plus up to `jitter`, not
+// below zero, that differs from visit to visit. At least a twentieth of the interval after `now`, and at most
+// that and an interval and the jitter.
+WallTime next_in_turn(std::uint64_t id_hash, WallTime now, Millis interval, Millis jitter);
+
+// The next ordinary visit of a healthy link under the uniform policy: in its turn, with up to 3 % of the
+// interval of jitter, so at most 1.1 intervals after `now`.
 WallTime next_scheduled(const LinkId& link_id, WallTime now, const Policy& policy);
 
 // Exponential back-off with full jitter: uniform over (0, min(max, base * 2^failures)], but not below one

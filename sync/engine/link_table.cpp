@@ -22,8 +22,10 @@ std::string_view LinkTable::id(Slot slot) const {
 }
 
 LinkTable::Slot LinkTable::add(std::string_view link_id, core::LinkStatus status) {
-  assert(!link_id.empty() && link_id.size() <= core::id_bytes_max && !find(link_id));
-  if (const auto known = find_any(link_id)) return revive(*known, status);
+  assert(!link_id.empty() && link_id.size() <= core::id_bytes_max);
+  const auto known = find_any(link_id);
+  assert(!known || buried(*known));
+  if (known) return revive(*known, status);
   const auto slot = static_cast<Slot>(links_.size());
   Link link;
   link.id_at = static_cast<std::uint32_t>(ids_.size());

@@ -158,6 +158,32 @@ TEST(SingleLook, CostsWhatItCosts) {
   }
 }
 
+// Its cost as a function of the time, by numerical integration.
+double cost_at(double at, double backlog, double miss) {
+  constexpr double step = 0.001;
+  double cost = (backlog - 1) * at;
+  for (double z = -8; z < 8; z += step) {
+    const double density = std::exp(-z * z / 2) / std::sqrt(2 * 3.14159265358979);
+    cost += step * density * (z <= at ? at - z : miss);
+  }
+  return cost;
+}
+
+TEST(SingleLook, NoQuarterOfASpreadSoonerOrLaterIsCheaper) {
+  for (const double backlog : {1.0, 3.0, 12.0}) {
+    for (const double miss : {3.0, 12.0, 40.0}) {
+      const SingleLook look = single_look(backlog, miss);
+      EXPECT_GE(look.at, -1);
+      EXPECT_LE(look.at, 3);
+      EXPECT_NEAR(look.cost, cost_at(look.at, backlog, miss), 0.01 * miss);
+      for (const double other : {look.at - 0.25, look.at + 0.25}) {
+        if (other < -1 || other > 3) continue;
+        EXPECT_LE(look.cost, cost_at(other, backlog, miss) + 0.01 * miss) << backlog << ' ' << miss;
+      }
+    }
+  }
+}
+
 TEST(SingleLook, IsSoonerTheMoreIsWaiting) {
   double before = never();
   for (double backlog = 1; backlog < 50; ++backlog) {

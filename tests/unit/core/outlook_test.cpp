@@ -73,6 +73,27 @@ TEST(Outlooks, LearnsOfSoManyInstitutionsAndNoMore) {
   EXPECT_EQ(read.institutions(), outlook_institutions_max);
 }
 
+TEST(Outlooks, TheSameKnowledgeIsTheSameNote) {
+  Outlooks one;
+  Outlooks other;
+  for (int at = 0; at < 200; ++at) {
+    one.note_gap("bank" + std::to_string(at), "moneykit", hours(6), hours(5), UpstreamTime(now));
+    other.note_gap("bank" + std::to_string(199 - at), "moneykit", hours(6), hours(5), UpstreamTime(now));
+  }
+  ASSERT_EQ(one.institutions(), 200U);
+  EXPECT_EQ(one.encode(), other.encode()) << "in whatever order they were met";
+}
+
+TEST(Outlooks, ALinkWithoutAnInstitutionIsLikeAllOthers) {
+  Outlooks outlooks;
+  for (int fetch = 0; fetch < 100; ++fetch)
+    outlooks.note_fetch("", "moneykit", now, hours(24), 4);
+  EXPECT_EQ(outlooks.institutions(), 0U);
+  const ChangePrior prior = outlooks.of("", "moneykit").prior;
+  EXPECT_NEAR(prior.changes / prior.days, 4, 0.01);
+  EXPECT_FALSE(outlooks.explores("", "moneykit", now));
+}
+
 TEST(Outlooks, ALongNameIsNoInstitution) {
   Outlooks outlooks;
   const std::string longest(outlook_name_bytes_max - 1 - 8, 'x');

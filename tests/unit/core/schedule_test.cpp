@@ -66,6 +66,37 @@ TEST(NextScheduled, VisitsKeepTheirPaceAndJitterALittle) {
   EXPECT_TRUE(jittered);
 }
 
+TEST(NextInTurn, WithoutJitterTurnsAreAnIntervalApart) {
+  for (const Millis interval : {Millis(1), Millis(1001), Millis(hours(7))}) {
+    for (int i = 0; i < 50; ++i) {
+      const std::uint64_t hash = stable_hash(link_of(i).str());
+      WallTime due = next_in_turn(hash, start, interval, Millis(0));
+      EXPECT_GT(due, start + interval / 20);
+      EXPECT_LE(due, start + interval / 20 + interval);
+      for (int turn = 0; turn < 10; ++turn) {
+        const WallTime next = next_in_turn(hash, due, interval, Millis(0));
+        EXPECT_EQ(next - due, interval);
+        due = next;
+      }
+    }
+  }
+}
+
+TEST(NextInTurn, JitterOnlyDelaysATurn) {
+  bool jittered = false;
+  for (int i = 0; i < 50; ++i) {
+    const std::uint64_t hash = stable_hash(link_of(i).str());
+    const WallTime turn = next_in_turn(hash, start, hours(1), Millis(0));
+    const WallTime later = next_in_turn(hash, start, hours(1), minutes(2));
+    // The turn before, whose time has passed, may be moved behind the earliest.
+    const Millis moved = turn - later > minutes(30) ? later + hours(1) - turn : later - turn;
+    EXPECT_GE(moved, Millis(0));
+    EXPECT_LE(moved, minutes(2));
+    jittered = jittered || moved > Millis(0);
+  }
+  EXPECT_TRUE(jittered);
+}
+
 TEST(NextScheduled, FleetIsSpreadOverTheInterval) {
   const Policy policy;
   constexpr int buckets = 12;

@@ -66,6 +66,24 @@ TEST_F(HintsTest, ShareOneWrite) {
   EXPECT_THAT(waiting(), ElementsAre("mk_1 1"));
 }
 
+// At the start of a daemon: links all over the table are asked for, and none of them is visited soon.
+TEST_F(HintsTest, ListingThemLeavesTheCacheToTheVisits) {
+  constexpr int links = 1000;
+  std::vector<Hint> hints;
+  for (int at = 0; at < links; ++at) {
+    const std::string link = "mk_many_" + std::to_string(at);
+    core::LinkUpdate update = update_of(link, 0);
+    update.record.customer_user_id = std::string(300, 'x') + link;
+    commit(update);
+    hints.push_back(hint_of(link, link, static_cast<std::uint64_t>(at) + 1));
+  }
+  put(hints);
+  reopen();  // what was in memory is in a table now
+  const std::uint64_t before = store_->stats().block_cache_bytes;
+  EXPECT_EQ(waiting().size(), hints.size());
+  EXPECT_LT(store_->stats().block_cache_bytes, before + 64 * 1024) << "300 KB of records were read";
+}
+
 TEST_F(HintsTest, OneTakesThePlaceOfTheOther) {
   put({hint_of("mk_1", "a", 1)});
   put({hint_of("mk_1", "b", 2, 1)});
