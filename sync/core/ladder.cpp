@@ -10,7 +10,7 @@ namespace syncd::core {
 
 namespace {
 
-constexpr double left_out = 0.05;
+constexpr double left_out = refreshes_left_out;
 // Looks are at a grid of times; before the first of them nothing is expected yet.
 constexpr double grid_begin = -3;
 constexpr double grid_step = 0.25;
@@ -134,10 +134,21 @@ double ladder_next(double price, double miss, double looked) {
 }
 
 SingleLook single_look(double backlog, double miss) {
+  struct Place {
+    double z, late, delay;
+  };
+  static const auto places = [] {
+    std::array<Place, 17> made{};  // from -1 to 3
+    for (std::size_t at = 0; at < made.size(); ++at) {
+      const double z = -1 + grid_step * static_cast<double>(at);
+      made[at] = {.z = z, .late = 1 - below(z), .delay = z * below(z) + density(z)};
+    }
+    return made;
+  }();
   SingleLook best{.at = 0, .cost = never()};
-  for (double z = -1; z <= 3; z += grid_step) {
-    const double cost = (backlog - 1) * z + z * below(z) + density(z) + (1 - below(z)) * miss;
-    if (cost < best.cost) best = {.at = z, .cost = cost};
+  for (const Place& place : places) {
+    const double cost = (backlog - 1) * place.z + place.delay + place.late * miss;
+    if (cost < best.cost) best = {.at = place.z, .cost = cost};
   }
   return best;
 }

@@ -1,0 +1,393 @@
+#include "sync/core/freshness_forecast.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+
+#include "sync/core/freshness_ways.hpp"
+#include "sync/core/ladder.hpp"
+
+namespace syncd::core {
+
+namespace {
+
+constexpr double minutes_per_day = 1440;
+// What a link's own evidence comes to when it was watched for long, and how much its institution counts.
+constexpr double watched_days = evidence_half_life_days / 0.693147180559945309;
+constexpr double prior_changes = 0.5;
+// Normal deviates for which links and refreshes stand.
+constexpr double deviate_begin = -3;
+constexpr double deviate_step = 0.5;
+constexpr std::size_t deviates = 13;
+// Places within a wait of which each is as likely.
+constexpr std::size_t places = 16;
+
+struct Deviate {
+  double z, share;
+};
+
+const std::array<Deviate, deviates>& normal_deviates() {
+  static const auto made = [] {
+    std::array<Deviate, deviates> all{};
+    double sum = 0;
+    for (std::size_t at = 0; at < deviates; ++at) {
+      const double z = deviate_begin + deviate_step * static_cast<double>(at);
+      all[at] = {.z = z, .share = std::exp(-z * z / 2)};
+      sum += all[at].share;
+    }
+    for (Deviate& one : all)
+      one.share /= sum;
+    return all;
+  }();
+  return made;
+}
+
+// Links that are alike.
+struct LinkClass {
+  double links = 0;
+  double rate = 0;      // changes a day
+  double believed = 0;  // the same, as the policy will have learned it
+  double recall = 0;    // of webhooks
+  const RefreshRhythm* rhythm = nullptr;
+
+  double period() const { return rhythm->regular ? in_days(rhythm->period) : 0; }
+  // Refreshes a day that bring a change.
+  double changed_per_day() const {
+    if (!rhythm->regular) return rate;
+    const double days = period() / (1 - refreshes_left_out);
+    return -std::expm1(-rate * days) / days;
+  }
+  double told_per_day() const { return recall * changed_per_day(); }
+};
+
+std::vector<LinkClass> classes_of(const FleetModel& model, double links, double webhook_share) {
+  std::vector<LinkClass> classes;
+  const auto add = [&](const LinkKind& kind, double share, double rate) {
+    const double believed = (watched_days * rate + prior_changes) /
+                            (watched_days + prior_changes / std::max(kind.changes_per_day, 1e-3));
+    for (const bool hooked : {false, true}) {
+      const double count = links * kind.share * share * (hooked ? webhook_share : 1 - webhook_share);
+      if (count <= 0) continue;
+      classes.push_back({.links = count,
+                         .rate = rate,
+                         .believed = believed,
+                         .recall = hooked ? model.webhook_recall : 0,
+                         .rhythm = &kind.rhythm});
+    }
+  };
+  // So that the mean is the kind's.
+  double mean = 0;
+  for (const Deviate& one : normal_deviates())
+    mean += one.share * std::exp(assumed_activity_sigma * one.z);
+  for (const LinkKind& kind : model.kinds) {
+    add(kind, assumed_dormant_share, 0);
+    const double median = kind.changes_per_day / ((1 - assumed_dormant_share) * mean);
+    for (const Deviate& one : normal_deviates())
+      add(kind, (1 - assumed_dormant_share) * one.share, median * std::exp(assumed_activity_sigma * one.z));
+  }
+  return classes;
+}
+
+// A delay in days, and how many changes a day meet it.
+struct Sample {
+  double delay, changes;
+};
+using Samples = std::vector<Sample>;
+
+struct Calls {
+  double fetches = 0, peeks = 0;  // a day
+};
+
+struct Bounds {
+  double min_days, max_days;
+};
+
+// Visits every `wait` days, begun anew by each of `told` webhooks a day.
+double visits_per_day(double wait, double told) {
+  return told * wait < 1e-6 ? 1 / wait : told / std::expm1(told * wait);
+}
+
+// A change that nobody tells comes at any time between two visits.
+void sample_wait(double wait, double told, double changes, Samples& samples) {
+  for (std::size_t at = 0; at < places; ++at) {
+    const double share = (static_cast<double>(at) + 0.5) / places;
+    const double delay =
+        told * wait < 1e-6 ? share * wait : -std::log1p(share * std::expm1(-told * wait)) / told;
+    samples.push_back({delay, changes / places});
+  }
+}
+
+// What would have been seen so much later may be seen by a visit that a webhook asks for.
+double until_told(double delay, double told) {
+  return told * delay < 1e-6 ? delay : -std::expm1(-told * delay) / told;
+}
+
+// The looks of the policy at one kind of refresh, one after the other as long as it does not come.
+class Rungs {
+ public:
+  Rungs(const VisitSetting& set, const VisitWay& way, double min_days) {
+    const double miss = set.period / set.spread;
+    const double least = min_days / set.spread;
+    double at = ladder_plan(way.price, miss).first;
+    again_ = miss + at;
+    while (at != never()) {
+      looks_.push_back(at);
+      const double next = ladder_next(way.price, miss, at);
+      if (next == never()) return;
+      at = std::max(next, at + least);
+    }
+  }
+  // Behind a refresh, in spreads.
+  double delay(double z) const {
+    const auto found = std::ranges::lower_bound(looks_, z);
+    return (found == looks_.end() ? again_ : *found) - z;
+  }
+  double looks() const {
+    double sum = 0;
+    for (const Deviate& one : normal_deviates()) {
+      const auto vain = static_cast<double>(std::ranges::lower_bound(looks_, one.z) - looks_.begin());
+      sum += one.share * std::min(vain + 1, static_cast<double>(looks_.size()));
+    }
+    return (1 - refreshes_left_out) * sum + refreshes_left_out * static_cast<double>(looks_.size());
+  }
+
+ private:
+  std::vector<double> looks_;
+  double again_ = 0;  // the first look at the next refresh
+};
+
+// One class under prices: which way it goes, what that costs, how late its changes are seen.
+class Reckoning {
+ public:
+  Reckoning(const LinkClass& link, const CallPrices& prices, bool peeks, const Bounds& bounds)
+      : link_(link),
+        bounds_(bounds),
+        told_(link.told_per_day()),
+        set_(setting_of({.changes_per_day = link.believed, .recall = link.recall}, *link.rhythm, prices,
+                        peeks)),
+        way_(cheapest_way(set_, bounds.max_days)) {
+    wait_ = way_.refreshes > 0 ? way_.refreshes * set_.period : way_.wait_days;
+    if (wait_ >= bounds.max_days && way_.reason != VisitReason::ladder) {
+      way_ = {.reason = VisitReason::floor};
+      wait_ = bounds.max_days * (1 - visit_jitter_share / 2);
+    }
+    wait_ = std::max(wait_, bounds.min_days);
+  }
+
+  Calls calls() const {
+    Calls calls = way_.reason == VisitReason::ladder ? of_ladder() : of_wait();
+    calls.fetches = std::max(calls.fetches + told_, 1 / bounds_.max_days);
+    return calls;
+  }
+
+  // `webhook_days`: the delay of a change that a webhook tells.
+  void sample(double webhook_days, Samples& samples) const {
+    const double changes = link_.links * link_.changed_per_day();
+    const double told = link_.recall * changes;
+    if (told > 0) samples.push_back({webhook_days, told});
+    const double untold = changes - told;
+    if (untold <= 0) return;
+    if (way_.reason == VisitReason::ladder) {
+      const Rungs rungs(set_, way_, bounds_.min_days);
+      for (const Deviate& one : normal_deviates())
+        samples.push_back({until_told(rungs.delay(one.z) * set_.spread, told_), one.share * untold});
+    } else if (way_.reason == VisitReason::batch) {
+      sample_batch(untold, samples);
+    } else {
+      sample_wait(wait_, told_, untold, samples);
+    }
+  }
+
+ private:
+  Calls of_ladder() const {
+    const Rungs rungs(set_, way_, bounds_.min_days);
+    // A refresh that a webhook tells is not looked for any more.
+    const double told = told_ * set_.period;
+    const double looks = std::max(rungs.looks() - told, 0.0) / set_.period;
+    if (!way_.peek) return {.fetches = looks};
+    const double found = std::max(1 - refreshes_left_out - told, 0.0) / set_.period;
+    return {.fetches = found, .peeks = looks};
+  }
+
+  Calls of_wait() const {
+    const double visits = visits_per_day(wait_, told_);
+    if (!way_.peek) return {.fetches = visits};
+    const double news = set_.period > 0 ? std::min(1.0, wait_ / set_.period * (1 - refreshes_left_out))
+                                        : -std::expm1(-(1 - link_.recall) * link_.rate * wait_);
+    return {.fetches = visits * news, .peeks = visits};
+  }
+
+  void sample_batch(double untold, Samples& samples) const {
+    const double k = way_.refreshes;
+    const double spread = set_.spread * std::sqrt(k);
+    const double miss = k * set_.period / spread;
+    const double at = single_look(k, miss).at;
+    for (double left = 0; left < k; ++left) {
+      for (const Deviate& one : normal_deviates()) {
+        const double late = left == 0 && one.z > at ? miss : 0;
+        const double delay = left * set_.period + (at - one.z + late) * spread;
+        samples.push_back({until_told(std::max(delay, 0.0), told_), one.share * untold / k});
+      }
+    }
+  }
+
+  const LinkClass& link_;
+  const Bounds& bounds_;
+  double told_;
+  VisitSetting set_;
+  VisitWay way_;
+  double wait_ = 0;
+};
+
+// ---- the prices ----
+class Market {
+ public:
+  Market(std::vector<LinkClass> classes, const FreshnessPolicy& policy, const FleetBudget& fleet,
+         const Bounds& bounds)
+      : classes_(std::move(classes)),
+        bounds_(bounds),
+        least_(price_of_interval(policy.min_interval)),
+        fetches_(minutes_per_day * schedulable(fleet.sync_per_minute)),
+        peeks_(minutes_per_day * schedulable(fleet.link_per_minute)) {}
+
+  ForecastDelay settle(bool peeks) const {
+    CallPrices prices{.fetch = least_, .peek = least_};
+    prices.fetch = fetch_price(prices.peek, peeks);
+    if (peeks && demand(prices, true).peeks > peeks_) prices = both_prices();
+    const Calls calls = demand(prices, peeks);
+    ForecastDelay result{.affordable = calls.fetches <= slack * fetches_ && calls.peeks <= slack * peeks_};
+    if (!result.affordable) return result;
+    result.prices = prices;
+    result.fetches_per_minute = calls.fetches / minutes_per_day;
+    result.peeks_per_minute = calls.peeks / minutes_per_day;
+    Samples samples;
+    for (const LinkClass& link : classes_)
+      Reckoning(link, prices, peeks, bounds_).sample(in_days(assumed_webhook_delay), samples);
+    tell(samples, result);
+    return result;
+  }
+
+  ForecastDelay in_turn(double interval_days) const {
+    double told = 0;
+    double links = 0;
+    for (const LinkClass& link : classes_) {
+      told += link.links * link.told_per_day();
+      links += link.links;
+    }
+    ForecastDelay result{.affordable = told < fetches_};
+    if (!result.affordable) return result;
+    const double interval = std::max(interval_days, links / (fetches_ - told));
+    result.fetches_per_minute = (links / interval + told) / minutes_per_day;
+    Samples samples;
+    for (const LinkClass& link : classes_) {
+      const double changes = link.links * link.changed_per_day();
+      samples.push_back({in_days(assumed_webhook_delay), link.recall * changes});
+      sample_wait(interval, link.told_per_day(), (1 - link.recall) * changes, samples);
+    }
+    tell(samples, result);
+    return result;
+  }
+
+ private:
+  // A step of the demand, where a class takes another way, is not the market's end.
+  static constexpr double slack = 1.05;
+  static constexpr int halvings = 22;
+
+  Calls demand(const CallPrices& prices, bool peeks) const {
+    Calls all;
+    for (const LinkClass& link : classes_) {
+      const Calls calls = Reckoning(link, prices, peeks, bounds_).calls();
+      all.fetches += link.links * calls.fetches;
+      all.peeks += link.links * calls.peeks;
+    }
+    return all;
+  }
+
+  // The least price at which no more is asked for than there is; `excess` tells whether there is more.
+  template <class Excess>
+  double least_price(Excess excess) const {
+    if (!excess(least_)) return least_;
+    double low = std::log(least_);
+    double high = std::log(CallPrice::price_max);
+    for (int halving = 0; halving < halvings; ++halving) {
+      const double middle = (low + high) / 2;
+      (excess(std::exp(middle)) ? low : high) = middle;
+    }
+    return std::exp(high);
+  }
+
+  double fetch_price(double peek, bool peeks) const {
+    return least_price([&](double fetch) {
+      return demand({.fetch = fetch, .peek = peek}, peeks).fetches > fetches_;
+    });
+  }
+
+  CallPrices both_prices() const {
+    const double peek = least_price([&](double price) {
+      return demand({.fetch = fetch_price(price, true), .peek = price}, true).peeks > peeks_;
+    });
+    return {.fetch = fetch_price(peek, true), .peek = peek};
+  }
+
+  static void tell(Samples& samples, ForecastDelay& result) {
+    double changes = 0;
+    double sum = 0;
+    for (const Sample& sample : samples) {
+      changes += sample.changes;
+      sum += sample.changes * sample.delay;
+    }
+    if (changes <= 0) return;
+    result.mean_minutes = minutes_per_day * sum / changes;
+    std::ranges::sort(samples, {}, &Sample::delay);
+    double seen = 0;
+    for (const Sample& sample : samples) {
+      seen += sample.changes;
+      result.p95_minutes = minutes_per_day * sample.delay;
+      if (seen >= 0.95 * changes) return;
+    }
+  }
+
+  std::vector<LinkClass> classes_;
+  Bounds bounds_;
+  double least_;
+  double fetches_, peeks_;  // a day
+};
+
+}  // namespace
+
+FleetModel assumed_fleet() {
+  constexpr double changes_per_day = 1.98;  // the mean of those with a median of one
+  constexpr double spread_share = 0.06;
+  struct Periodic {
+    double share;
+    std::int64_t hours;
+  };
+  FleetModel model;
+  model.kinds.push_back({.share = 0.2, .changes_per_day = changes_per_day});
+  for (const Periodic& one : {Periodic{0.10, 4}, {0.45, 6}, {0.15, 8}, {0.15, 12}, {0.15, 24}}) {
+    const Millis period = std::chrono::hours(one.hours);
+    const Millis spread(static_cast<std::int64_t>(spread_share * static_cast<double>(period.count())));
+    model.kinds.push_back(
+        {.share = 0.8 * one.share,
+         .changes_per_day = changes_per_day,
+         .rhythm = {.regular = true, .period = period, .spread = spread, .gap_median = period}});
+  }
+  return model;
+}
+
+Forecast forecast(const FleetModel& model, const FreshnessPolicy& policy, const FleetBudget& fleet,
+                  double webhook_share) {
+  VisitPlanner planner(policy);
+  planner.set_fleet(fleet);
+  const Bounds bounds{.min_days = in_days(policy.min_interval), .max_days = in_days(planner.max_interval())};
+  const Market market(classes_of(model, static_cast<double>(fleet.links), webhook_share), policy, fleet,
+                      bounds);
+  return {.turn_interval = planner.turn_interval(),
+          .max_interval = planner.max_interval(),
+          .in_turn = market.in_turn(in_days(planner.turn_interval())),
+          .without_peeks = market.settle(false),
+          .with_peeks = market.settle(true)};
+}
+
+}  // namespace syncd::core
