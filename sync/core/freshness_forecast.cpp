@@ -123,7 +123,12 @@ double until_told(double delay, double told) {
   return told * delay < 1e-6 ? delay : -std::expm1(-told * delay) / told;
 }
 
-// The looks of the policy at one kind of refresh, one after the other as long as it does not come.
+double below(double z) {
+  return std::erfc(-z * 0.707106781186547524) / 2;
+}
+
+// The looks of the policy at one kind of refresh, one after the other as long as it does not come. In
+// spreads.
 class Rungs {
  public:
   Rungs(const VisitSetting& set, const VisitWay& way, double min_days) {
@@ -138,21 +143,41 @@ class Rungs {
       at = std::max(next, at + least);
     }
   }
-  // Behind a refresh, in spreads.
-  double delay(double z) const {
-    const auto found = std::ranges::lower_bound(looks_, z);
-    return (found == looks_.end() ? again_ : *found) - z;
-  }
-  double looks() const {
-    double sum = 0;
-    for (const Deviate& one : normal_deviates()) {
-      const auto vain = static_cast<double>(std::ranges::lower_bound(looks_, one.z) - looks_.begin());
-      sum += one.share * std::min(vain + 1, static_cast<double>(looks_.size()));
+  // Calls found(delay, share) for the refreshes that come.
+  template <class Found>
+  void each(Found found) const {
+    double from = -deviate_max;
+    for (const double look : looks_) {
+      between(from, look, look, found);
+      from = std::max(from, look);
     }
-    return (1 - refreshes_left_out) * sum + refreshes_left_out * static_cast<double>(looks_.size());
+    between(from, deviate_max, again_, found);
+  }
+  // How many a refresh takes.
+  double looks() const {
+    double vain = 0;
+    for (std::size_t at = 0; at < looks_.size(); ++at)
+      vain += at == 0 ? 1 : 1 - below(looks_[at - 1]);
+    return (1 - refreshes_left_out) * vain + refreshes_left_out * static_cast<double>(looks_.size());
   }
 
  private:
+  static constexpr double deviate_max = 3.5;
+  // Refreshes from one time to another, seen at `look`.
+  template <class Found>
+  static void between(double from, double to, double look, Found found) {
+    constexpr double step_max = 0.5;
+    if (to <= from) return;
+    const double steps = std::ceil((to - from) / step_max);
+    const double step = (to - from) / steps;
+    for (double at = 0; at < steps; ++at) {
+      const double begin = from + at * step;
+      const double share = below(begin + step) - below(begin);
+      found(look - begin - step / 4, share / 2);
+      found(look - begin - step * 3 / 4, share / 2);
+    }
+  }
+
   std::vector<double> looks_;
   double again_ = 0;  // the first look at the next refresh
 };
@@ -189,9 +214,9 @@ class Reckoning {
     const double untold = changes - told;
     if (untold <= 0) return;
     if (way_.reason == VisitReason::ladder) {
-      const Rungs rungs(set_, way_, bounds_.min_days);
-      for (const Deviate& one : normal_deviates())
-        samples.push_back({until_told(rungs.delay(one.z) * set_.spread, told_), one.share * untold});
+      Rungs(set_, way_, bounds_.min_days).each([&](double delay, double share) {
+        samples.push_back({until_told(delay * set_.spread, told_), share * untold});
+      });
     } else if (way_.reason == VisitReason::batch) {
       sample_batch(untold, samples);
     } else {
