@@ -181,9 +181,9 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   plan.changes_per_day = changes_per_day(link.evidence, institution.prior);
   plan.recall = webhook_recall(link.evidence, link.has_webhook);
   const RefreshRhythm rhythm = link.refreshed_at ? institution.rhythm : RefreshRhythm{};
-  Setting set = setting_of(
-      {.changes_per_day = plan.changes_per_day, .recall = plan.recall, .weight = link.weight}, rhythm, prices,
-      policy.peeks);
+  Setting set =
+      setting_of({.changes_per_day = plan.changes_per_day, .recall = plan.recall, .weight = link.weight},
+                 rhythm, prices, policy.peeks);
   if (rhythm.regular) plan.change_chance = set.worth_per_refresh / link.weight;
   const double max_days = in_days(policy.max_interval);
   Option option = best_option(set, max_days);

@@ -1,9 +1,9 @@
 #include "sync/core/freshness_forecast.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
-#include <map>
 
 #include "sync/core/freshness_ways.hpp"
 #include "sync/core/ladder.hpp"
@@ -225,11 +225,17 @@ class Reckoning {
   }
 
  private:
+  double looks_of_ladder() const {
+    // Where none of them has to wait for min_interval, the ladder itself has counted them.
+    if (bounds_.min_days <= ladder_step * set_.spread)
+      return ladder_plan(way_.price, set_.period / set_.spread).looks;
+    return Rungs(set_, way_, bounds_.min_days).looks();
+  }
+
   Calls of_ladder() const {
-    const Rungs rungs(set_, way_, bounds_.min_days);
     // A refresh that a webhook tells is not looked for any more.
     const double told = told_ * set_.period;
-    const double looks = std::max(rungs.looks() - told, 0.0) / set_.period;
+    const double looks = std::max(looks_of_ladder() - told, 0.0) / set_.period;
     if (!way_.peek) return {.fetches = looks};
     const double found = std::max(1 - refreshes_left_out - told, 0.0) / set_.period;
     return {.fetches = found, .peeks = looks};
@@ -317,7 +323,7 @@ class Market {
  private:
   // A step of the demand, where a class takes another way, is not the market's end.
   static constexpr double slack = 1.05;
-  static constexpr int halvings = 22;
+  static constexpr double near_enough = 0.02;  // of a price
 
   Calls demand(const CallPrices& prices, bool peeks) const {
     Calls all;
@@ -335,7 +341,7 @@ class Market {
     if (!excess(least_)) return least_;
     double low = std::log(least_);
     double high = std::log(CallPrice::price_max);
-    for (int halving = 0; halving < halvings; ++halving) {
+    while (high - low > near_enough) {
       const double middle = (low + high) / 2;
       (excess(std::exp(middle)) ? low : high) = middle;
     }
@@ -343,9 +349,8 @@ class Market {
   }
 
   double fetch_price(double peek, bool peeks) const {
-    return least_price([&](double fetch) {
-      return demand({.fetch = fetch, .peek = peek}, peeks).fetches > fetches_;
-    });
+    return least_price(
+        [&](double fetch) { return demand({.fetch = fetch, .peek = peek}, peeks).fetches > fetches_; });
   }
 
   CallPrices both_prices() const {
@@ -379,25 +384,98 @@ class Market {
   double fetches_, peeks_;  // a day
 };
 
-}  // namespace
-
-FleetModel assumed_fleet() {
-  constexpr double changes_per_day = 1.98;  // the mean of those with a median of one
+void add_assumed(FleetModel& model, double share, double changes_per_day) {
   constexpr double spread_share = 0.06;
   struct Periodic {
     double share;
     std::int64_t hours;
   };
-  FleetModel model;
-  model.kinds.push_back({.share = 0.2, .changes_per_day = changes_per_day});
+  model.kinds.push_back({.share = 0.2 * share, .changes_per_day = changes_per_day});
   for (const Periodic& one : {Periodic{0.10, 4}, {0.45, 6}, {0.15, 8}, {0.15, 12}, {0.15, 24}}) {
     const Millis period = std::chrono::hours(one.hours);
     const Millis spread(static_cast<std::int64_t>(spread_share * static_cast<double>(period.count())));
     model.kinds.push_back(
-        {.share = 0.8 * one.share,
+        {.share = 0.8 * one.share * share,
          .changes_per_day = changes_per_day,
          .rhythm = {.regular = true, .period = period, .spread = spread, .gap_median = period}});
   }
+}
+
+// The mean of both, by their shares.
+void merge(LinkKind& into, const LinkKind& other) {
+  const double share = into.share + other.share;
+  if (share <= 0) return;
+  const auto mean = [&](double a, double b) { return (into.share * a + other.share * b) / share; };
+  const auto span = [&](Millis a, Millis b) {
+    const double both = mean(static_cast<double>(a.count()), static_cast<double>(b.count()));
+    return Millis(static_cast<std::int64_t>(both));
+  };
+  into.changes_per_day = mean(into.changes_per_day, other.changes_per_day);
+  into.rhythm.period = span(into.rhythm.period, other.rhythm.period);
+  into.rhythm.spread = span(into.rhythm.spread, other.rhythm.spread);
+  into.share = share;
+}
+
+// So few kinds that reckoning stays cheap: periods that are alike are one, and so are all without a rhythm.
+void gather(FleetModel& model) {
+  constexpr std::size_t kinds_max = 7;
+  std::ranges::sort(model.kinds, {}, [](const LinkKind& kind) {
+    return kind.rhythm.regular ? kind.rhythm.period : Millis(0);
+  });
+  std::vector<LinkKind> few;
+  for (double alike = 1.2;; alike *= 1.2) {
+    few.clear();
+    Millis first{};
+    for (const LinkKind& kind : model.kinds) {
+      const bool same_sort = !few.empty() && few.back().rhythm.regular == kind.rhythm.regular;
+      const bool near = !kind.rhythm.regular || static_cast<double>(kind.rhythm.period.count()) <=
+                                                    alike * static_cast<double>(first.count());
+      if (same_sort && near) {
+        merge(few.back(), kind);
+        continue;
+      }
+      few.push_back(kind);
+      first = kind.rhythm.period;
+    }
+    if (few.size() <= kinds_max) break;
+  }
+  model.kinds = std::move(few);
+}
+
+}  // namespace
+
+FleetModel assumed_fleet() {
+  constexpr double changes_per_day = 1.98;  // the mean where the median of those with changes is one
+  FleetModel model;
+  add_assumed(model, 1, changes_per_day);
+  return model;
+}
+
+FleetModel model_of(const Outlooks& outlooks) {
+  constexpr double days_known = 5;  // of links; less says nothing
+  constexpr double told_prior = 9, missed_prior = 1;
+  const InstitutionPool everybody = outlooks.everybody();
+  if (everybody.days < days_known) return assumed_fleet();
+  FleetModel model;
+  double rest = 1;
+  for (const InstitutionPool& pool : outlooks.pools()) {
+    const double share = std::min(pool.days / everybody.days, rest);
+    rest -= share;
+    if (pool.knows_rhythm) {
+      model.known_share += share;
+      model.kinds.push_back({.share = share, .changes_per_day = pool.changes_per_day});
+      if (pool.rhythm.regular) model.kinds.back().rhythm = pool.rhythm;
+    } else {
+      add_assumed(model, share, pool.changes_per_day);
+    }
+  }
+  // Of institutions beyond those that are told apart: visited without a rhythm, as long as that is so.
+  model.kinds.push_back({.share = rest, .changes_per_day = everybody.changes_per_day});
+  gather(model);
+  const WebhookTally& webhooks = outlooks.webhooks();
+  model.webhook_share = std::min(webhooks.days / everybody.days, 1.0);
+  const double told = webhooks.hooked + told_prior;
+  model.webhook_recall = told / (told + webhooks.missed + missed_prior);
   return model;
 }
 

@@ -34,7 +34,7 @@ struct FleetModel {
   std::vector<LinkKind> kinds;  // the shares sum to 1
   double webhook_share = 0;     // of the links have one, by what was watched
   double webhook_recall = 0.9;  // of the links that have one
-  double known_share = 0;  // of the links: it is known whether their institution has a rhythm, and which
+  double known_share = 0;       // of the links: it is known whether their institution has a rhythm, and which
 };
 // The defaults, as of the fleet that the policy was measured with: four fifths of the links at institutions
 // that refresh every 4 to 24 hours, a median of one change a day.

@@ -17,6 +17,7 @@ struct LadderPlan {
   double looks = 0;  // expected number
 };
 inline constexpr double refreshes_left_out = 0.05;
+inline constexpr double ladder_step = 0.25;  // between two looks, at least
 constexpr double never() {
   return std::numeric_limits<double>::infinity();
 }
