@@ -145,10 +145,11 @@ std::string render_explanation(const JsonValue& told, core::WallTime now, const 
 }
 
 std::string render_plan(const JsonValue& plan, const Look& look) {
-  std::string text =
-      fmt::format("{} links, {} % with a webhook; {} fetches and {} peeks a minute are allowed.\n\n",
+  const std::string whole =
+      fmt::format("{} links, {} % with a webhook; {} fetches and {} peeks a minute are allowed.",
                   grouped(plan.at("links")), plan.at("webhook_percent"),
                   grouped(plan.at("budget.sync_per_minute")), grouped(plan.at("budget.link_per_minute")));
+  std::string text = printable(whole) + "\n\n";
   struct Row {
     const char* member;
     const char* name;
