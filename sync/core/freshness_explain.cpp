@@ -240,7 +240,7 @@ ScheduleExplanation explain(const LinkRecord& record, const Policy& policy, cons
   told.due_by = due_by(record);
   if (told.due_by != DueBy::nobody) told.next_due_at = record.next_due_at;
   told.reason = record.freshness.reason;
-  told.peek = record.freshness.peek_next && told.due_by == DueBy::policy;
+  told.peek = told.adaptive && record.freshness.peek_next && told.due_by == DueBy::policy;
   told.evidence = record.freshness.evidence;
   told.prior = institution.prior;
   told.changes_per_day = changes_per_day(told.evidence, told.prior);

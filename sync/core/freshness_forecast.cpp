@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <span>
 
 #include "sync/core/freshness_ways.hpp"
 #include "sync/core/ladder.hpp"
@@ -136,18 +137,17 @@ class Rungs {
     const double least = min_days / set.spread;
     double at = ladder_plan(way.price, miss).first;
     again_ = miss + at;
-    while (at != never()) {
-      looks_.push_back(at);
+    while (at != never() && count_ < looks_.size()) {
+      looks_[count_++] = at;
       const double next = ladder_next(way.price, miss, at);
-      if (next == never()) return;
-      at = std::max(next, at + least);
+      at = next == never() ? never() : std::max(next, at + least);
     }
   }
   // Calls found(delay, share) for the refreshes that come.
   template <class Found>
   void each(Found found) const {
     double from = -deviate_max;
-    for (const double look : looks_) {
+    for (const double look : std::span(looks_).first(count_)) {
       between(from, look, look, found);
       from = std::max(from, look);
     }
@@ -156,9 +156,9 @@ class Rungs {
   // How many a refresh takes.
   double looks() const {
     double vain = 0;
-    for (std::size_t at = 0; at < looks_.size(); ++at)
+    for (std::size_t at = 0; at < count_; ++at)
       vain += at == 0 ? 1 : 1 - below(looks_[at - 1]);
-    return (1 - refreshes_left_out) * vain + refreshes_left_out * static_cast<double>(looks_.size());
+    return (1 - refreshes_left_out) * vain + refreshes_left_out * static_cast<double>(count_);
   }
 
  private:
@@ -178,7 +178,9 @@ class Rungs {
     }
   }
 
-  std::vector<double> looks_;
+  // From the first time of a ladder to the last there are no more: two are half a step apart at least.
+  std::array<double, 66> looks_{};
+  std::size_t count_ = 0;
   double again_ = 0;  // the first look at the next refresh
 };
 
@@ -254,13 +256,13 @@ class Reckoning {
     const double spread = set_.spread * std::sqrt(k);
     const double miss = k * set_.period / spread;
     const double at = single_look(k, miss).at;
-    for (double left = 0; left < k; ++left) {
-      for (const Deviate& one : normal_deviates()) {
-        const double late = left == 0 && one.z > at ? miss : 0;
-        const double delay = left * set_.period + (at - one.z + late) * spread;
-        samples.push_back({until_told(std::max(delay, 0.0), told_), one.share * untold / k});
-      }
+    for (const Deviate& one : normal_deviates()) {
+      const double delay = (at - one.z + (one.z > at ? miss : 0)) * spread;
+      samples.push_back({until_told(delay, told_), one.share * untold / k});
     }
+    // What one of those before is late by is little beside the periods that it waits.
+    for (double left = 1; left < k; ++left)
+      samples.push_back({until_told(left * set_.period + at * spread, told_), untold / k});
   }
 
   const LinkClass& link_;
@@ -274,24 +276,28 @@ class Reckoning {
 // ---- the prices ----
 class Market {
  public:
-  Market(std::vector<LinkClass> classes, const FreshnessPolicy& policy, const FleetBudget& fleet,
+  Market(std::vector<LinkClass> classes, const FreshnessPolicy& policy, const VisitPlanner& planner,
          const Bounds& bounds)
       : classes_(std::move(classes)),
         bounds_(bounds),
         least_(price_of_interval(policy.min_interval)),
-        fetches_(minutes_per_day * schedulable(fleet.sync_per_minute)),
-        peeks_(minutes_per_day * schedulable(fleet.link_per_minute)) {}
+        ordinary_(price_of_interval(planner.turn_interval())),
+        fetches_(minutes_per_day * schedulable(planner.fleet().sync_per_minute)),
+        peeks_(minutes_per_day * schedulable(planner.fleet().link_per_minute)) {}
 
   ForecastDelay settle(bool peeks) const {
-    CallPrices prices{.fetch = least_, .peek = least_};
-    prices.fetch = fetch_price(prices.peek, peeks);
-    if (peeks && demand(prices, true).peeks > peeks_) prices = both_prices();
-    const Calls calls = demand(prices, peeks);
-    ForecastDelay result{.affordable = calls.fetches <= slack * fetches_ && calls.peeks <= slack * peeks_};
+    ForecastDelay result;
+    constexpr CallPrices dearest{.fetch = CallPrice::price_max, .peek = CallPrice::price_max};
+    result.affordable = demand(dearest, peeks).fetches <= slack * fetches_;
     if (!result.affordable) return result;
+    CallPrices prices{.fetch = least_, .peek = least_};
+    prices.fetch = fetch_price(ordinary_, prices.peek, peeks);
+    if (peeks && demand(prices, true).peeks > peeks_) prices = both_prices(prices);
+    const Calls calls = demand(prices, peeks);
     result.prices = prices;
-    result.fetches_per_minute = calls.fetches / minutes_per_day;
-    result.peeks_per_minute = calls.peeks / minutes_per_day;
+    // Where a step of the demand crosses the budget, the price of a fleet goes to and fro over it.
+    result.fetches_per_minute = std::min(calls.fetches, fetches_) / minutes_per_day;
+    result.peeks_per_minute = std::min(calls.peeks, peeks_) / minutes_per_day;
     Samples samples;
     for (const LinkClass& link : classes_)
       Reckoning(link, prices, peeks, bounds_).sample(in_days(assumed_webhook_delay), samples);
@@ -321,9 +327,8 @@ class Market {
   }
 
  private:
-  // A step of the demand, where a class takes another way, is not the market's end.
+  // As well as the least demand is known.
   static constexpr double slack = 1.05;
-  static constexpr double near_enough = 0.02;  // of a price
 
   Calls demand(const CallPrices& prices, bool peeks) const {
     Calls all;
@@ -335,29 +340,57 @@ class Market {
     return all;
   }
 
-  // The least price at which no more is asked for than there is; `excess` tells whether there is more.
+  // The price at which as much is asked for as there is, near enough; the least or the greatest one where
+  // none is. `excess(price)`: the logarithm of what is asked for over what there is; it falls with the price,
+  // not without steps.
   template <class Excess>
-  double least_price(Excess excess) const {
-    if (!excess(least_)) return least_;
-    double low = std::log(least_);
-    double high = std::log(CallPrice::price_max);
-    while (high - low > near_enough) {
-      const double middle = (low + high) / 2;
-      (excess(std::exp(middle)) ? low : high) = middle;
+  double price_where(double guess, Excess excess) const {
+    constexpr double price_near = 0.02;  // logarithms, both
+    constexpr double excess_near = 0.01;
+    const auto at = [&](double log_price) { return Point{log_price, excess(std::exp(log_price))}; };
+    const double least = std::log(least_);
+    const double most = std::log(CallPrice::price_max);
+    Point low = at(std::clamp(std::log(guess), least, most));
+    Point high = low;
+    for (double step = 0.5; low.excess <= 0 && low.log_price > least; step *= 2) {
+      high = low;
+      low = at(std::max(low.log_price - step, least));
     }
-    return std::exp(high);
+    if (low.excess <= 0) return least_;
+    for (double step = 0.5; high.excess > 0; step *= 2) {
+      if (high.log_price >= most) return CallPrice::price_max;
+      low = high;
+      high = at(std::min(high.log_price + step, most));
+    }
+    // Where the line between both meets no excess; by halves, too, because of the steps.
+    for (bool halve = false; high.log_price - low.log_price > price_near; halve = !halve) {
+      const double met = low.excess / (low.excess - high.excess);
+      const double share = halve ? 0.5 : std::clamp(met, 0.05, 0.95);
+      const Point between = at(low.log_price + share * (high.log_price - low.log_price));
+      (between.excess > 0 ? low : high) = between;
+      if (std::abs(between.excess) < excess_near) return std::exp(between.log_price);
+    }
+    return std::exp(high.log_price);
   }
+  struct Point {
+    double log_price, excess;
+  };
 
-  double fetch_price(double peek, bool peeks) const {
-    return least_price(
-        [&](double fetch) { return demand({.fetch = fetch, .peek = peek}, peeks).fetches > fetches_; });
-  }
+  static double excess_of(double asked, double there) { return std::log(std::max(asked, 1e-9) / there); }
 
-  CallPrices both_prices() const {
-    const double peek = least_price([&](double price) {
-      return demand({.fetch = fetch_price(price, true), .peek = price}, true).peeks > peeks_;
+  double fetch_price(double guess, double peek, bool peeks) const {
+    return price_where(guess, [&](double fetch) {
+      return excess_of(demand({.fetch = fetch, .peek = peek}, peeks).fetches, fetches_);
     });
-    return {.fetch = fetch_price(peek, true), .peek = peek};
+  }
+
+  CallPrices both_prices(CallPrices prices) const {
+    prices.peek = price_where(prices.fetch, [&](double peek) {
+      prices.fetch = fetch_price(prices.fetch, peek, true);
+      return excess_of(demand({.fetch = prices.fetch, .peek = peek}, true).peeks, peeks_);
+    });
+    prices.fetch = fetch_price(prices.fetch, prices.peek, true);
+    return prices;
   }
 
   static void tell(Samples& samples, ForecastDelay& result) {
@@ -381,6 +414,7 @@ class Market {
   std::vector<LinkClass> classes_;
   Bounds bounds_;
   double least_;
+  double ordinary_;         // where a fleet of links with one change a day would settle
   double fetches_, peeks_;  // a day
 };
 
@@ -470,7 +504,8 @@ FleetModel model_of(const Outlooks& outlooks) {
     }
   }
   // Of institutions beyond those that are told apart: visited without a rhythm, as long as that is so.
-  model.kinds.push_back({.share = rest, .changes_per_day = everybody.changes_per_day});
+  constexpr double noticed = 1e-6;
+  if (rest > noticed) model.kinds.push_back({.share = rest, .changes_per_day = everybody.changes_per_day});
   gather(model);
   const WebhookTally& webhooks = outlooks.webhooks();
   model.webhook_share = std::min(webhooks.days / everybody.days, 1.0);
@@ -484,7 +519,7 @@ Forecast forecast(const FleetModel& model, const FreshnessPolicy& policy, const 
   VisitPlanner planner(policy);
   planner.set_fleet(fleet);
   const Bounds bounds{.min_days = in_days(policy.min_interval), .max_days = in_days(planner.max_interval())};
-  const Market market(classes_of(model, static_cast<double>(fleet.links), webhook_share), policy, fleet,
+  const Market market(classes_of(model, static_cast<double>(fleet.links), webhook_share), policy, planner,
                       bounds);
   return {.turn_interval = planner.turn_interval(),
           .max_interval = planner.max_interval(),
