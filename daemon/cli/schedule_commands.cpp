@@ -1,8 +1,6 @@
 #include "daemon/cli/schedule_commands.hpp"
 
-#include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -36,12 +34,17 @@ std::string percent_text(const JsonValue& value, std::string_view path, double o
   return number ? fmt::format("{:.0f} %", *number * of_one) : "-";
 }
 
+// Expectations, to two or three digits: `22 s`, `3.3 min`, `56 min`, `5.2 h`, `12.1 d`.
 std::string span_at(const JsonValue& value, std::string_view path) {
-  constexpr double longest_s = 1e11;
   const auto seconds = number_at(value, path);
   if (!seconds || !(*seconds >= 0)) return "-";
-  if (*seconds < 1) return "less than 1s";
-  return span_of(std::chrono::seconds(std::llround(std::min(*seconds, longest_s))));
+  if (*seconds < 1) return "less than 1 s";
+  if (*seconds < 60) return fmt::format("{:.0f} s", *seconds);
+  const double minutes = *seconds / 60;
+  if (minutes < 10) return fmt::format("{:.1f} min", minutes);
+  if (minutes < 180) return fmt::format("{:.0f} min", minutes);
+  const double hours = minutes / 60;
+  return hours < 72 ? fmt::format("{:.1f} h", hours) : fmt::format("{:.1f} d", hours / 24);
 }
 
 std::string visit_text(const JsonValue& visit) {

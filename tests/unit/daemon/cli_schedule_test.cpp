@@ -64,22 +64,22 @@ TEST(CliSchedule, AnExplanationSaysWhenWhyAndWhatIsKnown) {
       "link              mk_1\n"
       "status            active\n"
       "schedule          adaptive\n"
-      "next due          2026-03-01T15:20:00Z (in 3h 20m)\n"
+      "next due          2026-03-01T15:20:00Z (in 3h)\n"
       "why               Its institution refreshes about every 6 h.\n"
       "reason            ladder, by a peek\n"
       "now               waits for its time\n"
       "changes           1.83 a day (seen 30.1 in 16.2 days; 0.5 in 0.25 days assumed of any link here)\n"
       "webhook           expected to tell 96 % of the changes (27.2 told, 0.31 missed)\n"
-      "rhythm            every 6h, give or take 21m 30s\n"
+      "rhythm            every 6.0 h, give or take 22 min\n"
       "chance            1 % that a refresh brings a change which no webhook tells\n"
       "weight            4, by its tag vip\n"
-      "upstream clock    2026-03-01T09:12:00Z (2h 48m ago)\n"
-      "feed asked        2026-03-01T09:20:00Z (2h 40m ago)\n"
-      "clock looked at   2026-03-01T09:20:00Z (2h 40m ago)\n"
-      "price of a fetch  a change must be seen 3m 20s sooner by it\n"
-      "price of a peek   a change must be seen less than 1s sooner by it\n"
-      "bounds            5m to 1d; in turn it would be every 3h 14m\n"
-      "if visited now    due in 21h 32m, batch, for 3 refreshes\n");
+      "upstream clock    2026-03-01T09:12:00Z (2h ago)\n"
+      "feed asked        2026-03-01T09:20:00Z (2h ago)\n"
+      "clock looked at   2026-03-01T09:20:00Z (2h ago)\n"
+      "price of a fetch  a change must be seen 3.3 min sooner by it\n"
+      "price of a peek   a change must be seen less than 1 s sooner by it\n"
+      "bounds            5.0 min to 24.0 h; in turn it would be every 3.2 h\n"
+      "if visited now    due in 21h, batch, for 3 refreshes\n");
 }
 
 TEST(CliSchedule, WhatIsNotKnownOrNotSoIsToldAsThat) {
@@ -94,7 +94,7 @@ TEST(CliSchedule, WhatIsNotKnownOrNotSoIsToldAsThat) {
   const std::string text = explained(other);
   EXPECT_THAT(text, HasSubstr("schedule          adaptive, control group\n"));
   EXPECT_THAT(text, HasSubstr("webhook           none\n"));
-  EXPECT_THAT(text, HasSubstr("rhythm            none; 6h between two refreshes, in the middle\n"));
+  EXPECT_THAT(text, HasSubstr("rhythm            none; 6.0 h between two refreshes, in the middle\n"));
   EXPECT_THAT(text, Not(HasSubstr("chance")));
   EXPECT_THAT(text, HasSubstr("weight            1\n"));
   EXPECT_THAT(text, HasSubstr("now               put off: its institution or provider is down"));
@@ -126,9 +126,9 @@ TEST(CliSchedule, APlanIsATableAndWhatItRestsOn) {
       "200,000 links, 90 % with a webhook; 600 fetches and 1,000 peeks a minute are allowed.\n"
       "\n"
       "SCHEDULE                            MEAN DELAY             95 %  FETCHES/MIN  PEEKS/MIN\n"
-      "visits in turn                         32m 26s           5h 13m          515          0\n"
+      "visits in turn                          32 min            5.2 h          515          0\n"
       "adaptive, without peeks        over the budget  over the budget            -          -\n"
-      "adaptive, with peeks (in use)           1m 20s           5m 24s          514      1,852\n"
+      "adaptive, with peeks (in use)          1.3 min          5.4 min          514      1,852\n"
       "\n"
       "Of the links 97 % are at institutions whose rhythm is known; 88 % have a webhook now, which tells "
       "96 % of the changes.\n"
