@@ -163,8 +163,17 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   }
   EXPECT_THAT(ctl({"transactions", link_id_}).output, HasSubstr(stored.back()["data"]["amount"].text()));
   EXPECT_THAT(ctl({"accounts", link_id_}).output, HasSubstr("2 accounts"));
+  const Result explained = ctl({"schedule", "explain", link_id_});
+  EXPECT_EQ(explained.code, 0) << explained.output;
+  EXPECT_THAT(explained.output, HasSubstr("if visited now    due "));
+  EXPECT_EQ(ctl({"schedule", "explain", "mk_nobody"}).code, 1);
+  const Result planned = ctl({"schedule", "plan", "--links", "100000", "--webhooks", "90"});
+  EXPECT_EQ(planned.code, 0) << planned.output;
+  EXPECT_THAT(planned.output, HasSubstr("100,000 links, 90 % with a webhook"));
 
   EXPECT_THAT(ctl({"links", "pause", link_id_}).output, HasSubstr("is paused"));
+  EXPECT_THAT(ctl({"schedule", "explain", link_id_}).output,
+              HasSubstr("nothing visits it until it is resumed"));
   EXPECT_EQ(ctl({"links", "sync", link_id_}).code, 1);
   EXPECT_THAT(ctl({"links", "ls"}).output, HasSubstr("1 link: 1 paused"));
   EXPECT_EQ(ctl({"links", "sync", link_id_, "--dry-run"}).code, 1) << "as it would be in earnest";
