@@ -103,9 +103,8 @@ std::string calls_at(const JsonValue& plan, const std::string& path) {
 
 std::string what_is_known(const JsonValue& plan) {
   return fmt::format(
-      "Of the links {} are at institutions whose rhythm is known; {} have a webhook now, which tells {} of "
-      "the "
-      "changes.\n",
+      "Of the links {} are at institutions whose rhythm is known, and {} have a webhook now. A webhook tells "
+      "{} of the changes of its link.\n",
       percent_text(plan, "model.known_percent", 1), percent_text(plan, "model.webhook_percent", 1),
       percent_text(plan, "model.webhook_recall", 100));
 }

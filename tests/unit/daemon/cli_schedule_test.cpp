@@ -130,8 +130,8 @@ TEST(CliSchedule, APlanIsATableAndWhatItRestsOn) {
       "adaptive, without peeks        over the budget  over the budget            -          -\n"
       "adaptive, with peeks (in use)          1.3 min          5.4 min          514      1,852\n"
       "\n"
-      "Of the links 97 % are at institutions whose rhythm is known; 88 % have a webhook now, which tells "
-      "96 % of the changes.\n"
+      "Of the links 97 % are at institutions whose rhythm is known, and 88 % have a webhook now. A webhook "
+      "tells 96 % of the changes of its link.\n"
       "Assumed:\n"
       "- one\n"
       "- two\n");
