@@ -92,6 +92,13 @@ class LiveView final : public AdminView {
                                                          engine::Requester by) override {
     return parts_.engine.refresh(std::move(link_id), std::move(products), std::move(by));
   }
+  engine::ExplainedSchedule explain_schedule(const core::LinkRecord& record) const override {
+    return parts_.engine.explain_schedule(record);
+  }
+  engine::PlannedBudget plan_budget(std::optional<std::uint64_t> links,
+                                    std::optional<std::uint32_t> webhook_percent) const override {
+    return parts_.engine.plan_budget(links, webhook_percent);
+  }
   std::string session_webhook() const override { return parts_.engine.session_webhook(); }
   api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
                                                               engine::Requester by) override {

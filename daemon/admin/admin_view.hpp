@@ -148,6 +148,10 @@ class AdminView {
   virtual std::string session_webhook() const = 0;
   virtual api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
                                                                       engine::Requester by) = 0;
+  // As Engine::explain_schedule and plan_budget.
+  virtual engine::ExplainedSchedule explain_schedule(const core::LinkRecord& record) const = 0;
+  virtual engine::PlannedBudget plan_budget(std::optional<std::uint64_t> links,
+                                            std::optional<std::uint32_t> webhook_percent) const = 0;
   // A number that is another one when an entry of the queue has changed since, or the daemon was started
   // again; waits up to `wait` for one that is not `seen`.
   virtual api::Task<std::uint64_t> revision(std::uint64_t seen, core::Millis wait) = 0;

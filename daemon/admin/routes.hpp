@@ -126,6 +126,9 @@ class AdminRoutes final : public HttpService {
   api::Task<HttpResponse> drop_dead_letter(Call call);
   // ---- routes_refresh.cpp ----
   api::Task<HttpResponse> refresh_link(Call call);
+  // ---- routes_schedule.cpp ----
+  api::Task<HttpResponse> explain_schedule(Call call);
+  api::Task<HttpResponse> plan_budget(Call call);
   // ---- routes_webhooks.cpp ----
   api::Task<HttpResponse> audit_webhooks(Call call);
   api::Task<HttpResponse> fix_webhooks(Call call);

@@ -22,8 +22,6 @@ void write_optional_time(JsonWriter& writer, std::string_view name,
   write_time(writer, name, time.value_or(core::WallTime{}));
 }
 
-namespace {
-
 void write_optional_text(JsonWriter& writer, std::string_view name, std::string_view text) {
   writer.key(name);
   if (text.empty()) {
@@ -32,6 +30,8 @@ void write_optional_text(JsonWriter& writer, std::string_view name, std::string_
     writer.string(text);
   }
 }
+
+namespace {
 
 void write_optional_json(JsonWriter& writer, std::string_view name, std::string_view json) {
   writer.key(name);

@@ -16,6 +16,8 @@ namespace syncd::daemon {
 void write_time(JsonWriter& writer, std::string_view name, core::WallTime time);
 void write_optional_time(JsonWriter& writer, std::string_view name,
                          const std::optional<core::WallTime>& time);
+// A member that is null for an empty text.
+void write_optional_text(JsonWriter& writer, std::string_view name, std::string_view text);
 
 // Without `data` in lists.
 void write_link(JsonWriter& writer, const core::LinkRecord& link, std::string_view link_ref);

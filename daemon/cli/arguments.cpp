@@ -17,6 +17,7 @@
 #include "daemon/cli/text.hpp"
 #include "daemon/cli/webhook_commands.hpp"
 #include "daemon/exit_codes.hpp"
+#include "sync/core/freshness_forecast.hpp"
 
 namespace syncd::cli {
 
@@ -361,6 +362,24 @@ void add_repair_verbs(CLI::App& app, Options& o, Command& chosen) {
   }
 }
 
+void add_schedule_verbs(CLI::App& app, Options& o, Command& chosen) {
+  CLI::App* schedule = app.add_subcommand("schedule", "When links are visited, and what that gives");
+  schedule->require_subcommand(1);
+  CLI::App* explain = add_verb(*schedule, "explain", "Say why a link is due when it is", o, chosen,
+                               [&](const Session& s) { return explain_schedule(s, o.link_id); });
+  add_link_argument(explain, o);
+  CLI::App* plan = add_verb(*schedule, "plan", "Say how soon changes are seen with so many links", o, chosen,
+                            [&](const Session& s) { return plan_budget(s, o.plan); });
+  plan->add_option("--links", o.plan.links, "So many links; without it as many as there are")
+      ->check(CLI::Range(std::uint64_t{1}, core::forecast_links_max))
+      ->type_name("COUNT");
+  plan->add_option("--webhooks", o.plan.webhook_percent,
+                   "So many per cent of them have a webhook; without it as many as have one")
+      ->check(CLI::Range(0, 100))
+      ->type_name("PERCENT");
+  plan->footer("docs/freshness.md says how it is reckoned, and how far that is right.");
+}
+
 void add_webhook_verbs(CLI::App& app, Options& o, Command& chosen) {
   CLI::App* webhooks = app.add_subcommand("webhooks", "Where MoneyKit sends the events of links");
   webhooks->require_subcommand(1);
@@ -483,6 +502,7 @@ std::optional<daemon::Ending> parse_arguments(const std::vector<std::string>& ar
   add_export_verbs(app, options, invocation.command);
   add_relink_verbs(app, options, invocation.command);
   add_repair_verbs(app, options, invocation.command);
+  add_schedule_verbs(app, options, invocation.command);
   add_webhook_verbs(app, options, invocation.command);
   add_audit_verbs(app, options, invocation.command);
   add_backup_verbs(app, options, invocation.command);

@@ -14,6 +14,7 @@
 #include "daemon/cli/purge_commands.hpp"
 #include "daemon/cli/refresh_commands.hpp"
 #include "daemon/cli/relink_commands.hpp"
+#include "daemon/cli/schedule_commands.hpp"
 #include "daemon/cli/session_commands.hpp"
 #include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/verify_commands.hpp"
@@ -35,6 +36,7 @@ struct Options {
   std::string state;
   std::string search;
   RefreshOptions refresh;
+  PlanOptions plan;
   RelinkListOptions relinks;
   RelinkActOptions relink_act;
   RelinkSessionOptions relink_session;

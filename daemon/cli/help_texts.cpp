@@ -51,6 +51,8 @@ constexpr auto all_examples = std::to_array<Example>({
     {"dead-letters show", "dead-letters show 1795953732554:mk_123"},
     {"dead-letters retry", "dead-letters retry 1795953732554:mk_123"},
     {"dead-letters drop", "dead-letters drop 1795953732554:mk_123 --yes"},
+    {"schedule explain", "schedule explain mk_123"},
+    {"schedule plan", "schedule plan --links 200000 --webhooks 90"},
     {"webhooks audit", "webhooks audit"},
     {"webhooks fix", "webhooks fix --dry-run"},
     {"audit ls", "audit ls --limit 20"},
@@ -72,6 +74,7 @@ struct Group {
 constexpr auto groups = std::to_array<Group>({
     {"status", "Look"},
     {"incidents", "Look"},
+    {"schedule", "Look"},
     {"accounts", "Look"},
     {"transactions", "Look"},
     {"feed", "Look"},

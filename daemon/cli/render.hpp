@@ -21,6 +21,9 @@ std::string tally(const Items& items, std::string_view member);
 std::string render_status(const JsonValue& status, core::WallTime now, const Look& look = {});
 std::string render_links(const Items& links, core::WallTime now, const Look& look = {});
 std::string render_link(const JsonValue& link, core::WallTime now, const Look& look = {});
+// Why the link is due when it is; what the budget buys.
+std::string render_explanation(const JsonValue& explanation, core::WallTime now, const Look& look = {});
+std::string render_plan(const JsonValue& plan, const Look& look = {});
 std::string render_cycle(const JsonValue& report, core::WallTime now, const Look& look = {});
 std::string render_accounts(const Items& accounts, core::WallTime now, const Look& look = {});
 std::string render_transactions(const Items& transactions, const Look& look = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sync/core/freshness_ways.hpp"
 #include "sync/core/ladder.hpp"
 
 namespace syncd::core {
@@ -13,31 +14,15 @@ using Days = std::chrono::duration<double, std::ratio<86'400>>;
 
 constexpr std::uint32_t refreshes_max = 48;  // that one visit is planned for
 constexpr std::uint32_t missed_max = 4;  // refreshes that did not come in a row: the rhythm is not this one's
-constexpr double jitter_share = 0.03;
+constexpr double jitter_share = visit_jitter_share;
 
 Millis to_millis(double days) {
   constexpr double longest = 3650;
   return std::chrono::duration_cast<Millis>(Days(std::clamp(days, 0.0, longest)));
 }
 
-// One way to go on, and what it costs a day: expected delay of changes, and calls at their prices.
-struct Option {
-  VisitReason reason = VisitReason::rate;
-  bool peek = false;
-  std::uint32_t refreshes = 0;
-  double cost_per_day = never();
-  double wait_days = 0;  // by the rate
-  double price = 0;      // of a look of the ladder, in its spreads
-};
-
-struct Setting {
-  double unseen_per_day;     // changes a day that no webhook tells
-  double worth_per_day;      // the same times the link's weight
-  double worth_per_refresh;  // the same for one refresh; 0 without a rhythm
-  double period = 0, spread = 0;
-  const CallPrices& prices;
-  bool peeks;
-};
+using Option = VisitWay;
+using Setting = VisitSetting;
 
 // The square-root law: the longer the wait, the more delay; the shorter, the more calls.
 Option by_rate(const Setting& set, bool peek) {
@@ -169,29 +154,40 @@ std::string_view to_string(VisitReason reason) {
   return "turn";
 }
 
+VisitSetting setting_of(const VisitNeeds& needs, const RefreshRhythm& rhythm, const CallPrices& prices,
+                        bool peeks) {
+  const double unseen = 1 - needs.recall;
+  const double unseen_per_day = unseen * needs.changes_per_day;
+  Setting set{.unseen_per_day = unseen_per_day,
+              .worth_per_day = needs.weight * unseen_per_day,
+              .worth_per_refresh = 0,
+              .prices = prices,
+              .peeks = peeks};
+  if (!rhythm.regular) return set;
+  set.period = in_days(rhythm.period);
+  set.spread = in_days(rhythm.spread);
+  set.worth_per_refresh = needs.weight * unseen * -std::expm1(-needs.changes_per_day * set.period);
+  set.worth_per_day = set.worth_per_refresh / set.period;
+  return set;
+}
+
+VisitWay cheapest_way(const VisitSetting& set, double max_days) {
+  return best_option(set, max_days);
+}
+
 VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institution, const CallPrices& prices,
                      const FreshnessPolicy& policy, WallTime now) {
   VisitPlan plan;
   plan.changes_per_day = changes_per_day(link.evidence, institution.prior);
   plan.recall = webhook_recall(link.evidence, link.has_webhook);
-  const double unseen = 1 - plan.recall;
-  const bool rhythmic = institution.rhythm.regular && link.refreshed_at;
-  const double unseen_per_day = unseen * plan.changes_per_day;
-  Setting set{.unseen_per_day = unseen_per_day,
-              .worth_per_day = link.weight * unseen_per_day,
-              .worth_per_refresh = 0,
-              .prices = prices,
-              .peeks = policy.peeks};
-  if (rhythmic) {
-    set.period = in_days(institution.rhythm.period);
-    set.spread = in_days(institution.rhythm.spread);
-    plan.change_chance = unseen * -std::expm1(-plan.changes_per_day * set.period);
-    set.worth_per_refresh = link.weight * plan.change_chance;
-    set.worth_per_day = set.worth_per_refresh / set.period;
-  }
+  const RefreshRhythm rhythm = link.refreshed_at ? institution.rhythm : RefreshRhythm{};
+  Setting set =
+      setting_of({.changes_per_day = plan.changes_per_day, .recall = plan.recall, .weight = link.weight},
+                 rhythm, prices, policy.peeks);
+  if (rhythm.regular) plan.change_chance = set.worth_per_refresh / link.weight;
   const double max_days = in_days(policy.max_interval);
   Option option = best_option(set, max_days);
-  const double since_refresh = rhythmic ? Days(UpstreamTime(now) - *link.refreshed_at).count() : 0.0;
+  const double since_refresh = rhythm.regular ? Days(UpstreamTime(now) - *link.refreshed_at).count() : 0.0;
   double wait = wait_of(option, set, since_refresh);
   if (wait == never()) {
     set.period = set.spread = 0;

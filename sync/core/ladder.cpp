@@ -10,10 +10,10 @@ namespace syncd::core {
 
 namespace {
 
-constexpr double left_out = 0.05;
+constexpr double left_out = refreshes_left_out;
 // Looks are at a grid of times; before the first of them nothing is expected yet.
 constexpr double grid_begin = -3;
-constexpr double grid_step = 0.25;
+constexpr double grid_step = ladder_step;
 constexpr std::size_t grid_size = 33;  // to +5 spreads
 constexpr std::size_t gives_up = grid_size;
 // Prices and misses are told apart by ratios.

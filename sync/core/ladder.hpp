@@ -10,12 +10,14 @@ namespace syncd::core {
 // the last sensible look backwards).
 //
 // A look costs `price`; a spread of delay costs 1. Looking may be given up: then the next refresh is waited
-// for, `miss` spreads later. One refresh in twenty never comes (upstream leaves it out).
+// for, `miss` spreads later. A share of the refreshes never comes (upstream leaves them out).
 struct LadderPlan {
   double first = 0;  // when to look first; never(): not at all
   double cost = 0;   // expected, of delay and looks, for one refresh
   double looks = 0;  // expected number
 };
+inline constexpr double refreshes_left_out = 0.05;
+inline constexpr double ladder_step = 0.25;  // between two looks, at least
 constexpr double never() {
   return std::numeric_limits<double>::infinity();
 }

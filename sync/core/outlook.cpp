@@ -54,18 +54,26 @@ bool take(std::string_view& line, double& value) {
 
 }  // namespace
 
-void Outlooks::add(Pool& pool, WallTime now, double days, double changes) {
+double Outlooks::add(Pool& pool, WallTime now, double days, double changes) {
   const double passed = in_days(now - pool.as_of);
+  double kept = 1;
   if (pool.as_of == WallTime{} || passed < 0) {
     pool.as_of = now;
   } else if (passed > days_between_forgetting) {
-    const double kept = std::exp2(-passed / evidence_half_life_days);
+    kept = std::exp2(-passed / evidence_half_life_days);
     pool.changes *= kept;
     pool.days *= kept;
     pool.as_of = now;
   }
   pool.changes += changes;
   pool.days += days;
+  return kept;
+}
+
+void Outlooks::note_webhook(Millis since_last, bool changed, FoundBy by) {
+  webhooks_.days += std::clamp(in_days(since_last), 0.0, watched_days_max);
+  if (changed && by == FoundBy::hook) ++webhooks_.hooked;
+  if (changed && by == FoundBy::poll) ++webhooks_.missed;
 }
 
 Outlooks::Pool* Outlooks::pool_of(std::string_view institution_id, std::string_view provider) {
@@ -80,7 +88,9 @@ Outlooks::Pool* Outlooks::pool_of(std::string_view institution_id, std::string_v
 void Outlooks::note_fetch(std::string_view institution_id, std::string_view provider, WallTime now,
                           Millis since_last, double changes) {
   const double days = std::clamp(in_days(since_last), 0.0, watched_days_max);
-  add(everybody_, now, days, changes);
+  const double kept = add(everybody_, now, days, changes);
+  for (double* const counted : {&webhooks_.days, &webhooks_.hooked, &webhooks_.missed})
+    *counted *= kept;
   Pool* pool = pool_of(institution_id, provider);
   if (pool != nullptr) add(*pool, now, days, changes);
 }
@@ -113,8 +123,28 @@ InstitutionOutlook Outlooks::of(std::string_view institution_id, std::string_vie
   return {.rhythm = pool.clock.rhythm(), .prior = prior_of(pool.days < days_known ? everybody_ : pool)};
 }
 
+std::vector<InstitutionPool> Outlooks::pools() const {
+  std::vector<InstitutionPool> all;
+  all.reserve(pools_.size());
+  for (const auto& [name, pool] : pools_) {
+    // All as of the same time.
+    const double passed = std::max(in_days(everybody_.as_of - pool.as_of), 0.0);
+    const ChangePrior prior = prior_of(pool.days < days_known ? everybody_ : pool);
+    all.push_back({.days = pool.days * std::exp2(-passed / evidence_half_life_days),
+                   .changes_per_day = static_cast<double>(prior.changes) / prior.days,
+                   .rhythm = pool.clock.rhythm(),
+                   .knows_rhythm = pool.clock.knows()});
+  }
+  return all;
+}
+
+InstitutionPool Outlooks::everybody() const {
+  const ChangePrior prior = prior_of(everybody_);
+  return {.days = everybody_.days, .changes_per_day = static_cast<double>(prior.changes) / prior.days};
+}
+
 // Each line: the four numbers of a rhythm, the two of the pool, and its name to the end of the line. The
-// first line is everybody's. A name with a line end is left out.
+// first line is everybody's, with the numbers of the webhooks for a name. A name with a line end is left out.
 std::string Outlooks::encode() const {
   std::string text(note_head);
   const auto line = [&text](const Pool& pool, std::string_view name) {
@@ -129,7 +159,10 @@ std::string Outlooks::encode() const {
     text += name;
     text += '\n';
   };
-  line(everybody_, {});
+  std::string webhooks;
+  for (const double number : {webhooks_.days, webhooks_.hooked, webhooks_.missed})
+    put(webhooks, number);
+  line(everybody_, webhooks);
   // In order, so that the same knowledge is the same note.
   std::vector<const decltype(pools_)::value_type*> sorted;
   for (const auto& known : pools_)
@@ -138,6 +171,15 @@ std::string Outlooks::encode() const {
   for (const auto* known : sorted)
     line(known->second, known->first);
   return text;
+}
+
+// A note of before webhooks were counted has none of these numbers.
+WebhookTally Outlooks::take_webhooks(std::string_view line) {
+  WebhookTally tally;
+  for (double* const number : {&tally.days, &tally.hooked, &tally.missed}) {
+    if (!take(line, *number) || *number > pool_max) return {};
+  }
+  return tally;
 }
 
 bool Outlooks::take_pool(std::string_view& line, Pool& pool) {
@@ -159,6 +201,7 @@ bool Outlooks::take_pool(std::string_view& line, Pool& pool) {
 void Outlooks::decode(std::string_view note) {
   pools_.clear();
   everybody_ = {};
+  webhooks_ = {};
   if (!note.starts_with(note_head)) return;
   note.remove_prefix(note_head.size());
   Outlooks read;
@@ -171,6 +214,7 @@ void Outlooks::decode(std::string_view note) {
     if (!take_pool(line, pool)) return;
     if (first) {
       read.everybody_ = pool;
+      read.webhooks_ = take_webhooks(line);
     } else if (line.empty() || line.size() > outlook_name_bytes_max) {
       return;
     } else if (read.pools_.size() < outlook_institutions_max) {

@@ -68,12 +68,17 @@ void VisitPlanner::set_fleet(const FleetBudget& fleet) {
 
 VisitPlan VisitPlanner::plan(const LinkOutlook& link, std::string_view institution_id,
                              std::string_view provider, WallTime now) {
-  VisitPlan plan = plan_visit(link, outlooks_.of(institution_id, provider), prices(), bounds_, now);
+  VisitPlan plan = preview(link, institution_id, provider, now);
   if (!link.refreshed_at) return plan;
   const std::optional<VisitPlan> learning = plan_learning_visit(link, bounds_, now);
   const bool sooner = learning && learning->due_at < plan.due_at;
   if (sooner && outlooks_.explores(institution_id, provider, now)) plan = *learning;
   return plan;
+}
+
+VisitPlan VisitPlanner::preview(const LinkOutlook& link, std::string_view institution_id,
+                                std::string_view provider, WallTime now) const {
+  return plan_visit(link, outlooks_.of(institution_id, provider), prices(), bounds_, now);
 }
 
 Millis VisitPlanner::turn_interval() const {
@@ -102,6 +107,7 @@ ChangeEvidence VisitPlanner::note_fetch(const LinkOutlook& link, std::string_vie
   const Millis since_last = now - link.fetched_at;
   const double found = core::note_fetch(evidence, since_last, changed, by, prior);
   outlooks_.note_fetch(institution_id, provider, now, since_last, found);
+  if (link.has_webhook) outlooks_.note_webhook(since_last, changed, by);
   return evidence;
 }
 

@@ -36,6 +36,9 @@ class VisitPlanner {
 
   VisitPlan plan(const LinkOutlook& link, std::string_view institution_id, std::string_view provider,
                  WallTime now);
+  // What plan() decides, but for the visits that are made only to learn.
+  VisitPlan preview(const LinkOutlook& link, std::string_view institution_id, std::string_view provider,
+                    WallTime now) const;
   // In turn: as often as the budget allows all of them on average, by the link's phase.
   VisitPlan turn(std::uint64_t id_hash, WallTime now) const;
   // How long a turn takes; bounded by min_interval and max_interval.

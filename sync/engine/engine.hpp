@@ -14,6 +14,8 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/api/task.hpp"
 #include "sync/api/timers.hpp"
+#include "sync/core/freshness_explain.hpp"
+#include "sync/core/freshness_forecast.hpp"
 #include "sync/core/hint.hpp"
 #include "sync/core/incident.hpp"
 #include "sync/core/link_session.hpp"
@@ -129,6 +131,30 @@ struct Purged {
   core::Counts counts{};  // of what was stored
   bool unlinked = false;  // ended upstream, too
   bool repeated = false;  // by an earlier request with this key: the counts are not known any more
+};
+
+// What is going on with a link, beside what is stored of it.
+enum class LinkMoment : std::uint8_t {
+  waits,    // for its time
+  queued,   // before all that is due: asked for by a person or a webhook
+  visited,  // now
+  put_off,  // due, but its institution or provider is down
+};
+std::string_view to_string(LinkMoment moment);
+
+struct ExplainedSchedule {
+  core::ScheduleExplanation stored;
+  LinkMoment moment = LinkMoment::waits;
+};
+
+// What a budget buys, and for whom that was reckoned.
+struct PlannedBudget {
+  std::uint64_t links = 0;
+  std::uint32_t webhook_percent = 0;
+  std::uint32_t sync_per_minute = 0, link_per_minute = 0;  // the budgets
+  bool adaptive = false, peeks = false;                    // as the schedule is set now
+  core::FleetModel model;
+  core::Forecast delays;
 };
 
 enum class AddOutcome : std::uint8_t { added, existed };
@@ -315,6 +341,12 @@ class Engine {
   // A counter that moves while the scheduler loop makes progress; the watchdog looks at it.
   std::uint64_t heartbeat() const;
   void set_policy(const core::Policy& policy);
+  // Why the link of this record, which the caller has loaded just now, is due when it is.
+  ExplainedSchedule explain_schedule(const core::LinkRecord& record) const;
+  // What the configured budgets buy for so many links (1 to core::forecast_links_max; none: those that there
+  // are) of which so many per cent have a webhook (none: as many as have one now). Takes some milliseconds.
+  PlannedBudget plan_budget(std::optional<std::uint64_t> links,
+                            std::optional<std::uint32_t> webhook_percent) const;
   void set_retention(core::Millis gone_links_kept);
   // From now on; what is above the new limits already stays and ends by itself.
   void set_limits(std::uint32_t workers, std::uint32_t links_max);

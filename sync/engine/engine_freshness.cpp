@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "sync/engine/engine_impl.hpp"
 
 // The schedule's side of core::VisitPlanner: brings it budgets, time and what the visits cost, and keeps what
@@ -56,6 +58,60 @@ api::Task<void> Engine::Impl::keep_planner() {
   const auto stored = co_await store.put_note(std::move(name), planner.encode());
   keeping_planner = false;
   if (!stored && stored.error().code != core::Errc::cancelled) observer.on_store_failed(stored.error());
+}
+
+LinkMoment Engine::Impl::moment_of(const core::LinkId& link_id) const {
+  const auto slot = table.find(link_id.str());
+  if (!slot) return LinkMoment::waits;
+  if (table.in_flight(*slot)) return LinkMoment::visited;
+  if (table.urgent(*slot)) return LinkMoment::queued;
+  const bool held = visited_by_schedule(table.status(*slot)) && outages.holds(*slot);
+  return held ? LinkMoment::put_off : LinkMoment::waits;
+}
+
+PlannedBudget Engine::Impl::plan_budget(std::optional<std::uint64_t> links,
+                                        std::optional<std::uint32_t> webhook_percent) const {
+  const api::Budgets& budgets = gate.budgets();
+  PlannedBudget planned{.links = links.value_or(std::max<std::uint64_t>(links_visited(), 1)),
+                        .sync_per_minute = budgets.sync_per_app,
+                        .link_per_minute = budgets.link_per_app,
+                        .adaptive = is_adaptive(options.policy),
+                        .peeks = options.policy.peeks,
+                        .model = core::model_of(planner.outlooks()),
+                        .delays = {}};
+  const double seen = std::round(100 * planned.model.webhook_share);
+  planned.webhook_percent = webhook_percent.value_or(static_cast<std::uint32_t>(seen));
+  const core::FleetBudget fleet{.links = planned.links,
+                                .sync_per_minute = budgets.sync_per_app,
+                                .link_per_minute = budgets.link_per_app};
+  planned.delays = core::forecast(planned.model, core::freshness_policy_of(options.policy), fleet,
+                                  planned.webhook_percent / 100.0);
+  return planned;
+}
+
+std::string_view to_string(LinkMoment moment) {
+  switch (moment) {
+    case LinkMoment::waits:
+      return "waits";
+    case LinkMoment::queued:
+      return "queued";
+    case LinkMoment::visited:
+      return "visited";
+    case LinkMoment::put_off:
+      return "put_off";
+  }
+  return "waits";
+}
+
+ExplainedSchedule Engine::explain_schedule(const core::LinkRecord& record) const {
+  const core::WallTime now = impl_->timers.wall_now();
+  return {.stored = core::explain(record, impl_->options.policy, impl_->planner, now),
+          .moment = impl_->moment_of(record.link_id)};
+}
+
+PlannedBudget Engine::plan_budget(std::optional<std::uint64_t> links,
+                                  std::optional<std::uint32_t> webhook_percent) const {
+  return impl_->plan_budget(links, webhook_percent);
 }
 
 void Engine::restore_planner(std::string_view note) {

@@ -436,6 +436,9 @@ struct Engine::Impl final : VisitPort {
   // Tells the planner how many links share which budgets, and moves its prices now and then.
   void tend_planner();
   api::Task<void> keep_planner();
+  LinkMoment moment_of(const core::LinkId& link_id) const;
+  PlannedBudget plan_budget(std::optional<std::uint64_t> links,
+                            std::optional<std::uint32_t> webhook_percent) const;
   std::uint64_t links_visited() const;
 
   // ---- incidents (engine_outages.cpp) ----

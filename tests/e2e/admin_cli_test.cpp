@@ -186,6 +186,23 @@ TEST_F(AdminCli, WalksThroughTheLifeOfALink) {
   EXPECT_THAT(unknown.output, HasSubstr("no link mk_nobody is registered here"));
 }
 
+TEST_F(AdminCli, SaysWhyALinkIsDueAndWhatTheBudgetBuys) {
+  daemon_.start();
+  daemon_.add_link(link_id_);
+  daemon_.wait_for("the first sync",
+                   [&] { return daemon_.links()[link_id_]["last_success_at"].text() != "null"; });
+  const Result explained = ctl({"schedule", "explain", link_id_});
+  EXPECT_EQ(explained.code, 0) << explained.output;
+  EXPECT_THAT(explained.output, HasSubstr("if visited now    due "));
+  EXPECT_EQ(ctl({"schedule", "explain", "mk_nobody"}).code, 1);
+  const Result planned = ctl({"schedule", "plan", "--links", "100000", "--webhooks", "90"});
+  EXPECT_EQ(planned.code, 0) << planned.output;
+  EXPECT_THAT(planned.output, HasSubstr("100,000 links, 90 % with a webhook"));
+  EXPECT_THAT(ctl({"links", "pause", link_id_}).output, HasSubstr("is paused"));
+  EXPECT_THAT(ctl({"schedule", "explain", link_id_}).output,
+              HasSubstr("nothing visits it until it is resumed"));
+}
+
 TEST_F(AdminCli, ShowsTheRelinkQueueAndTheFeed) {
   daemon_.start();
   daemon_.add_link(link_id_);

@@ -26,7 +26,7 @@ void check_page(const std::string& page) {
 
 FUZZ_TARGET(cli_render) {
   Choices choices(bytes);
-  const std::uint32_t which = choices.below(9);
+  const std::uint32_t which = choices.below(11);
   const core::WallTime now{std::chrono::seconds(1'700'000'000)};
   static JsonTree tree;
   const auto value = cli::parse_json(std::string(choices.rest()));
@@ -49,6 +49,10 @@ FUZZ_TARGET(cli_render) {
       return check_page(cli::render_relinks(value->items, now));
     case 7:
       return check_page(cli::render_relink(*value, now));
+    case 8:
+      return check_page(cli::render_explanation(*value, now));
+    case 9:
+      return check_page(cli::render_plan(*value));
     default:
       return check_page(cli::render_feed_entry(*value));
   }

@@ -92,6 +92,7 @@ test('links, their visits and their rows', async () => {
 
   await expect('pauseLink', 200, { path });
   for (const refused of ['syncLink', 'verifyLink', 'repairLink']) await expect(refused, 409, { path });
+  assert.equal((await expect('explainSchedule', 200, { path })).due_by, 'nobody');
   await expect('resumeLink', 200, { path });
   await visit(id);  // which the resume has made due: not to meet what comes next
   await world.sandbox.control('POST', `links/${id}/delete`);
@@ -363,6 +364,18 @@ test('webhooks, and refreshes on demand', async () => {
   const { link_id: fresh } = await expect('exchangeToken', 201, { body: { exchangeable_token: token } });
   await visit(fresh);
   await keyConflict('refreshLink', { status: 202, path: { link_id: fresh }, body: {} }, { path: { link_id: fresh }, body: { products: ['accounts'] } });
+});
+
+test('why a link is due when it is, and what the budget buys', async () => {
+  const [{ link_id: id, next_due_at: due }] = (await expect('listLinks', 200, { query: { state: 'active', limit: '1' } })).items;
+  const told = await expect('explainSchedule', 200, { path: { link_id: id } });
+  assert.ok(told.link_id === id && told.status === 'active' && told.if_visited_now.due_at && due, JSON.stringify(told));
+  const few = await expect('planBudget', 200, { query: { links: '1000', webhooks: '0' } });
+  const many = await expect('planBudget', 200, { query: { links: '1000000', webhooks: '0' } });
+  assert.ok(few.in_turn.mean_seconds < many.in_turn.mean_seconds && few.with_peeks.affordable);
+  const all = await expect('planBudget', 200, { query: { links: '100000000', webhooks: '100' } });
+  assert.ok(!all.with_peeks.affordable && all.with_peeks.mean_seconds === null);
+  assert.ok((await expect('planBudget', 200)).links >= 1);
 });
 
 test('HEAD is answered like GET, without the body', async () => {

@@ -233,6 +233,20 @@ class EchoView final : public daemon::AdminView {
     note({.verb = "refresh", .link_id = link_id.str(), .limit = products.size(), .changes = true});
     co_return engine::RefreshAnswer{};
   }
+  engine::ExplainedSchedule explain_schedule(const core::LinkRecord& record) const override {
+    engine::ExplainedSchedule explained;
+    explained.stored.status = record.status;
+    explained.stored.weight_tag = record.link_id.str();
+    explained.stored.why = "\"because\"";
+    return explained;
+  }
+  engine::PlannedBudget plan_budget(std::optional<std::uint64_t> links,
+                                    std::optional<std::uint32_t> webhook_percent) const override {
+    return {.links = links.value_or(1),
+            .webhook_percent = webhook_percent.value_or(0),
+            .model = core::assumed_fleet(),
+            .delays = {}};
+  }
   std::string session_webhook() const override { return "https://hooks.example.com/x"; }
   api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
                                                               engine::Requester) override {

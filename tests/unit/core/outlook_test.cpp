@@ -1,6 +1,7 @@
 #include "sync/core/outlook.hpp"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -184,6 +185,61 @@ TEST(Outlooks, OfANoteThatIsNotUnderstoodNothingIsKnown) {
   Outlooks outlooks;
   outlooks.decode(head + everybody + "1\t21600000\t1000\t1000\t0\t0\t0\tbank\tmoneykit\n");
   EXPECT_EQ(outlooks.of("bank", "moneykit").rhythm.period, hours(6));
+}
+
+TEST(Outlooks, CountsWhatWebhooksTellAndForgetsIt) {
+  Outlooks outlooks;
+  outlooks.note_fetch("bank", "moneykit", now, hours(24), 1);
+  outlooks.note_webhook(hours(24), true, FoundBy::hook);
+  outlooks.note_webhook(hours(24 * 30), true, FoundBy::poll);
+  outlooks.note_webhook(hours(-1), false, FoundBy::hook);
+  EXPECT_EQ(outlooks.webhooks().days, 1 + watched_days_max);
+  EXPECT_EQ(outlooks.webhooks().hooked, 1);
+  EXPECT_EQ(outlooks.webhooks().missed, 1);
+  Outlooks read;
+  read.decode(outlooks.encode());
+  EXPECT_EQ(read.webhooks().days, outlooks.webhooks().days);
+  EXPECT_EQ(read.webhooks().hooked, 1);
+  EXPECT_EQ(read.webhooks().missed, 1);
+  outlooks.note_fetch("bank", "moneykit", now + hours(24 * 21), hours(24), 1);
+  EXPECT_NEAR(outlooks.webhooks().hooked, 0.5, 1e-9);
+  EXPECT_NEAR(outlooks.webhooks().days, 4, 1e-9);
+}
+
+TEST(Outlooks, ANoteOfBeforeWebhooksWereCountedIsRead) {
+  Outlooks outlooks;
+  outlooks.note_fetch("bank", "moneykit", now, hours(24), 1);
+  outlooks.note_webhook(hours(24), true, FoundBy::hook);
+  std::string note = outlooks.encode();
+  // The first line without what stands behind its numbers.
+  const std::size_t line = note.find('\n') + 1;
+  std::size_t end = line;
+  for (int number = 0; number < 7; ++number)
+    end = note.find('\t', end) + 1;
+  note.erase(end, note.find('\n', end) - end);
+  Outlooks read;
+  read.decode(note);
+  EXPECT_EQ(read.institutions(), 1U);
+  EXPECT_EQ(read.everybody().days, 1);
+  EXPECT_EQ(read.webhooks().hooked, 0);
+}
+
+TEST(Outlooks, ShowsThePoolsAsOfTheSameTime) {
+  Outlooks outlooks;
+  outlooks.note_fetch("early", "moneykit", now, hours(24), 1);
+  for (int fetch = 0; fetch < 9; ++fetch)
+    outlooks.note_fetch("late", "moneykit", now + hours(24 * 21), hours(24), 3);
+  teach_rhythm(outlooks, "late", hours(6));
+  const std::vector<InstitutionPool> pools = outlooks.pools();
+  ASSERT_EQ(pools.size(), 2U);
+  EXPECT_NEAR(pools[0].days, 0.5, 1e-9) << "the watching of long ago counts for half";
+  EXPECT_FALSE(pools[0].knows_rhythm);
+  EXPECT_NEAR(pools[1].days, 9, 1e-9);
+  EXPECT_NEAR(pools[1].changes_per_day, 3, 0.01);
+  EXPECT_TRUE(pools[1].knows_rhythm);
+  EXPECT_TRUE(pools[1].rhythm.regular);
+  EXPECT_NEAR(outlooks.everybody().days, 9.5, 1e-9);
+  EXPECT_NEAR(pools[0].changes_per_day, outlooks.everybody().changes_per_day, 1e-6) << "known for too short";
 }
 
 }  // namespace

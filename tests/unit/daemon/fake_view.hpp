@@ -316,6 +316,18 @@ class FakeView final : public daemon::AdminView {
     }
     co_return answer;
   }
+  engine::ExplainedSchedule explain_schedule(const core::LinkRecord& record) const override {
+    engine::ExplainedSchedule explained = schedule;
+    explained.stored.status = record.status;
+    return explained;
+  }
+  engine::PlannedBudget plan_budget(std::optional<std::uint64_t> links,
+                                    std::optional<std::uint32_t> webhook_percent) const override {
+    engine::PlannedBudget planned = budget_plan;
+    planned.links = links.value_or(3);
+    planned.webhook_percent = webhook_percent.value_or(50);
+    return planned;
+  }
   std::string session_webhook() const override { return webhook; }
   // The first was right already, the last of several is refused, the others are fixed.
   api::Task<core::Result<engine::WebhooksFixed>> fix_webhooks(std::vector<core::LinkId> links,
@@ -438,6 +450,8 @@ class FakeView final : public daemon::AdminView {
   core::Error upstream_error;
   std::string asked_search;
   std::string webhook = "https://hooks.example.com/right";
+  engine::ExplainedSchedule schedule;
+  engine::PlannedBudget budget_plan;
   std::optional<std::string> object;  // instead of the usual one
   std::vector<core::LinkId> fixed_links;
   std::string asked_actor;

@@ -111,6 +111,15 @@ class CountingView final : public daemon::AdminView {
                                         engine::Requester) override {
     return fail();
   }
+  engine::ExplainedSchedule explain_schedule(const core::LinkRecord&) const override {
+    ++asked;
+    return {};
+  }
+  engine::PlannedBudget plan_budget(std::optional<std::uint64_t>,
+                                    std::optional<std::uint32_t>) const override {
+    ++asked;
+    return {};
+  }
   std::string session_webhook() const override {
     ++asked;
     return "https://hooks.example.com/x";

@@ -138,6 +138,64 @@ TEST(Freshness, WhatWasLearnedOutlivesTheProcess) {
   EXPECT_NEAR(static_cast<double>(rhythm.period / minutes(1)), 360, 10);
 }
 
+TEST(Freshness, TheScheduleOfALinkIsExplained) {
+  ClockedWorld world(adaptive(true));
+  world.live();
+  int by_clock = 0;
+  for (const auto& [link_id, record] : world.store.links) {
+    const engine::ExplainedSchedule told = world.engine->explain_schedule(record);
+    if (told.stored.due_by == core::DueBy::work) continue;  // a peek has just found news
+    EXPECT_EQ(told.stored.due_by, core::DueBy::policy) << link_id << ": " << told.stored.why;
+    EXPECT_EQ(told.stored.next_due_at, record.next_due_at);
+    EXPECT_EQ(told.stored.reason, record.freshness.reason);
+    EXPECT_EQ(told.stored.rhythm_knowledge, core::RhythmKnowledge::regular);
+    EXPECT_NEAR(static_cast<double>(told.stored.rhythm.period / minutes(1)), 360, 10);
+    EXPECT_EQ(told.moment, engine::LinkMoment::waits);
+    by_clock += told.stored.reason == core::VisitReason::ladder ? 1 : 0;
+  }
+  EXPECT_GT(by_clock, links / 2);
+}
+
+TEST(Freshness, WhatIsAskedForIsToldAsSuch) {
+  ClockedWorld world(adaptive(true));
+  const core::LinkRecord record = world.store.links.at("link_7");
+  EXPECT_EQ(world.engine->explain_schedule(record).moment, engine::LinkMoment::waits);
+  EXPECT_EQ(world.engine->explain_schedule(record).stored.due_by, core::DueBy::work);
+  ASSERT_TRUE(world.engine->sync_now(record.link_id));
+  EXPECT_EQ(world.engine->explain_schedule(record).moment, engine::LinkMoment::queued);
+  core::LinkRecord unknown = record;
+  unknown.link_id = core::LinkId{"nobody"};
+  EXPECT_EQ(world.engine->explain_schedule(unknown).moment, engine::LinkMoment::waits);
+  EXPECT_EQ(engine::to_string(engine::LinkMoment::waits), "waits");
+  EXPECT_EQ(engine::to_string(engine::LinkMoment::queued), "queued");
+  EXPECT_EQ(engine::to_string(engine::LinkMoment::visited), "visited");
+  EXPECT_EQ(engine::to_string(engine::LinkMoment::put_off), "put_off");
+}
+
+// The plan is made of what the engine has learned, and near what it does.
+TEST(Freshness, ThePlanIsNearWhatTheScheduleReaches) {
+  ClockedWorld world(adaptive(false));
+  world.live();
+  const engine::PlannedBudget planned = world.engine->plan_budget(std::nullopt, std::nullopt);
+  EXPECT_EQ(planned.links, static_cast<std::uint64_t>(links));
+  EXPECT_EQ(planned.webhook_percent, 0U);
+  EXPECT_EQ(planned.sync_per_minute, 1U);
+  EXPECT_EQ(planned.link_per_minute, 2U);
+  EXPECT_TRUE(planned.adaptive);
+  EXPECT_FALSE(planned.peeks);
+  EXPECT_GT(planned.model.known_share, 0.99);
+  ASSERT_TRUE(planned.delays.without_peeks.affordable);
+  EXPECT_NEAR(planned.delays.in_turn.mean_minutes, 0.5 * links / core::schedulable(1), 1);
+  EXPECT_LT(planned.delays.without_peeks.mean_minutes, 0.5 * planned.delays.in_turn.mean_minutes);
+  EXPECT_LT(planned.delays.without_peeks.mean_minutes, 2 * world.mean_delay_min());
+  EXPECT_GT(planned.delays.without_peeks.mean_minutes, 0.5 * world.mean_delay_min());
+
+  const engine::PlannedBudget other = world.engine->plan_budget(600, 90);
+  EXPECT_EQ(other.links, 600U);
+  EXPECT_EQ(other.webhook_percent, 90U);
+  EXPECT_GT(other.delays.in_turn.p95_minutes, planned.delays.in_turn.p95_minutes);
+}
+
 TEST(Freshness, AnIntervalThatIsShorterThanThePolicysIsKept) {
   core::Policy policy = adaptive(true);
   policy.interval = minutes(2);
