@@ -35,7 +35,7 @@ class OpenFile {
 
   // Sets errno when there is none.
   std::optional<std::uint64_t> bytes() const {
-    struct stat about {};
+    struct stat about{};
     if (file_ < 0 || fstat(file_, &about) != 0) return std::nullopt;
     if (!S_ISREG(about.st_mode)) {
       errno = EINVAL;

@@ -14,7 +14,7 @@ inline constexpr std::string_view visit_file_name = "visits.trace";
 inline constexpr std::string_view visit_file_before_name = "visits.trace.1";
 
 struct AppendedVisits {
-  std::uint64_t lines = 0;          // that were written
+  std::uint64_t lines = 0;           // that were written
   std::optional<core::Error> error;  // why the others were not
 };
 

@@ -231,9 +231,10 @@ void add_links(Table& table) {
            "moneykit_syncd_discovery_last_success_timestamp_seconds",
            "When a discovery last compared both sides; NaN before the first.")
       .none_is_nan();
-  rows.add(Id::visit_records_total, counter, "moneykit_syncd_visit_records_total",
-           "Lines of the trace of visits (schedule.record_mib): written to its file, or lost because the disk "
-           "refused them or too many waited.")
+  rows.add(
+          Id::visit_records_total, counter, "moneykit_syncd_visit_records_total",
+          "Lines of the trace of visits (schedule.record_mib): written to its file, or lost because the disk "
+          "refused them or too many waited.")
       .by({"outcome"}, each({"written", "lost"}));
 }
 

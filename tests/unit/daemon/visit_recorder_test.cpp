@@ -104,8 +104,7 @@ TEST_F(VisitRecorderTest, AVisitIsALine) {
   EXPECT_GE(visits[0].at, before);
   EXPECT_LE(visits[0].at, timers_.wall_now());
   EXPECT_EQ(visits[0].link, daemon::visit_link_name("0123456789abcdef", core::LinkId("mk_1")));
-  EXPECT_EQ(visits[0].institution,
-            daemon::visit_institution_name("0123456789abcdef", "chase", "moneykit"));
+  EXPECT_EQ(visits[0].institution, daemon::visit_institution_name("0123456789abcdef", "chase", "moneykit"));
   EXPECT_EQ(visits[0].refreshed_at, at_ms(1'767'225'500'000));
   EXPECT_TRUE(visits[0].fetched);
   EXPECT_TRUE(visits[0].changed);

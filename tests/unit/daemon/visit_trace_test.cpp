@@ -146,7 +146,7 @@ TEST_F(TraceFiles, AreForTheirOwnerOnly) {
   const mode_t before_mask = umask(0);
   append(lines_of(1));
   umask(before_mask);
-  struct stat about {};
+  struct stat about{};
   ASSERT_EQ(stat(scratch.path("visits.trace").c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 07777, 0600U);
 }
