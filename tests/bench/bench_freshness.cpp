@@ -414,7 +414,6 @@ int main(int argc, char** argv) {
              "--replay", options.replay,
              "files of a trace of visits: its links instead of made-up ones; --links says for how many "
              "links the budget is, by default for those of the trace")
-          ->delimiter(',')
           ->excludes("--faults");
   app.add_option("--learning-days", options.learning_days,
                  "days of the trace behind which it is measured; by default two thirds of it")
