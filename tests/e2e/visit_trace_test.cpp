@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -65,6 +67,11 @@ struct Measured : testing::Test {
     }
     return visits;
   }
+  // Whole ones, the head among them.
+  std::size_t lines() const {
+    std::ifstream file(trace_file());
+    return static_cast<std::size_t>(std::count(std::istreambuf_iterator<char>(file), {}, '\n'));
+  }
   std::size_t links_of(core::Arm arm) const {
     std::size_t count = 0;
     for (const std::string& link_id : link_ids)
@@ -95,6 +102,7 @@ TEST_F(Measured, EachDelayCountsForItsArm) {
 TEST_F(Measured, TheTraceTellsOfVisitsAndNotOfPeople) {
   start_with_links();
   refresh_all();
+  daemon.wait_for("the trace to be written", [&] { return lines() > 2 * link_ids.size(); });
   restart();
   refresh_all();
   restart();  // what waits is written at the stop
