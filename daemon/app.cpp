@@ -241,10 +241,17 @@ int App::Impl::open_store() {
   auto salt = load_log_salt(config.store.path);
   if (!salt)
     return fail(exit_io, "store_open_failed", "the salt of the log's link names: " + salt.error().message);
-  log.links().set_salt(std::move(*salt));
+  log.links().set_salt(*salt);
   gateway = std::make_unique<engine::StoreGateway>(
       *store, io.get_executor(), timers,
       [this](const core::CommitReport& report) { metrics.record(report); });
+  recorder = std::make_unique<VisitRecorder>(VisitRecorder::Parts{.timers = timers,
+                                                                  .store = *gateway,
+                                                                  .log = log,
+                                                                  .metrics = metrics,
+                                                                  .config = config,
+                                                                  .salt = std::move(*salt)});
+  observer.set_recorder(recorder.get());
   return exit_ok;
 }
 

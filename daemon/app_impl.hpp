@@ -29,6 +29,7 @@
 #include "daemon/scrape.hpp"
 #include "daemon/startup_server.hpp"
 #include "daemon/store_care.hpp"
+#include "daemon/visit_recorder.hpp"
 #include "daemon/webhook/key_note.hpp"
 #include "daemon/webhook/receiver.hpp"
 #include "sync/engine/system_timers.hpp"
@@ -128,6 +129,7 @@ struct App::Impl {
   TokenBook tokens;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<engine::StoreGateway> gateway;
+  std::unique_ptr<VisitRecorder> recorder;
   std::unique_ptr<api::RateGate> gate;
   std::unique_ptr<api::HttpsTransport> transport;
   std::unique_ptr<api::MoneykitApi> upstream;

@@ -49,6 +49,7 @@ api::Task<void> App::Impl::live() {
   }
   if (metrics_server) metrics_server->start();
   background.spawn(reads->keep_trace());
+  background.spawn(recorder->run());
   background.spawn(care->watch_space());  // before the first link is visited
   engine->start(io.get_executor());
   if (hook_keys) hook_keys->start();
@@ -230,6 +231,7 @@ api::Task<void> App::Impl::stop() {
   if (webhook_server) stops.spawn(stop_webhook());
   co_await stops.join();
   co_await reads->finish();  // nobody asks any more
+  co_await recorder->finish();
   const std::string snapshot = gate->snapshot();
   if (gateway->healthy() && !snapshot.empty()) {
     auto work = [&](store::Store& open) { return open.put_note(budget_note, snapshot); };

@@ -169,6 +169,11 @@ void add_schedule_policy(std::vector<ConfigKey>& keys) {
       "Share of the links that the adaptive policy leaves alone: they are visited in turn, at the rate that "
       "the "
       "budget allows on average, to compare with.")));
+  keys.push_back(live(number(
+      section, "record_mib", [](C& c) -> std::uint64_t& { return c.schedule.record_mib; }, 0, 0, 1'048'576,
+      "Most that the trace of visits may take on the disk, in the directory of the store: when a link was "
+      "visited and refreshed, and whether something was new, some 80 bytes each, for "
+      "`scripts/bench freshness-replay`. The older half goes when it is full. 0: none is written.")));
 }
 
 void add_schedule(std::vector<ConfigKey>& keys) {

@@ -79,6 +79,10 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "A refresh on demand was refused or asked for, or what came of it is known; `unanswered`: nothing "
      "within "
      "twenty minutes."},
+    {"visits_not_recorded", "warn", "error",
+     "The trace of visits (`schedule.record_mib`) cannot be written: what visits found is lost for it. "
+     "Written once until it can."},
+    {"visits_recorded", "info", "", "The trace of visits is written again."},
     {"feed_cut", "info", "records first",
      "Changes older than `feed.keep` were cut off the feed's front; `records` are those that could still be "
      "read."},

@@ -35,6 +35,7 @@ LogFields cycle_fields(const core::CycleReport& report, const std::string& link)
 
 void Observer::on_cycle(const core::CycleReport& report) {
   metrics_.record(report);
+  if (recorder_ != nullptr) recorder_->add(report);
   const std::string link = log_.links().in_log(report.link_id);
   log_.info("cycle", report.error ? "cycle failed" : "cycle done", cycle_fields(report, link));
   LogFields fields;

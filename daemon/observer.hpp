@@ -4,6 +4,7 @@
 
 #include "daemon/admin/admin_view.hpp"
 #include "daemon/log.hpp"
+#include "daemon/visit_recorder.hpp"
 #include "metrics/metrics.hpp"
 #include "sync/api/timers.hpp"
 #include "sync/engine/engine.hpp"
@@ -19,6 +20,8 @@ class Observer final : public engine::EngineObserver {
       : log_(log), metrics_(metrics), timers_(timers), registers_(registers) {}
 
   void set_registers(bool registers) { registers_ = registers; }
+  // Null: visits are not recorded.
+  void set_recorder(VisitRecorder* recorder) { recorder_ = recorder; }
 
   void on_cycle(const core::CycleReport& report) override;
   void on_auth_incident(bool refused, const core::Error& error) override;
@@ -42,6 +45,7 @@ class Observer final : public engine::EngineObserver {
   metrics::Metrics& metrics_;
   api::Timers& timers_;
   bool registers_;
+  VisitRecorder* recorder_ = nullptr;
   std::string auth_error_;
   std::optional<StatusView::Discovery> discovery_;
 };

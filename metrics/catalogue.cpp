@@ -231,6 +231,11 @@ void add_links(Table& table) {
            "moneykit_syncd_discovery_last_success_timestamp_seconds",
            "When a discovery last compared both sides; NaN before the first.")
       .none_is_nan();
+  rows.add(
+          Id::visit_records_total, counter, "moneykit_syncd_visit_records_total",
+          "Lines of the trace of visits (schedule.record_mib): written to its file, or lost because the disk "
+          "refused them or too many waited.")
+      .by({"outcome"}, each({"written", "lost"}));
 }
 
 void add_cycles(Table& table) {
@@ -247,7 +252,13 @@ void add_cycles(Table& table) {
       .upper_bounds(delay_buckets());
   rows.add(Id::visibility_delay_seconds, histogram, "moneykit_syncd_visibility_delay_seconds",
            "Time from upstream's refresh of a link to our commit of the last page that it brought, for every "
-           "refresh that was met; not for first syncs and resyncs, which read history.")
+           "refresh that was met; not for first syncs and resyncs, which read history. By the cause of the "
+           "visit, and by whether the link is in the control group (schedule.control_percent).")
+      .by({"cause", "arm"}, pairs(finder_names(), arm_names()))
+      .upper_bounds(delay_buckets());
+  rows.add(Id::change_delay_seconds, histogram, "moneykit_syncd_change_delay_seconds",
+           "The same, of those refreshes only that brought a change: what the schedule keeps small.")
+      .by({"arm"}, each(arm_names()))
       .upper_bounds(delay_buckets());
   rows.add(
       Id::upstream_clock_ahead_total, counter, "moneykit_syncd_upstream_clock_ahead_total",

@@ -52,10 +52,13 @@ enum class MetricId : std::uint8_t {
   discovery_failures_total,
   discovery_last_success_timestamp_seconds,
 
+  visit_records_total,
+
   cycles_total,
   cycle_duration_seconds,
   schedule_lag_seconds,
   visibility_delay_seconds,
+  change_delay_seconds,
   upstream_clock_ahead_total,
   pages_total,
   drains_total,

@@ -10,6 +10,7 @@
 namespace syncd::metrics {
 namespace {
 
+using core::Arm;
 using core::Cause;
 using core::Endpoint;
 using core::Errc;
@@ -35,6 +36,8 @@ std::vector<std::string_view> names_of(std::size_t count) {
 
 constexpr std::size_t cause_count = std::to_underlying(Cause::probe);
 constexpr std::size_t errc_count = std::to_underlying(Errc::invalid);
+// New links, probes and what is read once more seldom meet a refresh.
+constexpr std::array finders = {Cause::schedule, Cause::webhook, Cause::manual};
 // One that a person dismissed is counted with the resolved ones, as it is shown.
 constexpr std::array relink_statuses = {RelinkStatus::open, RelinkStatus::claimed,
                                         RelinkStatus::session_issued, RelinkStatus::resolved};
@@ -92,6 +95,30 @@ const std::vector<std::string_view>& cause_names() {
 
 std::size_t cause_slot(Cause cause) {
   return std::min(slot_of(cause, cause_count), cause_count - 1);
+}
+
+const std::vector<std::string_view>& finder_names() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> all;
+    for (const Cause cause : finders)
+      all.push_back(core::to_string(cause));
+    all.push_back("other");
+    return all;
+  }();
+  return names;
+}
+
+std::size_t finder_slot(Cause cause) {
+  return static_cast<std::size_t>(std::ranges::find(finders, cause) - finders.begin());
+}
+
+const std::vector<std::string_view>& arm_names() {
+  static const std::vector<std::string_view> names = names_of<Arm>(core::arm_count);
+  return names;
+}
+
+std::size_t arm_slot(Arm arm) {
+  return std::min(slot_of(arm, core::arm_count), core::arm_count - 1);
 }
 
 const std::vector<std::string_view>& endpoint_names() {

@@ -21,6 +21,13 @@ namespace syncd::metrics {
 const std::vector<std::string_view>& cause_names();
 std::size_t cause_slot(core::Cause cause);
 
+// The causes of visits that find what is new, then `other`.
+const std::vector<std::string_view>& finder_names();
+std::size_t finder_slot(core::Cause cause);
+
+const std::vector<std::string_view>& arm_names();
+std::size_t arm_slot(core::Arm arm);
+
 const std::vector<std::string_view>& endpoint_names();
 std::size_t endpoint_slot(core::Endpoint endpoint);
 

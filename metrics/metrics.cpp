@@ -124,6 +124,15 @@ struct Metrics::Impl {
     return *histograms[std::to_underlying(id)][slot];
   }
 
+  void observe_delay(const core::CycleReport& report) {
+    const double delay = seconds(*report.visibility_delay);
+    const std::size_t arm = arm_slot(report.arm);
+    const std::size_t found = finder_slot(report.cause) * arm_names().size() + arm;
+    histogram(Id::visibility_delay_seconds, found).Observe(delay);
+    const bool changed = report.created + report.updated + report.removed + report.account_changes > 0;
+    if (changed) histogram(Id::change_delay_seconds, arm).Observe(delay);
+  }
+
   // Counters that another part keeps are brought up to its value.
   void raise(Id id, double value, std::size_t slot = 0) {
     prometheus::Counter& target = counter(id, slot);
@@ -236,7 +245,7 @@ void Metrics::record(const core::CycleReport& report) {
   to.histogram(Id::schedule_lag_seconds).Observe(seconds(report.schedule_lag));
   if (report.visibility_delay.has_value()) {
     const bool told = *report.visibility_delay >= -clock_tolerance;
-    if (told) to.histogram(Id::visibility_delay_seconds).Observe(seconds(*report.visibility_delay));
+    if (told) to.observe_delay(report);
     if (!told) to.counter(Id::upstream_clock_ahead_total).Increment();
   }
   // An idle link changes nothing: most cycles skip all of this.
@@ -426,6 +435,10 @@ void Metrics::record_refresh(core::RefreshProduct product, core::RefreshStage st
   const auto row = static_cast<std::size_t>(product) - 1;
   const auto column = static_cast<std::size_t>(stage) - 1;
   impl_->counter(Id::refreshes_total, row * core::refresh_stage_count + column).Increment();
+}
+
+void Metrics::record_visit_records(std::uint64_t lines, bool written) {
+  impl_->counter(Id::visit_records_total, written ? 0 : 1).Increment(number(lines));
 }
 
 void Metrics::record_feed_cut(std::uint64_t records, std::uint64_t overtaken) {

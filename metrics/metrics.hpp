@@ -162,6 +162,8 @@ class Metrics {
   void record_refresh(core::RefreshProduct product, core::RefreshStage stage);
   // `records` were cut off the feed's front, `overtaken` consumers had not acknowledged them.
   void record_feed_cut(std::uint64_t records, std::uint64_t overtaken);
+  // Of the trace of visits.
+  void record_visit_records(std::uint64_t lines, bool written);
   void record_incident_opened(core::IncidentScope scope);
   // A person dismissed the entry, or opened it again.
   void record_act(const core::RelinkEntry& entry);

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "tests/bench/freshness.hpp"
+#include "tests/bench/trace.hpp"
 
 namespace syncd::bench {
 namespace {
@@ -55,6 +58,8 @@ struct Options {
   std::vector<std::string> only;
   std::uint32_t jobs = 1;
   bool faults = false;
+  std::vector<std::string> replay;  // files of a trace
+  double learning_days = 0;         // of a trace; 0: two thirds of it
   std::string json_file;
 };
 
@@ -115,7 +120,7 @@ class Report {
       fmt::print(stderr, "bench_freshness: cannot write {}\n", file);
       return false;
     }
-    const char* part = options.faults ? "fault" : "freshness";
+    const char* part = options.faults ? "fault" : !options.replay.empty() ? "replay" : "freshness";
     fmt::print(out, "{{\"{}_simulated_links\": {}, \"{}_seeds\": {}{}}}\n", part, options.simulated, part,
                options.seeds, json_);
     return std::fclose(out) == 0;
@@ -307,6 +312,90 @@ void try_faults(const Options& options, Report& report) {
   }
 }
 
+// ---- a trace of real visits ----
+
+bool read_files(const std::vector<std::string>& files, Visits& visits) {
+  for (const std::string& name : files) {
+    std::ifstream file(name, std::ios::binary);
+    if (file && add_visits(file, visits)) continue;
+    fmt::print(stderr, "bench_freshness: {}: {}\n", name,
+               file ? "is no trace of visits that this version reads" : "cannot be read");
+    return false;
+  }
+  return true;
+}
+
+std::vector<Job> replayed(const Options& options, const Trace& trace, double learning_days) {
+  const auto sources = std::make_shared<const std::vector<LinkSource>>(trace.sources);
+  std::vector<Job> all;
+  for (std::uint32_t seed = 1; seed <= options.seeds; ++seed) {
+    for (const std::uint64_t links : options.links) {
+      for (const NamedScheme& scheme : schemes) {
+        if (!wanted(options, scheme.name)) continue;
+        if (scheme.hooks && trace.links_with_hooks == 0) continue;
+        FreshnessRun run = run_of(options, scheme, links, seed);
+        run.recorded = sources;
+        run.fleet.hook_recall = trace.hook_recall;
+        run.fleet.hook_latency_s = std::max(trace.hook_latency_s, 0.001);
+        run.learning_days = learning_days;
+        run.measured_days = trace.days - learning_days;
+        all.push_back({.name = fmt::format("replay_{}_{}", scheme.name, links), .run = run, .result = {}});
+      }
+    }
+  }
+  return all;
+}
+
+void print_regrets(const ByName& results, const std::vector<Job>& all, const Trace& trace, Report& report) {
+  constexpr double day_ms = 86'400'000;
+  for (const Job& job : all) {
+    if (job.run.seed != 1) continue;
+    const auto from_ms = static_cast<std::int64_t>(job.run.learning_days * day_ms);
+    const auto to_ms = static_cast<std::int64_t>(trace.days * day_ms);
+    const double bound = clairvoyant_min(trace.sources, job.result.allowed_in_minute, from_ms, to_ms);
+    const double mean = figure_of(results.at(job.name), [](const auto& r) { return r.mean_min; }).mean;
+    fmt::print("{:<34} regret {:>9.2f} min, over {:.4f} of whoever knows every refresh\n", job.name,
+               mean - bound, bound);
+    report.put(job.name + "_clairvoyant_min", bound);
+    report.put(job.name + "_regret_min", mean - bound);
+  }
+}
+
+// False: there is nothing to replay, and it was said why.
+bool replay(Options& options, Report& report) {
+  Visits visits;
+  if (!read_files(options.replay, visits)) return false;
+  const std::uint64_t damaged = visits.damaged;
+  const Trace trace = trace_of(std::move(visits));
+  const double learning_days = options.learning_days > 0 ? options.learning_days : trace.days * 2 / 3;
+  fmt::print(
+      "{} visits of {} links at {} institutions in {:.2f} days; {} lines could not be read\n"
+      "{} refreshes were seen, {} brought changes; {} links have webhooks, which told {:.3f} of theirs "
+      "within {:.0f} s\n\n",
+      trace.visits, trace.sources.size(), trace.institutions, trace.days, damaged, trace.refreshes,
+      trace.changed, trace.links_with_hooks, trace.hook_recall, trace.hook_latency_s);
+  if (trace.changed == 0 || learning_days >= trace.days) {
+    fmt::print(stderr, "bench_freshness: the trace is too short, or no refresh in it brought a change\n");
+    return false;
+  }
+  options.simulated = static_cast<std::uint32_t>(trace.sources.size());
+  if (options.links.empty()) options.links = {trace.sources.size()};
+  std::vector<Job> all = replayed(options, trace, learning_days);
+  run_all(all, options.jobs);
+  const ByName results = by_name(all);
+  for (const std::uint64_t links : options.links) {
+    print_head();
+    print_group(results, "replay_", links, report);
+    fmt::print("\n");
+  }
+  print_regrets(results, all, trace, report);
+  report.put("replay_days", trace.days);
+  report.put("replay_visits", static_cast<double>(trace.visits));
+  report.put("replay_damaged_lines", static_cast<double>(damaged));
+  report.put("replay_changed_refreshes", static_cast<double>(trace.changed));
+  return true;
+}
+
 }  // namespace
 }  // namespace syncd::bench
 
@@ -320,10 +409,22 @@ int main(int argc, char** argv) {
   app.add_option("--schemes", options.only, "only these")->delimiter(',');
   app.add_option("--jobs", options.jobs, "runs at a time")->check(CLI::Range(1, 64));
   app.add_flag("--faults", options.faults, "what happens when something goes wrong, and how soon it is over");
+  CLI::Option* const replay =
+      app.add_option(
+             "--replay", options.replay,
+             "files of a trace of visits: its links instead of made-up ones; --links says for how many "
+             "links the budget is, by default for those of the trace")
+          ->excludes("--faults");
+  app.add_option("--learning-days", options.learning_days,
+                 "days of the trace behind which it is measured; by default two thirds of it")
+      ->needs(replay);
   app.add_option("--json", options.json_file, "file for the figures");
   CLI11_PARSE(app, argc, argv);
   syncd::bench::Report report;
-  if (options.faults) {
+  if (!options.replay.empty()) {
+    if (app.count("--links") == 0) options.links.clear();
+    if (!syncd::bench::replay(options, report)) return 2;
+  } else if (options.faults) {
     syncd::bench::try_faults(options, report);
   } else {
     syncd::bench::compare(options, report);

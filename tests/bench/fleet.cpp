@@ -72,6 +72,8 @@ void LinkSource::begin(std::mt19937_64& random) {
 }
 
 Refresh LinkSource::next(double skipped_share, std::mt19937_64& random) {
+  constexpr Refresh never{std::numeric_limits<std::int64_t>::max(), false};
+  if (recorded) return given_ < recorded->size() ? (*recorded)[given_++] : never;
   const double before = at_ms_;
   if (period_ms > 0) {
     std::normal_distribution<double> jitter(0, jitter_share * period_ms);
@@ -81,7 +83,7 @@ Refresh LinkSource::next(double skipped_share, std::mt19937_64& random) {
     const bool changed = uniform(random, 0, 1) < -std::expm1(-happened_between(before, at_ms_));
     return {static_cast<std::int64_t>(at_ms_), changed};
   }
-  if (changes_per_day <= 0) return {std::numeric_limits<std::int64_t>::max(), false};
+  if (changes_per_day <= 0) return never;
   const double most = changes_per_day * (1 + swing) / day_ms;
   const double turn = 2 * std::numbers::pi / day_ms;
   for (;;) {
@@ -92,7 +94,7 @@ Refresh LinkSource::next(double skipped_share, std::mt19937_64& random) {
 }
 
 double LinkSource::changed_refreshes_per_day() const {
-  if (period_ms <= 0) return changes_per_day;
+  if (recorded || period_ms <= 0) return changes_per_day;
   const double days = period_ms / day_ms / 0.95;
   return -std::expm1(-changes_per_day * days) / days;
 }

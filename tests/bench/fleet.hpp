@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -37,6 +38,8 @@ class LinkSource {
   double changes_per_day = 0;
   double period_ms = 0;  // 0: refreshed by what happens
   double jitter_share = 0;
+  // All of its refreshes, by time, where they are known (trace.hpp); null: they are made up from the above.
+  std::shared_ptr<const std::vector<Refresh>> recorded;
 
   void begin(std::mt19937_64& random);
   // Not before what it gave last.
@@ -48,6 +51,7 @@ class LinkSource {
   double happened_between(double from_ms, double to_ms) const;
   double at_ms_ = 0;
   double day_phase_ms_ = 0;
+  std::size_t given_ = 0;  // of `recorded`
 };
 
 std::vector<LinkSource> make_fleet(const FleetShape& shape, std::mt19937_64& random);

@@ -74,7 +74,7 @@ class Run {
   explicit Run(const FreshnessRun& what)
       : what_(what),
         random_(what.seed),
-        sources_(make_fleet(shape(), random_)),
+        sources_(what.recorded ? *what.recorded : make_fleet(shape(), random_)),
         share_(static_cast<double>(what.fleet.links) / static_cast<double>(what.links)),
         gate_(clock_, budgets()),
         planner_(bounds()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct FreshnessRun {
   bool peeks = false;
   bool hooks = false;
   FleetShape fleet = {};
+  // These are visited, fleet.links of them, and none are made.
+  std::shared_ptr<const std::vector<LinkSource>> recorded = {};
   std::uint64_t links = 100'000;  // that the budget is for; fewer are visited, with as much less of it
   std::uint32_t sync_per_minute = 600;
   std::uint32_t link_per_minute = 1000;

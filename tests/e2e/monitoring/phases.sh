@@ -122,7 +122,7 @@ links_are_registered() {
   for link in "${chase[@]}" "${instant[@]}"; do
     control POST "links/$link/refresh" '{"changes":true}' >/dev/null
   done
-  sees 'moneykit_syncd_visibility_delay_seconds_count >= 9'
+  sees 'sum(moneykit_syncd_visibility_delay_seconds_count) >= 9'
 }
 
 a_bank_is_down() {

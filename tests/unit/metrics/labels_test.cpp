@@ -22,6 +22,8 @@ void expect_distinct(const std::vector<std::string_view>& names) {
 
 TEST(Labels, EveryListHasDistinctLowerCaseNames) {
   expect_distinct(cause_names());
+  expect_distinct(finder_names());
+  expect_distinct(arm_names());
   expect_distinct(endpoint_names());
   expect_distinct(link_status_names());
   expect_distinct(failure_names());
@@ -69,6 +71,13 @@ TEST(Labels, ANumberBeyondTheKnownOnesStaysInsideTheList) {
     EXPECT_LT(incident_scope_slot(test::any_value<core::IncidentScope>(i)), incident_scope_names().size());
   }
   EXPECT_EQ(failure_names().at(failure_slot(test::any_value<core::Errc>(200))), "other");
+  for (int i = 0; i <= 255; ++i) {
+    EXPECT_LT(finder_slot(test::any_value<core::Cause>(i)), finder_names().size());
+    EXPECT_LT(arm_slot(test::any_value<core::Arm>(i)), arm_names().size());
+  }
+  EXPECT_EQ(finder_names().at(finder_slot(core::Cause::webhook)), "webhook");
+  EXPECT_EQ(finder_names().at(finder_slot(core::Cause::probe)), "other");
+  EXPECT_EQ(arm_names().at(arm_slot(core::Arm::control)), "control");
 }
 
 TEST(Labels, StatusCodesAreExactWhenKnownAndClassesOtherwise) {

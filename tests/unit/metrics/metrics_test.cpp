@@ -49,6 +49,10 @@ core::CycleReport failed_cycle(Errc code, std::string api_code, std::string link
   return report;
 }
 
+std::string delay_of(const std::string& what, const std::string& cause, const std::string& arm) {
+  return "visibility_delay_seconds_" + what + "{arm=\"" + arm + "\",cause=\"" + cause + "\"}";
+}
+
 TEST(Metrics, TheSeriesOfAConsumerComeAndGoWithIt) {
   Metrics metrics(metrics_options());
   const ConsumerGauges books{.name = "books", .lag = 7, .oldest_unread_at = at_second(100)};
@@ -102,8 +106,12 @@ TEST(Metrics, ASuccessfulCycleReachesItsSeries) {
   EXPECT_EQ(scrape["cycle_duration_seconds_bucket{le=\"1\"}"], 0);
   EXPECT_EQ(scrape["cycle_duration_seconds_bucket{le=\"2.5\"}"], 1);
   EXPECT_EQ(scrape["schedule_lag_seconds_sum"], 40);
-  EXPECT_EQ(scrape["visibility_delay_seconds_sum"], 120);
-  EXPECT_EQ(scrape["visibility_delay_seconds_count"], 1);
+  EXPECT_EQ(scrape[delay_of("sum", "manual", "adaptive")], 120);
+  EXPECT_EQ(scrape[delay_of("count", "manual", "adaptive")], 1);
+  EXPECT_EQ(scrape[delay_of("count", "manual", "control")], 0);
+  EXPECT_EQ(scrape[delay_of("count", "schedule", "adaptive")], 0);
+  EXPECT_EQ(scrape["change_delay_seconds_sum{arm=\"adaptive\"}"], 120);
+  EXPECT_EQ(scrape["change_delay_seconds_count{arm=\"control\"}"], 0);
   EXPECT_EQ(scrape["pages_total"], 3);
   EXPECT_EQ(scrape["drains_total"], 1);
   EXPECT_EQ(scrape["diff_records_total{entity=\"transaction\",op=\"created\"}"], 500);
@@ -120,7 +128,7 @@ TEST(Metrics, ACycleThatSawNoRefreshHasNoVisibilityDelay) {
   core::CycleReport report = busy_cycle();
   report.visibility_delay.reset();
   metrics.record(report);
-  EXPECT_EQ(Scrape(metrics)["visibility_delay_seconds_count"], 0);
+  EXPECT_EQ(Scrape(metrics)[delay_of("count", "manual", "adaptive")], 0);
 }
 
 TEST(Metrics, AClockThatWentBackDoesNotMakeANegativeTime) {
@@ -132,7 +140,7 @@ TEST(Metrics, AClockThatWentBackDoesNotMakeANegativeTime) {
   const Scrape scrape(metrics);
   EXPECT_EQ(scrape["schedule_lag_seconds_sum"], 0);
   EXPECT_EQ(scrape["schedule_lag_seconds_bucket{le=\"1\"}"], 1);
-  EXPECT_EQ(scrape["visibility_delay_seconds_sum"], 0);
+  EXPECT_EQ(scrape[delay_of("sum", "manual", "adaptive")], 0);
 }
 
 TEST(Metrics, ARefreshFromTheFutureTellsOfTheClocksAndNotOfADelay) {
@@ -140,12 +148,54 @@ TEST(Metrics, ARefreshFromTheFutureTellsOfTheClocksAndNotOfADelay) {
   core::CycleReport report = busy_cycle();
   report.visibility_delay = Millis(-2'000);  // within what clocks may differ
   metrics.record(report);
-  EXPECT_EQ(Scrape(metrics)["visibility_delay_seconds_count"], 1);
+  EXPECT_EQ(Scrape(metrics)[delay_of("count", "manual", "adaptive")], 1);
   EXPECT_EQ(Scrape(metrics)["upstream_clock_ahead_total"], 0);
   report.visibility_delay = Millis(-2'001);
   metrics.record(report);
-  EXPECT_EQ(Scrape(metrics)["visibility_delay_seconds_count"], 1);
+  EXPECT_EQ(Scrape(metrics)[delay_of("count", "manual", "adaptive")], 1);
   EXPECT_EQ(Scrape(metrics)["upstream_clock_ahead_total"], 1);
+}
+
+TEST(Metrics, ADelayIsToldByWhoFoundTheRefreshAndByArm) {
+  Metrics metrics(metrics_options());
+  core::CycleReport report = busy_cycle();
+  for (const core::Arm arm : {core::Arm::adaptive, core::Arm::control, core::Arm::control}) {
+    for (int cause = 1; cause <= 6; ++cause) {
+      report.cause = test::any_value<Cause>(cause);
+      report.arm = arm;
+      metrics.record(report);
+    }
+  }
+  const Scrape scrape(metrics);
+  for (const char* found : {"schedule", "webhook", "manual"}) {
+    EXPECT_EQ(scrape[delay_of("count", found, "adaptive")], 1);
+    EXPECT_EQ(scrape[delay_of("count", found, "control")], 2);
+  }
+  EXPECT_EQ(scrape[delay_of("count", "other", "adaptive")], 3) << "backfill, verify and probe";
+  EXPECT_EQ(scrape[delay_of("count", "other", "control")], 6);
+  EXPECT_EQ(scrape["change_delay_seconds_count{arm=\"adaptive\"}"], 6);
+  EXPECT_EQ(scrape["change_delay_seconds_count{arm=\"control\"}"], 12);
+}
+
+TEST(Metrics, ARefreshThatBroughtNothingIsNoDelayOfAChange) {
+  Metrics metrics(metrics_options());
+  core::CycleReport report = busy_cycle();
+  report.created = report.updated = report.removed = report.account_changes = 0;
+  metrics.record(report);
+  EXPECT_EQ(Scrape(metrics)[delay_of("count", "manual", "adaptive")], 1);
+  EXPECT_EQ(Scrape(metrics)["change_delay_seconds_count{arm=\"adaptive\"}"], 0);
+  report.account_changes = 1;
+  metrics.record(report);
+  EXPECT_EQ(Scrape(metrics)["change_delay_seconds_count{arm=\"adaptive\"}"], 1);
+}
+
+TEST(Metrics, LinesOfTheTraceAreCounted) {
+  Metrics metrics(metrics_options());
+  metrics.record_visit_records(7, true);
+  metrics.record_visit_records(2, false);
+  metrics.record_visit_records(1, false);
+  EXPECT_EQ(Scrape(metrics)["visit_records_total{outcome=\"written\"}"], 7);
+  EXPECT_EQ(Scrape(metrics)["visit_records_total{outcome=\"lost\"}"], 3);
 }
 
 TEST(Metrics, AFailedCycleNamesItsKind) {
