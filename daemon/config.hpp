@@ -51,6 +51,7 @@ struct Config {
     core::Millis min_interval{};
     bool peek = false;
     std::uint64_t control_percent = 0;
+    std::vector<std::string> weights;  // parse_tag_weights() reads it
   } schedule;
   struct Cycle {
     std::uint64_t page_size = 0;
