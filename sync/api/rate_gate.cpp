@@ -81,6 +81,11 @@ std::uint32_t reserve_of(core::Cause cause, std::uint32_t limit) {
   return rank_of(cause) == 0 ? limit / 2 : limit / 10;
 }
 
+// Of the first nine tenths, what verifies may have even if nothing is left of the first half.
+std::uint32_t share_of_verifies(std::uint32_t limit) {
+  return std::max(limit * 3 / 100, 1U);
+}
+
 // Endpoints whose requests are recorded with their link.
 bool is_recorded(Endpoint endpoint) {
   return endpoint == Endpoint::sync || endpoint == Endpoint::accounts || endpoint == Endpoint::link;
@@ -185,6 +190,7 @@ RateGate::RateGate(Timers& timers, const Budgets& budgets) : timers_(timers), bu
     const std::uint32_t limit = i == 0 ? 1 : app_limit(budgets, static_cast<Endpoint>(i));
     app_.emplace_back(limit);
     allowed_.emplace_back(limit);
+    verifies_.emplace_back(share_of_verifies(limit));
   }
 }
 
@@ -246,10 +252,20 @@ RateGate::OwnerUse RateGate::use_by(Endpoint endpoint, BudgetOwner owner) {
           .sends = found == all.end() ? nullptr : &found->second};
 }
 
+std::int64_t RateGate::app_opens_ms(Endpoint endpoint, core::Cause cause, std::uint32_t ahead,
+                                    SteadyTime now) {
+  core::SlidingMinute& app = app_window(endpoint, now);
+  const std::int64_t opens = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
+  if (cause != core::Cause::verify || opens <= ms(now)) return opens;
+  core::SlidingMinute& verifies = verifies_[index_of(endpoint)];
+  verifies.set_limit(share_of_verifies(app.limit()));
+  const std::uint32_t reserve = reserve_of(core::Cause::schedule, app.limit());
+  return std::min(opens, std::max(app.earliest_ms(ms(now), reserve + ahead), verifies.earliest_ms(ms(now))));
+}
+
 RateGate::Opening RateGate::opening(Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
                                     std::uint32_t ahead, SteadyTime now) {
-  core::SlidingMinute& app = app_window(endpoint, now);
-  const std::int64_t by_app = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
+  const std::int64_t by_app = app_opens_ms(endpoint, cause, ahead, now);
   const SteadyTime by_all = std::max({now, SteadyTime(core::Millis(by_app)), frozen_[index_of(endpoint)]});
   const SteadyTime by_owner = owner_available_at(endpoint, owner, cause, now);
   return {.at = std::max(by_all, by_owner), .held_by_owner = by_owner > by_all};
@@ -328,6 +344,8 @@ bool RateGate::count_if_open(const Turn* turn, Endpoint endpoint, BudgetOwner ow
   const OwnerUse use{.limit = limit, .recorded = is_recorded(endpoint), .sends = sends};
   if (opening_in_line(turn, endpoint, use, cause, now).at > now) return false;
   app_window(endpoint, now).count(ms(now));
+  // There may be more of them than their share: those of the first half.
+  if (cause == core::Cause::verify) verifies_[index_of(endpoint)].seed(ms(now), ms(now), 1);
   if (sends != nullptr) sends->push_back({endpoint, now});
   forget_old(now);
   return true;

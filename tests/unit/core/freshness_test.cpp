@@ -215,6 +215,15 @@ TEST(PlanVisit, AsksTheFeedItselfWithinMaxInterval) {
   }
 }
 
+TEST(PlanVisit, APeekThatIsLateDoesNotPutOffTheFeed) {
+  const Millis day = hours(24);
+  EXPECT_TRUE(may_peek(now - day + Millis(1), day, now));
+  EXPECT_FALSE(may_peek(now - day, day, now));
+  EXPECT_FALSE(may_peek(now - 2 * day, day, now));
+  EXPECT_FALSE(may_peek(WallTime{}, day, now)) << "never fetched";
+  EXPECT_FALSE(may_peek(now + hours(1), day, now)) << "dated by a clock that was wrong";
+}
+
 TEST(PlanVisit, PeeksWhereMostLooksFindNothing) {
   const LinkOutlook link = link_with(4);
   const VisitPlan plan =
