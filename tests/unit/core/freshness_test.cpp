@@ -183,6 +183,19 @@ TEST(PlanVisit, LooksJustAfterTheExpectedRefreshAndAgainWhenItIsLate) {
   EXPECT_EQ(late.reason, VisitReason::rate);
 }
 
+// Our clock is behind: waiting for it to reach the refresh would make the next look late by as much.
+TEST(PlanVisit, ARefreshThatIsStillToComeIsTakenForJustNow) {
+  const InstitutionOutlook regular = bank(6 * hour, 0.1 * hour);
+  LinkOutlook link = link_with(4);
+  link.refreshed_at = UpstreamTime(now);
+  const VisitPlan right = plan_visit(link, regular, price(1e-3), wide, now);
+  ASSERT_EQ(right.reason, VisitReason::ladder);
+  link.refreshed_at = UpstreamTime(now + minutes(50));
+  const VisitPlan behind = plan_visit(link, regular, price(1e-3), wide, now);
+  EXPECT_EQ(behind.reason, VisitReason::ladder);
+  EXPECT_EQ(behind.due_at, right.due_at);
+}
+
 TEST(PlanVisit, WebhooksSpareVisits) {
   LinkOutlook link = link_with(1);
   const VisitPlan without = plan_visit(link, {}, price(0.01), wide, now);
