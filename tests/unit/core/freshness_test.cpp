@@ -185,13 +185,13 @@ TEST(PlanVisit, LooksJustAfterTheExpectedRefreshAndAgainWhenItIsLate) {
 
 // Our clock is behind: waiting for it to reach the refresh would make the next look late by as much.
 TEST(PlanVisit, ARefreshThatIsStillToComeIsTakenForJustNow) {
-  const InstitutionOutlook regular = bank(6 * hour, 0.1 * hour);
-  LinkOutlook link = link_with(4);
+  const InstitutionOutlook six = bank(6 * hour, 0.25 * hour);
+  LinkOutlook link = link_with(3);
   link.refreshed_at = UpstreamTime(now);
-  const VisitPlan right = plan_visit(link, regular, price(1e-3), wide, now);
+  const VisitPlan right = plan_visit(link, six, price(0.003), wide, now);
   ASSERT_EQ(right.reason, VisitReason::ladder);
   link.refreshed_at = UpstreamTime(now + minutes(50));
-  const VisitPlan behind = plan_visit(link, regular, price(1e-3), wide, now);
+  const VisitPlan behind = plan_visit(link, six, price(0.003), wide, now);
   EXPECT_EQ(behind.reason, VisitReason::ladder);
   EXPECT_EQ(behind.due_at, right.due_at);
 }
