@@ -20,17 +20,18 @@ bool is_tag(std::string_view text) {
   const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
   const auto characters = static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
-  if (characters < 1 || characters > tag_characters_max || std::ranges::any_of(text, is_control)) return false;
+  if (characters < 1 || characters > tag_characters_max || std::ranges::any_of(text, is_control))
+    return false;
   const char first = text.front();
   const bool ascii = static_cast<unsigned char>(first) < 0x80;
   const bool letter = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z');
   return !ascii || letter || (first >= '0' && first <= '9');
 }
 
-std::optional<double> read_weight(std::string_view text) {  // tidy: allow double: a weight, no money
-  constexpr double least = 0.01;                            // tidy: allow double: a weight, no money
-  constexpr double most = 100;                              // tidy: allow double: a weight, no money
-  double weight = 0;                                        // tidy: allow double: a weight, no money
+std::optional<double> read_weight(std::string_view text) {
+  constexpr double least = 0.01;
+  constexpr double most = 100;
+  double weight = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, ec] = std::from_chars(text.data(), end, weight, std::chars_format::fixed);
   const bool read = ec == std::errc{} && stop == end;

@@ -73,10 +73,11 @@ struct BudgetUse {
 };
 
 // Holds every request back until the budgets of its endpoint, per app and per link or user, allow it and no
-// Retry-After window is open. An app's budget is smaller for a while after upstream refused (refused()). Manual causes may use a reserve (a tenth) that the others leave free, webhooks
-// too: there may be more of them than the budget has room for. A verify leaves half of each budget free, per
-// app and per link, and lets everybody else go first; only of the app's it may have three in a hundred where
-// the others, who leave the tenth free, use more than half all the time, as the adaptive schedule does.
+// Retry-After window is open. An app's budget is smaller for a while after upstream refused (refused()).
+// Manual causes may use a reserve (a tenth) that the others leave free, webhooks too: there may be more of
+// them than the budget has room for. A verify leaves half of each budget free, per app and per link, and lets
+// everybody else go first; only of the app's it may have three in a hundred where the others, who leave the
+// tenth free, use more than half all the time, as the adaptive schedule does.
 //
 // A promise about the wire: a request is counted at the moment before its first byte, not while it still
 // needs a connection. So a task lines up, waits for its turn, gets a connection and asks once more (Turn).
@@ -137,10 +138,10 @@ class RateGate {
   std::optional<core::WallTime> frozen_until(core::Endpoint endpoint) const;
 
   // Upstream refused a request that the budgets had room for: it allows less than was configured, or others
-  // use the same budget. The endpoint's is cut (core::YieldingBudget). Which budget it means upstream does not
-  // say: where the owner used more than one request of its own, and a greater share of them than was used of
-  // the app's, it is taken for the owner's, and nothing is cut. After freeze(). Not kept over a restart: the
-  // window is, and what it takes to find out again is one more refusal.
+  // use the same budget. The endpoint's is cut (core::YieldingBudget). Which budget it means upstream does
+  // not say: where the owner used more than one request of its own, and a greater share of them than was used
+  // of the app's, it is taken for the owner's, and nothing is cut. After freeze(). Not kept over a restart:
+  // the window is, and what it takes to find out again is one more refusal.
   void refused(core::Endpoint endpoint, BudgetOwner owner);
   // Of the app's budget, what may be used at present.
   std::uint32_t allowed(core::Endpoint endpoint);
@@ -208,10 +209,10 @@ class RateGate {
 
   Timers& timers_;
   Budgets budgets_;
-  std::vector<core::SlidingMinute> app_;                                 // by endpoint
-  std::vector<core::YieldingBudget> allowed_;                            // by endpoint
-  std::vector<core::SlidingMinute> verifies_;                            // by endpoint: of app_, those of verifies
-  std::array<SteadyTime, core::endpoint_count + 1> frozen_{};            // by endpoint; the epoch: not frozen
+  std::vector<core::SlidingMinute> app_;                       // by endpoint
+  std::vector<core::YieldingBudget> allowed_;                  // by endpoint
+  std::vector<core::SlidingMinute> verifies_;                  // by endpoint: of app_, those of verifies
+  std::array<SteadyTime, core::endpoint_count + 1> frozen_{};  // by endpoint; the epoch: not frozen
   std::array<std::vector<const Turn*>, core::endpoint_count + 1> line_;  // by endpoint, first come first
   std::array<std::uint32_t, core::endpoint_count + 1> waiting_{};
   SendsById links_;

@@ -44,8 +44,8 @@ class SlidingMinute {
 };
 
 // What is left of a budget when upstream refuses requests that it had room for: half, and never less than a
-// tenth of what was configured; then a hundredth of that more each minute, until it is whole again. Refusals of
-// one burst count once. Time is any steady millisecond count.
+// tenth of what was configured; then a hundredth of that more each minute, until it is whole again. Refusals
+// of one burst count once. Time is any steady millisecond count.
 class YieldingBudget {
  public:
   explicit YieldingBudget(std::uint32_t configured) : configured_(configured) {}

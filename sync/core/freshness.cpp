@@ -195,7 +195,7 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   }
   const double max_days = in_days(policy.max_interval);
   Option option = best_option(set, max_days);
-  // One that is still to come was seen by now: our clock is behind, and the refresh was no later than this look.
+  // One that is still to come was seen by now: our clock is behind.
   const double since_refresh =
       rhythmic ? std::max(Days(UpstreamTime(now) - *link.refreshed_at).count(), 0.0) : 0.0;
   double wait = wait_of(option, set, since_refresh);

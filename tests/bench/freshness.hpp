@@ -69,7 +69,7 @@ struct FreshnessResult {
   double calm_min = 0, during_min = 0;
   double recovered_h = 0;
   double calm_second_day_min = 0, second_day_min = 0;  // the second day after its end
-  std::vector<double> after_min;                  // of each six hours after its end
+  std::vector<double> after_min;                       // of each six hours after its end
 };
 
 // The real table of links, gate and planner, in virtual time; a fetch takes no time.

@@ -70,7 +70,8 @@ TEST(ConfigOfWeights, ThereAreAtMost32) {
   std::string list;
   for (int i = 0; i < 32; ++i)
     list += "\"tag" + std::to_string(i) + "=2\", ";
-  EXPECT_THAT(problems_of(daemon::read_config_text("c.toml", with_weights("[" + list + "]"), {})), ElementsAre());
+  EXPECT_THAT(problems_of(daemon::read_config_text("c.toml", with_weights("[" + list + "]"), {})),
+              ElementsAre());
   EXPECT_THAT(
       problems_of(daemon::read_config_text("c.toml", with_weights("[" + list + "\"one more=2\"]"), {})),
       ElementsAre("c.toml:4: schedule.weights: holds 33 weights; name 32 tags at most"));
@@ -78,13 +79,15 @@ TEST(ConfigOfWeights, ThereAreAtMost32) {
 
 TEST(ConfigOfWeights, AVariableHoldsWhatWouldStandInTheFile) {
   const auto of = [](const std::string& value) {
-    return daemon::read_config_text("c.toml", with_weights("[]"), {{"MONEYKIT_SYNCD__SCHEDULE__WEIGHTS", value}});
+    return daemon::read_config_text("c.toml", with_weights("[]"),
+                                    {{"MONEYKIT_SYNCD__SCHEDULE__WEIGHTS", value}});
   };
   EXPECT_THAT(of(R"(["gold=4", "b=1"])").loaded.config.schedule.weights, ElementsAre("gold=4", "b=1"));
   for (const char* bad : {"", "gold=4", "[\"gold=4\"", "[\"gold=4\"]\nother = 1", "4"}) {
-    EXPECT_THAT(problems_of(of(bad)),
-                ElementsAre("environment MONEYKIT_SYNCD__SCHEDULE__WEIGHTS: schedule.weights: is not a list of "
-                            "texts; write it as in a file, for example [\"...\", \"...\"]"))
+    EXPECT_THAT(
+        problems_of(of(bad)),
+        ElementsAre("environment MONEYKIT_SYNCD__SCHEDULE__WEIGHTS: schedule.weights: is not a list of "
+                    "texts; write it as in a file, for example [\"...\", \"...\"]"))
         << bad;
   }
 }
