@@ -103,6 +103,7 @@ std::string advise_unknown(std::string_view section, std::string_view name) {
 
 std::expected<ConfigValue, Refusal> wrong_type(const ConfigKey& key, std::string_view found) {
   std::string example = format_value(key.default_value);
+  if (example == "[]") example = R"(["...", "..."])";
   if (example == "\"\"")
     return std::unexpected(
         Refusal{fmt::format("is {}, not {}", found, describe_type(key)), "put it in quotes"});
@@ -139,6 +140,32 @@ std::string_view toml_type_name(const toml::node& node) {
   }
 }
 
+std::expected<ConfigValue, Refusal> read_list(const toml::array& array) {
+  std::vector<std::string> items;
+  for (const toml::node& node : array) {
+    const auto* text = node.as_string();
+    if (text == nullptr) {
+      return std::unexpected(
+          Refusal{fmt::format("holds {}, not only texts", toml_type_name(node)), "put each in quotes"});
+    }
+    items.push_back(text->get());
+  }
+  return ConfigValue{std::move(items)};
+}
+
+// Of a variable, which holds what would stand in a file.
+std::expected<ConfigValue, Refusal> read_list(const std::string& text) {
+  try {
+    const toml::table root = toml::parse("list = " + text);
+    const toml::array* array = root.size() == 1 ? root["list"].as_array() : nullptr;
+    if (array != nullptr) return read_list(*array);
+  } catch (const toml::parse_error&) {
+    // The parser's words are about a file that there is not.
+  }
+  return std::unexpected(
+      Refusal{"is not a list of texts", R"(write it as in a file, for example ["...", "..."])"});
+}
+
 std::expected<ConfigValue, Refusal> read_toml(const ConfigKey& key, const toml::node& node) {
   switch (key.default_value.index()) {
     case 0:
@@ -154,8 +181,11 @@ std::expected<ConfigValue, Refusal> read_toml(const ConfigKey& key, const toml::
             Refusal{fmt::format("{} is out of range", number->get()), "use " + describe_range(key)});
       }
       break;
-    default:
+    case 3:
       if (const auto* text = node.as_string()) return read_duration(text->get());
+      break;
+    default:
+      if (const auto* array = node.as_array()) return read_list(*array);
       break;
   }
   return wrong_type(key, toml_type_name(node));
@@ -186,8 +216,10 @@ std::expected<ConfigValue, Refusal> read_text(const ConfigKey& key, const std::s
       if (ec == std::errc{} && end == text.data() + text.size() && !text.empty()) return ConfigValue{number};
       break;
     }
-    default:
+    case 3:
       return read_duration(text);
+    default:
+      return read_list(text);
   }
   return std::unexpected(Refusal{fmt::format("is not {}", describe_type(key)),
                                  fmt::format("write for example {}", format_value(key.default_value))});

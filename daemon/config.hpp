@@ -52,6 +52,7 @@ struct Config {
     bool peek = false;
     std::uint64_t control_percent = 0;
     std::uint64_t record_mib = 0;  // 0: nothing is recorded
+    std::vector<std::string> weights;  // parse_tag_weights() reads it
   } schedule;
   struct Cycle {
     std::uint64_t page_size = 0;

@@ -17,6 +17,7 @@ using Text = std::string& (*)(C&);
 using Flag = bool& (*)(C&);
 using Number = std::uint64_t& (*)(C&);
 using Span = core::Millis& (*)(C&);
+using List = std::vector<std::string>& (*)(C&);
 
 inline ConfigKey text(std::string_view section, std::string_view name, Text binding, const char* initial,
                       std::optional<Refusal> (*check)(std::string_view), std::string_view form,
@@ -76,6 +77,20 @@ inline ConfigKey span_of(std::string_view section, std::string_view name, Span b
           .max = static_cast<std::uint64_t>(max.count()),
           .choices = {},
           .form = {},
+          .help = help};
+}
+
+// Empty by default.
+inline ConfigKey list(std::string_view section, std::string_view name, List binding,
+                      std::optional<Refusal> (*check)(std::span<const std::string>), std::string_view form,
+                      std::string_view help) {
+  return {.section = section,
+          .name = name,
+          .binding = binding,
+          .default_value = std::vector<std::string>{},
+          .choices = {},
+          .check_list = check,
+          .form = form,
           .help = help};
 }
 

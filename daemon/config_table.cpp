@@ -20,6 +20,7 @@ using config_key::C;
 using config_key::choice;
 using config_key::flag;
 using config_key::Flag;
+using config_key::list;
 using config_key::live;
 using config_key::number;
 using config_key::Number;
@@ -174,6 +175,12 @@ void add_schedule_policy(std::vector<ConfigKey>& keys) {
       "Most that the trace of visits may take on the disk, in the directory of the store: when a link was "
       "visited and refreshed, and whether something was new, some 80 bytes each, for "
       "`scripts/bench freshness-replay`. The older half goes when it is full. 0: none is written.")));
+  keys.push_back(live(list(
+      section, "weights", [](C& c) -> std::vector<std::string>& { return c.schedule.weights; },
+      check_tag_weights, "`TAG=WEIGHT`, at most 32; the weight is 0.01 to 100",
+      "For the adaptive policy, how much a change of a link with this tag counts, beside one of a link "
+      "without: `[\"gold=4\", \"trial=0.25\"]`. Of several tags the largest weight counts. A link is planned "
+      "with another weight from its next visit on.")));
 }
 
 void add_schedule(std::vector<ConfigKey>& keys) {
@@ -518,7 +525,11 @@ std::string format_value(const ConfigValue& value) {
   if (const auto* text_value = std::get_if<std::string>(&value)) return quoted(*text_value);
   if (const auto* flag_value = std::get_if<bool>(&value)) return *flag_value ? "true" : "false";
   if (const auto* number_value = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *number_value);
-  return quoted(format_duration(std::get<core::Millis>(value)));
+  if (const auto* span_value = std::get_if<core::Millis>(&value)) return quoted(format_duration(*span_value));
+  std::string items;
+  for (const std::string& item : std::get<std::vector<std::string>>(value))
+    items += (items.empty() ? "" : ", ") + quoted(item);
+  return '[' + items + ']';
 }
 
 std::string describe_range(const ConfigKey& key) {
@@ -540,7 +551,8 @@ std::string describe_range(const ConfigKey& key) {
 }
 
 std::string_view describe_type(const ConfigKey& key) {
-  constexpr std::array<std::string_view, 4> names{"a text", "true or false", "an integer", "a duration"};
+  constexpr std::array<std::string_view, 5> names{"a text", "true or false", "an integer", "a duration",
+                                                  "a list of texts"};
   return names[key.binding.index()];
 }
 
@@ -557,6 +569,8 @@ std::optional<Refusal> check_value(const ConfigKey& key, const ConfigValue& valu
     const std::string shown = key.section == "upstream" ? "the value" : shown_value(*text_value);
     return Refusal{fmt::format("{} is not one of the accepted values", shown), "use " + describe_range(key)};
   }
+  if (const auto* items = std::get_if<std::vector<std::string>>(&value))
+    return key.check_list != nullptr ? key.check_list(*items) : std::nullopt;
   std::uint64_t amount = 0;
   if (const auto* number_value = std::get_if<std::uint64_t>(&value)) {
     amount = *number_value;

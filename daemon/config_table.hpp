@@ -6,16 +6,17 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "daemon/config.hpp"
 
 namespace syncd::daemon {
 
 // A value of the configuration, by type of the key.
-using ConfigValue = std::variant<std::string, bool, std::uint64_t, core::Millis>;
+using ConfigValue = std::variant<std::string, bool, std::uint64_t, core::Millis, std::vector<std::string>>;
 // Where the value lives; the alternative decides the type of the key.
 using ConfigBinding = std::variant<std::string& (*)(Config&), bool& (*)(Config&), std::uint64_t& (*)(Config&),
-                                   core::Millis& (*)(Config&)>;
+                                   core::Millis& (*)(Config&), std::vector<std::string>& (*)(Config&)>;
 
 struct Refusal {
   std::string reason;
@@ -32,7 +33,8 @@ struct ConfigKey {
   std::uint64_t max = 0;
   std::span<const std::string_view> choices;                    // texts: the only ones accepted; empty: any
   std::optional<Refusal> (*check)(std::string_view) = nullptr;  // texts
-  std::string_view form;  // texts: what `check` accepts, for the reference
+  std::optional<Refusal> (*check_list)(std::span<const std::string>) = nullptr;  // lists
+  std::string_view form;  // texts and lists: what the check accepts, for the reference
   bool reloadable = false;
   std::string_view help;
 
@@ -54,11 +56,11 @@ std::span<const ConfigSection> config_sections();
 
 ConfigValue value_of(const ConfigKey& key, const Config& config);
 void set_value(const ConfigKey& key, Config& config, const ConfigValue& value);
-// As TOML: `"6h"`, `true`, `600`.
+// As TOML: `"6h"`, `true`, `600`, `["a", "b"]`.
 std::string format_value(const ConfigValue& value);
 // `1 to 1,000,000`, `1s to 30d`, `"headers" or "token"`, or the form.
 std::string describe_range(const ConfigKey& key);
-// `text`, `duration`, `integer`, `true or false`: with its article, for messages.
+// `text`, `duration`, `integer`, `true or false`, `list of texts`: with its article, for messages.
 std::string_view describe_type(const ConfigKey& key);
 // The range, or the type of a key that takes all of it: for the reference.
 std::string describe_accepted(const ConfigKey& key);

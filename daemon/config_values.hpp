@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "daemon/config_table.hpp"
@@ -22,5 +24,6 @@ std::optional<Refusal> check_webhook(std::string_view text);
 std::optional<Refusal> check_hook_path(std::string_view text);
 std::optional<Refusal> check_issuer(std::string_view text);
 std::optional<Refusal> check_group(std::string_view text);
+std::optional<Refusal> check_tag_weights(std::span<const std::string> texts);
 
 }  // namespace syncd::daemon

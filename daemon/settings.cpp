@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <sys/resource.h>
+#include <utility>
+
+#include "daemon/tag_weights.hpp"
 
 namespace syncd::daemon {
 
@@ -10,6 +13,12 @@ namespace {
 // Every value was checked against its range, which fits.
 std::uint32_t narrow(std::uint64_t value) {
   return static_cast<std::uint32_t>(value);
+}
+
+std::shared_ptr<const std::vector<core::TagWeight>> weights_of(const Config& config) {
+  auto weights = parse_tag_weights(config.schedule.weights);
+  if (!weights || weights->empty()) return nullptr;
+  return std::make_shared<const std::vector<core::TagWeight>>(std::move(*weights));
 }
 
 }  // namespace
@@ -37,7 +46,8 @@ core::Policy policy_of(const Config& config) {
           .adaptive = config.schedule.policy == "adaptive",
           .min_interval = config.schedule.min_interval,
           .peeks = config.schedule.peek,
-          .control_share = static_cast<double>(config.schedule.control_percent) / 100};
+          .control_share = static_cast<double>(config.schedule.control_percent) / 100,
+          .weights = weights_of(config)};
 }
 
 api::Budgets budgets_of(const Config& config) {

@@ -349,7 +349,8 @@ void add_requests(Table& table) {
 void add_budgets(Table& table) {
   Rows rows{table, "Budgets, connections and credentials"};
   rows.add(Id::api_budget_limit, gauge, "moneykit_syncd_api_budget_limit",
-           "Requests a minute that the configuration allows per endpoint, over all links.")
+           "Requests a minute that are allowed per endpoint, over all links: what is configured, or less for "
+           "a while after upstream refused some with 429.")
       .by({"endpoint"}, each(endpoint_names()));
   rows.add(Id::api_budget_used, gauge, "moneykit_syncd_api_budget_used",
            "Requests of the last minute per endpoint, over all links.")

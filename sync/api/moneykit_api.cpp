@@ -225,7 +225,9 @@ core::Error MoneykitApi::Impl::refusal(const HttpReply& reply, const Request& re
     // A bank that was asked for news too soon, or at night, says when this link may be asked again: that is
     // no word about the others.
     const bool of_the_link = request.endpoint == Endpoint::products && *error.retry_after > minute;
-    if (!of_the_link) gate.freeze(request.endpoint, now + *error.retry_after);
+    if (of_the_link) return error;
+    gate.freeze(request.endpoint, now + *error.retry_after);
+    gate.refused(request.endpoint, request.owner());
   }
   return error;
 }

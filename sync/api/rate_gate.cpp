@@ -81,6 +81,11 @@ std::uint32_t reserve_of(core::Cause cause, std::uint32_t limit) {
   return rank_of(cause) == 0 ? limit / 2 : limit / 10;
 }
 
+// Of the first nine tenths, what verifies may have even if nothing is left of the first half.
+std::uint32_t share_of_verifies(std::uint32_t limit) {
+  return std::max(limit * 3 / 100, 1U);
+}
+
 // Endpoints whose requests are recorded with their link.
 bool is_recorded(Endpoint endpoint) {
   return endpoint == Endpoint::sync || endpoint == Endpoint::accounts || endpoint == Endpoint::link;
@@ -182,12 +187,17 @@ std::optional<Snapshot> read_snapshot(std::string_view text) {
 
 RateGate::RateGate(Timers& timers, const Budgets& budgets) : timers_(timers), budgets_(budgets) {
   for (std::size_t i = 0; i <= core::endpoint_count; ++i) {
-    app_.emplace_back(i == 0 ? 1 : app_limit(budgets, static_cast<Endpoint>(i)));
+    const std::uint32_t limit = i == 0 ? 1 : app_limit(budgets, static_cast<Endpoint>(i));
+    app_.emplace_back(limit);
+    allowed_.emplace_back(limit);
+    verifies_.emplace_back(share_of_verifies(limit));
   }
 }
 
-core::SlidingMinute& RateGate::app_window(Endpoint endpoint) {
-  return app_[index_of(endpoint)];
+core::SlidingMinute& RateGate::app_window(Endpoint endpoint, SteadyTime now) {
+  core::SlidingMinute& app = app_[index_of(endpoint)];
+  app.set_limit(allowed_[index_of(endpoint)].allowed(ms(now)));
+  return app;
 }
 
 std::uint32_t RateGate::limit_of(Endpoint endpoint, BudgetOwner owner) const {
@@ -242,10 +252,20 @@ RateGate::OwnerUse RateGate::use_by(Endpoint endpoint, BudgetOwner owner) {
           .sends = found == all.end() ? nullptr : &found->second};
 }
 
+std::int64_t RateGate::app_opens_ms(Endpoint endpoint, core::Cause cause, std::uint32_t ahead,
+                                    SteadyTime now) {
+  core::SlidingMinute& app = app_window(endpoint, now);
+  const std::int64_t opens = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
+  if (cause != core::Cause::verify || opens <= ms(now)) return opens;
+  core::SlidingMinute& verifies = verifies_[index_of(endpoint)];
+  verifies.set_limit(share_of_verifies(app.limit()));
+  const std::uint32_t reserve = reserve_of(core::Cause::schedule, app.limit());
+  return std::min(opens, std::max(app.earliest_ms(ms(now), reserve + ahead), verifies.earliest_ms(ms(now))));
+}
+
 RateGate::Opening RateGate::opening(Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
                                     std::uint32_t ahead, SteadyTime now) {
-  core::SlidingMinute& app = app_window(endpoint);
-  const std::int64_t by_app = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
+  const std::int64_t by_app = app_opens_ms(endpoint, cause, ahead, now);
   const SteadyTime by_all = std::max({now, SteadyTime(core::Millis(by_app)), frozen_[index_of(endpoint)]});
   const SteadyTime by_owner = owner_available_at(endpoint, owner, cause, now);
   return {.at = std::max(by_all, by_owner), .held_by_owner = by_owner > by_all};
@@ -323,7 +343,9 @@ bool RateGate::count_if_open(const Turn* turn, Endpoint endpoint, BudgetOwner ow
   Sends* const sends = limit != 0 ? &sends_of(owner)[owner.id()] : nullptr;
   const OwnerUse use{.limit = limit, .recorded = is_recorded(endpoint), .sends = sends};
   if (opening_in_line(turn, endpoint, use, cause, now).at > now) return false;
-  app_window(endpoint).count(ms(now));
+  app_window(endpoint, now).count(ms(now));
+  // There may be more of them than their share: those of the first half.
+  if (cause == core::Cause::verify) verifies_[index_of(endpoint)].seed(ms(now), ms(now), 1);
   if (sends != nullptr) sends->push_back({endpoint, now});
   forget_old(now);
   return true;
@@ -361,6 +383,25 @@ std::optional<core::WallTime> RateGate::frozen_until(Endpoint endpoint) const {
   return timers_.wall_now() + (end - now);
 }
 
+std::uint32_t RateGate::used_by(const OwnerUse& owner, Endpoint endpoint, SteadyTime now) const {
+  if (owner.sends == nullptr) return 0;
+  const auto counts = [&](const Send& send) { return send.endpoint == endpoint && send.at + window > now; };
+  return static_cast<std::uint32_t>(std::ranges::count_if(*owner.sends, counts));
+}
+
+void RateGate::refused(Endpoint endpoint, BudgetOwner owner) {
+  const SteadyTime now = timers_.steady_now();
+  const OwnerUse use = use_by(endpoint, owner);
+  const std::uint64_t own = used_by(use, endpoint, now);
+  core::SlidingMinute& app = app_window(endpoint, now);
+  const bool of_owner = own > 1 && own * app.limit() > std::uint64_t{app.used(ms(now))} * use.limit;
+  if (!of_owner) allowed_[index_of(endpoint)].refused(ms(now), ms(frozen_[index_of(endpoint)]));
+}
+
+std::uint32_t RateGate::allowed(Endpoint endpoint) {
+  return app_window(endpoint, timers_.steady_now()).limit();
+}
+
 std::vector<core::RecentSend> RateGate::recent_sends(const core::LinkId& link_id) {
   std::vector<core::RecentSend> result;
   const auto found = links_.find(link_id.str());
@@ -384,7 +425,7 @@ void RateGate::seed_at(Endpoint endpoint, BudgetOwner owner, SteadyTime at, std:
   const SteadyTime now = timers_.steady_now();
   at = std::min(at, now);  // a clock that was set back: count it as sent now
   if (at + window <= now) return;
-  app_window(endpoint).seed(ms(at), ms(now), requests);
+  app_window(endpoint, now).seed(ms(at), ms(now), requests);
   if (limit_of(endpoint, owner) != 0) {
     Sends& sends = sends_of(owner)[owner.id()];
     sends.push_back({endpoint, at});
@@ -402,7 +443,7 @@ void RateGate::assume_crash(std::uint32_t in_flight_max) {
   const SteadyTime now = timers_.steady_now();
   crash_shadow_until_ = now + window;
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
-    core::SlidingMinute& app = app_[i];
+    core::SlidingMinute& app = app_window(static_cast<Endpoint>(i), now);
     const std::uint64_t unrecorded = is_recorded(static_cast<Endpoint>(i))
                                          ? std::uint64_t{in_flight_max} * unrecorded_sends_max
                                          : app.limit();
@@ -470,7 +511,7 @@ std::vector<BudgetUse> RateGate::use() {
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
     const auto endpoint = static_cast<Endpoint>(i);
     result.push_back({.endpoint = endpoint,
-                      .limit = app_[i].limit(),
+                      .limit = app_window(endpoint, now).limit(),
                       .used = app_[i].used(ms(now)),
                       .waiting = waiting_[i],
                       .frozen_until = frozen_until(endpoint)});
@@ -481,7 +522,7 @@ std::vector<BudgetUse> RateGate::use() {
 void RateGate::set_budgets(const Budgets& budgets) {
   budgets_ = budgets;
   for (std::size_t i = 1; i <= core::endpoint_count; ++i) {
-    app_[i].set_limit(app_limit(budgets, static_cast<Endpoint>(i)));
+    allowed_[i].set_configured(app_limit(budgets, static_cast<Endpoint>(i)));
   }
 }
 

@@ -66,16 +66,18 @@ class BudgetOwner {
 // How much of an endpoint's budget is in use; for metrics and the status page.
 struct BudgetUse {
   core::Endpoint endpoint = core::Endpoint::sync;
-  std::uint32_t limit = 0;
+  std::uint32_t limit = 0;    // RateGate::allowed()
   std::uint32_t used = 0;     // in the last minute
   std::uint32_t waiting = 0;  // tasks
   std::optional<core::WallTime> frozen_until;
 };
 
 // Holds every request back until the budgets of its endpoint, per app and per link or user, allow it and no
-// Retry-After window is open. Manual causes may use a reserve (a tenth) that the others leave free, webhooks
-// too: there may be more of them than the budget has room for. A verify leaves half of each budget free, per
-// app and per link, and lets everybody else go first.
+// Retry-After window is open. An app's budget is smaller for a while after upstream refused (refused()).
+// Manual causes may use a reserve (a tenth) that the others leave free, webhooks too: there may be more of
+// them than the budget has room for. A verify leaves half of each budget free, per app and per link, and lets
+// everybody else go first; only of the app's it may have three in a hundred where the others, who leave the
+// tenth free, use more than half all the time, as the adaptive schedule does.
 //
 // A promise about the wire: a request is counted at the moment before its first byte, not while it still
 // needs a connection. So a task lines up, waits for its turn, gets a connection and asks once more (Turn).
@@ -135,6 +137,15 @@ class RateGate {
   void on_freeze(std::function<void(const core::GateFreeze&)> tell) { tell_freeze_ = std::move(tell); }
   std::optional<core::WallTime> frozen_until(core::Endpoint endpoint) const;
 
+  // Upstream refused a request that the budgets had room for: it allows less than was configured, or others
+  // use the same budget. The endpoint's is cut (core::YieldingBudget). Which budget it means upstream does
+  // not say: where the owner used more than one request of its own, and a greater share of them than was used
+  // of the app's, it is taken for the owner's, and nothing is cut. After freeze(). Not kept over a restart:
+  // the window is, and what it takes to find out again is one more refusal.
+  void refused(core::Endpoint endpoint, BudgetOwner owner);
+  // Of the app's budget, what may be used at present.
+  std::uint32_t allowed(core::Endpoint endpoint);
+
   // This link's requests of the last minute, to be stored with it.
   std::vector<core::RecentSend> recent_sends(const core::LinkId& link_id);
 
@@ -174,11 +185,13 @@ class RateGate {
     bool held_by_owner;  // only by the link's or user's own budget
   };
 
-  core::SlidingMinute& app_window(core::Endpoint endpoint);
+  core::SlidingMinute& app_window(core::Endpoint endpoint, SteadyTime now);
+  std::uint32_t used_by(const OwnerUse& owner, core::Endpoint endpoint, SteadyTime now) const;
   // 0: not limited.
   std::uint32_t limit_of(core::Endpoint endpoint, BudgetOwner owner) const;
   Opening opening(core::Endpoint endpoint, const OwnerUse& owner, core::Cause cause, std::uint32_t ahead,
                   SteadyTime now);
+  std::int64_t app_opens_ms(core::Endpoint endpoint, core::Cause cause, std::uint32_t ahead, SteadyTime now);
   SteadyTime owner_available_at(core::Endpoint endpoint, const OwnerUse& owner, core::Cause cause,
                                 SteadyTime now) const;
   SendsById& sends_of(BudgetOwner owner) { return owner.is_user() ? users_ : links_; }
@@ -196,8 +209,10 @@ class RateGate {
 
   Timers& timers_;
   Budgets budgets_;
-  std::vector<core::SlidingMinute> app_;                                 // by endpoint
-  std::array<SteadyTime, core::endpoint_count + 1> frozen_{};            // by endpoint; the epoch: not frozen
+  std::vector<core::SlidingMinute> app_;                       // by endpoint
+  std::vector<core::YieldingBudget> allowed_;                  // by endpoint
+  std::vector<core::SlidingMinute> verifies_;                  // by endpoint: of app_, those of verifies
+  std::array<SteadyTime, core::endpoint_count + 1> frozen_{};  // by endpoint; the epoch: not frozen
   std::array<std::vector<const Turn*>, core::endpoint_count + 1> line_;  // by endpoint, first come first
   std::array<std::uint32_t, core::endpoint_count + 1> waiting_{};
   SendsById links_;

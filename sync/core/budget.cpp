@@ -62,4 +62,23 @@ std::uint32_t SlidingMinute::used(std::int64_t now_ms) {
   return total_;
 }
 
+void YieldingBudget::refused(std::int64_t now_ms, std::int64_t until_ms) {
+  constexpr std::uint32_t least_part = 10;
+  const std::uint32_t before = allowed(now_ms);
+  const bool same_burst = cut_ && now_ms < cut_ms_ + burst_ms;
+  // Where more was configured since, a tenth may be more than what was left.
+  left_ = same_burst ? before : std::min(before, std::max({before / 2, configured_ / least_part, 1U}));
+  if (!same_burst) cut_ms_ = now_ms;
+  recovers_ms_ = std::max({now_ms, until_ms, cut_ ? recovers_ms_ : now_ms});
+  cut_ = true;
+}
+
+std::uint32_t YieldingBudget::allowed(std::int64_t now_ms) const {
+  constexpr std::int64_t recovery_ms = 100LL * 60'000;  // of all of it
+  if (!cut_) return configured_;
+  const std::int64_t passed = std::clamp<std::int64_t>(now_ms - recovers_ms_, 0, recovery_ms);
+  const std::int64_t back = passed * configured_ / recovery_ms;
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(left_ + back, configured_));
+}
+
 }  // namespace syncd::core

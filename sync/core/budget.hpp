@@ -43,4 +43,29 @@ class SlidingMinute {
   std::array<std::uint32_t, slots> count_{};
 };
 
+// What is left of a budget when upstream refuses requests that it had room for: half, and never less than a
+// tenth of what was configured; then a hundredth of that more each minute, until it is whole again. Refusals
+// of one burst count once. Time is any steady millisecond count.
+class YieldingBudget {
+ public:
+  explicit YieldingBudget(std::uint32_t configured) : configured_(configured) {}
+
+  // Upstream refused one at `now_ms`, and wants none before `until_ms`: what nobody tries proves nothing, so
+  // only then does it begin to recover.
+  void refused(std::int64_t now_ms, std::int64_t until_ms);
+  // At least 1, at most what is configured.
+  std::uint32_t allowed(std::int64_t now_ms) const;
+  // Another configuration does not undo what upstream said.
+  void set_configured(std::uint32_t configured) { configured_ = configured; }
+
+ private:
+  static constexpr std::int64_t burst_ms = 61'000;  // as long as a request counts
+
+  std::uint32_t configured_;
+  std::uint32_t left_ = 0;        // at the last refusal
+  std::int64_t cut_ms_ = 0;       // when that was
+  std::int64_t recovers_ms_ = 0;  // since when it recovers
+  bool cut_ = false;
+};
+
 }  // namespace syncd::core

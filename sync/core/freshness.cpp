@@ -122,10 +122,14 @@ double jitter_of(std::uint64_t id_hash, WallTime now) {
   return jitter_share * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1);
 }
 
-// The link object does not show everything: the feed itself is asked as often as the promise says. A fetch
-// that is still to come was dated by a clock that was wrong.
+// A fetch that is still to come was dated by a clock that was wrong.
+bool has_fetched(WallTime fetched_at, WallTime now) {
+  return fetched_at != WallTime{} && fetched_at <= now;
+}
+
+// The link object does not show everything: the feed itself is asked as often as the promise says.
 void keep_promise(VisitPlan& plan, const LinkOutlook& link, const FreshnessPolicy& policy, WallTime now) {
-  const bool fetched = link.fetched_at != WallTime{} && link.fetched_at <= now;
+  const bool fetched = has_fetched(link.fetched_at, now);
   const WallTime promised = link.fetched_at + policy.max_interval;
   if (fetched && plan.due_at < promised) return;
   plan.peek = false;
@@ -187,7 +191,9 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   if (rhythm.regular) plan.change_chance = set.worth_per_refresh / link.weight;
   const double max_days = in_days(policy.max_interval);
   Option option = best_option(set, max_days);
-  const double since_refresh = rhythm.regular ? Days(UpstreamTime(now) - *link.refreshed_at).count() : 0.0;
+  // One that is still to come was seen by now: our clock is behind.
+  const double since_refresh =
+      rhythm.regular ? std::max(Days(UpstreamTime(now) - *link.refreshed_at).count(), 0.0) : 0.0;
   double wait = wait_of(option, set, since_refresh);
   if (wait == never()) {
     set.period = set.spread = 0;
@@ -207,6 +213,10 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   plan.due_at = now + std::max(to_millis(wait), policy.min_interval);
   keep_promise(plan, link, policy, now);
   return plan;
+}
+
+bool may_peek(WallTime fetched_at, Millis max_interval, WallTime now) {
+  return has_fetched(fetched_at, now) && now < fetched_at + max_interval;
 }
 
 std::optional<VisitPlan> plan_learning_visit(const LinkOutlook& link, const FreshnessPolicy& policy,

@@ -61,8 +61,13 @@ struct VisitPlan {
 VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institution, const CallPrices& prices,
                      const FreshnessPolicy& policy, WallTime now);
 
-// The same, only to learn when the institution refreshes: as far ahead as the clock has stood already, so
-// that a gap that ends before is certain to be one (RefreshClock). Nothing to be learned: nullopt.
+// Whether the link object may stand for the feed at `now`: within max_interval of the last fetch. So a peek
+// that is late, because its budget turned it away or nobody was here, does not put the feed off any further.
+bool may_peek(WallTime fetched_at, Millis max_interval, WallTime now);
+
+// The same as plan_visit(), only to learn when the institution refreshes: as far ahead as the clock has stood
+// already, so that a gap that ends before is certain to be one (RefreshClock). Nothing to be learned:
+// nullopt.
 std::optional<VisitPlan> plan_learning_visit(const LinkOutlook& link, const FreshnessPolicy& policy,
                                              WallTime now);
 

@@ -96,7 +96,9 @@ class Cycle {
     const bool plain = cause_ == core::Cause::schedule && record_.status == core::LinkStatus::active;
     const bool open = record_.drain.open || record_.resync || record_.repairing;
     const bool wanted = context_.pull_accounts || context_.news || context_.hint != 0;
-    return context_.planner != nullptr && record_.freshness.peek_next && plain && !open && !wanted;
+    if (context_.planner == nullptr || !record_.freshness.peek_next || !plain || open || wanted) return false;
+    return core::may_peek(record_.freshness.fetched_at, context_.planner->max_interval(),
+                          context_.timers.wall_now());
   }
 
   // The look before this visit found the link connected, but then nobody might drain. Looking again would

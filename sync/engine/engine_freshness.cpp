@@ -35,10 +35,9 @@ void Engine::Impl::tend_planner() {
   if (!is_adaptive(options.policy)) return;
   const core::WallTime now = timers.wall_now();
   const bool due = planner.tick_due(now);
-  const api::Budgets& budgets = gate.budgets();
   const core::FleetBudget fleet{.links = links_visited(),
-                                .sync_per_minute = budgets.sync_per_app,
-                                .link_per_minute = budgets.link_per_app};
+                                .sync_per_minute = gate.allowed(core::Endpoint::sync),
+                                .link_per_minute = gate.allowed(core::Endpoint::link)};
   const core::FleetBudget& known = planner.fleet();
   const std::uint64_t moved =
       fleet.links > known.links ? fleet.links - known.links : known.links - fleet.links;

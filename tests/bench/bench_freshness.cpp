@@ -285,7 +285,7 @@ void try_faults(const Options& options, Report& report) {
   }
   run_all(all, options.jobs);
   const ByName results = by_name(all);
-  fmt::print("{:<18} {:>10} {:>10} {:>12} {:>8}   mean min of each 6 h afterwards\n", "", "before", "during",
+  fmt::print("{:<18} {:>10} {:>10} {:>12} {:>8}   mean min of each 6 h afterwards\n", "", "without", "during",
              "back after h", "gap h");
   for (const NamedFault& fault : faults) {
     double back = 0;
@@ -297,14 +297,14 @@ void try_faults(const Options& options, Report& report) {
       over += result->over_budget;
     }
     const auto& found = results.at(fault.name);
-    const double before = figure_of(found, [](const auto& r) { return r.before_min; }).mean;
+    const double calm = figure_of(found, [](const auto& r) { return r.calm_min; }).mean;
     const double during = figure_of(found, [](const auto& r) { return r.during_min; }).mean;
-    fmt::print("{:<18} {:>10.2f} {:>10.2f} {:>12.0f} {:>8.1f}  ", fault.name, before, during, back,
+    fmt::print("{:<18} {:>10.2f} {:>10.2f} {:>12.0f} {:>8.1f}  ", fault.name, calm, during, back,
                gap + found.front()->max_interval_h);
     for (std::size_t at = 0; at < std::min<std::size_t>(found.front()->after_min.size(), 6); ++at)
       fmt::print(" {:.1f}", figure_of(found, [at](const auto& r) { return r.after_min[at]; }).mean);
     fmt::print("\n");
-    report.put(fmt::format("fault_{}_before_min", fault.name), before);
+    report.put(fmt::format("fault_{}_calm_min", fault.name), calm);
     report.put(fmt::format("fault_{}_during_min", fault.name), during);
     report.aim(fmt::format("fault_{}_recovered_h", fault.name), back, recovered_h_max);
     report.aim(fmt::format("fault_{}_gap_over_max_interval_h", fault.name), gap, 1 + fault.lasts_h);

@@ -69,10 +69,18 @@ class MinuteCount {
   std::deque<std::int64_t> sent_ms_;
 };
 
+// The changes that upstream refreshed in one hour.
+struct Hour {
+  double sum_min = 0;
+  std::uint64_t changes = 0;
+  double mean_min() const { return changes > 0 ? sum_min / static_cast<double>(changes) : 0; }
+};
+
 class Run {
  public:
-  explicit Run(const FreshnessRun& what)
+  explicit Run(const FreshnessRun& what, std::vector<Hour> calm = {})
       : what_(what),
+        calm_(std::move(calm)),
         random_(what.seed),
         sources_(what.recorded ? *what.recorded : make_fleet(shape(), random_)),
         share_(static_cast<double>(what.fleet.links) / static_cast<double>(what.links)),
@@ -89,6 +97,7 @@ class Run {
       step();
     return result();
   }
+  const std::vector<Hour>& hours() const { return hours_; }
 
  private:
   core::FreshnessPolicy bounds() const {
@@ -132,6 +141,7 @@ class Run {
       link.outlook.has_webhook = what_.hooks && source.has_webhook;
       link.true_rate = source.changed_refreshes_per_day();
       link.outlook.fetched_at = clock_.wall_now();
+      if (is_heavy(at)) link.outlook.weight = what_.heavy_weight;
       link.here = at < what_.fleet.links;
       table_.add(link.id.str(), core::LinkStatus::active);
       // Everything before the start is history.
@@ -325,7 +335,7 @@ class Run {
 
   void visit(std::uint32_t at) {
     LinkState& link = links_[at];
-    if (link.peek) {
+    if (link.peek && core::may_peek(link.outlook.fetched_at, planner_.max_interval(), clock_.wall_now())) {
       planner_.count_peek();
       if (!gate_.try_take(core::Endpoint::link, link.id, core::Cause::schedule)) {
         const auto opens = gate_.available_at(core::Endpoint::link, link.id, core::Cause::schedule);
@@ -371,7 +381,7 @@ class Run {
     look(at);
     const bool changed = !link.unseen_ms.empty();
     for (const std::int64_t refreshed : link.unseen_ms)
-      count_delay(refreshed);
+      count_delay(at, refreshed);
     link.unseen_ms.clear();
     if (measuring()) fetch_gap_max_ms_ = std::max(fetch_gap_max_ms_, gap_since(link.fetched_ms));
     link.fetched_ms = clock_.now_ms;
@@ -424,9 +434,15 @@ class Run {
     return news;
   }
 
-  void count_delay(std::int64_t refreshed_ms) {
+  // Some of each institution.
+  bool is_heavy(std::uint32_t at) const { return at % 10 < what_.heavy_tenths; }
+
+  void count_delay(std::uint32_t at, std::int64_t refreshed_ms) {
     if (refreshed_ms < measured_from_ms()) return;
     const double minutes = static_cast<double>(clock_.now_ms - refreshed_ms) / minute_ms;
+    Hour& kind = is_heavy(at) ? heavy_ : others_;
+    kind.sum_min += minutes;
+    ++kind.changes;
     delays_min_.push_back(static_cast<float>(minutes));
     Hour& hour = hours_[static_cast<std::size_t>(refreshed_ms / hour_ms)];
     hour.sum_min += minutes;
@@ -448,49 +464,32 @@ class Run {
   bool measuring() const { return clock_.now_ms >= measured_from_ms(); }
 
   // Mean delay of the changes of `hours` hours from `from` on.
-  double mean_of_hours(std::int64_t from, std::int64_t hours) const {
-    Hour all;
+  static double mean_of(const std::vector<Hour>& all, std::int64_t from, std::int64_t hours) {
+    Hour sum;
     for (std::int64_t hour = from; hour < from + hours; ++hour) {
-      all.sum_min += hours_[static_cast<std::size_t>(hour)].sum_min;
-      all.changes += hours_[static_cast<std::size_t>(hour)].changes;
+      sum.sum_min += all[static_cast<std::size_t>(hour)].sum_min;
+      sum.changes += all[static_cast<std::size_t>(hour)].changes;
     }
-    return all.changes > 0 ? all.sum_min / static_cast<double>(all.changes) : 0;
+    return sum.mean_min();
   }
-  // The same hours of the days before the fault. More links for the same budget are never again what the
-  // fewer were: of the days from the third after they came.
-  double mean_before(std::int64_t hour, std::int64_t hours) const {
-    const bool more = what_.fault == Fault::links_added;
-    const std::int64_t first = more ? fault_from_ms() / hour_ms + 48 : measured_from_ms() / hour_ms;
-    const std::int64_t last =
-        more ? static_cast<std::int64_t>(hours_.size()) - 24 : fault_from_ms() / hour_ms;
-    double sum = 0;
-    double days = 0;
-    for (std::int64_t at = hour % 24; at + hours <= last; at += 24) {
-      if (at < first) continue;
-      sum += mean_of_hours(at, hours);
-      ++days;
-    }
-    return days > 0 ? sum / days : 0;
-  }
-
   void tell_recovery(FreshnessResult& result) const {
     constexpr std::int64_t block = 6;
     constexpr double back = 1.25;
     const std::int64_t from = fault_from_ms() / hour_ms;
     const bool lasts = what_.fault == Fault::links_deleted || what_.fault == Fault::links_added;
     const std::int64_t to = lasts ? from + block : fault_to_ms() / hour_ms;
-    result.during_min = mean_of_hours(from, to - from);
-    result.before_min = mean_before(from, to - from);
-    result.second_day_min = mean_of_hours(to + 24, 24);
-    result.day_before_min = mean_before(to, 24);
+    result.during_min = mean_of(hours_, from, to - from);
+    result.calm_min = mean_of(calm_, from, to - from);
+    result.second_day_min = mean_of(hours_, to + 24, 24);
+    result.calm_second_day_min = mean_of(calm_, to + 24, 24);
     result.recovered_h = 0;
     // What was seen in the last day may have been seen too early to be a mean.
     const auto end = static_cast<std::int64_t>(hours_.size()) - 24;
     for (std::int64_t hour = to; hour + block <= end; ++hour) {
-      const double mean = mean_of_hours(hour, block);
+      const double mean = mean_of(hours_, hour, block);
       if ((hour - to) % block == 0) result.after_min.push_back(mean);
       // Behind the last six hours of two days that were not yet what they were.
-      const bool is_back = mean <= back * mean_before(hour, block);
+      const bool is_back = mean <= back * mean_of(calm_, hour, block);
       if (!is_back && hour - to < 48) result.recovered_h = static_cast<double>(hour - to + 1);
     }
   }
@@ -498,12 +497,13 @@ class Run {
   FreshnessResult result() {
     FreshnessResult result = outcome_;
     // What nobody has seen yet is as late as it is by now, at least.
-    for (const LinkState& link : links_) {
+    for (std::uint32_t at = 0; at < links_.size(); ++at) {
+      const LinkState& link = links_[at];
       if (!link.here) continue;
       gap_max_ms_ = std::max(gap_max_ms_, gap_since(link.looked_ms));
       fetch_gap_max_ms_ = std::max(fetch_gap_max_ms_, gap_since(link.fetched_ms));
       for (const std::int64_t refreshed : link.unseen_ms)
-        count_delay(refreshed);
+        count_delay(at, refreshed);
     }
     if (what_.fault != Fault::none) tell_recovery(result);
     result.allowed_in_minute = budgets().sync_per_app;
@@ -525,6 +525,8 @@ class Run {
       return static_cast<double>(
           delays_min_[static_cast<std::size_t>(share * static_cast<double>(delays_min_.size() - 1))]);
     };
+    result.heavy_mean_min = heavy_.mean_min();
+    result.others_mean_min = others_.mean_min();
     result.mean_min = sum / static_cast<double>(delays_min_.size());
     result.p95_min = at(0.95);
     result.p99_min = at(0.99);
@@ -533,12 +535,8 @@ class Run {
     return result;
   }
 
-  struct Hour {
-    double sum_min = 0;
-    std::uint64_t changes = 0;
-  };
-
   FreshnessRun what_;
+  std::vector<Hour> calm_;  // of the same days without the fault
   std::mt19937_64 random_;
   std::vector<LinkSource> sources_;
   double share_;
@@ -556,6 +554,7 @@ class Run {
   std::int64_t budgets_changed_ms_ = -minute_ms;
   std::vector<float> delays_min_;
   std::vector<Hour> hours_;  // by when upstream refreshed
+  Hour heavy_, others_;
   FreshnessResult outcome_;
   std::int64_t gap_max_ms_ = 0, fetch_gap_max_ms_ = 0;
   std::uint64_t refreshes_seen_ = 0;
@@ -565,7 +564,17 @@ class Run {
 }  // namespace
 
 FreshnessResult run_freshness(const FreshnessRun& run) {
-  return Run(run).go();
+  if (run.fault == Fault::none) return Run(run).go();
+  // The same days without it; of links that were added, as if they had always shared the budget.
+  FreshnessRun calm = run;
+  calm.fault = Fault::none;
+  if (run.fault == Fault::links_added) {
+    calm.links += calm.links / 2;
+    calm.fleet.links += calm.fleet.links / 2;
+  }
+  Run usual(calm);
+  usual.go();
+  return Run(run, usual.hours()).go();
 }
 
 }  // namespace syncd::bench

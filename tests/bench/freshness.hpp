@@ -42,6 +42,8 @@ struct FreshnessRun {
   std::uint32_t sync_per_minute = 600;
   std::uint32_t link_per_minute = 1000;
   core::FreshnessPolicy bounds = {};
+  std::uint32_t heavy_tenths = 0;  // of the links count
+  double heavy_weight = 1;         // so much
   double learning_days = 28;
   double measured_days = 14;
   std::uint64_t seed = 1;
@@ -53,6 +55,7 @@ struct FreshnessRun {
 // What became of the changed refreshes of the measured days. Minutes.
 struct FreshnessResult {
   double mean_min = 0, p95_min = 0, p99_min = 0;
+  double heavy_mean_min = 0, others_mean_min = 0;
   double within_hour = 0;  // share
   double gap_max_h = 0;    // between two fetches or peeks of one link
   double fetch_gap_max_h = 0;
@@ -64,12 +67,12 @@ struct FreshnessResult {
   double refreshes_per_day = 0, changed_per_day = 0;  // of a link
   double calls_per_minute = 0;                        // fetches, scaled to the whole fleet
   // With a fault: mean delays of changes refreshed in the hours that it lasts (of a lasting change: in the
-  // first six), in the week before at the same hours, and how many hours after its end the mean of each six
-  // hours is within 1.25 of what it was at those hours, of the next two days.
-  double before_min = 0, during_min = 0;
+  // first six), of the same hours in a run without it, and how many hours after its end the mean of each six
+  // hours, of the next two days, is within 1.25 of what it is without it.
+  double calm_min = 0, during_min = 0;
   double recovered_h = 0;
-  double day_before_min = 0, second_day_min = 0;  // whole days: before, and the second one after its end
-  std::vector<double> after_min;                  // of each six hours after its end
+  double calm_second_day_min = 0, second_day_min = 0;  // the second day after its end
+  std::vector<double> after_min;                       // of each six hours after its end
 };
 
 // The real table of links, gate and planner, in virtual time; a fetch takes no time.

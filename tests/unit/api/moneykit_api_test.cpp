@@ -192,6 +192,8 @@ TEST(moneykit_api, a_429_freezes_the_endpoint_for_as_long_as_upstream_says) {
   EXPECT_EQ(answer.error().retry_after, core::Millis(120'000));
   EXPECT_EQ(fixture.gate.frozen_until(Endpoint::link), fixture.timers.wall_now() + minutes(2));
   EXPECT_FALSE(fixture.gate.frozen_until(Endpoint::sync));
+  EXPECT_EQ(fixture.gate.allowed(Endpoint::link), fixture.gate.budgets().link_per_app / 2);
+  EXPECT_EQ(fixture.gate.allowed(Endpoint::sync), fixture.gate.budgets().sync_per_app);
   EXPECT_EQ(fixture.transport.calls().size(), 1U) << "a throttled request is not repeated by itself";
 }
 

@@ -92,5 +92,64 @@ TEST(SlidingMinute, LongSilenceForgetsEverything) {
   EXPECT_EQ(minute.earliest_ms(10'000'000'000), 10'000'000'000);
 }
 
+// ---- YieldingBudget ----
+
+constexpr std::int64_t minute_ms = 60'000;
+
+TEST(YieldingBudget, IsWholeUntilUpstreamRefuses) {
+  const YieldingBudget budget(600);
+  EXPECT_EQ(budget.allowed(0), 600u);
+  EXPECT_EQ(budget.allowed(1000 * minute_ms), 600u);
+}
+
+TEST(YieldingBudget, ARefusalHalvesItAndAHundredthComesBackEachMinute) {
+  YieldingBudget budget(600);
+  budget.refused(0, 0);
+  EXPECT_EQ(budget.allowed(0), 300u);
+  EXPECT_EQ(budget.allowed(minute_ms), 306u);
+  EXPECT_EQ(budget.allowed(49 * minute_ms), 594u);
+  EXPECT_EQ(budget.allowed(50 * minute_ms), 600u);
+  EXPECT_EQ(budget.allowed(5000 * minute_ms), 600u) << "never more than was configured";
+}
+
+TEST(YieldingBudget, RefusalsOfOneBurstCountOnce) {
+  YieldingBudget budget(600);
+  for (int at_ms = 0; at_ms < 61'000; at_ms += 500)
+    budget.refused(at_ms, at_ms);
+  EXPECT_EQ(budget.allowed(60'500), 300u);
+  budget.refused(61'000, 61'000);
+  EXPECT_EQ(budget.allowed(61'000), 150u);
+}
+
+TEST(YieldingBudget, ATenthIsAlwaysLeft) {
+  YieldingBudget budget(600);
+  for (int i = 0; i < 10; ++i)
+    budget.refused(i * 61'000, 0);
+  EXPECT_EQ(budget.allowed(9 * 61'000), 60u);
+  YieldingBudget least(1);
+  least.refused(0, 0);
+  EXPECT_EQ(least.allowed(0), 1u);
+}
+
+TEST(YieldingBudget, DoesNotRecoverWhileNothingMayBeSent) {
+  YieldingBudget budget(600);
+  budget.refused(0, 30 * minute_ms);
+  EXPECT_EQ(budget.allowed(30 * minute_ms), 300u);
+  EXPECT_EQ(budget.allowed(31 * minute_ms), 306u);
+}
+
+TEST(YieldingBudget, AnotherConfigurationDoesNotUndoARefusal) {
+  YieldingBudget budget(600);
+  budget.refused(0, 0);
+  budget.set_configured(600);
+  EXPECT_EQ(budget.allowed(0), 300u);
+  budget.set_configured(200);
+  EXPECT_EQ(budget.allowed(0), 200u);
+  budget.set_configured(6000);
+  EXPECT_EQ(budget.allowed(0), 300u);
+  budget.refused(100'000, 100'000);  // 1.67 minutes later: 400 of 6,000, a tenth of which would be more
+  EXPECT_EQ(budget.allowed(100'000), 400u);
+}
+
 }  // namespace
 }  // namespace syncd::core

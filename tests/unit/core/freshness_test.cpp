@@ -183,6 +183,19 @@ TEST(PlanVisit, LooksJustAfterTheExpectedRefreshAndAgainWhenItIsLate) {
   EXPECT_EQ(late.reason, VisitReason::rate);
 }
 
+// Our clock is behind: waiting for it to reach the refresh would make the next look late by as much.
+TEST(PlanVisit, ARefreshThatIsStillToComeIsTakenForJustNow) {
+  const InstitutionOutlook six = bank(6 * hour, 0.25 * hour);
+  LinkOutlook link = link_with(3);
+  link.refreshed_at = UpstreamTime(now);
+  const VisitPlan right = plan_visit(link, six, price(0.003), wide, now);
+  ASSERT_EQ(right.reason, VisitReason::ladder);
+  link.refreshed_at = UpstreamTime(now + minutes(50));
+  const VisitPlan behind = plan_visit(link, six, price(0.003), wide, now);
+  EXPECT_EQ(behind.reason, VisitReason::ladder);
+  EXPECT_EQ(behind.due_at, right.due_at);
+}
+
 TEST(PlanVisit, WebhooksSpareVisits) {
   LinkOutlook link = link_with(1);
   const VisitPlan without = plan_visit(link, {}, price(0.01), wide, now);
@@ -213,6 +226,15 @@ TEST(PlanVisit, AsksTheFeedItselfWithinMaxInterval) {
     EXPECT_FALSE(next.peek);
     EXPECT_LE(next.due_at, now + hours(24));
   }
+}
+
+TEST(PlanVisit, APeekThatIsLateDoesNotPutOffTheFeed) {
+  const Millis day = hours(24);
+  EXPECT_TRUE(may_peek(now - day + Millis(1), day, now));
+  EXPECT_FALSE(may_peek(now - day, day, now));
+  EXPECT_FALSE(may_peek(now - 2 * day, day, now));
+  EXPECT_FALSE(may_peek(WallTime{}, day, now)) << "never fetched";
+  EXPECT_FALSE(may_peek(now + hours(1), day, now)) << "dated by a clock that was wrong";
 }
 
 TEST(PlanVisit, PeeksWhereMostLooksFindNothing) {

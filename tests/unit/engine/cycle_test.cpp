@@ -639,6 +639,16 @@ TEST_F(PeekTest, OneThatItsBudgetTurnsAwayStaysAPeek) {
   EXPECT_EQ(record(), before);
 }
 
+TEST_F(PeekTest, OneThatComesTooLateForTheFeedIsNone) {
+  gate.freeze(core::Endpoint::link, io.timers.wall_now() + hours(30));
+  one.store.record.freshness.fetched_at = io.timers.wall_now() - planner.max_interval();
+  const auto report = visit();
+  EXPECT_FALSE(report.peeked);
+  EXPECT_TRUE(report.drained);
+  EXPECT_EQ(link_calls, 0);
+  EXPECT_EQ(sync_calls, 1);
+}
+
 TEST_F(PeekTest, AtAStopNothingIsAsked) {
   stopping = true;
   EXPECT_FALSE(visit().error);

@@ -96,6 +96,27 @@ TEST_F(RateGateTest, ATenthIsKeptForPeople) {
   EXPECT_EQ(gate.use()[0].waiting, 4u);
 }
 
+// The schedule that follows upstream's clock always uses more than half.
+TEST(RateGateShares, VerifiesHaveThreeInAHundredHoweverMuchTheOthersUse) {
+  VirtualIo world;
+  api::RateGate gate{world.timers, {.sync_per_app = 200, .sync_per_link = 10}};
+  int links = 0;
+  const auto send = [&](int requests, Cause cause) {
+    int sent = 0;
+    for (int i = 0; i < requests; ++i)
+      sent += gate.try_take(Endpoint::sync, LinkId("link_" + std::to_string(++links)), cause) ? 1 : 0;
+    return sent;
+  };
+  EXPECT_EQ(send(150, Cause::schedule), 150);
+  EXPECT_EQ(send(20, Cause::verify), 6);
+  EXPECT_EQ(send(100, Cause::schedule), 24) << "up to what is kept for people";
+  EXPECT_EQ(send(100, Cause::manual), 20);
+  world.pass(seconds(62));
+  EXPECT_EQ(send(179, Cause::schedule), 179);
+  EXPECT_EQ(send(20, Cause::verify), 1) << "nothing of what is kept for people";
+  world.stop();
+}
+
 TEST_F(RateGateTest, AVerifyLeavesHalfOfEachBudgetFree) {
   for (int i = 0; i < 12; ++i)
     ask("link_" + std::to_string(i), Cause::verify);
