@@ -6,6 +6,7 @@
 
 #include "sync/core/freshness.hpp"
 #include "tests/bench/fleet.hpp"
+#include "tests/bench/trace.hpp"
 
 namespace syncd::bench {
 
@@ -42,6 +43,9 @@ struct FreshnessRun {
   double learning_days = 28;
   double measured_days = 14;
   std::uint64_t seed = 1;
+  // Plays this instead of drawing from the seed, and begins as the daemon does with links that are imported:
+  // with their first drains, at half of the budget. Outlives the run.
+  const Trace* trace = nullptr;
   Fault fault = Fault::none;
   double fault_day = 7;  // of the measured ones
   double fault_hours = 6;
@@ -51,6 +55,7 @@ struct FreshnessRun {
 struct FreshnessResult {
   double mean_min = 0, p95_min = 0, p99_min = 0;
   double within_hour = 0;  // share
+  double met_mean_min = 0;  // as the daemon's metric has it: of refreshes that a fetch met, changed or not
   double gap_max_h = 0;    // between two fetches or peeks of one link
   double fetch_gap_max_h = 0;
   std::uint64_t changes = 0, fetches = 0, peeks = 0;
