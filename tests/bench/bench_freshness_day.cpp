@@ -59,7 +59,9 @@ struct Pair {
 };
 
 double mean_of(const std::vector<double>& values) {
-  return values.empty() ? 0 : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  return values.empty()
+             ? 0
+             : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 template <class Value>
 double mean_of(const std::vector<FreshnessResult>& results, Value value) {
@@ -105,7 +107,8 @@ RealDay day_of(const Options& options, const NamedScheme& scheme) {
 void simulate(const Options& options, Trace trace, Pair& pair) {
   for (std::uint32_t draw = 0; draw < options.draws; ++draw) {
     for (std::size_t at = 0; at < trace.links.size(); ++at)
-      trace.links[at].id = draw == 0 ? pair.real.link_ids[at] : fmt::format("mk_{}_{}_{}", pair.seed, draw, at);
+      trace.links[at].id =
+          draw == 0 ? pair.real.link_ids[at] : fmt::format("mk_{}_{}_{}", pair.seed, draw, at);
     pair.simulated.push_back(run_freshness(run_of(options, *pair.scheme, trace)));
   }
 }
@@ -149,12 +152,13 @@ void print_pair(const Pair& pair) {
   const RealFigures& real = pair.real;
   const double simulated = mean_of(pair.simulated, [](const auto& r) { return r.mean_min; });
   const FreshnessResult& first = pair.simulated.front();
-  fmt::print("{:<18} {:>4} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} "
-             "{:>4} {:>4} {:>4} {:>5} {:>4}\n",
-             pair.scheme->name, pair.seed, mean_of(real.delays_min), simulated, first.mean_min,
-             real.met_mean_min, mean_of(pair.simulated, [](const auto& r) { return r.met_mean_min; }),
-             real.delays_min.size(), first.changes, real.syncs, first.fetches, real.looks, first.peeks,
-             real.most_in_minute, real.throttled, real.failed_cycles, real.hooks_told, real.hooks_given_up);
+  fmt::print(
+      "{:<18} {:>4} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} "
+      "{:>4} {:>4} {:>4} {:>5} {:>4}\n",
+      pair.scheme->name, pair.seed, mean_of(real.delays_min), simulated, first.mean_min, real.met_mean_min,
+      mean_of(pair.simulated, [](const auto& r) { return r.met_mean_min; }), real.delays_min.size(),
+      first.changes, real.syncs, first.fetches, real.looks, first.peeks, real.most_in_minute, real.throttled,
+      real.failed_cycles, real.hooks_told, real.hooks_given_up);
   std::fflush(stdout);
 }
 
@@ -193,8 +197,9 @@ bool judge(const Options& options, const std::vector<Pair>& pairs, std::string& 
     fmt::print("{:<18} {:>10.2f} {:>10.2f} {:>6.1f}%   {:>10.2f} {:>10.2f} {:>6.1f}%  {}\n", scheme.name,
                all.simulated, all.real, 100 * off, all.met_simulated, all.met_real, 100 * met_off,
                reached ? "" : "MISSED");
-    json += fmt::format(R"(, "day_{0}_simulated_min": {1:.6g}, "day_{0}_real_min": {2:.6g}, "day_{0}_off": {3:.4f})",
-                        scheme.name, all.simulated, all.real, off);
+    json += fmt::format(
+        R"(, "day_{0}_simulated_min": {1:.6g}, "day_{0}_real_min": {2:.6g}, "day_{0}_off": {3:.4f})",
+        scheme.name, all.simulated, all.real, off);
     json += fmt::format(R"(, "day_{0}_metric_min": {1:.6g}, "day_{0}_metric_off": {2:.4f})", scheme.name,
                         all.met_real, met_off);
   }
@@ -218,10 +223,11 @@ int run(const Options& options) {
   std::vector<Pair> pairs;
   const test::e2e::ScratchDir scratch;
   const std::filesystem::path dir = options.dir.empty() ? scratch.path() : std::filesystem::path(options.dir);
-  fmt::print("{:<18} {:>4} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>4} {:>4} {:>4} "
-             "{:>5} {:>4}\n",
-             "", "seed", "real", "sim", "sim ids", "metric", "sim", "chgs", "sim", "syncs", "sim", "looks",
-             "sim", "min", "429", "fail", "hooks", "lost");
+  fmt::print(
+      "{:<18} {:>4} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>4} {:>4} {:>4} "
+      "{:>5} {:>4}\n",
+      "", "seed", "real", "sim", "sim ids", "metric", "sim", "chgs", "sim", "syncs", "sim", "looks", "sim",
+      "min", "429", "fail", "hooks", "lost");
   for (std::uint32_t seed = options.first_seed; seed < options.first_seed + options.seeds; ++seed) {
     for (Pair& pair : run_seed(options, seed, dir)) {
       print_pair(pair);

@@ -1,7 +1,9 @@
-// Preloaded into an unmodified program (LD_PRELOAD): its clocks run faster than the machine's, and its waits are as
-// much shorter. All programs that are given the same SYNCD_FAST_CLOCK share one time, to the nanosecond:
+// Preloaded into an unmodified program (LD_PRELOAD): its clocks run faster than the machine's, and its waits
+// are as much shorter. All programs that are given the same SYNCD_FAST_CLOCK share one time, to the
+// nanosecond:
 //
-//   SYNCD_FAST_CLOCK="FACTOR REAL_NS VIRTUAL_NS"   the wall clock showed VIRTUAL_NS when the machine's was at REAL_NS
+//   SYNCD_FAST_CLOCK="FACTOR REAL_NS VIRTUAL_NS"   the wall clock showed VIRTUAL_NS when the machine's was at
+//   REAL_NS
 //
 // The clock of CPU time is left alone, and so are waits without a limit.
 #include <algorithm>

@@ -7,8 +7,8 @@
 
 namespace syncd::bench {
 
-// The time of programs that run with the preloaded clock (fast_clock.cpp), for whoever starts and watches them
-// in real time.
+// The time of programs that run with the preloaded clock (fast_clock.cpp), for whoever starts and watches
+// them in real time.
 class FastTime {
  public:
   // `begin_unix_ms`: what their wall clocks show now.

@@ -52,7 +52,7 @@ struct LinkState {
   bool here = true;  // not deleted, and added already
   // Upstream's side.
   Refresh next;
-  std::size_t played = 0;  // of the trace
+  std::size_t played = 0;               // of the trace
   bool held_changed = false;            // while it was dark
   std::int64_t met_ms = 0;              // the clock that the last fetch met
   std::int64_t refreshed_ms = 0;        // the clock that an answer shows: of its linking, at first
@@ -286,8 +286,7 @@ class Run {
     const bool told =
         link.outlook.has_webhook && std::bernoulli_distribution(what_.fleet.hook_recall)(random_);
     const double latency = std::exponential_distribution<double>(1 / what_.fleet.hook_latency_s)(random_);
-    if (!told) return std::nullopt;
-    return static_cast<std::int64_t>(latency * 1000);
+    return told ? std::optional(static_cast<std::int64_t>(latency * 1000)) : std::nullopt;
   }
 
   // Upstream refreshes a link, and may tell.

@@ -54,9 +54,9 @@ struct FreshnessRun {
 // What became of the changed refreshes of the measured days. Minutes.
 struct FreshnessResult {
   double mean_min = 0, p95_min = 0, p99_min = 0;
-  double within_hour = 0;  // share
+  double within_hour = 0;   // share
   double met_mean_min = 0;  // as the daemon's metric has it: of refreshes that a fetch met, changed or not
-  double gap_max_h = 0;    // between two fetches or peeks of one link
+  double gap_max_h = 0;     // between two fetches or peeks of one link
   double fetch_gap_max_h = 0;
   std::uint64_t changes = 0, fetches = 0, peeks = 0;
   std::uint32_t most_in_minute = 0;  // fetches, any sliding minute

@@ -33,7 +33,8 @@ double sum_of(const std::string& page, const std::string& begin,
   for (std::size_t at = page.find("\n" + begin); at != std::string::npos;
        at = page.find("\n" + begin, at + 1)) {
     const std::string line = page.substr(at + 1, page.find('\n', at + 1) - at - 1);
-    const bool counts = std::ranges::none_of(without, [&](std::string_view label) { return line.contains(label); });
+    const bool counts =
+        std::ranges::none_of(without, [&](std::string_view label) { return line.contains(label); });
     if (counts) sum += std::stod(line.substr(line.rfind(' ') + 1));
   }
   return sum;
@@ -83,23 +84,35 @@ class RealRun {
   std::vector<std::string> sandbox_options(const std::filesystem::path& dir) const {
     const std::filesystem::path file = dir / "refreshes";
     std::ofstream(file) << to_sandbox(trace_, time_.begin_unix_ms());
-    return {"--refreshes", file, "--refresh-failures", "0", "--refresh-log", "10000000", "--history-months",
-            "1", "--transactions-per-month", "12", "--budget", fmt::format("sync={}/15", day_.sync_per_minute),
-            "--budget", fmt::format("link={}/15", day_.link_per_minute)};
+    return {"--refreshes",
+            file,
+            "--refresh-failures",
+            "0",
+            "--refresh-log",
+            "10000000",
+            "--history-months",
+            "1",
+            "--transactions-per-month",
+            "12",
+            "--budget",
+            fmt::format("sync={}/15", day_.sync_per_minute),
+            "--budget",
+            fmt::format("link={}/15", day_.link_per_minute)};
   }
 
   Tuning tuning() const {
     const std::string policy = day_.adaptive
                                    ? fmt::format("peek = {}\n", day_.peeks)
                                    : fmt::format("policy = \"uniform\"\ninterval = \"{}ms\"\n", day_.turn_ms);
-    return {.upstream = "",
-            .schedule = policy + (day_.adaptive ? "interval = \"1d\"\n" : ""),
-            .cycle = "",
-            .budget = fmt::format("sync_per_app = {}\nlink_per_app = {}\n", day_.sync_per_minute,
-                                  day_.link_per_minute),
-            .daemon = "",
-            .admin = day_.hooks ? "[webhook]\nlisten = \"127.0.0.1:0\"\nissuer = \"https://api.moneykit.com\"\n"
-                                : ""};
+    return {
+        .upstream = "",
+        .schedule = policy + (day_.adaptive ? "interval = \"1d\"\n" : ""),
+        .cycle = "",
+        .budget =
+            fmt::format("sync_per_app = {}\nlink_per_app = {}\n", day_.sync_per_minute, day_.link_per_minute),
+        .daemon = "",
+        .admin =
+            day_.hooks ? "[webhook]\nlisten = \"127.0.0.1:0\"\nissuer = \"https://api.moneykit.com\"\n" : ""};
   }
 
   std::int64_t measured_from_ms() const {

@@ -27,18 +27,18 @@ struct RealFigures {
   std::vector<std::string> link_ids;  // as the sandbox chose them, in the order of the trace
   // From each refresh that brought a row to the row's entry in the feed; the end, if it has none.
   std::vector<double> delays_min;
-  std::uint64_t unseen = 0;   // of them, without an entry
-  double met_mean_min = 0;    // the daemon's metric: of all refreshes that a visit met
-  std::uint64_t syncs = 0;    // requests by the sandbox's count
+  std::uint64_t unseen = 0;  // of them, without an entry
+  double met_mean_min = 0;   // the daemon's metric: of all refreshes that a visit met
+  std::uint64_t syncs = 0;   // requests by the sandbox's count
   std::uint64_t looks = 0;
-  std::uint32_t most_in_minute = 0;  // syncs that arrived in any sliding minute
-  std::uint64_t throttled = 0;       // 429
-  std::uint64_t failed_cycles = 0;   // since the start
+  std::uint32_t most_in_minute = 0;                  // syncs that arrived in any sliding minute
+  std::uint64_t throttled = 0;                       // 429
+  std::uint64_t failed_cycles = 0;                   // since the start
   std::uint64_t hooks_told = 0, hooks_given_up = 0;  // since the start
 };
 
-// The two programs with the clock of `time`, which begins at the trace's 0 when this is called; `dir` is theirs.
-// Returns when the last day is over. Throws test::e2e::Failed.
+// The two programs with the clock of `time`, which begins at the trace's 0 when this is called; `dir` is
+// theirs. Returns when the last day is over. Throws test::e2e::Failed.
 RealFigures run_real_day(const RealDay& day, const Trace& trace, const FastTime& time,
                          const std::filesystem::path& dir);
 

@@ -8,7 +8,8 @@
 
 namespace syncd::bench {
 
-// All that upstream does to a fleet, drawn beforehand, so that the simulation and the sandbox can play the same.
+// All that upstream does to a fleet, drawn beforehand, so that the simulation and the sandbox can play the
+// same.
 struct TracedLink {
   std::string id;  // empty: the player chooses one
   std::uint32_t institution = 0;

@@ -47,9 +47,10 @@ struct Planned {
 TEST(PlannedRefreshes, ComeWhenTheFileSaysAndBringWhatItSays) {
   Planned bank;
   const std::string id =
-      bank.add("link bank_007\n" + line(start - 5h, "1 -") + line(start - 2h, "0 -") + line(start + 1h, "0 -") +
-               line(start + 7h, "1 -") + line(start + 8h, "1 -"));
-  EXPECT_EQ(bank.upstream->truth(id, start)->transactions_refreshed_at, start - 2h) << "of its history, the last";
+      bank.add("link bank_007\n" + line(start - 5h, "1 -") + line(start - 2h, "0 -") +
+               line(start + 1h, "0 -") + line(start + 7h, "1 -") + line(start + 8h, "1 -"));
+  EXPECT_EQ(bank.upstream->truth(id, start)->transactions_refreshed_at, start - 2h)
+      << "of its history, the last";
   std::vector<std::pair<TimePoint, bool>> seen;
   for (const RefreshNote& note : bank.upstream->refreshes(0, 100, start + std::chrono::days{40})) {
     EXPECT_TRUE(note.accounts);
@@ -72,8 +73,8 @@ TEST(PlannedRefreshes, ALinkWithoutAnyStaysAsItWasAdded) {
 
 TEST(PlannedRefreshes, TellOfRowsAfterTheTimeThatTheFileSaysAndOfNothingElse) {
   Planned bank;
-  bank.add("link bank_007\n" + line(start + 1h, "1 90000") + line(start + 2h, "0 -") + line(start + 3h, "1 -") +
-           line(start + 4h, "1 0"));
+  bank.add("link bank_007\n" + line(start + 1h, "1 90000") + line(start + 2h, "0 -") +
+           line(start + 3h, "1 -") + line(start + 4h, "1 0"));
   std::vector<TimePoint> told;
   for (TimePoint at = start; at < start + 6h; at += 30s) {
     for (const HookDelivery& hook : bank.upstream->due_hooks(at, at, 10)) {

@@ -297,9 +297,9 @@ class Link {
   double rows_per_day_ = 0.0;               ///< of a made-up institution's link
   TimePoint next_activity_ = TimePoint::max();  ///< likewise
   std::uint32_t activity_step_ = 0;
-  std::uint32_t unseen_ = 0;  ///< what happened since the last refresh
-  std::int64_t slot_ = 0;     ///< of the last refresh by the institution's grid
-  std::size_t planned_at_ = 0;  ///< of the planned refreshes, the next one
+  std::uint32_t unseen_ = 0;                   ///< what happened since the last refresh
+  std::int64_t slot_ = 0;                      ///< of the last refresh by the institution's grid
+  std::size_t planned_at_ = 0;                 ///< of the planned refreshes, the next one
   const PlannedRefresh* under_way_ = nullptr;  ///< the one that is happening
   std::uint32_t refresh_number_ = 0;
   std::int32_t last_day_ = 0;      ///< rows exist up to this day
