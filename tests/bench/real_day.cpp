@@ -84,20 +84,9 @@ class RealRun {
   std::vector<std::string> sandbox_options(const std::filesystem::path& dir) const {
     const std::filesystem::path file = dir / "refreshes";
     std::ofstream(file) << to_sandbox(trace_, time_.begin_unix_ms());
-    return {"--refreshes",
-            file,
-            "--refresh-failures",
-            "0",
-            "--refresh-log",
-            "10000000",
-            "--history-months",
-            "1",
-            "--transactions-per-month",
-            "12",
-            "--budget",
-            fmt::format("sync={}/15", day_.sync_per_minute),
-            "--budget",
-            fmt::format("link={}/15", day_.link_per_minute)};
+    // Its budgets would count what a busy machine does: a delay of some milliseconds is a second here.
+    return {"--refreshes",      file, "--refresh-failures",       "0",  "--refresh-log", "10000000",
+            "--history-months", "1",  "--transactions-per-month", "12", "--no-budgets"};
   }
 
   Tuning tuning() const {
