@@ -23,6 +23,8 @@
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
+// No timer is shorter: a program that looks around every 20 ms of its time would do nothing else.
+constexpr std::int64_t least_timer_ns = 500'000;
 
 template <class Function>
 Function next(const char* name, const char* version = nullptr) {
@@ -101,7 +103,8 @@ timespec to_machine(clockid_t clock, const timespec& time) {
   return timespec_of(std::max<std::int64_t>(ns, 1));
 }
 timespec shorter(const timespec& time) {
-  return timespec_of(shorter(ns_of(time)));
+  const std::int64_t ns = shorter(ns_of(time));
+  return timespec_of(ns == 0 ? 0 : std::max(ns, least_timer_ns));
 }
 int shorter_ms(int ms) {
   return ms <= 0 ? ms : static_cast<int>(shorter(std::int64_t{ms}));
