@@ -151,7 +151,6 @@ class RealRun {
     figures_.syncs = count_of(endpoints["sync"]["requests"]);
     figures_.looks = count_of(endpoints["link"]["requests"]);
     figures_.most_in_minute = static_cast<std::uint32_t>(count_of(endpoints["sync"]["in_minute_max"]));
-    figures_.throttled = count_of(statistics["throttled"]);
     const Json hooks = sandbox_.control("GET", "hooks?limit=1");
     figures_.hooks_told = count_of(hooks["counts"]["delivered"]);
     figures_.hooks_given_up = count_of(hooks["counts"]["given_up"]);

@@ -32,7 +32,6 @@ struct RealFigures {
   std::uint64_t syncs = 0;   // requests by the sandbox's count
   std::uint64_t looks = 0;
   std::uint32_t most_in_minute = 0;                  // syncs that arrived in any sliding minute
-  std::uint64_t throttled = 0;                       // 429
   std::uint64_t failed_cycles = 0;                   // since the start
   std::uint64_t hooks_told = 0, hooks_given_up = 0;  // since the start
 };
