@@ -164,7 +164,7 @@ void print_pair(const Pair& pair) {
   const double simulated = mean_of(pair.simulated, [](const auto& r) { return r.mean_min; });
   const FreshnessResult& first = pair.simulated.front();
   fmt::print(
-      "{:<18} {:>4} {:>8.2f} {:>8.2f} {:>6.2f} {:>8.2f} {:>8.2f} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>4} "
+      "{:<18} {:>4} {:>8.2f} {:>8.2f} {:>6.2f} {:>8.2f} {:>8.2f} {:>7} {:>6} {:>6} {:>6} {:>6} {:>4} "
       "{:>6} {:>4} {:>5} {:>4}\n",
       pair.scheme->name, pair.seed, mean_of(real.delays_min), simulated, spread_of(pair.simulated),
       real.met_mean_min, mean_of(pair.simulated, [](const auto& r) { return r.met_mean_min; }),
