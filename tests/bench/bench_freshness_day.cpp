@@ -181,7 +181,7 @@ Compared compare(const std::vector<Pair>& pairs, const NamedScheme& scheme) {
   Compared all;
   double count = 0;
   for (const Pair& pair : pairs) {
-    if (pair.scheme != &scheme) continue;
+    if (pair.scheme != &scheme || !pair.problem.empty()) continue;
     ++count;
     all.real += mean_of(pair.real.delays_min);
     all.simulated += mean_of(pair.simulated, [](const auto& r) { return r.mean_min; });
