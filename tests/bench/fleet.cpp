@@ -81,7 +81,7 @@ Refresh LinkSource::next(double skipped_share, std::mt19937_64& random) {
       at_ms_ += std::max(period_ms + jitter(random), 0.1 * period_ms);
     } while (uniform(random, 0, 1) < skipped_share);
     const bool changed = uniform(random, 0, 1) < -std::expm1(-happened_between(before, at_ms_));
-    return {static_cast<std::int64_t>(at_ms_), changed};
+    return {.at_ms = static_cast<std::int64_t>(at_ms_), .changed = changed};
   }
   if (changes_per_day <= 0) return never;
   const double most = changes_per_day * (1 + swing) / day_ms;
@@ -89,7 +89,7 @@ Refresh LinkSource::next(double skipped_share, std::mt19937_64& random) {
   for (;;) {
     at_ms_ += std::exponential_distribution<double>(most)(random);
     const double now = (1 + swing * std::sin(turn * (at_ms_ - day_phase_ms_))) / (1 + swing);
-    if (uniform(random, 0, 1) < now) return {static_cast<std::int64_t>(at_ms_), true};
+    if (uniform(random, 0, 1) < now) return {.at_ms = static_cast<std::int64_t>(at_ms_), .changed = true};
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct FleetShape {
 struct Refresh {
   std::int64_t at_ms = 0;
   bool changed = false;
+  std::optional<std::int64_t> hook_ms = {};  // how long its webhook travels, if there is one; see trace.hpp
 };
 
 // One link's bank and institution, as upstream sees them: when it refreshes, and whether that brings

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
+#include <optional>
 #include <queue>
 #include <stdexcept>
 #include <string>
@@ -10,6 +12,7 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/core/planner.hpp"
 #include "sync/engine/link_table.hpp"
+#include "tests/bench/minute_count.hpp"
 
 namespace syncd::bench {
 
@@ -49,24 +52,12 @@ struct LinkState {
   bool here = true;  // not deleted, and added already
   // Upstream's side.
   Refresh next;
+  std::size_t played = 0;               // of the trace
   bool held_changed = false;            // while it was dark
+  std::int64_t met_ms = 0;              // the clock that the last fetch met
   std::int64_t refreshed_ms = 0;        // the clock that an answer shows: of its linking, at first
   std::vector<std::int64_t> unseen_ms;  // changed refreshes since the last fetch
   double true_rate = 0;
-};
-
-// Requests of one endpoint in any sliding minute, counted beside the gate.
-class MinuteCount {
- public:
-  std::uint32_t add(std::int64_t now_ms) {
-    sent_ms_.push_back(now_ms);
-    while (sent_ms_.front() <= now_ms - minute_ms)
-      sent_ms_.pop_front();
-    return static_cast<std::uint32_t>(sent_ms_.size());
-  }
-
- private:
-  std::deque<std::int64_t> sent_ms_;
 };
 
 // The changes that upstream refreshed in one hour.
@@ -82,7 +73,7 @@ class Run {
       : what_(what),
         calm_(std::move(calm)),
         random_(what.seed),
-        sources_(what.recorded ? *what.recorded : make_fleet(shape(), random_)),
+        sources_(make_sources()),
         share_(static_cast<double>(what.fleet.links) / static_cast<double>(what.links)),
         gate_(clock_, budgets()),
         planner_(bounds()) {
@@ -104,6 +95,11 @@ class Run {
     core::FreshnessPolicy policy = what_.bounds;
     policy.peeks = what_.peeks;
     return policy;
+  }
+
+  std::vector<LinkSource> make_sources() {
+    if (what_.drawn != nullptr) return sources_of(*what_.drawn);
+    return what_.recorded ? *what_.recorded : make_fleet(shape(), random_);
   }
 
   // Those that are added later are part of it from the beginning.
@@ -130,13 +126,25 @@ class Run {
     return budgets;
   }
 
+  std::string id_of(std::uint32_t at) const {
+    const bool chosen = what_.drawn == nullptr || what_.drawn->links[at].id.empty();
+    return chosen ? "mk_" + std::to_string(what_.seed) + '_' + std::to_string(at) : what_.drawn->links[at].id;
+  }
+
+  Refresh next_refresh(std::uint32_t at) {
+    if (what_.drawn == nullptr) return sources_[at].next(what_.fleet.skipped_share, random_);
+    const std::vector<Refresh>& all = what_.drawn->links[at].refreshes;
+    std::size_t& played = links_[at].played;
+    return played < all.size() ? all[played++] : Refresh{.at_ms = std::numeric_limits<std::int64_t>::max()};
+  }
+
   void make_links() {
     table_.reserve(sources_.size());
     links_.resize(sources_.size());
     for (std::uint32_t at = 0; at < links_.size(); ++at) {
       LinkState& link = links_[at];
       const LinkSource& source = sources_[at];
-      link.id = core::LinkId{"mk_" + std::to_string(what_.seed) + '_' + std::to_string(at)};
+      link.id = core::LinkId{id_of(at)};
       link.outlook.id_hash = core::stable_hash(link.id.str());
       link.outlook.has_webhook = what_.hooks && source.has_webhook;
       link.true_rate = source.changed_refreshes_per_day();
@@ -146,17 +154,24 @@ class Run {
       table_.add(link.id.str(), core::LinkStatus::active);
       // Everything before the start is history.
       do {
-        link.next = sources_[at].next(what_.fleet.skipped_share, random_);
+        link.next = next_refresh(at);
         if (link.next.at_ms <= 0) link.refreshed_ms = link.next.at_ms;
       } while (link.next.at_ms <= 0);
+      link.met_ms = link.refreshed_ms;
       refreshes_.push({link.next.at_ms, at});
     }
     if (what_.scheme == Scheme::sqrt_true) solve_sqrt();
     for (std::uint32_t at = 0; at < what_.fleet.links; ++at) {
       const core::Millis spread(static_cast<std::int64_t>(
           links_[at].outlook.id_hash % static_cast<std::uint64_t>(planner_.turn_interval().count())));
-      schedule(at, clock_.wall_now() + spread);
+      if (what_.drawn != nullptr) links_[at].outlook.fetched_at = core::WallTime{};
+      schedule(at, clock_.wall_now() + (what_.drawn != nullptr ? in_row(at) : spread));
     }
+  }
+
+  // When a link's first call comes, at half of the budget.
+  core::Millis in_row(std::uint32_t place) const {
+    return core::Millis(place * 2 * minute_ms / budgets().sync_per_app);
   }
 
   // The factor at which the law's visits, within the same bounds, are what the budget allows.
@@ -258,15 +273,13 @@ class Run {
   }
 
   void add_links() {
-    const double a_minute = budgets().sync_per_app / 2.0;
     for (std::uint32_t at = what_.fleet.links; at < links_.size(); ++at) {
       LinkState& link = links_[at];
       link.here = true;
       link.unseen_ms.clear();  // its first drain brings them
       link.looked_ms = link.fetched_ms = clock_.now_ms;
       link.outlook.fetched_at = clock_.wall_now();
-      const double minutes = (at - what_.fleet.links) / a_minute;
-      schedule(at, clock_.wall_now() + core::Millis(static_cast<std::int64_t>(minutes * minute_ms)));
+      schedule(at, clock_.wall_now() + in_row(at - what_.fleet.links));
       ++links_here_;
     }
     planner_.set_fleet(fleet());
@@ -282,6 +295,15 @@ class Run {
     return at.time_since_epoch().count();
   }
 
+  // How long the webhook of the link's refresh travels.
+  std::optional<std::int64_t> hook_of(const LinkState& link) {
+    if (what_.drawn != nullptr) return link.outlook.has_webhook ? link.next.hook_ms : std::nullopt;
+    const bool told =
+        link.outlook.has_webhook && std::bernoulli_distribution(what_.fleet.hook_recall)(random_);
+    const double latency = std::exponential_distribution<double>(1 / what_.fleet.hook_latency_s)(random_);
+    return told ? std::optional(static_cast<std::int64_t>(latency * 1000)) : std::nullopt;
+  }
+
   // Upstream refreshes a link, and may tell.
   void refresh() {
     const std::uint32_t at = refreshes_.top().link;
@@ -294,13 +316,11 @@ class Run {
     ++refreshes_seen_;
     if (changed && shown && link.here) {
       link.unseen_ms.push_back(link.next.at_ms);
-      const bool told =
-          link.outlook.has_webhook && std::bernoulli_distribution(what_.fleet.hook_recall)(random_);
-      const double latency = std::exponential_distribution<double>(1 / what_.fleet.hook_latency_s)(random_);
+      const std::optional<std::int64_t> hook_ms = hook_of(link);
       const bool lost = broken_ && what_.fault == Fault::hooks_dark;
-      if (told && !lost) hooks_.push({link.next.at_ms + static_cast<std::int64_t>(latency * 1000), at});
+      if (hook_ms && !lost) hooks_.push({link.next.at_ms + *hook_ms, at});
     }
-    link.next = sources_[at].next(what_.fleet.skipped_share, random_);
+    link.next = next_refresh(at);
     refreshes_.push({link.next.at_ms, at});
   }
 
@@ -378,6 +398,7 @@ class Run {
     outcome_.most_in_minute = std::max(outcome_.most_in_minute, in_minute);
     planner_.count_fetches();
     if (measuring()) ++outcome_.fetches;
+    note_met(link);
     look(at);
     const bool changed = !link.unseen_ms.empty();
     for (const std::int64_t refreshed : link.unseen_ms)
@@ -386,8 +407,10 @@ class Run {
     if (measuring()) fetch_gap_max_ms_ = std::max(fetch_gap_max_ms_, gap_since(link.fetched_ms));
     link.fetched_ms = clock_.now_ms;
     const core::WallTime now = clock_.wall_now();
-    link.outlook.evidence =
-        planner_.note_fetch(link.outlook, institution_of(at), "moneykit", now, changed, by);
+    // What the first drain reads is history.
+    if (link.outlook.fetched_at != core::WallTime{})
+      link.outlook.evidence =
+          planner_.note_fetch(link.outlook, institution_of(at), "moneykit", now, changed, by);
     link.outlook.fetched_at = now;
     plan(at);
   }
@@ -432,6 +455,14 @@ class Run {
     link.outlook.refreshed_at = shown;
     link.outlook.looked_at = clock_.wall_now();
     return news;
+  }
+
+  void note_met(LinkState& link) {
+    if (measuring() && link.refreshed_ms > link.met_ms) {
+      met_sum_min_ += static_cast<double>(clock_.now_ms - link.refreshed_ms) / minute_ms;
+      ++met_;
+    }
+    link.met_ms = link.refreshed_ms;
   }
 
   // Some of each institution.
@@ -513,6 +544,7 @@ class Run {
     result.calls_per_minute = static_cast<double>(result.fetches) / (what_.measured_days * 1440) / share_;
     const double link_days = static_cast<double>(links_.size()) * (what_.learning_days + what_.measured_days);
     result.refreshes_per_day = static_cast<double>(refreshes_seen_) / link_days;
+    result.met_mean_min = met_ > 0 ? met_sum_min_ / static_cast<double>(met_) : 0;
     result.changes = delays_min_.size();
     result.changed_per_day =
         static_cast<double>(result.changes) / static_cast<double>(links_.size()) / what_.measured_days;
@@ -558,6 +590,8 @@ class Run {
   FreshnessResult outcome_;
   std::int64_t gap_max_ms_ = 0, fetch_gap_max_ms_ = 0;
   std::uint64_t refreshes_seen_ = 0;
+  double met_sum_min_ = 0;
+  std::uint64_t met_ = 0;
   double sqrt_factor_ = 1;
 };
 

@@ -7,6 +7,7 @@
 
 #include "sync/core/freshness.hpp"
 #include "tests/bench/fleet.hpp"
+#include "tests/bench/drawn_fleet.hpp"
 
 namespace syncd::bench {
 
@@ -47,6 +48,9 @@ struct FreshnessRun {
   double learning_days = 28;
   double measured_days = 14;
   std::uint64_t seed = 1;
+  // Plays this instead of drawing from the seed, and begins as the daemon does with links that are imported:
+  // with their first drains, at half of the budget. Outlives the run.
+  const DrawnFleet* drawn = nullptr;
   Fault fault = Fault::none;
   double fault_day = 7;  // of the measured ones
   double fault_hours = 6;
@@ -56,8 +60,9 @@ struct FreshnessRun {
 struct FreshnessResult {
   double mean_min = 0, p95_min = 0, p99_min = 0;
   double heavy_mean_min = 0, others_mean_min = 0;
-  double within_hour = 0;  // share
-  double gap_max_h = 0;    // between two fetches or peeks of one link
+  double within_hour = 0;   // share
+  double met_mean_min = 0;  // as the daemon's metric has it: of refreshes that a fetch met, changed or not
+  double gap_max_h = 0;     // between two fetches or peeks of one link
   double fetch_gap_max_h = 0;
   std::uint64_t changes = 0, fetches = 0, peeks = 0;
   std::uint32_t most_in_minute = 0;  // fetches, any sliding minute

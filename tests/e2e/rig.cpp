@@ -167,6 +167,10 @@ Address Daemon::admin_over_tcp() const {
   return {"http://" + announced("the admin API answers over TCP")};
 }
 
+Address Daemon::webhooks() const {
+  return {"http://" + announced("webhooks are received")};
+}
+
 std::string Daemon::metric(std::string_view name) {
   const std::string page = "\n" + scrape();
   const std::size_t found = page.find("\n" + std::string(name) + " ");

@@ -77,6 +77,8 @@ class Daemon {
   [[nodiscard]] std::string scrape() const;
   /// Where the admin API answers over TCP, as the log of the last start says; throws Failed when it does not.
   [[nodiscard]] Address admin_over_tcp() const;
+  /// Where webhooks are received; throws likewise.
+  [[nodiscard]] Address webhooks() const;
   /// The value of a metric without labels, as the exposition writes it; empty when it is not there.
   std::string metric(std::string_view name);
   void wait_for(std::string_view what, const std::function<bool()>& condition,

@@ -110,7 +110,8 @@ void HookDesk::finish(HookRecord& record, HookOutcome outcome) {
 
 std::string HookDesk::tell(const HookAddress& to, const HookNews& news, const HookFault& fault, bool forced) {
   Rng rng(hash_words(to.draw, 1));
-  const bool recalled = rng.below(1000) < options_.recall_permille;
+  const bool by_chance = rng.below(1000) < options_.recall_permille;
+  const bool recalled = news.travel ? news.travel->told : by_chance;
   const double wait = std::min(-std::log(1.0 - rng.unit()), latency_tail);
   const bool late = rng.permille(options_.late_permille);
   const double late_by = rng.unit();
@@ -136,7 +137,9 @@ std::string HookDesk::tell(const HookAddress& to, const HookNews& news, const Ho
   }
   const auto late_ms = late ? late_by * static_cast<double>(options_.late_max.count()) : 0.0;
   const auto delay = wait * static_cast<double>(options_.latency_mean.count()) + late_ms;
-  const TimePoint at = news.at + Milliseconds{static_cast<std::int64_t>(delay)};
+  const Milliseconds latency =
+      news.travel ? news.travel->latency : Milliseconds{static_cast<std::int64_t>(delay)};
+  const TimePoint at = news.at + latency;
   if (twice) {
     HookRecord again = record;
     again.token = token_of(to.draw + 1);

@@ -25,6 +25,7 @@ struct HookNews {
   std::string error{};    ///< state_changed: the link's error code; product_refresh: why it failed
   std::string product{};  ///< product_refresh and product_state_changed
   std::string key{};      ///< idempotency key; empty: one is made up
+  std::optional<HookTravel> travel{};  ///< unset: as the options and chance will have it
 };
 
 enum class HookOutcome : std::uint8_t {

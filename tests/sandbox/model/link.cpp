@@ -77,12 +77,12 @@ void Link::build() {
   }
   first_accounts_ = static_cast<std::uint8_t>(accounts_.size());
   if ((state_ == LinkState::connected || state_ == LinkState::error) && spec_.prefetch) {
-    apply_refresh(created_at_, true, spec_.transactions_product, false);
+    apply_refresh(planned() ? last_before_created() : created_at_, true, spec_.transactions_product, false);
   }
   if (state_ == LinkState::error) {
     note_link_error(created_at_);
   }
-  if (made_up()) {
+  if (made_up() && !planned()) {
     rows_per_day_ = activity_of(seed_);
     next_activity_ = next_activity(seed_, ++activity_step_, rows_per_day_, world_->refresh_pace, created_at_);
   }
@@ -116,6 +116,14 @@ void Link::settle_slowly(TimePoint now) {
 
 void Link::refresh_by_schedule(TimePoint at) {
   const bool live = refreshes(state_) && !world_->refreshes_held;
+  if (planned()) {
+    if (live) {
+      refresh_as_planned(at);
+    }
+    ++planned_at_;
+    schedule_next(at);
+    return;
+  }
   const std::uint64_t draw = hash_words(seed_, stream_outcome, schedule_step_);
   const std::uint64_t failing = institution_->flaky ? 200U : world_->switches.refresh_failure_permille;
   if (live && draw % 1000 < failing) {

@@ -208,6 +208,10 @@ class Link {
   void schedule_made_up(TimePoint after);
   void happen(TimePoint at);
   void refresh_made_up(TimePoint at, bool accounts, bool transactions, bool with_changes);
+  // Those of them whose refreshes are planned.
+  [[nodiscard]] bool planned() const { return spec_.refreshes != nullptr; }
+  [[nodiscard]] TimePoint last_before_created();
+  void refresh_as_planned(TimePoint at);
 
   // Refreshes.
   void fail_refresh(TimePoint at, bool accounts, bool transactions, std::string_view code);
@@ -293,8 +297,10 @@ class Link {
   double rows_per_day_ = 0.0;               ///< of a made-up institution's link
   TimePoint next_activity_ = TimePoint::max();  ///< likewise
   std::uint32_t activity_step_ = 0;
-  std::uint32_t unseen_ = 0;  ///< what happened since the last refresh
-  std::int64_t slot_ = 0;     ///< of the last refresh by the institution's grid
+  std::uint32_t unseen_ = 0;                   ///< what happened since the last refresh
+  std::int64_t slot_ = 0;                      ///< of the last refresh by the institution's grid
+  std::size_t planned_at_ = 0;                 ///< of the planned refreshes, the next one
+  const PlannedRefresh* under_way_ = nullptr;  ///< the one that is happening
   std::uint32_t refresh_number_ = 0;
   std::int32_t last_day_ = 0;      ///< rows exist up to this day
   std::int32_t backlog_from_ = 0;  ///< history before last_day_ that arrives with a later refresh; 0: none

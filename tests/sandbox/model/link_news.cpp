@@ -62,13 +62,24 @@ void Link::note_refresh(TimePoint at, bool accounts, bool transactions, std::uin
   }
   const bool changed = note.rows != 0;
   world_->watcher->refreshed(std::move(note));
-  tell_refresh(at, accounts, transactions, "completed", "");
+  if (under_way_ == nullptr) {
+    tell_refresh(at, accounts, transactions, "completed", "");
+  }
   if (changed) {
-    tell({.event = HookEvent::updates_available, .at = at});
+    HookNews news{.event = HookEvent::updates_available, .at = at};
+    if (under_way_ != nullptr) {
+      news.travel = under_way_->hook;
+    }
+    tell(std::move(news));
   }
 }
 
 void Link::schedule_made_up(TimePoint after) {
+  if (planned()) {
+    const bool more = planned_at_ < spec_.refreshes->size();
+    next_refresh_ = more ? std::max((*spec_.refreshes)[planned_at_].at, after) : TimePoint::max();
+    return;
+  }
   const RefreshHabit& habit = *institution_->habit;
   if (habit.event_driven) {
     const auto longest = static_cast<double>(habit.period.count()) / world_->refresh_pace;
@@ -118,6 +129,26 @@ void Link::refresh_made_up(TimePoint at, bool accounts, bool transactions, bool 
     last_content_at_ = std::max(at, last_content_at_);
     unseen_ = 0;
   }
+}
+
+// History: the clock that the link shows to begin with. Nothing that happened before is told or noted.
+TimePoint Link::last_before_created() {
+  TimePoint last = created_at_;
+  for (; planned_at_ < spec_.refreshes->size(); ++planned_at_) {
+    const TimePoint at = (*spec_.refreshes)[planned_at_].at;
+    if (at > created_at_) {
+      break;
+    }
+    last = at;
+  }
+  return last;
+}
+
+void Link::refresh_as_planned(TimePoint at) {
+  under_way_ = &(*spec_.refreshes)[planned_at_];
+  unseen_ = under_way_->changed ? 1 : 0;
+  apply_refresh(at, true, spec_.transactions_product, false);
+  under_way_ = nullptr;
 }
 
 bool Link::replace_accounts(TimePoint now, bool with_twin) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -119,6 +120,19 @@ struct UpstreamOptions {
   bool record_past = false;        ///< keep what FaultKind::replica_lag shows; without it nothing lags
 };
 
+/// How the hook of one event travels.
+struct HookTravel {
+  bool told = true;
+  Milliseconds latency{0};
+};
+
+/// A refresh that was drawn elsewhere: it succeeds, and brings one new row or nothing.
+struct PlannedRefresh {
+  TimePoint at;  ///< bank time
+  bool changed = false;
+  HookTravel hook{};  ///< of `transactions.updates_available`, if it changed something
+};
+
 /// What add_link makes. The bank behind it is a function of the options' seed and the link's number.
 struct NewLink {
   std::string institution = "instant_bank";
@@ -134,6 +148,9 @@ struct NewLink {
   std::optional<Milliseconds> expires_after{};  ///< then error/auth_expired by itself
   std::optional<std::string> webhook{};
   std::vector<std::string> tags{};
+  /// Of a link at a made-up institution, instead of all that its habit would bring: in order of their time.
+  /// What is over when the link is added is its history. `link.product_refresh` is not told.
+  std::shared_ptr<const std::vector<PlannedRefresh>> refreshes{};
 };
 
 struct RefreshHabit;

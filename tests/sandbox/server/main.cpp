@@ -17,6 +17,7 @@
 
 #include "tests/sandbox/model/random.hpp"
 #include "tests/sandbox/model/refresh_habit.hpp"
+#include "tests/sandbox/server/refresh_file.hpp"
 #include "tests/sandbox/server/sandbox.hpp"
 #include "tests/sandbox/server/server.hpp"
 
@@ -53,6 +54,7 @@ struct Arguments {
   std::string refresh = "habits";
   double refresh_pace = 1.0;
   std::size_t refresh_log = 10'000;
+  std::string refresh_file;
   std::vector<std::string> refresh_hours;
   std::string webhook;
   std::uint32_t webhook_permille = 1000;
@@ -94,6 +96,8 @@ void add_refresh_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--refresh-log", arguments.refresh_log, "Refreshes to keep for GET /sandbox/refreshes")
       ->check(CLI::Range(0, 10'000'000))
       ->capture_default_str();
+  app.add_option("--refreshes", arguments.refresh_file,
+                 "File with links at made-up banks and the refreshes of each (README.md); after --links");
   app.add_option("--refresh-hours", arguments.refresh_hours,
                  "INSTITUTION=FROM-TO hours (UTC) in which it takes refreshes on demand; repeatable");
 }
@@ -236,6 +240,23 @@ void add_links(Sandbox& sandbox, Arguments& arguments) {
   }
 }
 
+void add_planned_links(Sandbox& sandbox, const Arguments& arguments) {
+  if (arguments.refresh_file.empty()) {
+    return;
+  }
+  auto links = parse_refresh_file(file_text(arguments.refresh_file));
+  if (!links) {
+    refuse(arguments.refresh_file + ": " + links.error());
+  }
+  for (PlannedLink& planned : *links) {
+    NewLink link = arguments.link;
+    link.institution = std::move(planned.institution);
+    link.refreshes = std::make_shared<const std::vector<PlannedRefresh>>(std::move(planned.refreshes));
+    link.webhook = arguments.webhook.empty() ? std::nullopt : std::optional(arguments.webhook);
+    sandbox.upstream().add_link(link, sandbox.now());
+  }
+}
+
 void add_refresh_hours(Sandbox& sandbox, const Arguments& arguments) {
   for (const std::string& text : arguments.refresh_hours) {
     const auto equals = text.find('=');
@@ -293,6 +314,7 @@ int run(Arguments& arguments) {
   boost::asio::io_context io(1);
   Sandbox sandbox(upstream_options(arguments), arguments.clock_speed, arguments.record);
   add_links(sandbox, arguments);
+  add_planned_links(sandbox, arguments);
   add_faults(sandbox, arguments);
   add_refresh_hours(sandbox, arguments);
 
