@@ -138,7 +138,8 @@ TEST(Freshness, WhatWasLearnedOutlivesTheProcess) {
   EXPECT_NEAR(static_cast<double>(rhythm.period / minutes(1)), 360, 10);
 }
 
-TEST(Freshness, TheScheduleOfALinkIsExplained) {
+// One world for both: it lives for thirteen days.
+TEST(Freshness, WhatWasLearnedIsExplainedAndPlannedWith) {
   ClockedWorld world(adaptive(true));
   world.live();
   int by_clock = 0;
@@ -154,6 +155,25 @@ TEST(Freshness, TheScheduleOfALinkIsExplained) {
     by_clock += told.stored.reason == core::VisitReason::ladder ? 1 : 0;
   }
   EXPECT_GT(by_clock, links / 2);
+
+  const engine::PlannedBudget planned = world.engine->plan_budget(std::nullopt, std::nullopt);
+  EXPECT_EQ(planned.links, static_cast<std::uint64_t>(links));
+  EXPECT_EQ(planned.webhook_percent, 0U);
+  EXPECT_EQ(planned.sync_per_minute, 1U);
+  EXPECT_EQ(planned.link_per_minute, 2U);
+  EXPECT_TRUE(planned.adaptive);
+  EXPECT_TRUE(planned.peeks);
+  EXPECT_GT(planned.model.known_share, 0.99);
+  EXPECT_NEAR(planned.delays.in_turn.mean_minutes, 0.5 * links / core::schedulable(1), 1);
+  // These banks leave no refresh out, as the plan expects of any.
+  ASSERT_TRUE(planned.delays.with_peeks.affordable);
+  EXPECT_NEAR(planned.delays.with_peeks.mean_minutes, world.mean_delay_min(), 3);
+  EXPECT_LT(planned.delays.with_peeks.mean_minutes, 0.2 * planned.delays.in_turn.mean_minutes);
+
+  const engine::PlannedBudget other = world.engine->plan_budget(120, 90);
+  EXPECT_EQ(other.links, 120U);
+  EXPECT_EQ(other.webhook_percent, 90U);
+  EXPECT_GT(other.delays.in_turn.p95_minutes, planned.delays.in_turn.p95_minutes);
 }
 
 TEST(Freshness, WhatIsAskedForIsToldAsSuch) {
@@ -170,30 +190,6 @@ TEST(Freshness, WhatIsAskedForIsToldAsSuch) {
   EXPECT_EQ(engine::to_string(engine::LinkMoment::queued), "queued");
   EXPECT_EQ(engine::to_string(engine::LinkMoment::visited), "visited");
   EXPECT_EQ(engine::to_string(engine::LinkMoment::put_off), "put_off");
-}
-
-// The plan is made of what the engine has learned, and near what it does.
-TEST(Freshness, ThePlanIsNearWhatTheScheduleReaches) {
-  ClockedWorld world(adaptive(false));
-  world.live();
-  const engine::PlannedBudget planned = world.engine->plan_budget(std::nullopt, std::nullopt);
-  EXPECT_EQ(planned.links, static_cast<std::uint64_t>(links));
-  EXPECT_EQ(planned.webhook_percent, 0U);
-  EXPECT_EQ(planned.sync_per_minute, 1U);
-  EXPECT_EQ(planned.link_per_minute, 2U);
-  EXPECT_TRUE(planned.adaptive);
-  EXPECT_FALSE(planned.peeks);
-  EXPECT_GT(planned.model.known_share, 0.99);
-  ASSERT_TRUE(planned.delays.without_peeks.affordable);
-  EXPECT_NEAR(planned.delays.in_turn.mean_minutes, 0.5 * links / core::schedulable(1), 1);
-  EXPECT_LT(planned.delays.without_peeks.mean_minutes, 0.5 * planned.delays.in_turn.mean_minutes);
-  EXPECT_LT(planned.delays.without_peeks.mean_minutes, 2 * world.mean_delay_min());
-  EXPECT_GT(planned.delays.without_peeks.mean_minutes, 0.5 * world.mean_delay_min());
-
-  const engine::PlannedBudget other = world.engine->plan_budget(600, 90);
-  EXPECT_EQ(other.links, 600U);
-  EXPECT_EQ(other.webhook_percent, 90U);
-  EXPECT_GT(other.delays.in_turn.p95_minutes, planned.delays.in_turn.p95_minutes);
 }
 
 TEST(Freshness, AnIntervalThatIsShorterThanThePolicysIsKept) {
