@@ -51,7 +51,7 @@ struct Config {
     core::Millis min_interval{};
     bool peek = false;
     std::uint64_t control_percent = 0;
-    std::uint64_t record_mib = 0;  // 0: nothing is recorded
+    std::uint64_t record_mib = 0;      // 0: nothing is recorded
     std::vector<std::string> weights;  // parse_tag_weights() reads it
   } schedule;
   struct Cycle {

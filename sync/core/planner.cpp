@@ -14,6 +14,9 @@ constexpr double not_reserved = 0.9;
 constexpr double slots_of_minute = 60.0 / 61.0;
 constexpr double headroom = 0.97;
 constexpr Millis retune_every = std::chrono::minutes(10);
+// Of links that are overdue while the budget is used up. A peek that is turned away is late already.
+constexpr Millis overdue_patience = std::chrono::minutes(15);
+constexpr Millis peek_patience{0};
 // A longer pause was no time of visits: the process did not run, or its clock was set.
 constexpr Millis pause_max = std::chrono::hours(1);
 // The visits that the longest interval asks for take no more than this of the budget.
@@ -116,12 +119,12 @@ bool VisitPlanner::tick_due(WallTime now) const {
   return passed < Millis(0) || passed >= retune_every;
 }
 
-void VisitPlanner::tick(WallTime now, std::uint64_t overdue) {
+void VisitPlanner::tick(WallTime now, std::uint64_t overdue, std::uint64_t peeks_waiting) {
   if (!tick_due(now)) return;
   const Millis passed = now - retuned_at_;
   if (passed > Millis(0) && passed <= pause_max) {
-    fetch_.retune(passed, fetches_, overdue);
-    peek_.retune(passed, peeks_, 0);
+    fetch_.retune(passed, fetches_, overdue, overdue_patience);
+    peek_.retune(passed, peeks_, peeks_waiting, peek_patience);
   }
   fetches_ = peeks_ = 0;
   retuned_at_ = now;

@@ -53,12 +53,13 @@ class VisitPlanner {
   ChangeEvidence note_fetch(const LinkOutlook& link, std::string_view institution_id,
                             std::string_view provider, WallTime now, bool changed, FoundBy by);
 
-  // A request of the schedule or of a webhook fell due.
+  // A request of the schedule or of a webhook went out.
   void count_fetches(std::uint32_t requests = 1) { fetches_ += requests; }
   void count_peek() { ++peeks_; }
   bool tick_due(WallTime now) const;
-  // Moves the prices when their time has come; `overdue`: links that are due and not being visited.
-  void tick(WallTime now, std::uint64_t overdue);
+  // Moves the prices when their time has come; `overdue`: links that are due and not being visited,
+  // `peeks_waiting`: those whose peek was turned away by its budget.
+  void tick(WallTime now, std::uint64_t overdue, std::uint64_t peeks_waiting);
 
   const FleetBudget& fleet() const { return fleet_; }
   CallPrices prices() const { return {.fetch = fetch_.value(), .peek = peek_.value()}; }

@@ -8,9 +8,12 @@ namespace syncd::core {
 namespace {
 
 constexpr double minutes_per_day = 1440;
-// A price acts on a link at its next visit only: it moves as slowly as the fleet is visited, and what is
-// overdue is to be worked off in as much time. No faster than in an hour.
-constexpr double settling_minutes_min = 60;
+// A price acts on a link at its next visit only, and the two prices act on each other: it moves more slowly
+// than the fleet is visited, by so many rounds. Faster, prices go to and fro, and calls are left unused.
+constexpr double settling_rounds = 3;
+constexpr double round_minutes_min = 60;
+// A row that takes so long, beyond what is to be expected, is as much too much as twice the calls would be.
+constexpr double work_off_minutes = 15;
 constexpr double ratio_min = 0.5, ratio_max = 2;
 
 double minutes_of(Millis span) {
@@ -48,12 +51,15 @@ void CallPrice::set_fleet(std::uint64_t links, double calls_per_minute) {
   price_ = std::clamp(price_, least_, price_max);
 }
 
-void CallPrice::retune(Millis window, std::uint64_t fell_due, std::uint64_t waiting) {
+void CallPrice::retune(Millis window, std::uint64_t made, std::uint64_t waiting, Millis patience) {
   const double minutes = minutes_of(window);
   if (minutes <= 0 || links_ <= 0) return;
-  const double settling_minutes = std::max(links_ / calls_per_minute_, settling_minutes_min);
-  const double demand = static_cast<double>(fell_due) / (calls_per_minute_ * minutes);
-  const double backlog = static_cast<double>(waiting) / (calls_per_minute_ * settling_minutes);
+  const double round_minutes = std::max(links_ / calls_per_minute_, round_minutes_min);
+  const double settling_minutes = settling_rounds * round_minutes;
+  const double demand = static_cast<double>(made) / (calls_per_minute_ * minutes);
+  const double wait_minutes = static_cast<double>(waiting) / calls_per_minute_;
+  const double too_long_minutes = std::max(wait_minutes - minutes_of(patience), 0.0);
+  const double backlog = wait_minutes / settling_minutes + too_long_minutes / work_off_minutes;
   const double ratio = std::clamp(demand + backlog, ratio_min, ratio_max);
   price_ = std::clamp(price_ * std::pow(ratio, minutes / settling_minutes), least_, price_max);
 }

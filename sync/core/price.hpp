@@ -16,8 +16,9 @@ class CallPrice {
   // many, or they are all gone. The first time the price that a fleet of ordinary links would settle at is
   // taken; later the present one follows the change.
   void set_fleet(std::uint64_t links, double calls_per_minute);
-  // In the last `window` so many calls fell due, whether they went out or not, and `waiting` are overdue now.
-  void retune(Millis window, std::uint64_t fell_due, std::uint64_t waiting);
+  // In the last `window` so many calls went out, and `waiting` more are overdue now. As many as go out in
+  // `patience` are what a budget that is used up looks like; more are too many.
+  void retune(Millis window, std::uint64_t made, std::uint64_t waiting, Millis patience);
   double value() const { return std::max(price_, least_); }
   // Not below: a call that saves less is not worth its trouble, however many are allowed.
   void set_least(double price) { least_ = price; }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "sync/engine/engine_impl.hpp"
@@ -18,8 +19,18 @@ core::Millis Engine::Impl::longest_interval() const {
   return is_adaptive(options.policy) ? std::max(planner.max_interval(), asked) : asked;
 }
 
-void Engine::Impl::count_calls(const core::CycleReport& report) {
+void Engine::Impl::count_calls(Slot slot, core::CycleReport& report) {
   planner.count_fetches(report.pages);
+  const bool turned_away = report.peeked && report.yielded && report.pages == 0 && !report.refreshed_at;
+  if (turned_away && !on_hold) {
+    const core::Millis wait = std::max(report.next_due_at - timers.wall_now(), core::Millis(0));
+    const api::SteadyTime now = timers.steady_now();
+    const double pace = core::schedulable(gate.allowed(core::Endpoint::link));
+    const core::Millis until_place = peek_row.place(slot, now + wait, pace) - now;
+    report.next_due_at = timers.wall_now() + until_place;
+    return;
+  }
+  peek_row.left(slot);
   if (report.peeked) planner.count_peek();
 }
 
@@ -45,7 +56,7 @@ void Engine::Impl::tend_planner() {
       fleet.sync_per_minute != known.sync_per_minute || fleet.link_per_minute != known.link_per_minute;
   if (other_budget || moved * noticed_share > known.links || (due && moved > 0)) planner.set_fleet(fleet);
   if (!due) return;
-  planner.tick(now, table.due_count(now_tick()));
+  planner.tick(now, table.due_count(now_tick()), peek_row.size());
   if (!keeping_planner && may_begin()) {
     keeping_planner = true;
     group->spawn(keep_planner());

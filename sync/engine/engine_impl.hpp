@@ -30,6 +30,7 @@
 #include "sync/engine/import_pace.hpp"
 #include "sync/engine/link_table.hpp"
 #include "sync/engine/outages.hpp"
+#include "sync/engine/peek_row.hpp"
 #include "sync/engine/refresh_state.hpp"
 #include "sync/engine/task_group.hpp"
 #include "sync/engine/verifier.hpp"
@@ -269,6 +270,7 @@ struct Engine::Impl final : VisitPort {
     outages.forget(slot);
     hints.forget(slot);
     if (verifier) verifier->forget(table.id(slot));
+    peek_row.left(slot);
     --by_status[index_of(table.status(slot))];
     table.bury(slot);
     for (CycleWaiter* waiter : cycle_waiters) {
@@ -432,7 +434,8 @@ struct Engine::Impl final : VisitPort {
 
   // ---- freshness (engine_freshness.cpp) ----
   core::Millis longest_interval() const;
-  void count_calls(const core::CycleReport& report);
+  // Tells the planner what a visit has cost. A peek that was turned away gets the place where it comes back.
+  void count_calls(Slot slot, core::CycleReport& report);
   // Tells the planner how many links share which budgets, and moves its prices now and then.
   void tend_planner();
   api::Task<void> keep_planner();
@@ -500,6 +503,7 @@ struct Engine::Impl final : VisitPort {
   const api::SteadyTime origin;
   core::VisitPlanner planner;
   bool keeping_planner = false;
+  PeekRow peek_row;
   LinkTable table;
   Outages outages;
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};

@@ -154,7 +154,7 @@ class Schedule {
         keys.popped.push_back(visit.due.due);
       for (const Visit& visit : visits_)
         keys.pushed.push_back(visit.next);
-      fleet_.planner().tick(now_, 0);
+      fleet_.planner().tick(now_, 0, 0);
     }
     const auto count = static_cast<double>(keys.popped.size());
     return {.table_ns = table_s * 1e9 / count, .plan_ns = plan_s * 1e9 / count};

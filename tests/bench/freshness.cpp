@@ -12,6 +12,7 @@
 #include "sync/api/rate_gate.hpp"
 #include "sync/core/planner.hpp"
 #include "sync/engine/link_table.hpp"
+#include "sync/engine/peek_row.hpp"
 #include "tests/bench/minute_count.hpp"
 
 namespace syncd::bench {
@@ -220,7 +221,8 @@ class Run {
       refresh();
     while (!hooks_.empty() && hooks_.top().at_ms <= clock_.now_ms)
       take_hook();
-    planner_.tick(clock_.wall_now(), table_.due_count(static_cast<LinkTable::Tick>(clock_.now_ms / tick_ms)));
+    planner_.tick(clock_.wall_now(), table_.due_count(static_cast<LinkTable::Tick>(clock_.now_ms / tick_ms)),
+                  peek_row_.size());
   }
 
   // ---- faults ----
@@ -267,6 +269,7 @@ class Run {
       links_[at].here = false;
       links_[at].unseen_ms.clear();
       table_.unschedule(at);
+      peek_row_.left(at);
       --links_here_;
     }
     planner_.set_fleet(fleet());
@@ -356,12 +359,14 @@ class Run {
   void visit(std::uint32_t at) {
     LinkState& link = links_[at];
     if (link.peek && core::may_peek(link.outlook.fetched_at, planner_.max_interval(), clock_.wall_now())) {
-      planner_.count_peek();
       if (!gate_.try_take(core::Endpoint::link, link.id, core::Cause::schedule)) {
         const auto opens = gate_.available_at(core::Endpoint::link, link.id, core::Cause::schedule);
-        schedule(at, clock_.wall_now() + (opens - clock_.steady_now()) + core::Millis(tick_ms));
+        const double pace = core::schedulable(gate_.allowed(core::Endpoint::link));
+        schedule(at, clock_.wall_now() + (peek_row_.place(at, opens, pace) - clock_.steady_now()));
         return;
       }
+      planner_.count_peek();
+      peek_row_.left(at);
       peek(at);
       return;
     }
@@ -397,6 +402,7 @@ class Run {
     const std::uint32_t in_minute = count_in_minute(fetches_minute_, budgets().sync_per_app);
     outcome_.most_in_minute = std::max(outcome_.most_in_minute, in_minute);
     planner_.count_fetches();
+    peek_row_.left(at);
     if (measuring()) ++outcome_.fetches;
     note_met(link);
     look(at);
@@ -582,6 +588,7 @@ class Run {
   std::vector<std::string> names_;
   Events refreshes_, hooks_;
   std::deque<std::uint32_t> urgent_;
+  engine::PeekRow peek_row_;
   MinuteCount fetches_minute_, peeks_minute_;
   std::int64_t budgets_changed_ms_ = -minute_ms;
   std::vector<float> delays_min_;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "sync/core/freshness.hpp"
-#include "tests/bench/fleet.hpp"
 #include "tests/bench/drawn_fleet.hpp"
+#include "tests/bench/fleet.hpp"
 
 namespace syncd::bench {
 

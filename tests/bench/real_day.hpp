@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/fast_time.hpp"
 #include "tests/bench/drawn_fleet.hpp"
+#include "tests/bench/fast_time.hpp"
 
 namespace syncd::bench {
 
@@ -36,8 +36,8 @@ struct RealFigures {
   std::uint64_t hooks_told = 0, hooks_given_up = 0;  // since the start
 };
 
-// The two programs with the clock of `time`, which begins at the drawn fleet's 0 when this is called; `dir` is
-// theirs. Returns when the last day is over. Throws test::e2e::Failed.
+// The two programs with the clock of `time`, which begins at the drawn fleet's 0 when this is called; `dir`
+// is theirs. Returns when the last day is over. Throws test::e2e::Failed.
 RealFigures run_real_day(const RealDay& day, const DrawnFleet& drawn, const FastTime& time,
                          const std::filesystem::path& dir);
 

@@ -140,28 +140,28 @@ TEST(VisitPlanner, LooksSoonerNowAndThenToLearn) {
 TEST(VisitPlanner, MovesThePricesByWhatFallsDue) {
   VisitPlanner planner = planner_of(hundred_thousand);
   const CallPrices before = planner.prices();
-  planner.tick(now, 0);
+  planner.tick(now, 0, 0);
   for (int i = 0; i < 20'000; ++i)
     planner.count_fetches();
-  planner.tick(now + minutes(9), 0);
+  planner.tick(now + minutes(9), 0, 0);
   EXPECT_EQ(planner.prices().fetch, before.fetch) << "not yet";
-  planner.tick(now + minutes(10), 0);
+  planner.tick(now + minutes(10), 0, 0);
   EXPECT_GT(planner.prices().fetch, before.fetch);
   EXPECT_LT(planner.prices().peek, before.peek);
   // A clock that is set, or a long pause, moves nothing.
   const CallPrices after = planner.prices();
-  planner.tick(now + hours(24 * 30), 0);
-  planner.tick(now, 0);
+  planner.tick(now + hours(24 * 30), 0, 0);
+  planner.tick(now, 0, 0);
   EXPECT_EQ(planner.prices().fetch, after.fetch);
-  planner.tick(now + minutes(10), 100'000);
+  planner.tick(now + minutes(10), 100'000, 0);
   EXPECT_GT(planner.prices().fetch, 0.5 * after.fetch);
 }
 
 TEST(VisitPlanner, ComesBackFromItsNote) {
   VisitPlanner planner = planner_of(hundred_thousand);
   teach(planner, hours(6));
-  planner.tick(now, 0);
-  planner.tick(now + minutes(10), 0);
+  planner.tick(now, 0, 0);
+  planner.tick(now + minutes(10), 0, 0);
   VisitPlanner read = planner_of(hundred_thousand);
   read.decode(planner.encode());
   EXPECT_EQ(read.prices().fetch, planner.prices().fetch);
@@ -179,8 +179,8 @@ TEST(VisitPlanner, ComesBackFromItsNote) {
 TEST(VisitPlanner, OfADamagedNoteNothingIsKnown) {
   VisitPlanner planner = planner_of(hundred_thousand);
   teach(planner, hours(6));
-  planner.tick(now, 0);
-  planner.tick(now + minutes(10), 0);
+  planner.tick(now, 0, 0);
+  planner.tick(now + minutes(10), 0, 0);
   const std::string note = planner.encode();
   const VisitPlanner fresh = planner_of(hundred_thousand);
   const auto knows_nothing = [&](const std::string& bad) {

@@ -29,6 +29,7 @@ struct Fleet {
   double demand = 500;  // calls a minute that fall due
   double waiting = 0;
   double served = 0;
+  Millis patience = minutes(15);
 
   void pass(CallPrice& price) {
     const double wanted = appetite * links / (std::sqrt(2 * price.value()) * 1440);
@@ -37,7 +38,8 @@ struct Fleet {
     waiting = std::min(waiting + demand * 10, links);  // none waits twice
     served = std::min(waiting, calls * 10);
     waiting -= served;
-    price.retune(minutes(10), static_cast<std::uint64_t>(demand * 10), static_cast<std::uint64_t>(waiting));
+    price.retune(minutes(10), static_cast<std::uint64_t>(served), static_cast<std::uint64_t>(waiting),
+                 patience);
   }
 };
 
@@ -65,7 +67,7 @@ TEST(Price, BeginsWhereAnOrdinaryFleetSettles) {
 TEST(Price, FollowsTheFleetAndTheBudgetAtOnce) {
   CallPrice price = priced(100'000, 500);
   for (int i = 0; i < 20; ++i)
-    price.retune(minutes(10), 2500, 0);
+    price.retune(minutes(10), 2500, 0, minutes(15));
   const double before = price.value();
   price.set_fleet(200'000, 500);
   EXPECT_NEAR(price.value(), 4 * before, 1e-9);
@@ -81,7 +83,7 @@ TEST(Price, OfAFleetThatGrewIsThatOfOneThatWasAlwaysSoLarge) {
   EXPECT_EQ(grown.value(), least);
   for (std::uint64_t links = 2; links <= 100'000; links += links / 2) {
     grown.set_fleet(links, 500);
-    grown.retune(minutes(10), 0, 0);
+    grown.retune(minutes(10), 0, 0, minutes(15));
   }
   grown.set_fleet(100'000, 500);
   EXPECT_LT(grown.value(), 1.01 * priced(100'000, 500).value());
@@ -91,7 +93,7 @@ TEST(Price, OfAFleetThatGrewIsThatOfOneThatWasAlwaysSoLarge) {
 TEST(Price, OfNoLinksIsTheLeast) {
   CallPrice price = priced(0, 500);
   EXPECT_EQ(price.value(), least);
-  price.retune(minutes(10), 100, 100);
+  price.retune(minutes(10), 100, 100, minutes(15));
   EXPECT_EQ(price.value(), least);
   price.set_fleet(100'000, 500);
   EXPECT_EQ(price.value(), priced(100'000, 500).value());
@@ -104,24 +106,24 @@ TEST(Price, OfNoLinksIsTheLeast) {
 TEST(Price, IsNeverBelowTheLeastAndNeverWithoutEnd) {
   CallPrice price = priced(100'000, 500);
   for (int i = 0; i < 10'000; ++i) {
-    price.retune(minutes(10), 0, 0);
+    price.retune(minutes(10), 0, 0, minutes(15));
     ASSERT_GE(price.value(), least);
   }
   EXPECT_EQ(price.value(), least);
   price.set_least(10 * least);
   EXPECT_EQ(price.value(), 10 * least);
   for (int i = 0; i < 10'000; ++i)
-    price.retune(hours(1), 1'000'000'000, 1'000'000'000);
+    price.retune(hours(1), 1'000'000'000, 1'000'000'000, minutes(15));
   EXPECT_LE(price.value(), CallPrice::price_max);
 }
 
 TEST(Price, MovesBySmallSteps) {
   CallPrice price = priced(100'000, 500);
   const double before = price.value();
-  price.retune(minutes(10), 1'000'000, 1'000'000);
+  price.retune(minutes(10), 1'000'000, 1'000'000, minutes(15));
   EXPECT_LT(price.value(), 1.05 * before);
-  price.retune(Millis(0), 1'000'000, 1'000'000);
-  price.retune(minutes(-10), 1'000'000, 1'000'000);
+  price.retune(Millis(0), 1'000'000, 1'000'000, minutes(15));
+  price.retune(minutes(-10), 1'000'000, 1'000'000, minutes(15));
   EXPECT_LT(price.value(), 1.05 * before);
 }
 

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <unordered_set>
+
+#include "sync/api/timers.hpp"
+#include "sync/engine/link_table.hpp"
+
+namespace syncd::engine {
+
+// Peeks that their budget turned away. Each comes back at a place of its own, one behind the other at the
+// pace of that budget: of all that came back when it opens next, all but one would be turned away again.
+// Pure.
+class PeekRow {
+ public:
+  // The longest wait: whatever has opened by then, the link is looked at again.
+  static constexpr core::Millis wait_max = std::chrono::hours(1);
+
+  // The link's peek cannot go out before `opens`. When to try again; at most wait_max later.
+  // `calls_per_minute`: that the schedule may make; above zero.
+  api::SteadyTime place(LinkTable::Slot slot, api::SteadyTime opens, double calls_per_minute);
+  // The peek went out, or is not wanted any more.
+  void left(LinkTable::Slot slot) { waiting_.erase(slot); }
+  // Links that wait for a peek.
+  std::size_t size() const { return waiting_.size(); }
+
+ private:
+  using Fine = std::chrono::time_point<api::SteadyTime::clock, std::chrono::microseconds>;
+  std::unordered_set<LinkTable::Slot> waiting_;
+  Fine free_at_{};  // behind the last one's place
+};
+
+}  // namespace syncd::engine
