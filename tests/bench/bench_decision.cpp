@@ -69,7 +69,7 @@ struct Keys {
   }
 };
 
-// What performance.md measured: 16 bytes an entry, no index, nothing known of a link.
+// As plain as it can be: 16 bytes an entry, no index, nothing known of a link.
 class BareHeap {
  public:
   explicit BareHeap(const LinkTable& table) {

@@ -51,7 +51,7 @@ constexpr std::array<TokenRule, 11> rules{{
      ours, "daemon/cli/* daemon/main* daemon/*_main* daemon/commands*",
      "log through daemon/log.hpp; only the programs' main files write to the terminal"},
     {"sleep", "this_thread::sleep_for this_thread::sleep_until usleep nanosleep",
-     "daemon/* sync/* store/* metrics/* tests/*", "",
+     "daemon/* sync/* store/* metrics/* tests/*", "tests/bench/fast_clock*",
      "wait for the event itself: a line, a readable socket, a state, a child's end"},
     {"environment", "getenv secure_getenv setenv putenv", ours,
      "daemon/config* daemon/main* daemon/notify* daemon/log* daemon/secret_file* daemon/cli/*",
