@@ -271,6 +271,7 @@ struct Engine::Impl final : VisitPort {
     hints.forget(slot);
     if (verifier) verifier->forget(table.id(slot));
     peek_row.left(slot);
+    leave_hinted(slot);  // or the queue would drop it when it is added again, and nothing else take it
     --by_status[index_of(table.status(slot))];
     table.bury(slot);
     for (CycleWaiter* waiter : cycle_waiters) {

@@ -339,5 +339,25 @@ TEST(Receiver, APurgeTakesTheHintAway) {
   EXPECT_THAT(world.store.hints(), IsEmpty());
 }
 
+api::Task<void> add(engine::Engine& engine, std::string id) {
+  engine::NewLink link{core::LinkId{std::move(id)}, {}, {}};
+  const auto added = co_await engine.add_link(std::move(link), by_a_test);
+  EXPECT_TRUE(added);
+}
+
+// It stood in the queue of those that were told of, where nobody takes it any more.
+TEST(Receiver, ALinkThatIsAddedAgainBehindAHintIsVisited) {
+  HookWorld world;
+  world.know("mk_1", world.now() + hours(5));
+  world.begin();
+  world.let_nobody_drain(minutes(1));
+  EXPECT_EQ(world.send("mk_1", "k1"), 200);
+  world.io.start(purge(*world.engine, "mk_1"));
+  world.io.start(add(*world.engine, "mk_1"));
+  EXPECT_THAT(world.causes("mk_1"), IsEmpty());
+  world.io.pass(minutes(2));
+  EXPECT_THAT(world.causes("mk_1"), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace syncd::test
