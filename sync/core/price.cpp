@@ -59,9 +59,11 @@ void CallPrice::retune(Millis window, std::uint64_t made, std::uint64_t waiting,
   const double demand = static_cast<double>(made) / (calls_per_minute_ * minutes);
   const double wait_minutes = static_cast<double>(waiting) / calls_per_minute_;
   const double too_long_minutes = std::max(wait_minutes - minutes_of(patience), 0.0);
-  const double backlog = wait_minutes / settling_minutes + too_long_minutes / work_off_minutes;
-  const double ratio = std::clamp(demand + backlog, ratio_min, ratio_max);
-  price_ = std::clamp(price_ * std::pow(ratio, minutes / settling_minutes), least_, price_max);
+  const double ratio = std::clamp(demand + wait_minutes / settling_minutes, ratio_min, ratio_max);
+  const double pressure = std::min(1 + too_long_minutes / work_off_minutes, ratio_max);
+  const double step =
+      std::pow(ratio, minutes / settling_minutes) * std::pow(pressure, minutes / round_minutes);
+  price_ = std::clamp(price_ * step, least_, price_max);
 }
 
 }  // namespace syncd::core

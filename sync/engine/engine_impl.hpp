@@ -146,7 +146,8 @@ struct Engine::Impl final : VisitPort {
   void want_now(Slot slot, core::Cause cause) {
     // What a person asked for is not turned into something less by a later hint.
     const bool asked_for = table.wanted_cause(slot) == static_cast<std::uint8_t>(core::Cause::manual);
-    if (cause == core::Cause::manual) leave_hinted(slot);
+    // Whatever else it is wanted for, nobody takes it from the queue of those that were told of.
+    if (cause != core::Cause::webhook) leave_hinted(slot);
     if (!asked_for) table.set_wanted_cause(slot, static_cast<std::uint8_t>(cause));
     if (table.in_flight(slot)) return;  // visited once more when it ends
     table.unschedule(slot);

@@ -47,7 +47,9 @@ Millis World::longest_drain() {
 Millis World::heal_bound() {
   const core::Policy& policy = settings_.engine.policy;
   const Millis longest_wait = policy.max_interval * 11 / 10;
-  const Millis window = hours(1);
+  // A budget that upstream's 429s have cut is whole again so long after the window.
+  const Millis recovery = on(Hazard::throttle) ? minutes(100) : Millis(0);
+  const Millis window = hours(1) + recovery;
   const auto budgets = std::min(
       {settings_.budgets.sync_per_app, settings_.budgets.accounts_per_app, settings_.budgets.link_per_app});
   const Millis backlog = minutes(2 * (links_.size() / std::max(1u, budgets) + 1));

@@ -219,6 +219,25 @@ TEST(Freshness, NobodyWaitsLongerThanTheLongestInterval) {
     EXPECT_LE(world.now() - record.freshness.fetched_at, hours(9)) << link_id;
 }
 
+// Two looks a minute for sixty links that all want one: those that are turned away come back one behind the
+// other, and hardly any of them in vain.
+TEST(Freshness, PeeksThatAreTurnedAwayComeBackOneByOne) {
+  ClockedWorld world(adaptive(true), {.sync_per_app = 60, .link_per_app = 2});
+  for (auto& [link_id, record] : world.store.links) {
+    record.freshness.peek_next = true;
+    record.freshness.fetched_at = record.freshness.looked_at = world.now();
+    record.transactions_clock = core::UpstreamTime(world.refreshed_at(link_id));
+    world.seen[link_id] = world.refreshed_at(link_id);
+  }
+  world.start();
+  world.io.pass(hours(1));
+  std::uint64_t in_vain = 0;
+  for (const core::CycleReport& report : world.observer.cycles)
+    in_vain += report.yielded ? 1 : 0;
+  EXPECT_GT(world.peeks, 60U);
+  EXPECT_LE(in_vain, 2 * world.peeks);
+}
+
 TEST(Freshness, TheControlGroupIsVisitedInTurn) {
   core::Policy policy = adaptive(true);
   policy.control_share = 0.5;
