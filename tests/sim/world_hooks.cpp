@@ -134,8 +134,8 @@ void World::act_on_hooks() {
     tally("hook storm");
   }
   if (dice.chance(25)) tell_of_anything(dice, link);
-  // A window that was noted by a clock that was ahead is believed for an hour behind every start.
-  if (!was_ahead_) strike_at_hint(dice);
+  // A window that was noted before the clock was set is believed for an hour behind every start.
+  if (!on(Hazard::throttle)) strike_at_hint(dice);
 }
 
 // Nothing has happened to the link, or nobody knows it.
