@@ -134,8 +134,7 @@ void World::act_on_hooks() {
     tally("hook storm");
   }
   if (dice.chance(25)) tell_of_anything(dice, link);
-  // A window that was noted before the clock was set is believed for an hour behind every start.
-  if (!on(Hazard::throttle)) strike_at_hint(dice);
+  strike_at_hint(dice);
 }
 
 // Nothing has happened to the link, or nobody knows it.
@@ -258,7 +257,8 @@ void World::check_followed() {
     told.push_back(link);
   }
   older_copy_.reset();
-  strike_at_hint(dice);
+  // A window that was noted before the clock was set is believed for an hour behind every start.
+  if (!on(Hazard::throttle)) strike_at_hint(dice);
   if (strike_plan_) next_pause_ = Millis(dice.draw(5'000));
   const auto budget = std::min(settings_.budgets.sync_per_app, settings_.budgets.accounts_per_app);
   live(hint_followed_within + minutes(2 * (pages + told.size()) / std::max(1u, budget)) +
