@@ -81,9 +81,10 @@ std::uint32_t reserve_of(core::Cause cause, std::uint32_t limit) {
   return rank_of(cause) == 0 ? limit / 2 : limit / 10;
 }
 
-// Of the first nine tenths, what verifies may have even if nothing is left of the first half.
+// Of the first nine tenths, what verifies may have even if nothing is left of the first half. 0: the budget
+// is too small for that.
 std::uint32_t share_of_verifies(std::uint32_t limit) {
-  return std::max(limit * 3 / 100, 1U);
+  return limit * 3 / 100;
 }
 
 // Endpoints whose requests are recorded with their link.
@@ -190,7 +191,7 @@ RateGate::RateGate(Timers& timers, const Budgets& budgets) : timers_(timers), bu
     const std::uint32_t limit = i == 0 ? 1 : app_limit(budgets, static_cast<Endpoint>(i));
     app_.emplace_back(limit);
     allowed_.emplace_back(limit);
-    verifies_.emplace_back(share_of_verifies(limit));
+    verifies_.emplace_back(std::max(share_of_verifies(limit), 1U));
   }
 }
 
@@ -256,9 +257,10 @@ std::int64_t RateGate::app_opens_ms(Endpoint endpoint, core::Cause cause, std::u
                                     SteadyTime now) {
   core::SlidingMinute& app = app_window(endpoint, now);
   const std::int64_t opens = app.earliest_ms(ms(now), reserve_of(cause, app.limit()) + ahead);
-  if (cause != core::Cause::verify || opens <= ms(now)) return opens;
+  const std::uint32_t share = share_of_verifies(app.limit());
+  if (cause != core::Cause::verify || opens <= ms(now) || share == 0) return opens;
   core::SlidingMinute& verifies = verifies_[index_of(endpoint)];
-  verifies.set_limit(share_of_verifies(app.limit()));
+  verifies.set_limit(share);
   const std::uint32_t reserve = reserve_of(core::Cause::schedule, app.limit());
   return std::min(opens, std::max(app.earliest_ms(ms(now), reserve + ahead), verifies.earliest_ms(ms(now))));
 }

@@ -44,6 +44,16 @@ class Key {
   std::size_t length_ = 0;
 };
 
+// In the order of their names, so that the same knowledge gives the same note and the same forecast.
+template <class Pools>
+auto in_order(const Pools& pools) {
+  std::vector<const typename Pools::value_type*> sorted;
+  for (const auto& known : pools)
+    sorted.push_back(&known);
+  std::ranges::sort(sorted, {}, [](const auto* known) -> const std::string& { return known->first; });
+  return sorted;
+}
+
 void put(std::string& text, double value) {
   put_number(text, value, separator);
 }
@@ -126,7 +136,8 @@ InstitutionOutlook Outlooks::of(std::string_view institution_id, std::string_vie
 std::vector<InstitutionPool> Outlooks::pools() const {
   std::vector<InstitutionPool> all;
   all.reserve(pools_.size());
-  for (const auto& [name, pool] : pools_) {
+  for (const auto* known : in_order(pools_)) {
+    const Pool& pool = known->second;
     // All as of the same time.
     const double passed = std::max(in_days(everybody_.as_of - pool.as_of), 0.0);
     const ChangePrior prior = prior_of(pool.days < days_known ? everybody_ : pool);
@@ -163,12 +174,7 @@ std::string Outlooks::encode() const {
   for (const double number : {webhooks_.days, webhooks_.hooked, webhooks_.missed})
     put(webhooks, number);
   line(everybody_, webhooks);
-  // In order, so that the same knowledge is the same note.
-  std::vector<const decltype(pools_)::value_type*> sorted;
-  for (const auto& known : pools_)
-    sorted.push_back(&known);
-  std::ranges::sort(sorted, {}, [](const auto* known) -> const std::string& { return known->first; });
-  for (const auto* known : sorted)
+  for (const auto* known : in_order(pools_))
     line(known->second, known->first);
   return text;
 }

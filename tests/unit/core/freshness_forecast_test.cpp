@@ -51,9 +51,10 @@ TEST(Forecast, IsNearWhatTheSimulationMeasures) {
   expect_within(of(100'000, 0, without_rhythm()).without_peeks.mean_minutes, 55.4, 0.1, "no rhythm");
 }
 
-// The prices of the simulated fleets settle less well where both budgets are used up: its figures are above.
-TEST(Forecast, WithPeeksIsWhatSettledPricesGive) {
-  expect_within(of(100'000).with_peeks.mean_minutes, 8.3, 0.3, "100,000");
+TEST(Forecast, KnowsWhatPeeksGive) {
+  expect_within(of(50'000).with_peeks.mean_minutes, 4.2, 0.3, "50,000");
+  expect_within(of(100'000).with_peeks.mean_minutes, 7.75, 0.3, "100,000");
+  expect_within(of(100'000, 0, without_rhythm()).with_peeks.mean_minutes, 33, 0.3, "no rhythm");
   expect_within(of(200'000).with_peeks.mean_minutes, 18.6, 0.3, "200,000");
   expect_within(of(600'000).with_peeks.mean_minutes, 231, 0.3, "600,000");
 }

@@ -535,6 +535,7 @@ struct PeekTest : CycleTest {
     plans = true;
     planner.set_fleet({.links = 1});
     one.store.record.freshness.peek_next = true;
+    one.store.record.freshness.fetched_at = record().last_success_at;
     forget_calls();
   }
 };
