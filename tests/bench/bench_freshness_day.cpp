@@ -40,7 +40,7 @@ struct Options {
   std::uint32_t links = 2'000;
   std::uint32_t seeds = 3;
   std::uint32_t first_seed = 1;
-  std::uint32_t speed = 240;
+  std::uint32_t speed = 120;
   std::uint32_t draws = 10;
   double learning_days = 1;
   double measured_days = 1;

@@ -93,15 +93,16 @@ class RealRun {
     const std::string policy = day_.adaptive
                                    ? fmt::format("peek = {}\n", day_.peeks)
                                    : fmt::format("policy = \"uniform\"\ninterval = \"{}ms\"\n", day_.turn_ms);
-    return {.upstream = "",
-            .schedule = policy + (day_.adaptive ? "interval = \"1d\"\n" : ""),
-            .cycle = "",
-            .budget = fmt::format("sync_per_app = {0}\naccounts_per_app = {0}\nlink_per_app = {1}\n",
-                                  day_.sync_per_minute, day_.link_per_minute),
-            .daemon = "",
-            .admin = day_.hooks
-                         ? "[webhook]\nlisten = \"127.0.0.1:0\"\nissuer = \"https://api.moneykit.com\"\n"
-                         : ""};
+    return {
+        .upstream = "",
+        .schedule = policy + (day_.adaptive ? "interval = \"1d\"\n" : ""),
+        .cycle = "",
+        // Account pulls keep their whole budget: the simulation has none of them.
+        .budget =
+            fmt::format("sync_per_app = {}\nlink_per_app = {}\n", day_.sync_per_minute, day_.link_per_minute),
+        .daemon = "",
+        .admin =
+            day_.hooks ? "[webhook]\nlisten = \"127.0.0.1:0\"\nissuer = \"https://api.moneykit.com\"\n" : ""};
   }
 
   std::int64_t measured_from_ms() const {
