@@ -23,7 +23,8 @@ constexpr Millis pause_max = std::chrono::hours(1);
 constexpr double floor_share = 0.4;
 // So little of the budget may be spent on links of which nothing is expected.
 constexpr double passing_share = 0.1;
-constexpr std::string_view note_head = "planner 1 ";
+constexpr std::uint64_t links_max = 1'000'000'000;  // more in a note is none
+constexpr std::string_view note_head = "planner 2 ";
 
 Millis from_minutes(double minutes) {
   return Millis(static_cast<std::int64_t>(std::min(minutes, 1e9) * 60'000));
@@ -63,9 +64,11 @@ void VisitPlanner::set_fleet(const FleetBudget& fleet) {
   fetch_.set_fleet(fleet.links, calls);
   peek_.set_fleet(fleet.links, schedulable(fleet.link_per_minute));
   bounds_ = policy_;
-  const Millis affordable = from_minutes(static_cast<double>(fleet.links) / (floor_share * calls));
+  const std::uint32_t configured = fleet.sync_configured > 0 ? fleet.sync_configured : fleet.sync_per_minute;
+  const double visits = schedulable(configured);
+  const Millis affordable = from_minutes(static_cast<double>(fleet.links) / (floor_share * visits));
   bounds_.max_interval = std::max(policy_.max_interval, affordable);
-  const Millis in_passing = from_minutes(static_cast<double>(fleet.links) / (passing_share * calls));
+  const Millis in_passing = from_minutes(static_cast<double>(fleet.links) / (passing_share * visits));
   if (policy_.interval >= in_passing) bounds_.max_interval = std::min(bounds_.max_interval, policy_.interval);
 }
 
@@ -126,15 +129,22 @@ void VisitPlanner::tick(WallTime now, std::uint64_t overdue, std::uint64_t peeks
     fetch_.retune(passed, fetches_, overdue, overdue_patience);
     peek_.retune(passed, peeks_, peeks_waiting, peek_patience);
   }
+  skip_window(now);
+}
+
+void VisitPlanner::skip_window(WallTime now) {
   fetches_ = peeks_ = 0;
   retuned_at_ = now;
 }
 
-// A head with the hash of what follows: the prices, and the institutions.
+// A head with the hash of what follows: the prices and the fleet that they are of, and the institutions.
 std::string VisitPlanner::encode() const {
   std::string text;
   put_number(text, fetch_.value(), ' ');
-  put_number(text, peek_.value(), '\n');
+  put_number(text, peek_.value(), ' ');
+  put_number(text, fleet_.links, ' ');
+  put_number(text, fleet_.sync_per_minute, ' ');
+  put_number(text, fleet_.link_per_minute, '\n');
   text += outlooks_.encode();
   return std::string(note_head) + std::to_string(stable_hash(text)) + '\n' + text;
 }
@@ -148,9 +158,17 @@ void VisitPlanner::decode(std::string_view note) {
   if (head != std::string(note_head) + std::to_string(stable_hash(note))) return;
   double fetch = 0;
   double peek = 0;
-  if (!take_price(note, fetch, ' ') || !take_price(note, peek, '\n')) return;
+  if (!take_price(note, fetch, ' ') || !take_price(note, peek, ' ')) return;
+  FleetBudget noted;
+  const bool whole = take_number(note, noted.links, ' ') && take_number(note, noted.sync_per_minute, ' ') &&
+                     take_number(note, noted.link_per_minute, '\n');
+  if (!whole || noted.links > links_max || noted.sync_per_minute == 0 || noted.link_per_minute == 0) return;
+  // The prices of another fleet, or of a budget that 429s had cut, are made those of this one.
+  const FleetBudget present = fleet_;
+  set_fleet(noted);
   fetch_.restore(fetch);
   peek_.restore(peek);
+  if (present.links > 0) set_fleet(present);
   outlooks_.decode(note);
 }
 

@@ -23,6 +23,9 @@ struct FleetBudget {
   std::uint64_t links = 0;  // that the schedule visits
   std::uint32_t sync_per_minute = 600;
   std::uint32_t link_per_minute = 1000;
+  // What is configured, where 429s have cut what may be used; 0: the same. It decides how long a link may
+  // wait.
+  std::uint32_t sync_configured = 0;
   bool operator==(const FleetBudget&) const = default;
 };
 
@@ -60,6 +63,9 @@ class VisitPlanner {
   // Moves the prices when their time has come; `overdue`: links that are due and not being visited,
   // `peeks_waiting`: those whose peek was turned away by its budget.
   void tick(WallTime now, std::uint64_t overdue, std::uint64_t peeks_waiting);
+
+  // Forgets what was counted: it was no time of visits.
+  void skip_window(WallTime now);
 
   const FleetBudget& fleet() const { return fleet_; }
   CallPrices prices() const { return {.fetch = fetch_.value(), .peek = peek_.value()}; }

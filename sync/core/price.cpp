@@ -44,7 +44,7 @@ void CallPrice::set_fleet(std::uint64_t links, double calls_per_minute) {
   if (links_ <= 0) return;
   if (price_ <= 0) {
     price_ = ordinary();
-  } else if (known) {
+  } else if (known && before != ordinary()) {
     const double asks = value() > least_ ? price_ / before : std::min(least_ / before, 1.0);
     price_ = asks * ordinary();
   }

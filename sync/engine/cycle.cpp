@@ -372,7 +372,7 @@ class Cycle {
 
   // Asks whether upstream has anything new.
   api::Task<void> peek() {
-    report().peeked = true;  // also one that the budget turns away: it fell due
+    report().peeked = true;  // also one that the budget turns away
     co_await look(&core::step_peek);
   }
 

@@ -48,14 +48,21 @@ void Engine::Impl::tend_planner() {
   const bool due = planner.tick_due(now);
   const core::FleetBudget fleet{.links = links_visited(),
                                 .sync_per_minute = gate.allowed(core::Endpoint::sync),
-                                .link_per_minute = gate.allowed(core::Endpoint::link)};
+                                .link_per_minute = gate.allowed(core::Endpoint::link),
+                                .sync_configured = gate.budgets().sync_per_app};
   const core::FleetBudget& known = planner.fleet();
   const std::uint64_t moved =
       fleet.links > known.links ? fleet.links - known.links : known.links - fleet.links;
-  const bool other_budget =
-      fleet.sync_per_minute != known.sync_per_minute || fleet.link_per_minute != known.link_per_minute;
+  const bool other_budget = fleet.sync_per_minute != known.sync_per_minute ||
+                            fleet.link_per_minute != known.link_per_minute ||
+                            fleet.sync_configured != known.sync_configured;
   if (other_budget || moved * noticed_share > known.links || (due && moved > 0)) planner.set_fleet(fleet);
   if (!due) return;
+  // While nothing is visited, what waits says nothing about the prices.
+  if (!may_begin() || gate.frozen_until(core::Endpoint::sync)) {
+    planner.skip_window(now);
+    return;
+  }
   planner.tick(now, table.due_count(now_tick()), peek_row.size());
   if (!keeping_planner && may_begin()) {
     keeping_planner = true;

@@ -133,6 +133,7 @@ struct Engine::Impl final : VisitPort {
     if (visited_by_schedule(status)) return;
     table.unschedule(slot);
     outages.forget(slot);
+    peek_row.left(slot);
   }
 
   Slot add(std::string_view link_id, LinkStatus status, core::WallTime due) {

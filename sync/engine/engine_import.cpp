@@ -60,10 +60,7 @@ api::Task<void> Engine::Impl::import_some(ImportRun& run) {
 }
 
 std::uint32_t Engine::Impl::sync_budget() {
-  for (const api::BudgetUse& use : gate.use()) {
-    if (use.endpoint == core::Endpoint::sync) return use.limit;
-  }
-  return 0;
+  return gate.budgets().sync_per_app;  // a budget that 429s have cut is whole again before an import is over
 }
 
 // What a repeated request is answered: how things are now.

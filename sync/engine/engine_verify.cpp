@@ -45,6 +45,7 @@ api::Task<std::optional<Obstacle>> Engine::Impl::claim(core::LinkId link_id) {
   const Slot slot = *table.find(link_id.str());
   claimed = {.slot = slot, .due = {}, .urgent = table.urgent(slot), .wanted_cause = table.wanted_cause(slot)};
   if (table.scheduled(slot)) claimed.due = table.due(slot);
+  leave_hinted(slot);  // release() puts it back; the queue would drop it meanwhile
   // What is wanted from now on is told apart from what was.
   table.set_wanted_cause(slot, 0);
   table.unschedule(slot);

@@ -250,6 +250,7 @@ void judge(const ByName& results, const std::vector<Job>& all, Report& report) {
   ratio("policy_peek_100000", "uniform_100000", 0.20);
   ratio("policy_hooks_peek_100000", "uniform_100000", 0.025);
   ratio("irregular_policy_100000", "irregular_sqrt_true_100000", 1.02);
+  ratio("irregular_policy_peek_100000", "irregular_sqrt_true_100000", 1.02);
   double gap = 0;
   double fetch_gap = 0;
   std::uint64_t over = 0;

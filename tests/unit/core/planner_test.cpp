@@ -176,6 +176,41 @@ TEST(VisitPlanner, ComesBackFromItsNote) {
   EXPECT_EQ(early.prices().fetch, planner.prices().fetch);
 }
 
+TEST(VisitPlanner, ThePricesOfACutBudgetAreNotThoseOfAWholeOne) {
+  FleetBudget cut = hundred_thousand;
+  cut.sync_per_minute /= 4;
+  const VisitPlanner while_cut = planner_of(cut);
+  const VisitPlanner whole = planner_of(hundred_thousand);
+  ASSERT_GT(while_cut.prices().fetch, 10 * whole.prices().fetch);
+  VisitPlanner read(policy);
+  read.decode(while_cut.encode());
+  read.set_fleet(hundred_thousand);
+  EXPECT_NEAR(read.prices().fetch, whole.prices().fetch, 1e-9);
+  VisitPlanner late = planner_of(hundred_thousand);
+  late.decode(while_cut.encode());
+  EXPECT_NEAR(late.prices().fetch, whole.prices().fetch, 1e-9);
+}
+
+TEST(VisitPlanner, ACutBudgetDoesNotMakeTheLongestWaitLonger) {
+  const FleetBudget whole{.links = 300'000, .sync_per_minute = 600, .link_per_minute = 1000};
+  FleetBudget cut = whole;
+  cut.sync_per_minute = 60;
+  ASSERT_GT(planner_of(cut).max_interval(), planner_of(whole).max_interval());
+  cut.sync_configured = 600;
+  EXPECT_EQ(planner_of(cut).max_interval(), planner_of(whole).max_interval());
+}
+
+TEST(VisitPlanner, WhatWaitsWhileNothingIsVisitedMovesNoPrice) {
+  VisitPlanner planner = planner_of(hundred_thousand);
+  planner.tick(now, 0, 0);
+  const CallPrices before = planner.prices();
+  for (int i = 1; i <= 72; ++i)
+    planner.skip_window(now + minutes(10 * i));
+  EXPECT_EQ(planner.prices().fetch, before.fetch);
+  planner.tick(now + minutes(730), 100'000, 0);
+  EXPECT_LT(planner.prices().fetch, 1.1 * before.fetch) << "the time before was none of visits";
+}
+
 TEST(VisitPlanner, OfADamagedNoteNothingIsKnown) {
   VisitPlanner planner = planner_of(hundred_thousand);
   teach(planner, hours(6));
