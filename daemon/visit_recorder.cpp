@@ -13,10 +13,6 @@ namespace {
 
 constexpr core::Millis written_every{1'000};
 
-bool brought_a_change(const core::CycleReport& report) {
-  return report.created + report.updated + report.removed + report.account_changes > 0;
-}
-
 }  // namespace
 
 void VisitRecorder::add(const core::CycleReport& report) {
@@ -32,7 +28,7 @@ void VisitRecorder::add(const core::CycleReport& report) {
        .refreshed_at = std::chrono::floor<core::Millis>(*report.refreshed_at),
        // Of a link with accounts only there are no pages.
        .fetched = report.pages > 0 || !report.peeked,
-       .changed = brought_a_change(report),
+       .changed = core::brought_change(report),
        .cause = report.cause});
   ++lines_;
 }

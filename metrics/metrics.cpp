@@ -129,8 +129,7 @@ struct Metrics::Impl {
     const std::size_t arm = arm_slot(report.arm);
     const std::size_t found = finder_slot(report.cause) * arm_names().size() + arm;
     histogram(Id::visibility_delay_seconds, found).Observe(delay);
-    const bool changed = report.created + report.updated + report.removed + report.account_changes > 0;
-    if (changed) histogram(Id::change_delay_seconds, arm).Observe(delay);
+    if (core::brought_change(report)) histogram(Id::change_delay_seconds, arm).Observe(delay);
   }
 
   // Counters that another part keeps are brought up to its value.

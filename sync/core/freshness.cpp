@@ -14,18 +14,14 @@ using Days = std::chrono::duration<double, std::ratio<86'400>>;
 
 constexpr std::uint32_t refreshes_max = 48;  // that one visit is planned for
 constexpr std::uint32_t missed_max = 4;  // refreshes that did not come in a row: the rhythm is not this one's
-constexpr double jitter_share = visit_jitter_share;
 
 Millis to_millis(double days) {
   constexpr double longest = 3650;
   return std::chrono::duration_cast<Millis>(Days(std::clamp(days, 0.0, longest)));
 }
 
-using Option = VisitWay;
-using Setting = VisitSetting;
-
 // The square-root law: the longer the wait, the more delay; the shorter, the more calls.
-Option by_rate(const Setting& set, bool peek) {
+VisitWay by_rate(const VisitSetting& set, bool peek) {
   const double price = peek ? set.prices.peek : set.prices.fetch;
   const double wait = std::sqrt(2 * price / set.worth_per_day);
   double cost = std::sqrt(2 * price * set.worth_per_day);
@@ -37,7 +33,7 @@ Option by_rate(const Setting& set, bool peek) {
   return {.reason = VisitReason::rate, .peek = peek, .cost_per_day = cost, .wait_days = wait};
 }
 
-Option by_ladder(const Setting& set, bool peek) {
+VisitWay by_ladder(const VisitSetting& set, bool peek) {
   const double unit = set.worth_per_refresh * set.spread;
   const double price = (peek ? set.prices.peek : set.prices.fetch) / unit;
   const LadderPlan plan = ladder_plan(price, set.period / set.spread);
@@ -50,7 +46,7 @@ Option by_ladder(const Setting& set, bool peek) {
           .price = price};
 }
 
-Option by_batch(const Setting& set, std::uint32_t refreshes) {
+VisitWay by_batch(const VisitSetting& set, std::uint32_t refreshes) {
   const double k = refreshes;
   const double spread = set.spread * std::sqrt(k);
   const SingleLook look = single_look(k, k * set.period / spread);
@@ -60,31 +56,18 @@ Option by_batch(const Setting& set, std::uint32_t refreshes) {
 }
 
 // The cost of a batch falls with its size, has one lowest point and rises: the search ends behind it.
-Option best_batch(const Setting& set, double max_days) {
-  Option best;
+VisitWay best_batch(const VisitSetting& set, double max_days) {
+  VisitWay best;
   for (std::uint32_t k = 1; k <= refreshes_max && k * set.period <= max_days; ++k) {
-    const Option option = by_batch(set, k);
+    const VisitWay option = by_batch(set, k);
     if (option.cost_per_day >= best.cost_per_day) break;
     best = option;
   }
   return best;
 }
 
-Option best_option(const Setting& set, double max_days) {
-  Option best = by_rate(set, false);
-  const auto consider = [&best](const Option& option) {
-    if (option.cost_per_day < best.cost_per_day) best = option;
-  };
-  if (set.peeks) consider(by_rate(set, true));
-  if (set.worth_per_refresh <= 0) return best;
-  consider(by_ladder(set, false));
-  if (set.peeks) consider(by_ladder(set, true));
-  consider(best_batch(set, max_days));
-  return best;
-}
-
 // Days from `now` to the next look of the ladder; never(): the rhythm is not kept.
-double next_of_ladder(const Setting& set, double price, double since_refresh) {
+double next_of_ladder(const VisitSetting& set, double price, double since_refresh) {
   for (std::uint32_t k = 1; k <= missed_max; ++k) {
     const double spread = set.spread * std::sqrt(static_cast<double>(k));
     const double expected = k * set.period;
@@ -95,7 +78,7 @@ double next_of_ladder(const Setting& set, double price, double since_refresh) {
   return never();
 }
 
-double next_of_batch(const Setting& set, std::uint32_t refreshes, double since_refresh) {
+double next_of_batch(const VisitSetting& set, std::uint32_t refreshes, double since_refresh) {
   const double k = refreshes;
   const double spread = set.spread * std::sqrt(k);
   const double at = k * set.period + single_look(k, k * set.period / spread).at * spread;
@@ -104,7 +87,7 @@ double next_of_batch(const Setting& set, std::uint32_t refreshes, double since_r
   return at + missed * set.period - since_refresh;
 }
 
-double wait_of(const Option& option, const Setting& set, double since_refresh) {
+double wait_of(const VisitWay& option, const VisitSetting& set, double since_refresh) {
   switch (option.reason) {
     case VisitReason::ladder:
       return next_of_ladder(set, option.price, since_refresh);
@@ -119,7 +102,7 @@ double wait_of(const Option& option, const Setting& set, double since_refresh) {
 double jitter_of(std::uint64_t id_hash, WallTime now) {
   const std::uint64_t mixed =
       (id_hash ^ static_cast<std::uint64_t>(now.time_since_epoch().count())) * 0x9e3779b97f4a7c15ULL;
-  return jitter_share * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1);
+  return visit_jitter_share * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1);
 }
 
 // A fetch that is still to come was dated by a clock that was wrong.
@@ -162,11 +145,11 @@ VisitSetting setting_of(const VisitNeeds& needs, const RefreshRhythm& rhythm, co
                         bool peeks) {
   const double unseen = 1 - needs.recall;
   const double unseen_per_day = unseen * needs.changes_per_day;
-  Setting set{.unseen_per_day = unseen_per_day,
-              .worth_per_day = needs.weight * unseen_per_day,
-              .worth_per_refresh = 0,
-              .prices = prices,
-              .peeks = peeks};
+  VisitSetting set{.unseen_per_day = unseen_per_day,
+                   .worth_per_day = needs.weight * unseen_per_day,
+                   .worth_per_refresh = 0,
+                   .prices = prices,
+                   .peeks = peeks};
   if (!rhythm.regular) return set;
   set.period = in_days(rhythm.period);
   set.spread = in_days(rhythm.spread);
@@ -176,7 +159,16 @@ VisitSetting setting_of(const VisitNeeds& needs, const RefreshRhythm& rhythm, co
 }
 
 VisitWay cheapest_way(const VisitSetting& set, double max_days) {
-  return best_option(set, max_days);
+  VisitWay best = by_rate(set, false);
+  const auto consider = [&best](const VisitWay& option) {
+    if (option.cost_per_day < best.cost_per_day) best = option;
+  };
+  if (set.peeks) consider(by_rate(set, true));
+  if (set.worth_per_refresh <= 0) return best;
+  consider(by_ladder(set, false));
+  if (set.peeks) consider(by_ladder(set, true));
+  consider(best_batch(set, max_days));
+  return best;
 }
 
 VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institution, const CallPrices& prices,
@@ -185,12 +177,12 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   plan.changes_per_day = changes_per_day(link.evidence, institution.prior);
   plan.recall = webhook_recall(link.evidence, link.has_webhook);
   const RefreshRhythm rhythm = link.refreshed_at ? institution.rhythm : RefreshRhythm{};
-  Setting set =
+  VisitSetting set =
       setting_of({.changes_per_day = plan.changes_per_day, .recall = plan.recall, .weight = link.weight},
                  rhythm, prices, policy.peeks);
   if (rhythm.regular) plan.change_chance = set.worth_per_refresh / link.weight;
   const double max_days = in_days(policy.max_interval);
-  Option option = best_option(set, max_days);
+  VisitWay option = cheapest_way(set, max_days);
   // One that is still to come was seen by now: our clock is behind.
   const double since_refresh =
       rhythm.regular ? std::max(Days(UpstreamTime(now) - *link.refreshed_at).count(), 0.0) : 0.0;
@@ -198,7 +190,7 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   if (wait == never()) {
     set.period = set.spread = 0;
     set.worth_per_refresh = 0;
-    option = best_option(set, max_days);
+    option = cheapest_way(set, max_days);
     wait = option.wait_days;
   }
   plan.reason = option.reason;

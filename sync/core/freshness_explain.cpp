@@ -60,11 +60,7 @@ DueBy due_by(const LinkRecord& record) {
 
 void take_weight(const LinkRecord& record, const Policy& policy, ScheduleExplanation& told) {
   told.weight = weight_of(record, policy);
-  if (policy.weights == nullptr) return;
-  for (const TagWeight& one : *policy.weights) {
-    const bool has = std::ranges::find(record.tags, one.tag) != record.tags.end();
-    if (has && one.weight == told.weight && told.weight_tag.empty()) told.weight_tag = one.tag;
-  }
+  if (const TagWeight* const heaviest = heaviest_tag(record, policy)) told.weight_tag = heaviest->tag;
 }
 
 RhythmKnowledge knowledge_of(const RefreshRhythm& rhythm) {

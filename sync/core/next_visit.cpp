@@ -21,14 +21,19 @@ FoundBy found_by(Cause cause) {
 
 }  // namespace
 
-double weight_of(const LinkRecord& record, const Policy& policy) {
-  std::optional<double> largest;
-  if (policy.weights == nullptr) return 1;
+const TagWeight* heaviest_tag(const LinkRecord& record, const Policy& policy) {
+  const TagWeight* heaviest = nullptr;
+  if (policy.weights == nullptr) return nullptr;
   for (const TagWeight& one : *policy.weights) {
     const bool has = std::ranges::find(record.tags, one.tag) != record.tags.end();
-    if (has) largest = std::max(largest.value_or(one.weight), one.weight);
+    if (has && (heaviest == nullptr || one.weight > heaviest->weight)) heaviest = &one;
   }
-  return largest.value_or(1);
+  return heaviest;
+}
+
+double weight_of(const LinkRecord& record, const Policy& policy) {
+  const TagWeight* const heaviest = heaviest_tag(record, policy);
+  return heaviest != nullptr ? heaviest->weight : 1;
 }
 
 LinkOutlook outlook_of(const LinkRecord& record, const Policy& policy) {

@@ -7,7 +7,10 @@
 namespace syncd::core {
 
 LinkOutlook outlook_of(const LinkRecord& record, const Policy& policy);
-// How much a change of the link counts: the largest weight of its tags; 1 where none of them has one.
+// The tag of the link that has the largest weight, of several the first configured; null: none has one. Lives
+// as long as the policy.
+const TagWeight* heaviest_tag(const LinkRecord& record, const Policy& policy);
+// How much a change of the link counts: that weight; 1 where no tag has one.
 double weight_of(const LinkRecord& record, const Policy& policy);
 FreshnessPolicy freshness_policy_of(const Policy& policy);
 

@@ -40,6 +40,11 @@ struct CycleReport {
   WallTime next_due_at{};
 };
 
+// The cycle has committed a change of a row or an account.
+inline bool brought_change(const CycleReport& report) {
+  return report.created + report.updated + report.removed + report.account_changes > 0;
+}
+
 // How a cycle ended, in one word for logs, metrics and the admin API: `success`, `yielded` (committed so far,
 // more to do later) or the kind of its error.
 std::string_view outcome_of(const CycleReport& report);

@@ -198,9 +198,7 @@ class Cycle {
   api::Task<bool> commit(core::LinkUpdate update) {
     const core::WallTime at = update.at;
     if (context_.planner != nullptr) {
-      const core::CycleReport& so_far = outcome_.report;
-      const std::uint64_t found = so_far.created + so_far.updated + so_far.removed + so_far.account_changes;
-      const bool changed = found > 0 || !update.changes.empty();
+      const bool changed = core::brought_change(outcome_.report) || !update.changes.empty();
       core::plan_next_visit(*context_.planner, context_.policy, record_, changed, update);
     }
     if (!core::visited_by_schedule(update.record.status)) answer_hint(update);

@@ -384,7 +384,6 @@ struct Engine::Impl final : VisitPort {
   api::Task<core::Result<Imported>> import_links(std::vector<NewLink> links, Requester by);
   api::Task<void> import_some(ImportRun& run);
   Imported imported_before(const std::vector<NewLink>& links) const;
-  std::uint32_t sync_budget();
   api::Task<core::Result<void>> record_act(std::string action, std::string detail, Requester by);
 
   // ---- webhooks of links (engine_webhooks.cpp) ----

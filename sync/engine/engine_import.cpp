@@ -59,10 +59,6 @@ api::Task<void> Engine::Impl::import_some(ImportRun& run) {
   }
 }
 
-std::uint32_t Engine::Impl::sync_budget() {
-  return gate.budgets().sync_per_app;  // a budget that 429s have cut is whole again before an import is over
-}
-
 // What a repeated request is answered: how things are now.
 Imported Engine::Impl::imported_before(const std::vector<NewLink>& links) const {
   Imported results;
@@ -93,7 +89,7 @@ api::Task<core::Result<Imported>> Engine::Impl::import_links(std::vector<NewLink
   ImportRun run;
   run.links = std::move(links);
   run.actor = by.actor;
-  run.budget = sync_budget();
+  run.budget = gate.budgets().sync_per_app;  // one that 429s have cut is whole again before all are visited
   run.results.resize(run.links.size());
   const auto executor = co_await boost::asio::this_coro::executor;
   auto on_exception = [](std::exception_ptr error) { std::rethrow_exception(error); };

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
 #include "sync/api/timers.hpp"
 #include "sync/core/types.hpp"
+#include "sync/engine/place_row.hpp"
 
 namespace syncd::engine {
 
@@ -16,8 +16,7 @@ class ImportPace {
   core::Millis next(api::SteadyTime now, std::uint32_t budget, core::Millis wait_max);
 
  private:
-  using Fine = std::chrono::time_point<api::SteadyTime::clock, std::chrono::microseconds>;
-  Fine free_at_{};  // behind the last one's place
+  PlaceRow places_;
 };
 
 }  // namespace syncd::engine

@@ -6,6 +6,7 @@
 
 #include "sync/api/timers.hpp"
 #include "sync/engine/link_table.hpp"
+#include "sync/engine/place_row.hpp"
 
 namespace syncd::engine {
 
@@ -26,9 +27,8 @@ class PeekRow {
   std::size_t size() const { return waiting_.size(); }
 
  private:
-  using Fine = std::chrono::time_point<api::SteadyTime::clock, std::chrono::microseconds>;
   std::unordered_set<LinkTable::Slot> waiting_;
-  Fine free_at_{};  // behind the last one's place
+  PlaceRow places_;
 };
 
 }  // namespace syncd::engine
