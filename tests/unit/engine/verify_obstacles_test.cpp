@@ -175,5 +175,38 @@ TEST(VerifyObstacle, VerifiesInARowKeepTheirDistance) {
     EXPECT_GE(at[i] - at[i - 1], engine::verify_request_gap) << i;
 }
 
+api::Task<void> hint(engine::Engine& engine, std::string link_id) {
+  core::LinkId told{std::move(link_id)};
+  const core::Digest key{};
+  const auto outcome = co_await engine.hint(std::move(told), key);
+  EXPECT_TRUE(outcome);
+}
+
+// Told of while its pages are read, it waits for the budget in the queue of those that were told of; the
+// verify claims it from there for its accounts, and the queue is looked through meanwhile.
+TEST(VerifyWaits, AHintThatStandsInItsQueueOutlivesAClaim) {
+  VerifyWorld world;
+  world.sync({the_link, "mk_2"});
+  bool read_to_end = false;
+  bool looked_through = false;
+  world.instead = [&](const api::HttpCall& call) -> Answer {
+    if (is_reading(call) && cursor_of(call) == "n3" && !std::exchange(read_to_end, true)) {
+      world.gate.freeze(core::Endpoint::sync, world.io.timers.wall_now() + minutes(1));
+      world.io.group.spawn(hint(*world.engine, the_link));
+    } else if (asks_for_accounts(call) && read_to_end && !std::exchange(looked_through, true)) {
+      world.io.group.spawn(hint(*world.engine, "mk_2"));
+    }
+    return std::nullopt;
+  };
+  ASSERT_TRUE(world.engine->verify(the_id()));
+  world.io.pass(minutes(60));
+  EXPECT_TRUE(looked_through);
+  const auto followed = [](const core::CycleReport& report) {
+    return report.link_id == the_id() && report.cause == core::Cause::webhook;
+  };
+  EXPECT_TRUE(std::ranges::any_of(world.observer.cycles, followed));
+  EXPECT_EQ(world.engine->hints_waiting(), 0U);
+}
+
 }  // namespace
 }  // namespace syncd::test

@@ -345,19 +345,6 @@ api::Task<void> add(engine::Engine& engine, std::string id) {
   EXPECT_TRUE(added);
 }
 
-// The verify takes the link out of the queue, and puts it back.
-TEST(Receiver, AHintThatWaitsWhileItsLinkIsVerifiedIsFollowed) {
-  HookWorld world;
-  world.know("mk_1", world.now() + hours(5));
-  world.begin();
-  world.let_nobody_drain(minutes(1));
-  EXPECT_EQ(world.send("mk_1", "k1"), 200);
-  ASSERT_TRUE(world.engine->verify(core::LinkId{"mk_1"}));
-  world.io.pass(minutes(30));
-  EXPECT_THAT(world.causes("mk_1"), testing::Contains(Cause::webhook));
-  EXPECT_THAT(world.store.hints(), IsEmpty());
-}
-
 // It stood in the queue of those that were told of, where nobody takes it any more.
 TEST(Receiver, ALinkThatIsAddedAgainBehindAHintIsVisited) {
   HookWorld world;
