@@ -83,8 +83,7 @@ void World::plan_moments(Dice& dice) {
                                          Hazard::cursors_end};
   const Hazard at_answer = in_flight[dice.draw(std::size(in_flight))];
   const bool answer_struck = dice.chance(30);
-  if (copies && on(Hazard::older_copy) && damages_.empty())
-    older_copy_ = static_cast<const ModelDatabase&>(store_);
+  if (copies && on(Hazard::older_copy) && damages_.empty()) take_copy();
   if (at_commit && on(hazard_of(action))) action_at_commit_ = action;
   const bool wanted = on(Hazard::act_in_flight) && on(at_answer);
   const bool too_often = at_answer == Hazard::deleted && !dice.chance(20);

@@ -92,7 +92,7 @@ api::Task<void> World::send_hooks() {
         tasks_.spawn(hook_task(link_id, key, delivery.number));
       }
     }
-    const auto next = upstream_.next_hook();
+    const auto next = weights_.upstream_down ? std::nullopt : upstream_.next_hook();
     const Millis wait = next ? *next - now : look_for_hooks_every;
     const api::SteadyTime at = timers_.steady_now() + std::clamp(wait, Millis(100), look_for_hooks_every);
     co_await timers_.sleep_until(at);

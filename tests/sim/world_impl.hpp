@@ -103,6 +103,10 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
     std::uint64_t asked_at = 0;      // the moment of the last request about it
     std::uint64_t feed_asked_at = 0;
   };
+  struct OlderCopy {
+    ModelDatabase data;
+    std::set<LinkId> histories_read;  // as Past says it
+  };
   struct WaitingHint {
     std::uint64_t sequence = 0;
     std::uint64_t stored_at = 0;  // the moment
@@ -184,6 +188,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   void stop_anywhere();
   void restart();
   void stop_after_storage_failure();
+  void take_copy();
   void put_back_older_copy();
   bool strike_due();
   void doubt_stored_windows();
@@ -306,7 +311,7 @@ class World final : public engine::EngineObserver, public CommitWatcher, public 
   sandbox::Upstream upstream_;
   ModelStore store_;
   RequestWatch watch_;
-  std::optional<ModelDatabase> older_copy_;
+  std::optional<OlderCopy> older_copy_;
   bool put_back_unread_ = false;  // the consumer of the feed has not read since
   FeedReader reader_;
   FaultWeights weights_;

@@ -118,13 +118,19 @@ void World::stop_after_storage_failure() {
   boot();
 }
 
+void World::take_copy() {
+  older_copy_ = OlderCopy{.data = store_, .histories_read = {}};
+  for (const auto& [link_id, past] : past_)
+    if (past.history_was_read) older_copy_->histories_read.insert(link_id);
+}
+
 // It knows nothing of what was sent since it was made, so the daemon is left off until all windows have
 // passed.
 void World::put_back_older_copy() {
   note("an older copy of the store is put back");
   tally("older copy put back");
   pass(minutes(70));
-  store_.put_back(*older_copy_);
+  store_.put_back(older_copy_->data);
   put_back_unread_ = true;
   awaited_reports_.clear();
   take_hints_of_copy();
@@ -133,7 +139,7 @@ void World::put_back_older_copy() {
     if (record.repairing) repairing_.insert(link_id);
     // One that was purged since is there again, as it was.
     past_[link_id].purged = false;
-    past_[link_id].history_was_read |= record.last_success_at != core::WallTime{};
+    past_[link_id].history_was_read |= older_copy_->histories_read.contains(link_id);
   }
   for (auto& [link_id, past] : past_) {
     past.cursor.clear();
