@@ -268,10 +268,16 @@ int App::Impl::connect_upstream() {
   options.client_secret = std::make_shared<const api::Secret>(std::move(*secret));
   upstream =
       std::make_unique<api::MoneykitApi>(*transport, *gate, timers, std::move(options),
-                                         [this](const core::HttpReport& report) { metrics.record(report); });
+                                         [this](const core::HttpReport& report) { note_request(report); });
   engine = std::make_unique<engine::Engine>(timers, *upstream, *gate, *gateway, observer,
                                             engine_options_of(config));
   return exit_ok;
+}
+
+void App::Impl::note_request(const core::HttpReport& report) {
+  metrics.record(report);
+  constexpr int too_many_requests = 429;
+  if (report.status == too_many_requests) budget_watch.look(gate->use());
 }
 
 // No minute is granted twice: what was sent just before the last stop, and the windows upstream closed, still

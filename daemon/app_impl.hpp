@@ -17,6 +17,7 @@
 #include "daemon/admin/token_book.hpp"
 #include "daemon/app.hpp"
 #include "daemon/backups.hpp"
+#include "daemon/budget_watch.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/feed_care.hpp"
 #include "daemon/live_view.hpp"
@@ -60,6 +61,7 @@ struct App::Impl {
   int connect_upstream();
   int open_store();
   int load_tokens();
+  void note_request(const core::HttpReport& report);
   int restore_budgets();
   core::Result<std::uint32_t> requests_unaccounted_for();
   int keep_open_windows();
@@ -117,6 +119,7 @@ struct App::Impl {
   boost::asio::io_context io{1};
   engine::SystemTimers timers{io.get_executor()};
   Log log;
+  BudgetWatch budget_watch{log};
   Notifier notifier;
   ProcessState process;
   metrics::Metrics metrics{metrics_options(timers.wall_now())};

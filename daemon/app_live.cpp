@@ -100,7 +100,9 @@ api::Task<void> App::Impl::show_status() {
   while (!process.stopping) {
     const api::SteadyTime next = timers.steady_now() + status_every;
     co_await timers.sleep_until(next);
-    if (!process.stopping) notifier.status(status_line());
+    if (process.stopping) co_return;
+    notifier.status(status_line());
+    budget_watch.look(gate->use());
   }
 }
 

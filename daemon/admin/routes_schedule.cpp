@@ -107,6 +107,7 @@ void write_explanation(JsonWriter& writer, const core::LinkId& link_id,
   write_optional_text(writer, "reason", scheduled ? core::to_string(told.reason) : std::string_view());
   writer.member("peek", told.peek).member("why", std::string_view(told.why));
   writer.member("moment", engine::to_string(explained.moment));
+  write_optional_time(writer, "next_try_at", explained.next_try_at);
   write_knowledge(writer, told);
   std::optional<core::WallTime> refreshed;
   if (told.refreshed_at) refreshed = std::chrono::floor<core::Millis>(*told.refreshed_at);

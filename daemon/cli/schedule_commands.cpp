@@ -70,10 +70,16 @@ std::string webhook_text(const JsonValue& told) {
                      number_text(told, "webhook.missed"));
 }
 
-std::string moment_text(const std::string& moment) {
+std::string moment_text(const JsonValue& told) {
+  const std::string moment = told.at("moment");
   if (moment == "visited") return "is being visited";
   if (moment == "queued") return "asked for, is visited before all that is due";
   if (moment == "put_off") return "put off: its institution or provider is down, see moneykitctl incidents";
+  if (moment == "budget") {
+    const std::string again = told.at("next_try_at", "");
+    return again.empty() ? "its time has come, waits until a call of the budget is left for it"
+                         : fmt::format("its time has come, the budget of its peek is spent; again at {}", again);
+  }
   return "waits for its time";
 }
 
@@ -120,7 +126,7 @@ std::string render_explanation(const JsonValue& told, core::WallTime now, const 
   sheet.add("next due", time_and_age(told, "next_due_at", now), Tone::strong);
   sheet.add("why", told.at("why"));
   if (const std::string visit = visit_text(told); !visit.empty()) sheet.add("reason", visit);
-  sheet.add("now", moment_text(told.at("moment")));
+  sheet.add("now", moment_text(told));
   add_knowledge(sheet, told);
   sheet.add("upstream clock", time_and_age(told, "refreshed_at", now));
   sheet.add("feed asked", time_and_age(told, "fetched_at", now));

@@ -514,6 +514,7 @@ std::vector<BudgetUse> RateGate::use() {
     const auto endpoint = static_cast<Endpoint>(i);
     result.push_back({.endpoint = endpoint,
                       .limit = app_window(endpoint, now).limit(),
+                      .configured = app_limit(budgets_, endpoint),
                       .used = app_[i].used(ms(now)),
                       .waiting = waiting_[i],
                       .frozen_until = frozen_until(endpoint)});

@@ -66,7 +66,8 @@ class BudgetOwner {
 // How much of an endpoint's budget is in use; for metrics and the status page.
 struct BudgetUse {
   core::Endpoint endpoint = core::Endpoint::sync;
-  std::uint32_t limit = 0;    // RateGate::allowed()
+  std::uint32_t limit = 0;  // RateGate::allowed()
+  std::uint32_t configured = 0;
   std::uint32_t used = 0;     // in the last minute
   std::uint32_t waiting = 0;  // tasks
   std::optional<core::WallTime> frozen_until;

@@ -126,14 +126,19 @@ void VisitPlanner::tick(WallTime now, std::uint64_t overdue, std::uint64_t peeks
   if (!tick_due(now)) return;
   const Millis passed = now - retuned_at_;
   if (passed > Millis(0) && passed <= pause_max) {
-    fetch_.retune(passed, fetches_, overdue, overdue_patience);
-    peek_.retune(passed, peeks_, peeks_waiting, peek_patience);
+    fetch_.retune({.length = passed,
+                   .made = fetches_,
+                   .told = told_,
+                   .waiting = overdue,
+                   .patience = overdue_patience});
+    peek_.retune(
+        {.length = passed, .made = peeks_, .told = 0, .waiting = peeks_waiting, .patience = peek_patience});
   }
   skip_window(now);
 }
 
 void VisitPlanner::skip_window(WallTime now) {
-  fetches_ = peeks_ = 0;
+  fetches_ = told_ = peeks_ = 0;
   retuned_at_ = now;
 }
 

@@ -56,8 +56,10 @@ class VisitPlanner {
   ChangeEvidence note_fetch(const LinkOutlook& link, std::string_view institution_id,
                             std::string_view provider, WallTime now, bool changed, FoundBy by);
 
-  // A request of the schedule or of a webhook went out.
+  // Requests for a feed went out.
   void count_fetches(std::uint32_t requests = 1) { fetches_ += requests; }
+  // The same, because a webhook told of the link.
+  void count_told(std::uint32_t requests = 1) { told_ += requests; }
   void count_peek() { ++peeks_; }
   bool tick_due(WallTime now) const;
   // Moves the prices when their time has come; `overdue`: links that are due and not being visited,
@@ -82,7 +84,7 @@ class VisitPlanner {
   FleetBudget fleet_;
   Outlooks outlooks_;
   CallPrice fetch_, peek_;
-  std::uint64_t fetches_ = 0, peeks_ = 0;  // since retuned_at_
+  std::uint64_t fetches_ = 0, told_ = 0, peeks_ = 0;  // since retuned_at_
   WallTime retuned_at_{};
 };
 

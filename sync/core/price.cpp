@@ -15,6 +15,7 @@ constexpr double round_minutes_min = 60;
 // A row that takes so long, beyond what is to be expected, is as much too much as twice the calls would be.
 constexpr double work_off_minutes = 15;
 constexpr double ratio_min = 0.5, ratio_max = 2;
+constexpr double left_min = 0.05;  // of the budget, however many webhooks come
 
 double minutes_of(Millis span) {
   return std::chrono::duration<double, std::ratio<60>>(span).count();
@@ -34,6 +35,10 @@ double CallPrice::ordinary() const {
   return days_between * days_between / 2;
 }
 
+double CallPrice::round_minutes() const {
+  return std::max(links_ / calls_per_minute_, round_minutes_min);
+}
+
 void CallPrice::set_fleet(std::uint64_t links, double calls_per_minute) {
   const bool known = links_ > 0;
   // How much more or less than an ordinary fleet this one asks for. A price that cannot fall further says
@@ -51,18 +56,30 @@ void CallPrice::set_fleet(std::uint64_t links, double calls_per_minute) {
   price_ = std::clamp(price_, least_, price_max);
 }
 
-void CallPrice::retune(Millis window, std::uint64_t made, std::uint64_t waiting, Millis patience) {
-  const double minutes = minutes_of(window);
+double CallPrice::left_by_webhooks(const CallWindow& window) {
+  const double minutes = minutes_of(window.length);
+  known_minutes_ = std::min(known_minutes_ + minutes, std::max(round_minutes(), minutes));
+  const double told = static_cast<double>(window.told) / minutes;
+  told_per_minute_ += minutes / known_minutes_ * (told - told_per_minute_);
+  return std::max(calls_per_minute_ - told_per_minute_, left_min * calls_per_minute_);
+}
+
+void CallPrice::retune(const CallWindow& window) {
+  const double minutes = minutes_of(window.length);
   if (minutes <= 0 || links_ <= 0) return;
-  const double round_minutes = std::max(links_ / calls_per_minute_, round_minutes_min);
-  const double settling_minutes = settling_rounds * round_minutes;
-  const double demand = static_cast<double>(made) / (calls_per_minute_ * minutes);
-  const double wait_minutes = static_cast<double>(waiting) / calls_per_minute_;
-  const double too_long_minutes = std::max(wait_minutes - minutes_of(patience), 0.0);
+  const double settling_minutes = settling_rounds * round_minutes();
+  const double left = left_by_webhooks(window);
+  const double demand = static_cast<double>(window.made) / (left * minutes);
+  const double wait_minutes = static_cast<double>(window.waiting) / left;
+  const double too_long_minutes = std::max(wait_minutes - minutes_of(window.patience), 0.0);
   const double ratio = std::clamp(demand + wait_minutes / settling_minutes, ratio_min, ratio_max);
   const double pressure = std::min(1 + too_long_minutes / work_off_minutes, ratio_max);
+  // Webhooks come in bursts, a whole bank at a time. What then waits is worked off when they are over; no
+  // price would have helped.
+  const double left_share = left / calls_per_minute_;
+  const double urgency = left_share * left_share;
   const double step =
-      std::pow(ratio, minutes / settling_minutes) * std::pow(pressure, minutes / round_minutes);
+      std::pow(ratio, minutes / settling_minutes) * std::pow(pressure, urgency * minutes / round_minutes());
   price_ = std::clamp(price_ * step, least_, price_max);
 }
 

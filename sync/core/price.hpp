@@ -7,6 +7,16 @@
 
 namespace syncd::core {
 
+// What became of a budget in some minutes.
+struct CallWindow {
+  Millis length{};
+  std::uint64_t made = 0;     // calls that a price has a say in
+  std::uint64_t told = 0;     // calls that webhooks asked for, whatever the price
+  std::uint64_t waiting = 0;  // visits that are overdue at its end
+  // As many as go out in this time are what a budget that is used up looks like; more are too many.
+  Millis patience{};
+};
+
 // One number that keeps the demand for calls at what a budget allows: the price of a call, in change-days
 // (see CallPrices). It rises while more falls due than may go out, and falls while there is room. Moves in
 // small steps, because a link meets a new price only at its next visit.
@@ -16,9 +26,8 @@ class CallPrice {
   // many, or they are all gone. The first time the price that a fleet of ordinary links would settle at is
   // taken; later the present one follows the change.
   void set_fleet(std::uint64_t links, double calls_per_minute);
-  // In the last `window` so many calls went out, and `waiting` more are overdue now. As many as go out in
-  // `patience` are what a budget that is used up looks like; more are too many.
-  void retune(Millis window, std::uint64_t made, std::uint64_t waiting, Millis patience);
+  // Of calls that a price has a say in there should be as many as webhooks leave.
+  void retune(const CallWindow& window);
   double value() const { return std::max(price_, least_); }
   // Not below: a call that saves less is not worth its trouble, however many are allowed.
   void set_least(double price) { least_ = price; }
@@ -28,10 +37,16 @@ class CallPrice {
 
  private:
   double ordinary() const;
+  double round_minutes() const;  // in which each link has a call
+  // Calls a minute that webhooks leave, on average; never quite none.
+  double left_by_webhooks(const CallWindow& window);
+
   double price_ = 0;  // 0: nobody has said how many links there are
   double least_ = 0;
   double links_ = 0;
   double calls_per_minute_ = 0;
+  double told_per_minute_ = 0;  // in the last round of the fleet
+  double known_minutes_ = 0;    // that it is the mean of
 };
 
 // The price at which a link with one change a day is visited every `interval`.

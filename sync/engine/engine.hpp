@@ -139,12 +139,16 @@ enum class LinkMoment : std::uint8_t {
   queued,   // before all that is due: asked for by a person or a webhook
   visited,  // now
   put_off,  // due, but its institution or provider is down
+  budget,   // due, but others came first, or the budget of its call is spent
 };
 std::string_view to_string(LinkMoment moment);
 
 struct ExplainedSchedule {
   core::ScheduleExplanation stored;
   LinkMoment moment = LinkMoment::waits;
+  // Of one that waits for the budget of its peek: when it is tried again. Nobody knows when others let an
+  // overdue link through.
+  std::optional<core::WallTime> next_try_at;
 };
 
 // What a budget buys, and for whom that was reckoned.

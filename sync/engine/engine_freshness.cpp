@@ -19,8 +19,14 @@ core::Millis Engine::Impl::longest_interval() const {
   return is_adaptive(options.policy) ? std::max(planner.max_interval(), asked) : asked;
 }
 
-void Engine::Impl::count_calls(Slot slot, core::CycleReport& report) {
-  planner.count_fetches(report.pages);
+void Engine::Impl::count_calls(Slot slot, core::Cause cause, core::CycleReport& report) {
+  if (cause == core::Cause::webhook) {
+    planner.count_told(report.pages);
+  } else {
+    planner.count_fetches(report.pages);
+  }
+  const bool only_peeked = report.peeked && !report.yielded && report.pages == 0;
+  if (only_peeked && cause == core::Cause::schedule) ++turns_owed;
   const bool turned_away = report.peeked && report.yielded && report.pages == 0 && !report.refreshed_at;
   if (turned_away && !on_hold) {
     const core::Millis wait = std::max(report.next_due_at - timers.wall_now(), core::Millis(0));
@@ -77,13 +83,25 @@ api::Task<void> Engine::Impl::keep_planner() {
   if (!stored && stored.error().code != core::Errc::cancelled) observer.on_store_failed(stored.error());
 }
 
-LinkMoment Engine::Impl::moment_of(const core::LinkId& link_id) const {
+void Engine::Impl::tell_moment(const core::LinkId& link_id, ExplainedSchedule& told) const {
   const auto slot = table.find(link_id.str());
-  if (!slot) return LinkMoment::waits;
-  if (table.in_flight(*slot)) return LinkMoment::visited;
-  if (table.urgent(*slot)) return LinkMoment::queued;
-  const bool held = visited_by_schedule(table.status(*slot)) && outages.holds(*slot);
-  return held ? LinkMoment::put_off : LinkMoment::waits;
+  if (!slot) return;
+  const bool visited = visited_by_schedule(table.status(*slot));
+  if (table.in_flight(*slot)) {
+    told.moment = LinkMoment::visited;
+  } else if (table.urgent(*slot)) {
+    told.moment = LinkMoment::queued;
+  } else if (visited && outages.holds(*slot)) {
+    told.moment = LinkMoment::put_off;
+  } else if (visited && table.scheduled(*slot)) {
+    const Tick due = table.due(*slot);
+    const bool overdue = due <= now_tick();
+    if (!overdue && !peek_row.holds(*slot)) return;
+    told.moment = LinkMoment::budget;
+    if (overdue) return;
+    const api::SteadyTime now = timers.steady_now();
+    told.next_try_at = timers.wall_now() + std::chrono::duration_cast<core::Millis>(time_of(due) - now);
+  }
 }
 
 PlannedBudget Engine::Impl::plan_budget(std::optional<std::uint64_t> links,
@@ -116,14 +134,19 @@ std::string_view to_string(LinkMoment moment) {
       return "visited";
     case LinkMoment::put_off:
       return "put_off";
+    case LinkMoment::budget:
+      return "budget";
   }
   return "waits";
 }
 
 ExplainedSchedule Engine::explain_schedule(const core::LinkRecord& record) const {
   const core::WallTime now = impl_->timers.wall_now();
-  return {.stored = core::explain(record, impl_->options.policy, impl_->planner, now),
-          .moment = impl_->moment_of(record.link_id)};
+  ExplainedSchedule told{.stored = core::explain(record, impl_->options.policy, impl_->planner, now),
+                         .moment = LinkMoment::waits,
+                         .next_try_at = {}};
+  impl_->tell_moment(record.link_id, told);
+  return told;
 }
 
 PlannedBudget Engine::plan_budget(std::optional<std::uint64_t> links,

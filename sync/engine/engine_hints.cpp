@@ -6,8 +6,12 @@ namespace syncd::engine {
 namespace {
 
 // More may be told of than the budget has room for, for as long as it takes: behind so many visits one goes
-// to a link that is overdue.
+// to a link that is overdue. Where that does not keep the schedule, half of them do.
 constexpr std::uint32_t hints_in_a_row_max = 4;
+constexpr std::uint32_t hints_in_a_row_when_late = 1;
+constexpr core::Millis late_from = std::chrono::minutes(30);
+// Peeks cost the budget nothing, but time: however many of them are due, so many begin without a hint between.
+constexpr std::uint32_t turns_in_a_row_max = 12;
 
 }  // namespace
 
@@ -21,7 +25,25 @@ void Engine::Impl::leave_hinted(Slot slot) {
 
 bool Engine::Impl::hints_give_way() {
   const bool overdue = !table.nothing_due() && table.earliest() <= now_tick();
-  return overdue && hints_in_a_row >= hints_in_a_row_max;
+  if (!overdue) turns_owed = 0;
+  if (!overdue) return false;
+  if (turns_owed > 0 && turns_in_a_row < turns_in_a_row_max) return true;
+  const bool late = timers.steady_now() - time_of(table.earliest()) >= late_from;
+  return hints_in_a_row >= (late ? hints_in_a_row_when_late : hints_in_a_row_max);
+}
+
+void Engine::Impl::note_turn(std::uint8_t wanted) {
+  if (wanted == static_cast<std::uint8_t>(core::Cause::webhook)) {
+    ++hints_in_a_row;
+    turns_in_a_row = 0;
+  } else if (wanted == 0) {
+    ++turns_in_a_row;
+    if (turns_owed > 0) {
+      --turns_owed;
+    } else {
+      hints_in_a_row = 0;
+    }
+  }
 }
 
 std::optional<LinkTable::Due> Engine::Impl::next_hinted() {

@@ -203,7 +203,7 @@ struct Engine::Impl final : VisitPort {
       const LinkTable::Due next = table.pop();
       if (!put_off(next.slot)) return next;
     }
-    return std::nullopt;
+    return next_hinted();  // those for which it would have given way are put off
   }
 
   // Taking links off the heap would only put them back: upstream lets nobody drain, or the app's budget is
@@ -217,7 +217,7 @@ struct Engine::Impl final : VisitPort {
     const Slot slot = next.slot;
     const std::uint8_t wanted = table.wanted_cause(slot);
     table.set_wanted_cause(slot, 0);
-    hints_in_a_row = wanted == static_cast<std::uint8_t>(core::Cause::webhook) ? hints_in_a_row + 1 : 0;
+    note_turn(wanted);
     core::Cause cause = wanted != 0 ? static_cast<core::Cause>(wanted) : core::Cause::schedule;
     if (wanted == 0 && table.status(slot) == LinkStatus::relink) cause = core::Cause::probe;
     table.set_in_flight(slot, true);
@@ -437,11 +437,11 @@ struct Engine::Impl final : VisitPort {
   // ---- freshness (engine_freshness.cpp) ----
   core::Millis longest_interval() const;
   // Tells the planner what a visit has cost. A peek that was turned away gets the place where it comes back.
-  void count_calls(Slot slot, core::CycleReport& report);
+  void count_calls(Slot slot, core::Cause cause, core::CycleReport& report);
   // Tells the planner how many links share which budgets, and moves its prices now and then.
   void tend_planner();
   api::Task<void> keep_planner();
-  LinkMoment moment_of(const core::LinkId& link_id) const;
+  void tell_moment(const core::LinkId& link_id, ExplainedSchedule& told) const;
   PlannedBudget plan_budget(std::optional<std::uint64_t> links,
                             std::optional<std::uint32_t> webhook_percent) const;
   std::uint64_t links_visited() const;
@@ -458,6 +458,8 @@ struct Engine::Impl final : VisitPort {
   // A person asks for it, too: it goes before those that upstream tells of.
   void leave_hinted(Slot slot);
   bool hints_give_way();
+  // Whose turn the visit that begins now is: `wanted` is a Cause, or 0 for the schedule's own.
+  void note_turn(std::uint8_t wanted);
   std::optional<LinkTable::Due> next_hinted();
 
   // ---- verify (engine_verify.cpp) ----
@@ -511,7 +513,10 @@ struct Engine::Impl final : VisitPort {
   std::array<std::uint64_t, core::link_status_count + 1> by_status{};
   std::deque<Slot> urgent;
   std::deque<Slot> hinted;           // behind those: webhooks tell of them
-  std::uint32_t hints_in_a_row = 0;  // visits begun since the last of another cause
+  std::uint32_t hints_in_a_row = 0;  // visits begun since the last that was the schedule's
+  // Visits of the schedule that asked for no feed: what hints left to it was not used, and is still its.
+  std::uint32_t turns_owed = 0;
+  std::uint32_t turns_in_a_row = 0;  // of the schedule, since the last visit for a hint
   ImportPace import_pace;
   std::size_t adding = 0;  // links whose registration is being committed
   std::list<CycleWaiter*> cycle_waiters;

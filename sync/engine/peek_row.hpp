@@ -23,6 +23,7 @@ class PeekRow {
   api::SteadyTime place(LinkTable::Slot slot, api::SteadyTime opens, double calls_per_minute);
   // The peek went out, or is not wanted any more.
   void left(LinkTable::Slot slot) { waiting_.erase(slot); }
+  bool holds(LinkTable::Slot slot) const { return waiting_.contains(slot); }
   // Links that wait for a peek.
   std::size_t size() const { return waiting_.size(); }
 

@@ -152,12 +152,6 @@ ByName by_name(const std::vector<Job>& all) {
   return results;
 }
 
-// Of links with webhooks so many that these visits, and those of each link in max_interval, are more than the
-// budget has: no schedule can keep both.
-bool asks_for_more(const FreshnessRun& run) {
-  return run.hooks && run.links > 400'000;
-}
-
 double gap_over(const FreshnessResult& result) {
   return result.gap_max_h - result.max_interval_h;
 }
@@ -257,11 +251,6 @@ void judge(const ByName& results, const std::vector<Job>& all, Report& report) {
   for (const Job& job : all) {
     over += job.result.over_budget;
     if (job.run.scheme != Scheme::policy) continue;
-    if (asks_for_more(job.run)) {
-      fmt::print("{}: webhooks and max_interval alone ask for more than the budget has: gap {:.1f} h over\n",
-                 job.name, gap_over(job.result));
-      continue;
-    }
     gap = std::max(gap, gap_over(job.result));
     fetch_gap = std::max(fetch_gap, job.result.fetch_gap_max_h - job.result.max_interval_h);
   }

@@ -25,6 +25,7 @@ constexpr std::int64_t minute_ms = 60'000;
 constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::int64_t tick_ms = 100;
+constexpr std::int64_t late_ms = 30 * minute_ms;
 constexpr core::WallTime begin_wall{core::Millis(1'767'225'600'000)};  // 2026-01-01
 
 // Time that the run moves.
@@ -211,9 +212,8 @@ class Run {
     serve();
     std::int64_t next = std::min(next_event_ms(), clock_.now_ms + minute_ms);
     if (!table_.nothing_due()) {
-      const std::int64_t due = static_cast<std::int64_t>(table_.earliest()) * tick_ms;
-      const bool now = due <= clock_.now_ms;
-      next = std::min(next, now ? opens_ms(core::Cause::schedule) : due);
+      const bool now = due_ms() <= clock_.now_ms;
+      next = std::min(next, now ? opens_ms(core::Cause::schedule) : due_ms());
     }
     if (!urgent_.empty()) next = std::min(next, opens_ms(core::Cause::webhook));
     clock_.now_ms = std::max(next, clock_.now_ms + 1);
@@ -335,25 +335,34 @@ class Run {
     urgent_.push_back(at);
   }
 
+  // As the engine (engine_hints.cpp): nothing is taken while nobody may drain; of links that were told of four
+  // are fetched, or one when the schedule is late, then one that is due.
   void serve() {
-    while (!urgent_.empty()) {
-      const std::uint32_t at = urgent_.front();
-      if (!links_[at].here) {
-        urgent_.pop_front();
-        continue;
+    while (opens_ms(core::Cause::schedule) <= clock_.now_ms) {
+      const bool due = !table_.nothing_due() && due_ms() <= clock_.now_ms;
+      if (!due && urgent_.empty()) return;
+      const bool late = due && clock_.now_ms - due_ms() >= late_ms;
+      if (urgent_.empty() || (due && hooks_in_a_row_ >= (late ? 1 : 4))) {
+        visit(table_.pop().slot);
+      } else {
+        visit_told();
       }
-      if (!gate_.try_take(core::Endpoint::sync, links_[at].id, core::Cause::webhook)) break;
-      urgent_.pop_front();
-      table_.set_urgent(at, false);
+    }
+  }
+  std::int64_t due_ms() const { return static_cast<std::int64_t>(table_.earliest()) * tick_ms; }
+
+  void visit_told() {
+    const std::uint32_t at = urgent_.front();
+    urgent_.pop_front();
+    table_.set_urgent(at, false);
+    if (!links_[at].here) return;
+    if (gate_.try_take(core::Endpoint::sync, links_[at].id, core::Cause::webhook)) {
       table_.unschedule(at);
       fetch(at, core::FoundBy::hook);
+      return;
     }
-    const auto now = static_cast<LinkTable::Tick>(clock_.now_ms / tick_ms);
-    while (!table_.nothing_due() && table_.earliest() <= now) {
-      // As the engine: nothing is taken while nobody may drain.
-      if (opens_ms(core::Cause::schedule) > clock_.now_ms) return;
-      visit(table_.pop().slot);
-    }
+    table_.set_urgent(at, true);
+    urgent_.push_back(at);  // its own budget is spent
   }
 
   void visit(std::uint32_t at) {
@@ -401,7 +410,13 @@ class Run {
     LinkState& link = links_[at];
     const std::uint32_t in_minute = count_in_minute(fetches_minute_, budgets().sync_per_app);
     outcome_.most_in_minute = std::max(outcome_.most_in_minute, in_minute);
-    planner_.count_fetches();
+    if (by == core::FoundBy::hook) {
+      planner_.count_told();
+      ++hooks_in_a_row_;
+    } else {
+      planner_.count_fetches();
+      hooks_in_a_row_ = 0;
+    }
     peek_row_.left(at);
     if (measuring()) ++outcome_.fetches;
     note_met(link);
@@ -587,7 +602,8 @@ class Run {
   std::vector<LinkState> links_;
   std::vector<std::string> names_;
   Events refreshes_, hooks_;
-  std::deque<std::uint32_t> urgent_;
+  std::deque<std::uint32_t> urgent_;  // that were told of
+  std::uint32_t hooks_in_a_row_ = 0;  // fetches since the last that the schedule made
   engine::PeekRow peek_row_;
   MinuteCount fetches_minute_, peeks_minute_;
   std::int64_t budgets_changed_ms_ = -minute_ms;

@@ -24,7 +24,7 @@ const core::WallTime now = std::chrono::sys_days(std::chrono::year(2026) / 3 / 1
 const char* const explanation =
     R"({"link_id":"mk_1","status":"active","policy":"adaptive","arm":"adaptive",)"
     R"("next_due_at":"2026-03-01T15:20:00Z","due_by":"policy","reason":"ladder","peek":true,)"
-    R"("why":"Its institution refreshes about every 6 h.","moment":"waits",)"
+    R"("why":"Its institution refreshes about every 6 h.","moment":"waits","next_try_at":null,)"
     R"("changes":{"per_day":1.8345,"seen":30.1,"days_watched":16.2,"prior_changes":0.5,"prior_days":0.25},)"
     R"("webhook":{"present":true,"recall":0.965,"told":27.2,"missed":0.31},)"
     R"("rhythm":{"knowledge":"regular","period_seconds":21612,"spread_seconds":1290,)"
@@ -104,6 +104,15 @@ TEST(CliSchedule, WhatIsNotKnownOrNotSoIsToldAsThat) {
     EXPECT_THAT(
         explained(replaced(explanation, R"("moment":"waits")", R"("moment":")" + std::string(word) + '"')),
         HasSubstr(said));
+}
+
+TEST(CliSchedule, ALinkThatWaitsForItsBudgetSaysWhatFor) {
+  const std::string overdue =
+      replaced(explanation, R"("moment":"waits","next_try_at":null)", R"("moment":"budget","next_try_at":null)");
+  EXPECT_THAT(explained(overdue), HasSubstr("waits until a call of the budget is left for it"));
+  const std::string peek = replaced(explanation, R"("moment":"waits","next_try_at":null)",
+                                    R"("moment":"budget","next_try_at":"2026-03-01T15:21:00Z")");
+  EXPECT_THAT(explained(peek), HasSubstr("the budget of its peek is spent; again at 2026-03-01T15:21:00Z"));
 }
 
 TEST(CliSchedule, ALinkThatNothingVisitsHasNoReason) {

@@ -42,14 +42,14 @@ core::ScheduleExplanation explanation() {
 }
 
 TEST_F(Routes, TheScheduleOfALinkIsExplained) {
-  view.schedule = {.stored = explanation(), .moment = engine::LinkMoment::queued};
+  view.schedule = {.stored = explanation(), .moment = engine::LinkMoment::queued, .next_try_at = {}};
   const HttpResponse response = ask("GET", "/v1/links/mk_1/schedule");
   EXPECT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(
       response.body,
       R"({"link_id":"mk_1","status":"backoff","policy":"adaptive","arm":"adaptive",)"
       R"("next_due_at":"2025-05-06T16:31:12.451Z","due_by":"policy","reason":"ladder","peek":true,)"
-      R"("why":"Because.","moment":"queued",)"
+      R"("why":"Because.","moment":"queued","next_try_at":null,)"
       R"("changes":{"per_day":1.25,"seen":12.5,"days_watched":10,"prior_changes":0.5,"prior_days":0.25},)"
       R"("webhook":{"present":true,"recall":0.9,"told":9,"missed":1},)"
       R"("rhythm":{"knowledge":"regular","period_seconds":21600,"spread_seconds":1200,)"
@@ -59,6 +59,13 @@ TEST_F(Routes, TheScheduleOfALinkIsExplained) {
       R"("bounds":{"min_interval_seconds":300,"max_interval_seconds":86400,"turn_interval_seconds":11640},)"
       R"("if_visited_now":{"due_at":"2025-05-06T16:31:12.451Z","reason":"batch","peek":false,)"
       R"("refreshes":3}})");
+}
+
+TEST_F(Routes, ALinkThatWaitsForItsBudgetIsToldAsSuch) {
+  view.schedule = {.stored = explanation(), .moment = engine::LinkMoment::budget, .next_try_at = {}};
+  view.schedule.next_try_at = *view.schedule.stored.next_due_at + minutes(2);
+  EXPECT_THAT(ask("GET", "/v1/links/mk_1/schedule").body,
+              HasSubstr(R"("moment":"budget","next_try_at":"2025-05-06T16:33:12.451Z",)"));
 }
 
 TEST_F(Routes, WhatIsNotKnownOfAScheduleIsNull) {

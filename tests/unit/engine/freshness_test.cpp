@@ -190,6 +190,39 @@ TEST(Freshness, WhatIsAskedForIsToldAsSuch) {
   EXPECT_EQ(engine::to_string(engine::LinkMoment::queued), "queued");
   EXPECT_EQ(engine::to_string(engine::LinkMoment::visited), "visited");
   EXPECT_EQ(engine::to_string(engine::LinkMoment::put_off), "put_off");
+  EXPECT_EQ(engine::to_string(engine::LinkMoment::budget), "budget");
+}
+
+// One peek a minute and ten fetches, and more links of each kind at once.
+TEST(Freshness, WhatWaitsForABudgetIsToldAsSuch) {
+  ClockedWorld world(adaptive(true), {.sync_per_app = 10, .link_per_app = 1});
+  for (int i = 0; i < 20; ++i) {
+    const std::string peeked = "peeked_" + std::to_string(i);
+    world.know(peeked, world.now() + minutes(-5));
+    core::LinkRecord& record = world.store.links[peeked];
+    record.upstream_state = "connected";
+    record.freshness.peek_next = true;
+    record.freshness.fetched_at = world.now();
+    world.know("fetched_" + std::to_string(i), world.now() + minutes(-1));
+  }
+  world.start();
+  world.io.pass(minutes(1) / 2);
+  int in_row = 0;
+  int overdue = 0;
+  for (const auto& [link_id, record] : world.store.links) {
+    const engine::ExplainedSchedule told = world.engine->explain_schedule(record);
+    if (told.moment != engine::LinkMoment::budget) continue;
+    if (told.next_try_at) {
+      EXPECT_THAT(link_id, testing::StartsWith("peeked_"));
+      EXPECT_GT(*told.next_try_at, world.now());
+      EXPECT_LE(*told.next_try_at, world.now() + minutes(30));
+      ++in_row;
+    } else {
+      ++overdue;
+    }
+  }
+  EXPECT_GE(in_row, 10);
+  EXPECT_GE(overdue, 5);
 }
 
 TEST(Freshness, AnIntervalThatIsShorterThanThePolicysIsKept) {

@@ -145,5 +145,111 @@ TEST(Storm, OfAcceptedHintsIsOnePullForEachLink) {
   EXPECT_TRUE(world.store.hints().empty());
 }
 
+// Twenty links that news is told of each second, for hours, and many more that are due. Eighteen visits a
+// minute.
+struct LongStorm : HookWorld {
+  static constexpr int told = 20;
+  explicit LongStorm(const core::Policy& policy = {})
+      : HookWorld({.sync_per_app = 20}, {.policy = policy, .workers = 4}) {
+    for (int link = 0; link < told; ++link)
+      know(link_name(link), now() + hours(5));
+  }
+  void go_on(core::Millis span) {
+    for (core::Millis passed{0}; passed < span; passed += seconds(1)) {
+      for (int link = 0; link < told; ++link)
+        io.group.spawn(hint(*engine, link, ++key, accepted));
+      io.pass(seconds(1));
+      store.hook_keys.clear();
+    }
+  }
+  // That asked for a feed, of the last visits.
+  std::size_t fetches_by(Cause cause, std::size_t from) const {
+    std::size_t found = 0;
+    for (std::size_t at = from; at < observer.cycles.size(); ++at)
+      found += observer.cycles[at].cause == cause && observer.cycles[at].pages > 0 ? 1 : 0;
+    return found;
+  }
+  std::size_t accepted = 0;
+  std::uint64_t key = 0;
+};
+
+TEST(Storm, LeavesALateScheduleHalfOfTheVisits) {
+  LongStorm world;
+  for (int link = 0; link < 600; ++link)
+    world.know("due_" + std::to_string(link), world.now());
+  world.begin();
+  // Visits that have begun before the first was told of.
+  world.go_on(minutes(6));
+  std::size_t from = world.observer.cycles.size();
+  world.go_on(minutes(20));
+  EXPECT_NEAR(static_cast<double>(world.fetches_by(Cause::schedule, from)), 20 * 18 / 5.0, 10);
+  EXPECT_NEAR(static_cast<double>(world.fetches_by(Cause::webhook, from)), 20 * 18 * 4 / 5.0, 10);
+  world.go_on(minutes(10));
+  from = world.observer.cycles.size();
+  world.go_on(minutes(20));
+  EXPECT_NEAR(static_cast<double>(world.fetches_by(Cause::schedule, from)), 20 * 18 / 2.0, 10);
+  EXPECT_NEAR(static_cast<double>(world.fetches_by(Cause::webhook, from)), 20 * 18 / 2.0, 10);
+}
+
+core::Policy with_peeks() {
+  core::Policy policy;
+  policy.adaptive = true;
+  policy.interval = hours(24);
+  policy.accounts_interval = hours(24 * 30);
+  return policy;
+}
+
+void plan_peek(LongStorm& world, const std::string& name) {
+  core::LinkRecord& record = world.store.links[name];
+  record.upstream_state = "connected";
+  record.freshness.peek_next = true;
+  record.freshness.fetched_at = world.now();
+}
+
+// Peeks have a budget of their own: they do not use up what is left to the links whose feeds are due.
+TEST(Storm, LeavesToFeedsWhatPeeksDoNotUse) {
+  LongStorm world(with_peeks());
+  constexpr int plain = 100;
+  for (int link = 0; link < 4 * plain; ++link) {
+    const std::string name = "due_" + std::to_string(link);
+    world.know(name, world.now() + core::Millis(link));
+    if (link % 4 != 0) plan_peek(world, name);
+  }
+  world.begin();
+  world.go_on(minutes(6));
+  const std::size_t from = world.observer.cycles.size();
+  world.go_on(minutes(20));
+  std::size_t peeks = 0;
+  for (const core::CycleReport& report : world.observer.cycles)
+    peeks += report.peeked && report.pages == 0 ? 1 : 0;
+  EXPECT_GT(peeks, 200u);
+  EXPECT_NEAR(static_cast<double>(world.fetches_by(Cause::schedule, from)), 20 * 18 / 5.0, 12);
+}
+
+// They cost nothing, and are made up for by visits that may be peeks again: there is an end to it.
+TEST(Storm, IsNotHeldUpByPeeks) {
+  LongStorm world(with_peeks());
+  for (int link = 0; link < 600; ++link) {
+    const std::string name = "due_" + std::to_string(link);
+    world.know(name, world.now() + seconds(30));
+    plan_peek(world, name);
+  }
+  world.begin();
+  world.let_nobody_drain(minutes(1));
+  world.go_on(minutes(2));
+  std::size_t hints = 0;
+  std::size_t between = 0;
+  std::size_t between_most = 0;
+  for (const core::CycleReport& report : world.observer.cycles) {
+    const bool of_hint = report.cause == Cause::webhook;
+    hints += of_hint ? 1 : 0;
+    between = of_hint || report.pages > 0 ? 0 : between + 1;
+    if (hints < 18) between_most = std::max(between_most, between);
+  }
+  EXPECT_GE(hints, 18u);
+  EXPECT_GE(between_most, 4u);
+  EXPECT_LE(between_most, 20u) << "twelve, and those that had begun";
+}
+
 }  // namespace
 }  // namespace syncd::test
