@@ -13,20 +13,7 @@ namespace syncd::daemon {
 
 namespace {
 
-constexpr std::size_t tag_characters_max = 99;
 constexpr std::string_view advice = "write TAG=WEIGHT, for example \"gold=4\"";
-
-bool is_tag(std::string_view text) {
-  const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  const auto characters = static_cast<std::size_t>(std::ranges::count_if(text, begins_character));
-  if (characters < 1 || characters > tag_characters_max || std::ranges::any_of(text, is_control))
-    return false;
-  const char first = text.front();
-  const bool ascii = static_cast<unsigned char>(first) < 0x80;
-  const bool letter = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z');
-  return !ascii || letter || (first >= '0' && first <= '9');
-}
 
 std::optional<double> read_weight(std::string_view text) {
   constexpr double least = 0.01;
@@ -55,9 +42,9 @@ std::expected<std::vector<core::TagWeight>, Refusal> parse_tag_weights(std::span
     const std::string shown = shown_value(text);
     if (split == std::string::npos) return refuse(shown + " has no weight", advice);
     std::string tag = text.substr(0, split);
-    if (!is_tag(tag)) {
+    if (!core::is_valid_tag(tag)) {
       return refuse(shown + " has no tag that a link can have",
-                    "write 1 to 99 characters before the last =, the first one a letter or digit");
+                    "write 1 to 128 bytes before the last =, none of them a control character");
     }
     const auto weight = read_weight(std::string_view(text).substr(split + 1));
     if (!weight) return refuse(shown + " has no weight from 0.01 to 100", advice);

@@ -10,7 +10,6 @@ namespace syncd::daemon {
 namespace {
 
 constexpr std::size_t tags_max = 32;
-constexpr std::size_t tag_bytes_max = 128;
 
 bool read_id_member(core::Reader& reader, std::string_view& id) {
   if (!reader.text(id)) return false;
@@ -65,7 +64,8 @@ bool read_tags(core::Reader& reader, std::vector<std::string>& tags) {
   while (reader.next(array)) {
     std::string_view tag;
     if (!reader.at(array, reader.text(tag))) return false;
-    if (tag.empty() || tag.size() > tag_bytes_max) return reader.fail("must have 1 to 128 bytes each");
+    if (!core::is_valid_tag(tag))
+      return reader.fail("must have 1 to 128 bytes each and no control characters");
     if (tags.size() == tags_max) return reader.fail("are more than 32");
     tags.emplace_back(tag);
   }
@@ -79,9 +79,7 @@ std::optional<std::string> fault_of(const engine::NewLink& link) {
   if (!link.customer_user_id.empty() && !core::is_valid_id(link.customer_user_id))
     return "customer_user_id must have 1 to 256 bytes of UTF-8 and no control characters";
   if (link.tags.size() > tags_max) return "tags are more than 32";
-  const bool good_tags = std::ranges::all_of(link.tags, [](const std::string& tag) {
-    return tag.size() <= tag_bytes_max && core::is_valid_id(tag);
-  });
+  const bool good_tags = std::ranges::all_of(link.tags, &core::is_valid_tag);
   if (!good_tags) return "tags must have 1 to 128 bytes of UTF-8 each and no control characters";
   return std::nullopt;
 }

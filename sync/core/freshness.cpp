@@ -105,18 +105,36 @@ double jitter_of(std::uint64_t id_hash, WallTime now) {
   return visit_jitter_share * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1);
 }
 
+// Links that are alike would all turn from peeks to fetches at the same price, and back at the next: one
+// budget would be asked for twice what it has while the other one rests. So each, by its hash, leans to one
+// of them a little; where the difference is so small it costs next to nothing.
+double peek_taste_of(std::uint64_t id_hash) {
+  constexpr double spread = 0.1;
+  const std::uint64_t mixed = (id_hash ^ 0x6a09e667f3bcc909ULL) * 0x9e3779b97f4a7c15ULL;
+  return std::exp(spread * (2 * static_cast<double>(mixed >> 11) * 0x1p-53 - 1));
+}
+
 // A fetch that is still to come was dated by a clock that was wrong.
 bool has_fetched(WallTime fetched_at, WallTime now) {
   return fetched_at != WallTime{} && fetched_at <= now;
 }
 
-// The link object does not show everything: the feed itself is asked as often as the promise says.
+// The last peek before the feed itself is due: behind it there must be time for another visit, also where
+// visits have to wait.
+WallTime peeks_end(WallTime fetched_at, Millis max_interval) {
+  constexpr Millis wait = std::chrono::minutes(30);
+  return fetched_at + max_interval - std::min(wait, max_interval / 16);
+}
+
+// The link object does not show everything: the feed itself is asked as often as the promise says. Links that
+// were fetched together must not be for ever: each comes a little sooner, another one each time.
 void keep_promise(VisitPlan& plan, const LinkOutlook& link, const FreshnessPolicy& policy, WallTime now) {
   const bool fetched = has_fetched(link.fetched_at, now);
-  const WallTime promised = link.fetched_at + policy.max_interval;
-  if (fetched && plan.due_at < promised) return;
+  const double share = 1 - std::abs(jitter_of(link.id_hash, link.fetched_at));
+  const WallTime promised = link.fetched_at + to_millis(share * in_days(policy.max_interval));
+  if (fetched && plan.due_at < peeks_end(link.fetched_at, policy.max_interval)) return;
   plan.peek = false;
-  if (!fetched || plan.due_at == promised) return;
+  if (!fetched || plan.due_at <= promised) return;
   plan.due_at = std::max(promised, now + policy.min_interval);
   plan.reason = VisitReason::floor;
 }
@@ -160,8 +178,12 @@ VisitSetting setting_of(const VisitNeeds& needs, const RefreshRhythm& rhythm, co
 
 VisitWay cheapest_way(const VisitSetting& set, double max_days) {
   VisitWay best = by_rate(set, false);
-  const auto consider = [&best](const VisitWay& option) {
-    if (option.cost_per_day < best.cost_per_day) best = option;
+  double lowest = best.cost_per_day;
+  const auto consider = [&](const VisitWay& option) {
+    const double cost = option.cost_per_day * (option.peek ? set.peek_taste : 1);
+    if (cost >= lowest) return;
+    lowest = cost;
+    best = option;
   };
   if (set.peeks) consider(by_rate(set, true));
   if (set.worth_per_refresh <= 0) return best;
@@ -180,6 +202,7 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
   VisitSetting set =
       setting_of({.changes_per_day = plan.changes_per_day, .recall = plan.recall, .weight = link.weight},
                  rhythm, prices, policy.peeks);
+  set.peek_taste = peek_taste_of(link.id_hash);
   if (rhythm.regular) plan.change_chance = set.worth_per_refresh / link.weight;
   const double max_days = in_days(policy.max_interval);
   VisitWay option = cheapest_way(set, max_days);
@@ -208,7 +231,7 @@ VisitPlan plan_visit(const LinkOutlook& link, const InstitutionOutlook& institut
 }
 
 bool may_peek(WallTime fetched_at, Millis max_interval, WallTime now) {
-  return has_fetched(fetched_at, now) && now < fetched_at + max_interval;
+  return has_fetched(fetched_at, now) && now < peeks_end(fetched_at, max_interval);
 }
 
 std::optional<VisitPlan> plan_learning_visit(const LinkOutlook& link, const FreshnessPolicy& policy,

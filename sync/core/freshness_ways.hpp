@@ -17,6 +17,8 @@ struct VisitSetting {
   double period = 0, spread = 0;
   const CallPrices& prices;
   bool peeks;
+  // What the link makes of the price of ways with peeks, beside all others (see peek_taste_of()).
+  double peek_taste = 1;
 };
 
 // One way to go on, and what it costs a day: expected delay of changes, and calls at their prices.

@@ -16,7 +16,12 @@ constexpr double days_between_forgetting = 1.0 / 24;
 // How much an institution's mean counts for a link of it: as much as so many changes of its own.
 constexpr double prior_changes = 0.5;
 constexpr double rate_min = 0.02, rate_max = 50;  // changes a day of a mean link
-constexpr double days_known = 5;                  // an institution watched for less says less than everybody
+// Before anybody was watched: a change a day, believed as if seen for so long. The first looks are short, and
+// that they find nothing says little.
+constexpr double assumed_rate = 1;
+constexpr double assumed_days = 2;
+// Of an institution what everybody shows counts as so many days of its own.
+constexpr double days_known = 5;
 // Looks that are made only to learn a rhythm: one in so long for each institution.
 constexpr Millis explore_unknown_every = std::chrono::minutes(20);
 constexpr Millis explore_known_every = std::chrono::hours(12);
@@ -121,16 +126,26 @@ bool Outlooks::explores(std::string_view institution_id, std::string_view provid
   return true;
 }
 
-ChangePrior Outlooks::prior_of(const Pool& pool) {
-  const double rate = pool.days > 0 ? std::clamp(pool.changes / pool.days, rate_min, rate_max) : 1.0;
+// Mean changes a day of a link.
+double Outlooks::rate_of(const Pool& pool, double believed, double days) {
+  return std::clamp((pool.changes + believed * days) / (pool.days + days), rate_min, rate_max);
+}
+
+ChangePrior Outlooks::prior_of_everybody() const {
+  const double rate = rate_of(everybody_, assumed_rate, assumed_days);
+  return {.changes = static_cast<float>(prior_changes), .days = static_cast<float>(prior_changes / rate)};
+}
+
+ChangePrior Outlooks::prior_of(const Pool& pool) const {
+  const double rate = rate_of(pool, rate_of(everybody_, assumed_rate, assumed_days), days_known);
   return {.changes = static_cast<float>(prior_changes), .days = static_cast<float>(prior_changes / rate)};
 }
 
 InstitutionOutlook Outlooks::of(std::string_view institution_id, std::string_view provider) const {
   const auto found = pools_.find(Key(institution_id, provider).text());
-  if (found == pools_.end()) return {.rhythm = {}, .prior = prior_of(everybody_)};
+  if (found == pools_.end()) return {.rhythm = {}, .prior = prior_of_everybody()};
   const Pool& pool = found->second;
-  return {.rhythm = pool.clock.rhythm(), .prior = prior_of(pool.days < days_known ? everybody_ : pool)};
+  return {.rhythm = pool.clock.rhythm(), .prior = prior_of(pool)};
 }
 
 std::vector<InstitutionPool> Outlooks::pools() const {
@@ -140,7 +155,7 @@ std::vector<InstitutionPool> Outlooks::pools() const {
     const Pool& pool = known->second;
     // All as of the same time.
     const double passed = std::max(in_days(everybody_.as_of - pool.as_of), 0.0);
-    const ChangePrior prior = prior_of(pool.days < days_known ? everybody_ : pool);
+    const ChangePrior prior = prior_of(pool);
     all.push_back({.days = pool.days * std::exp2(-passed / evidence_half_life_days),
                    .changes_per_day = static_cast<double>(prior.changes) / prior.days,
                    .rhythm = pool.clock.rhythm(),
@@ -150,7 +165,7 @@ std::vector<InstitutionPool> Outlooks::pools() const {
 }
 
 InstitutionPool Outlooks::everybody() const {
-  const ChangePrior prior = prior_of(everybody_);
+  const ChangePrior prior = prior_of_everybody();
   return {.days = everybody_.days, .changes_per_day = static_cast<double>(prior.changes) / prior.days};
 }
 

@@ -70,7 +70,9 @@ class Outlooks {
   };
   // Gives the share of what was there before that was not forgotten.
   static double add(Pool& pool, WallTime now, double days, double changes);
-  static ChangePrior prior_of(const Pool& pool);
+  static double rate_of(const Pool& pool, double believed, double days);
+  ChangePrior prior_of_everybody() const;
+  ChangePrior prior_of(const Pool& pool) const;
   static WebhookTally take_webhooks(std::string_view line);
   static bool take_pool(std::string_view& line, Pool& pool);
   Pool* pool_of(std::string_view institution_id, std::string_view provider);

@@ -112,6 +112,11 @@ std::string format_wall_time(WallTime time) {
                      clock.subseconds().count());
 }
 
+bool is_valid_tag(std::string_view text) {
+  constexpr std::size_t bytes_max = 128;
+  return text.size() <= bytes_max && is_valid_id(text);
+}
+
 bool is_valid_id(std::string_view text) {
   if (text.empty() || text.size() > id_bytes_max) return false;
   if (is_printable_ascii(text)) return true;  // every id seen so far

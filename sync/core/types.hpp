@@ -36,6 +36,8 @@ inline constexpr std::size_t cursor_bytes_max = 16 * 1024;
 
 // Opaque and case-sensitive; 1 to 256 bytes of UTF-8 without control characters.
 bool is_valid_id(std::string_view text);
+// A tag that a link can have here: as an id, but of at most 128 bytes.
+bool is_valid_tag(std::string_view text);
 
 template <class Tag>
 class OpaqueId {

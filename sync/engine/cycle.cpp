@@ -81,6 +81,7 @@ class Cycle {
     report().duration = context_.timers.steady_now() - began_at_;
     if (record_.last_success_at != core::WallTime{}) outcome_.last_success_at = record_.last_success_at;
     outcome_.upstream_clock = core::upstream_clock_of(record_);
+    outcome_.fetched_at = record_.freshness.fetched_at;
   }
 
   // A link that waits for its owner, or is not connected yet, is asked for its state before its data: that

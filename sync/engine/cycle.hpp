@@ -55,6 +55,7 @@ struct CycleOutcome {
   core::CycleReport report;
   std::optional<core::WallTime> last_success_at;
   std::optional<core::UpstreamTime> upstream_clock;  // core::upstream_clock_of()
+  core::WallTime fetched_at{};                       // of the feed; epoch: never
   bool hint_answered = false;                        // a commit took the hint away: what it told of is stored
 };
 

@@ -19,7 +19,8 @@ core::Millis Engine::Impl::longest_interval() const {
   return is_adaptive(options.policy) ? std::max(planner.max_interval(), asked) : asked;
 }
 
-void Engine::Impl::count_calls(Slot slot, core::Cause cause, core::CycleReport& report) {
+void Engine::Impl::count_calls(Slot slot, core::Cause cause, CycleOutcome& outcome) {
+  const core::CycleReport& report = outcome.report;
   if (cause == core::Cause::webhook) {
     planner.count_told(report.pages);
   } else {
@@ -29,15 +30,22 @@ void Engine::Impl::count_calls(Slot slot, core::Cause cause, core::CycleReport& 
   if (only_peeked && cause == core::Cause::schedule) ++turns_owed;
   const bool turned_away = report.peeked && report.yielded && report.pages == 0 && !report.refreshed_at;
   if (turned_away && !on_hold) {
-    const core::Millis wait = std::max(report.next_due_at - timers.wall_now(), core::Millis(0));
-    const api::SteadyTime now = timers.steady_now();
-    const double pace = core::schedulable(gate.allowed(core::Endpoint::link));
-    const core::Millis until_place = peek_row.place(slot, now + wait, pace) - now;
-    report.next_due_at = timers.wall_now() + until_place;
+    place_peek(slot, outcome);
     return;
   }
   peek_row.left(slot);
   if (report.peeked) planner.count_peek();
+}
+
+// Not behind the time when the feed itself is to be asked for, whatever a peek would show.
+void Engine::Impl::place_peek(Slot slot, CycleOutcome& outcome) {
+  const core::WallTime now = timers.wall_now();
+  const core::Millis until_open = std::max(outcome.report.next_due_at - now, core::Millis(0));
+  const api::SteadyTime steady_now = timers.steady_now();
+  const double pace = core::schedulable(gate.allowed(core::Endpoint::link));
+  const core::WallTime place = now + (peek_row.place(slot, steady_now + until_open, pace) - steady_now);
+  const core::WallTime promised = std::max(outcome.fetched_at + planner.max_interval(), now);
+  outcome.report.next_due_at = std::min(place, promised);
 }
 
 std::uint64_t Engine::Impl::links_visited() const {

@@ -437,7 +437,8 @@ struct Engine::Impl final : VisitPort {
   // ---- freshness (engine_freshness.cpp) ----
   core::Millis longest_interval() const;
   // Tells the planner what a visit has cost. A peek that was turned away gets the place where it comes back.
-  void count_calls(Slot slot, core::Cause cause, core::CycleReport& report);
+  void count_calls(Slot slot, core::Cause cause, CycleOutcome& outcome);
+  void place_peek(Slot slot, CycleOutcome& outcome);
   // Tells the planner how many links share which budgets, and moves its prices now and then.
   void tend_planner();
   api::Task<void> keep_planner();

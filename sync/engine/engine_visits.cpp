@@ -24,7 +24,7 @@ api::Task<void> Engine::Impl::visit(LinkTable::Due due, core::Cause cause, std::
   table.set_in_flight(slot, false);
   in_flight_numbers.erase(slot);
   --in_flight;
-  count_calls(slot, cause, outcome.report);
+  count_calls(slot, cause, outcome);
   if (outcome.hint_answered) hints.answered(slot, context.hint);
   settle(due, cause, outcome);
   answer_waiters(slot, number, outcome);

@@ -371,7 +371,9 @@ class Run {
       if (!gate_.try_take(core::Endpoint::link, link.id, core::Cause::schedule)) {
         const auto opens = gate_.available_at(core::Endpoint::link, link.id, core::Cause::schedule);
         const double pace = core::schedulable(gate_.allowed(core::Endpoint::link));
-        schedule(at, clock_.wall_now() + (peek_row_.place(at, opens, pace) - clock_.steady_now()));
+        const core::WallTime place =
+            clock_.wall_now() + (peek_row_.place(at, opens, pace) - clock_.steady_now());
+        schedule(at, std::min(place, link.outlook.fetched_at + planner_.max_interval()));
         return;
       }
       planner_.count_peek();

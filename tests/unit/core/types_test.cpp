@@ -86,6 +86,11 @@ TEST(Ids, AreOneTo256BytesWithoutControlCharacters) {
   EXPECT_TRUE(is_valid_id("mk_eqkWN34UEoa2NxyALG8pcV"));
   EXPECT_TRUE(is_valid_id("a"));
   EXPECT_TRUE(is_valid_id(std::string(256, 'x')));
+  EXPECT_TRUE(is_valid_tag("-Tier 1"));
+  EXPECT_TRUE(is_valid_tag(std::string(128, 'x')));
+  EXPECT_FALSE(is_valid_tag(std::string(129, 'x')));
+  EXPECT_FALSE(is_valid_tag(""));
+  EXPECT_FALSE(is_valid_tag("a\tb"));
   EXPECT_TRUE(is_valid_id("/../etc/passwd"));  // opaque: never part of a path
   EXPECT_TRUE(is_valid_id("a:b\"c'd e"));
   EXPECT_TRUE(is_valid_id("konto-Zürich-€"));

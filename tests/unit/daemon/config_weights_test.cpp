@@ -26,18 +26,21 @@ std::vector<std::string> problems_of(const daemon::ConfigReading& reading) {
 }
 
 TEST(ConfigOfWeights, EachIsSplitAtItsLastEqualsSign) {
-  const std::vector<std::string> texts{"gold=4", "a=b=0.25", "Tier 1, new=100", "9=0.01"};
+  const std::vector<std::string> texts{"gold=4", "a=b=0.25", "Tier 1, new=100", "-9=0.01"};
   const auto weights = daemon::parse_tag_weights(texts);
   ASSERT_TRUE(weights);
   EXPECT_THAT(*weights, ElementsAre(TagWeight{"gold", 4}, TagWeight{"a=b", 0.25},
-                                    TagWeight{"Tier 1, new", 100}, TagWeight{"9", 0.01}));
+                                    TagWeight{"Tier 1, new", 100}, TagWeight{"-9", 0.01}));
+  const std::string longest(128, 'a');
+  EXPECT_THAT(*daemon::parse_tag_weights(std::vector<std::string>{longest + "=2"}),
+              ElementsAre(TagWeight{longest, 2}));
 }
 
 TEST(ConfigOfWeights, WhatIsNoneNamesPlaceReasonAndNextStep) {
   const std::string write = "; write TAG=WEIGHT, for example \"gold=4\"";
   const std::string tag =
-      " has no tag that a link can have; write 1 to 99 characters before the last =, the first one a letter "
-      "or digit";
+      " has no tag that a link can have; write 1 to 128 bytes before the last =, none of them a control "
+      "character";
   struct Case {
     std::string value;
     std::string message;
@@ -54,8 +57,7 @@ TEST(ConfigOfWeights, WhatIsNoneNamesPlaceReasonAndNextStep) {
       {R"(["gold=nan"])", "\"gold=nan\" has no weight from 0.01 to 100" + write},
       {R"(["gold=inf"])", "\"gold=inf\" has no weight from 0.01 to 100" + write},
       {R"(["=4"])", "\"=4\"" + tag},
-      {R"(["-gold=4"])", "\"-gold=4\"" + tag},
-      {"[\"" + std::string(100, 'a') + "=4\"]", "the value" + tag},
+      {"[\"" + std::string(129, 'a') + "=4\"]", "the value" + tag},
       {R"(["gold=4", "b=1", "gold=5"])", "\"gold=5\" names a tag for the second time; leave one of the two"},
       {R"(["gold=4", 5])", "holds an integer, not only texts; put each in quotes"},
       {R"("gold=4")", "is a text, not a list of texts; write for example weights = [\"...\", \"...\"]"},
