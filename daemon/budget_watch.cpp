@@ -14,10 +14,11 @@ void BudgetWatch::look(const std::vector<api::BudgetUse>& budgets) {
                                  .add("calls_per_minute", use.limit)
                                  .add("configured", use.configured);
     if (cut) {
-      log_.warn("budget_cut",
-                "upstream refused calls with 429 although the budget had room: fewer are made, and step by step "
-                "more again; does another program use these credentials, or is [budget] above what is allowed?",
-                fields);
+      log_.warn(
+          "budget_cut",
+          "upstream refused calls with 429 although the budget had room: fewer are made, and step by step "
+          "more again; does another program use these credentials, or is [budget] above what is allowed?",
+          fields);
     } else {
       log_.info("budget_whole", "all calls of the budget are made again", fields);
     }

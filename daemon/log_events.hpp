@@ -141,7 +141,8 @@ inline constexpr auto log_events = std::to_array<LogEvent>({
      "An old backup, or what is left of one that was not completed, could not be removed."},
     {"budget_cut", "warn", "endpoint calls_per_minute configured",
      "Upstream refused calls with 429 although the budget had room: another program uses the same "
-     "credentials, or `[budget]` is above what is allowed. Fewer calls are made, and step by step more again. "
+     "credentials, or `[budget]` is above what is allowed. Fewer calls are made, and step by step more "
+     "again. "
      "Written once until it is whole."},
     {"budget_whole", "info", "endpoint calls_per_minute configured",
      "It has been quiet for so long that all calls of the budget are made again."},

@@ -77,8 +77,9 @@ std::string moment_text(const JsonValue& told) {
   if (moment == "put_off") return "put off: its institution or provider is down, see moneykitctl incidents";
   if (moment == "budget") {
     const std::string again = told.at("next_try_at", "");
-    return again.empty() ? "its time has come, waits until a call of the budget is left for it"
-                         : fmt::format("its time has come, the budget of its peek is spent; again at {}", again);
+    return again.empty()
+               ? "its time has come, waits until a call of the budget is left for it"
+               : fmt::format("its time has come, the budget of its peek is spent; again at {}", again);
   }
   return "waits for its time";
 }

@@ -10,7 +10,8 @@ namespace {
 constexpr std::uint32_t hints_in_a_row_max = 4;
 constexpr std::uint32_t hints_in_a_row_when_late = 1;
 constexpr core::Millis late_from = std::chrono::minutes(30);
-// Peeks cost the budget nothing, but time: however many of them are due, so many begin without a hint between.
+// Peeks cost the budget nothing, but time: however many of them are due, so many begin without a hint
+// between.
 constexpr std::uint32_t turns_in_a_row_max = 12;
 
 }  // namespace

@@ -335,8 +335,8 @@ class Run {
     urgent_.push_back(at);
   }
 
-  // As the engine (engine_hints.cpp): nothing is taken while nobody may drain; of links that were told of four
-  // are fetched, or one when the schedule is late, then one that is due.
+  // As the engine (engine_hints.cpp): nothing is taken while nobody may drain; of links that were told of
+  // four are fetched, or one when the schedule is late, then one that is due.
   void serve() {
     while (opens_ms(core::Cause::schedule) <= clock_.now_ms) {
       const bool due = !table_.nothing_due() && due_ms() <= clock_.now_ms;

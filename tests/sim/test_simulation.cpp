@@ -18,9 +18,9 @@
 #include "tests/sim/shrink.hpp"
 #include "tests/sim/world.hpp"
 
-// The seeds of a run are fresh ones, and printed: SYNCD_SIM_FIRST=<first> runs the same again, which scripts/test
-// sets by the sources, and SYNCD_SIM_SEEDS=<count> says how many each case takes. scripts/simulate runs many of
-// them, and one of them event by event.
+// The seeds of a run are fresh ones, and printed: SYNCD_SIM_FIRST=<first> runs the same again, which
+// scripts/test sets by the sources, and SYNCD_SIM_SEEDS=<count> says how many each case takes.
+// scripts/simulate runs many of them, and one of them event by event.
 
 namespace syncd::test {
 namespace {

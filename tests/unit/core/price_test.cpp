@@ -153,9 +153,11 @@ TEST(Price, DoesNotRiseForBurstsOfWebhooks) {
   const double before = price.value();
   for (int round = 0; round < 200; ++round) {
     for (int i = 0; i < 6; ++i)
-      price.retune({.length = minutes(10), .made = 0, .told = 5000, .waiting = 60'000, .patience = minutes(15)});
+      price.retune(
+          {.length = minutes(10), .made = 0, .told = 5000, .waiting = 60'000, .patience = minutes(15)});
     for (int i = 0; i < 6; ++i)
-      price.retune({.length = minutes(10), .made = 2200, .told = 1500, .waiting = 0, .patience = minutes(15)});
+      price.retune(
+          {.length = minutes(10), .made = 2200, .told = 1500, .waiting = 0, .patience = minutes(15)});
   }
   EXPECT_LT(price.value(), 10 * before);
 }

@@ -107,8 +107,8 @@ TEST(CliSchedule, WhatIsNotKnownOrNotSoIsToldAsThat) {
 }
 
 TEST(CliSchedule, ALinkThatWaitsForItsBudgetSaysWhatFor) {
-  const std::string overdue =
-      replaced(explanation, R"("moment":"waits","next_try_at":null)", R"("moment":"budget","next_try_at":null)");
+  const std::string overdue = replaced(explanation, R"("moment":"waits","next_try_at":null)",
+                                       R"("moment":"budget","next_try_at":null)");
   EXPECT_THAT(explained(overdue), HasSubstr("waits until a call of the budget is left for it"));
   const std::string peek = replaced(explanation, R"("moment":"waits","next_try_at":null)",
                                     R"("moment":"budget","next_try_at":"2026-03-01T15:21:00Z")");
