@@ -307,7 +307,7 @@ TEST_F(CliCommands, ADryRunRefusesWhatNeedsNoDaemon) {
   });
   ASSERT_FALSE(result_);
   EXPECT_EQ(result_.error().exit_code, daemon::exit_usage);
-  EXPECT_EQ(result_.error().message, "--tag must have 1 to 128 bytes each");
+  EXPECT_EQ(result_.error().message, "--tag must have 1 to 128 bytes each and no control characters");
   EXPECT_EQ(result_.error().problem, "invalid_body");
   EXPECT_THAT(daemon_.asked(), ElementsAre());
 }
